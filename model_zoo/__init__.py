@@ -1,0 +1,1 @@
+"""The zoo: entries of metadata, weights and dataloaders."""

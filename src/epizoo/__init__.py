@@ -1,0 +1,34 @@
+"""epizoo: a model zoo of differentiable epigenome models.
+
+The subpackages are imported when they are first touched, so that ``import epizoo`` is fast and needs neither JAX nor
+Kipoi. Kipoi itself relies on this: it resolves ``epizoo.plugins.X`` by importing ``epizoo`` and walking attributes.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_SUBPACKAGES = ("calling", "conversion", "errors", "files", "genome", "model_zoo", "models", "plugins", "training")
+
+__all__ = ["__version__", "list_entries", "load"]
+
+
+def load(entry: str) -> Any:
+    """Load a zoo entry by name or by folder; see `epizoo.model_zoo.load`."""
+    from epizoo.model_zoo import load as load_entry
+
+    return load_entry(entry)
+
+
+def list_entries() -> list[str]:
+    """Names of all entries in the installed zoo, such as ``peak_caller/h3k4me3``, sorted."""
+    from epizoo.model_zoo import list_entries as list_zoo_entries
+
+    return list_zoo_entries()
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

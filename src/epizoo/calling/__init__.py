@@ -1,0 +1,1 @@
+"""Peaks, segments and pictures from probabilities. Holds no model code."""

@@ -1,0 +1,57 @@
+"""Files that are written whole or not at all, and their hashes."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from epizoo.errors import InputError
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``, renamed to ``path`` on success and removed on any failure.
+
+    The temporary name keeps all suffixes of ``path``, because writers choose their format by them.
+
+    Raises:
+        InputError: the folder of ``path`` does not exist or cannot be written to.
+    """
+    target = Path(path)
+    require_writable(target)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".epizoo-", suffix=f"-{target.name}")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes files private; a result is as readable as any file that the user makes.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def require_writable(path: str | os.PathLike[str]) -> None:
+    """Check, before any work is done, that ``path`` can be written.
+
+    Raises:
+        InputError: the folder does not exist, is not a folder, or cannot be written to, or ``path`` is a folder.
+    """
+    target = Path(path)
+    folder = target.parent
+    if not folder.is_dir():
+        raise InputError(f"{target}: cannot be written, its folder {folder} does not exist; create it first")
+    if target.is_dir():
+        raise InputError(f"{target}: cannot be written, it is a folder; give the name of a file")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{target}: cannot be written, no permission to write in {folder}")
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

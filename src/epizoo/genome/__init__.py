@@ -1,0 +1,1 @@
+"""Signal, marks and intervals: files to NumPy arrays. Never imports JAX."""

@@ -1,0 +1,1 @@
+"""The models (flax nnx) and the HMM (pure JAX functions)."""

@@ -1,0 +1,1 @@
+"""Losses, metrics and the recipes that trained the zoo entries."""
