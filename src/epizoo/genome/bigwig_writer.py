@@ -1,0 +1,76 @@
+"""bigWig files from values per bin, written whole or not at all."""
+
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pyBigWig
+from jaxtyping import Float
+
+from epizoo.files import atomic_path
+
+_ZOOM_LEVELS = 10
+
+
+class BigWigWriter:
+    """A context manager that writes a bigWig piece by piece; on any failure no file is left.
+
+    Values are rounded to `decimals` and equal neighbours within a piece are stored as one, which keeps files of
+    probabilities small.
+
+    Args:
+        path: The file to write.
+        chrom_sizes: Length in bp of every chromosome; the header lists them sorted by name.
+        bin_bp: Width of a bin.
+        decimals: Digits kept after the point.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], chrom_sizes: Mapping[str, int], bin_bp: int, decimals: int = 4
+    ) -> None:
+        self.path = path
+        self.chrom_sizes = dict(sorted(chrom_sizes.items()))
+        self.bin_bp = bin_bp
+        self.decimals = decimals
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            temporary = stack.enter_context(atomic_path(self.path))
+            self._file = pyBigWig.open(str(temporary), "w")
+            # Closed before the file is renamed or removed, because the callbacks run in reverse.
+            stack.callback(self._file.close)
+            self._file.addHeader(list(self.chrom_sizes.items()), maxZooms=_ZOOM_LEVELS)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+
+    def add(self, chrom: str, start_bin: int, values: Float[np.ndarray, " bin"]) -> None:
+        """Append the values of consecutive bins, which must follow all bins added before (chromosomes by name).
+
+        Bins past the end of the chromosome are left out.
+        """
+        size = self.chrom_sizes[chrom]
+        values = values[: max(-(-size // self.bin_bp) - start_bin, 0)]
+        if not len(values):
+            return
+        rounded = np.round(values.astype(np.float64), self.decimals)
+        changes = np.flatnonzero(np.diff(rounded)) + 1
+        first = np.concatenate([[0], changes])
+        after = np.concatenate([changes, [len(rounded)]])
+        self._file.addEntries(
+            np.full(len(first), chrom),
+            (first + start_bin) * self.bin_bp,
+            ends=np.minimum((after + start_bin) * self.bin_bp, size),
+            values=rounded[first],
+        )
