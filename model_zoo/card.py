@@ -1,0 +1,135 @@
+"""The model card of an entry, rendered from its ``model.yaml``: Hugging Face front matter and Markdown."""
+
+from typing import Any
+
+import yaml
+
+from epizoo.model_zoo.description import Metric
+from epizoo.model_zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+
+
+def render_card(entry: Entry) -> str:
+    """The whole text of an entry's ``README.md``."""
+    info = entry.kipoi["info"]
+    parts = [
+        f"---\n{_front_matter(entry)}---",
+        f"# {entry.name}",
+        _paragraph(info["doc"]),
+        f"Version {entry.version}, made by {_listed([author['name'] for author in info['authors']])}.",
+        "## Use",
+        _use(entry),
+        "## What goes in and what comes out",
+        _interface(entry),
+        "## What it saw",
+        _training(entry),
+        "## How good it is on what was held out",
+        _metrics(entry.zoo.metrics),
+        "## Limits",
+        "\n".join(f"- {_paragraph(limit)}" for limit in entry.zoo.limits),
+        "## Licence",
+        _licence(entry),
+        "_This card is rendered from `model.yaml` by `python -m epizoo.model_zoo.build --cards`._",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(entry: Entry) -> str:
+    """YAML that Hugging Face and gReLU read: license, tags, datasets, base_model."""
+    info = entry.kipoi["info"]
+    fields: dict[str, Any] = {
+        "license": info["license"].lower(),
+        "library_name": "epizoo",
+        "tags": info.get("tags", []),
+        "datasets": entry.zoo.datasets,
+        "base_model": entry.zoo.base_model,
+    }
+    return yaml.safe_dump({key: value for key, value in fields.items() if value}, sort_keys=False, allow_unicode=True)
+
+
+def _use(entry: Entry) -> str:
+    example = "regions.bed"
+    if isinstance(entry, PeakCallerEntry):
+        control = " --control control.bw" if len(entry.channels) == 2 else ""
+        job = f"epizoo call-peaks {entry.name} --bigwig signal.bw{control} -o peaks.narrowPeak"
+        arguments = f'{{"intervals_file": "{example}", "bigwig_file": "signal.bw"}}'
+    else:
+        job = f"epizoo annotate {entry.name} --binarized folder -o states.bed"
+        arguments = f'{{"intervals_file": "{example}", "binarized": "folder"}}'
+    return (
+        f"```sh\n{job}\n\nepizoo kipoi-source  # once\n"
+        f"kipoi predict {entry.name} --source=epizoo --dataloader_args='{arguments}' -o predictions.h5\n```\n\n"
+        f'```python\nimport epizoo\n\nentry = epizoo.load("{entry.name}")\noutputs = entry.predict(inputs)\n```'
+    )
+
+
+def _interface(entry: Entry) -> str:
+    window = entry.window
+    schema = entry.kipoi["schema"]
+    lines = [
+        f"One row is a window of {window.window_bins:,} bins of {window.bin_bp} bp "
+        f"({window.window_bins * window.bin_bp:,} bp), seen with {window.flank_bins:,} more bins on both sides.\n",
+        "| array | shape | what it is |",
+        "| --- | --- | --- |",
+    ]
+    for side in ("inputs", "targets"):
+        lines += [f"| `{name}` | {array['shape']} | {array['doc']} |" for name, array in schema[side].items()]
+    text = "\n".join(lines)
+    if isinstance(entry, ChromatinStateEntry):
+        text += "\n\n" + _states(entry.config.get("states", []))
+    return text
+
+
+def _states(states: list[dict[str, Any]]) -> str:
+    rows = [
+        f"| {number} | {state['name']} | {state.get('description', '')} | {state.get('color', '')} |"
+        for number, state in enumerate(states, start=1)
+    ]
+    return "\n".join(["| state | name | description | colour |", "| --- | --- | --- | --- |", *rows])
+
+
+def _training(entry: Entry) -> str:
+    trained, training = entry.zoo.trained_on, entry.zoo.training
+    lines = [f"- Data: {source.name} ({source.source}; {source.license})" for source in trained.data]
+    lines += [
+        f"- Assembly: {trained.assembly}",
+        f"- Cell types: {_listed(trained.cell_types)}",
+        f"- Chromosomes: {_listed(trained.chromosomes)}",
+        f"- Held out: chromosomes {_listed(trained.held_out_chromosomes)}; "
+        f"cell types {_listed(trained.held_out_cell_types)}",
+    ]
+    if entry.zoo.base_model:
+        lines.append(f"- Fine-tuned from: {entry.zoo.base_model}")
+    if "procedure" in training:
+        lines.append(f"- Training: {_paragraph(training['procedure'])}")
+    if "command" in training:
+        lines.append(f"- Again: `{training['command']}`")
+    return "\n".join(lines)
+
+
+def _metrics(metrics: list[Metric]) -> str:
+    tools = list(dict.fromkeys(tool for metric in metrics for tool in metric.compared_with))
+    columns = ["metric", "on", "this entry", *tools]
+    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    for metric in metrics:
+        values = [metric.value, *(metric.compared_with.get(tool, "") for tool in tools)]
+        lines.append(f"| {metric.name} | {metric.on} | {' | '.join(map(_number, values))} |")
+    return "\n".join(lines)
+
+
+def _licence(entry: Entry) -> str:
+    return (
+        f"Weights: {entry.kipoi['info']['license']}. {_paragraph(entry.zoo.weights_license)}\n\n"
+        "The code is MIT; the example files and their sources stand in DATA_LICENSES.md."
+    )
+
+
+def _paragraph(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) if names else "none"
+
+
+def _number(value: float | int | str) -> str:
+    return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1e4 else str(value)
