@@ -1,0 +1,259 @@
+"""What the peak caller sees of a bigWig: its kind of signal, its background level and the arcsinh transform.
+
+The background is estimated once per file, never per window, so that equal signal looks equal everywhere in a genome.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from epizoo.errors import InputError
+from epizoo.genome.signal import BigWig
+
+SignalKind = Literal["counts", "coverage", "cpm", "fold_change", "log10_p"]
+"""counts: read starts; coverage: reads piled up per bp; cpm: either, scaled by the depth (CPM, RPKM, RPGC, BPM);
+fold_change: over a control or background; log10_p: -log10 of a p-value."""
+SIGNAL_KINDS: tuple[str, ...] = get_args(SignalKind)
+
+_BLOCK_BP = 1_000_000
+_KNOWN_STRETCH_BP = 10_000
+_NAME_HINTS: dict[str, tuple[str, ...]] = {
+    "fold_change": (".fc.", "foldchange", "fold_change", "fold-change", "_fe."),
+    "log10_p": ("pval", "ppois", "log10p", "log10_p", "qval", "qpois"),
+}
+
+
+@dataclass(frozen=True)
+class FittedTransform:
+    """A transform with the figures of one file: ``arcsinh(signal / background)``.
+
+    Attributes:
+        kind: the kind of signal.
+        background: the file's typical signal outside peaks, per bp, in its own units (after the conversion of log10_p).
+        log10_p_background: see `CoverageTransform`.
+    """
+
+    kind: SignalKind
+    background: float
+    log10_p_background: float
+
+    def __call__(self, values: Float[np.ndarray, " bin"]) -> Float[np.ndarray, " bin"]:
+        """Transform mean signal per bin; 0 stays 0, the background becomes arcsinh(1) = 0.88. Returns float32."""
+        signal = _to_linear(values, self.kind, self.log10_p_background)
+        return np.arcsinh(signal / np.float32(self.background)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class CoverageTransform:
+    """How the background of a file is estimated; recorded in an entry's config, shared by training and use.
+
+    The background is the median over stretches of ``background_bin_bp`` in up to ``max_blocks`` blocks of 1 Mb, evenly
+    spaced over what the file covers. Depth, and units that are a factor (CPM, fold change), cancel. Stretches are
+    widened tenfold while their median is 0, so that shallow files work.
+
+    Where no known regions are given, stretches of 10 kb without any value count as unknown (assembly gaps, or a file
+    that holds a part of the genome); where they are given, absent is 0 inside and unknown outside.
+
+    ``log10_p`` is not linear in the signal: a value L becomes the count x with P(X >= x) = 10^-L for a Poisson
+    background of ``log10_p_background`` reads, as in MACS's ``ppois`` against a flat background.
+
+    Attributes:
+        background_bin_bp: width of a stretch in bp.
+        max_blocks: how many blocks of 1 Mb are read at most.
+        log10_p_background: the assumed mean of the background pile-up behind -log10 p, in reads.
+    """
+
+    background_bin_bp: int = 1_000
+    max_blocks: int = 128
+    log10_p_background: float = 2.0
+
+    def fit(
+        self, bigwig: BigWig, kind: str | None = None, known_regions: pd.DataFrame | None = None
+    ) -> FittedTransform:
+        """Estimate the background of a file.
+
+        Args:
+            bigwig: the file.
+            kind: one of `SIGNAL_KINDS`; detected where None.
+            known_regions: interval table of the regions where an absent value means 0.
+
+        Raises:
+            InputError: the kind is unknown or cannot be detected, values are negative, or there is no signal at all.
+        """
+        stated = check_signal_kind(kind, bigwig) if kind else detect_signal_kind(bigwig)
+        stretches = np.concatenate([*self._stretches(bigwig, known_regions), np.zeros(0, np.float32)])
+        if stretches.size and stretches.min() < 0:
+            raise InputError(_negative(bigwig))
+        linear = _to_linear(stretches, stated, self.log10_p_background)
+        background = _first_positive_median(linear)
+        if background is None:
+            where = "inside the known regions" if known_regions is not None else "in any sampled stretch"
+            raise InputError(f"{bigwig.path}: has no signal {where}, so its background is unknown; give another file")
+        return FittedTransform(stated, background, self.log10_p_background)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain numbers, for YAML."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> "CoverageTransform":
+        """The inverse of `to_dict`.
+
+        Raises:
+            InputError: a key is not a setting of the transform.
+        """
+        unknown = sorted(set(settings) - set(cls.__dataclass_fields__))
+        if unknown:
+            expected = ", ".join(cls.__dataclass_fields__)
+            raise InputError(f"coverage transform: has no setting {unknown[0]}; its settings are {expected}")
+        return cls(**settings)
+
+    def _stretches(self, bigwig: BigWig, known_regions: pd.DataFrame | None) -> Iterator[Float[np.ndarray, " stretch"]]:
+        """Mean signal of the stretches of known signal in the sampled blocks."""
+        width = self.background_bin_bp
+        for chrom, start, end in sample_blocks(bigwig, self.max_blocks, known_regions):
+            values = bigwig.values(chrom, start, end)
+            np.copyto(values, 0, where=np.isnan(values))
+            if known_regions is not None:
+                yield _means(values, min(width, len(values)))
+                continue
+            per_known = max(_KNOWN_STRETCH_BP // width, 1)
+            means = _means(values, min(width, len(values)))
+            means = means[: max(len(means) // per_known, 1) * per_known]
+            groups = means.reshape(-1, min(per_known, len(means)))
+            yield groups[groups.any(axis=1)].ravel()
+
+
+def check_signal_kind(kind: str, bigwig: BigWig) -> SignalKind:
+    """Check that a stated kind exists.
+
+    Raises:
+        InputError: it does not, or the file holds negative values, which no kind has.
+    """
+    if kind not in SIGNAL_KINDS:
+        raise InputError(f"{bigwig.path}: {kind!r} is no kind of signal; state one of {', '.join(SIGNAL_KINDS)}")
+    if bigwig.header["minVal"] < 0:
+        raise InputError(_negative(bigwig))
+    return kind  # type: ignore[return-value]
+
+
+def detect_signal_kind(bigwig: BigWig) -> SignalKind:
+    """Detect the kind of signal of a bigWig, by these rules in this order.
+
+    1. Whole numbers only: ``coverage`` (``counts`` look the same, and only binarisation tells them apart).
+    2. Whole multiples of the smallest value, most of them small: scaled reads, ``cpm``.
+    3. A file's name as Roadmap, ENCODE and MACS give them: ``.fc.``, ``_FE.`` or ``foldchange``: ``fold_change``;
+       ``pval``, ``ppois`` or ``log10p``: ``log10_p``.
+
+    Fold changes and p-values cannot be told apart by their values, so all else is refused.
+
+    Raises:
+        InputError: values are negative, or none of the rules applies.
+    """
+    values = _sampled_values(bigwig)
+    if bigwig.header["minVal"] < 0 or (values.size and values[0] < 0):
+        raise InputError(_negative(bigwig))
+    positive = values[values > 0]
+    if positive.size and (positive == np.round(positive)).all():
+        return "coverage"
+    if positive.size and _is_scaled_counts(positive):
+        return "cpm"
+    name = os.path.basename(bigwig.path).lower()
+    for kind, hints in _NAME_HINTS.items():
+        if any(hint in name for hint in hints):
+            return kind  # type: ignore[return-value]
+    raise InputError(
+        f"{bigwig.path}: holds fractions, which may be CPM, fold change or -log10 p; state which with --signal-kind "
+        f"({', '.join(SIGNAL_KINDS)})"
+    )
+
+
+def sample_blocks(
+    bigwig: BigWig, max_blocks: int, known_regions: pd.DataFrame | None = None
+) -> list[tuple[str, int, int]]:
+    """Blocks (chrom, start, end) of up to 1 Mb, evenly spaced over the known regions or over what the file covers.
+
+    The total length is at most ``max_blocks`` times 1 Mb. No randomness: a file always gives the same blocks.
+    """
+    if known_regions is None:
+        blocks = bigwig.covered_blocks(_BLOCK_BP)
+    else:
+        regions = zip(known_regions["chrom"], known_regions["start"], known_regions["end"], strict=True)
+        blocks = [
+            (chrom, start, min(start + _BLOCK_BP, int(end)))
+            for chrom, first, end in regions
+            for start in range(int(first), int(end), _BLOCK_BP)
+        ]
+    total_bp = sum(end - start for _, start, end in blocks)
+    n_kept = max(len(blocks) * min(max_blocks * _BLOCK_BP, total_bp) // max(total_bp, 1), 1)
+    return [blocks[i * len(blocks) // n_kept] for i in range(min(n_kept, len(blocks)))]
+
+
+def _sampled_values(bigwig: BigWig, n_blocks: int = 16) -> Float[np.ndarray, " value"]:
+    """Distinct values in some blocks, sorted, without NaN, each as often as it occurs in 1,000 evenly spaced ones."""
+    found = [bigwig.values(*block) for block in sample_blocks(bigwig, n_blocks)]
+    values = np.concatenate([block[~np.isnan(block)] for block in found] or [np.zeros(0, np.float32)])
+    return np.sort(values)
+
+
+def _is_scaled_counts(positive: Float[np.ndarray, " value"]) -> bool:
+    units = positive / positive[0]
+    # Rounded decimals are multiples of a smallest value too, but of one far below the usual value.
+    return bool(np.median(units) <= 50 and (np.abs(units - np.round(units)) <= 1e-4 * units + 1e-3).all())
+
+
+def _negative(bigwig: BigWig) -> str:
+    return (
+        f"{bigwig.path}: holds negative values (a log ratio or a strand?), and signal must be 0 or more; "
+        "give counts, coverage, CPM, fold change or -log10 p"
+    )
+
+
+def _means(values: Float[np.ndarray, " bp"], width: int) -> Float[np.ndarray, " stretch"]:
+    n_whole = len(values) // width
+    return values[: n_whole * width].reshape(n_whole, width).mean(axis=1)
+
+
+def _first_positive_median(stretches: Float[np.ndarray, " stretch"]) -> float | None:
+    """The median, over ever wider stretches while it is 0; None where nothing is positive."""
+    while stretches.size and stretches.any():
+        median = float(np.median(stretches))
+        if median > 0:
+            return median
+        stretches = _means(stretches, min(10, len(stretches)))
+    return None
+
+
+def _to_linear(values: Float[np.ndarray, " bin"], kind: str, log10_p_background: float) -> Float[np.ndarray, " bin"]:
+    values = np.asarray(values, np.float32)
+    if kind != "log10_p":
+        return values
+    counts, log10_p = _poisson_table(log10_p_background)
+    return np.interp(values, log10_p, counts).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def _poisson_table(mean: float) -> tuple[Float[np.ndarray, " entry"], Float[np.ndarray, " entry"]]:
+    """Counts x (continuous) and -log10 P(X >= x) for a Poisson variable, both rising from 0.
+
+    P(X >= x) is the regularised lower incomplete gamma function P(x, mean), summed as its series so that it does not
+    underflow: mean^x e^-mean / Gamma(x + 1) * sum over k of mean^k / ((x + 1) … (x + k)) (NIST DLMF 8.7.1).
+    """
+    counts = np.concatenate([np.linspace(0, 50, 501), np.geomspace(51, 1e6, 1000)])
+    log_p = np.zeros_like(counts)
+    for i, count in enumerate(counts[1:], start=1):
+        term = total = 1.0
+        k = 0
+        while term > 1e-12 * total:
+            k += 1
+            term *= mean / (count + k)
+            total += term
+        log_p[i] = count * math.log(mean) - mean - math.lgamma(count + 1) + math.log(total)
+    return counts, -log_p / math.log(10)

@@ -1,0 +1,202 @@
+"""Interval tables: BED files, chromosome sizes, blacklists and the tiling into windows.
+
+An interval table is a pandas DataFrame with the columns chrom (str), start and end (int64, bp, 0-based half-open), and
+name, score and strand where the BED file has them.
+"""
+
+import gzip
+import os
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from epizoo.errors import InputError
+
+_BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
+_SKIPPED = ("#", "track", "browser")
+
+
+def read_bed(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a BED file (BED3 or more, plain or gzipped) into an interval table.
+
+    Comments, blank lines and the genome browser's ``track`` and ``browser`` lines are skipped. Of the columns after the
+    third, name, score and strand are kept, as text and only where every row has them.
+
+    Raises:
+        InputError: the file is missing, has no rows, or a row is not an interval; the message names the line.
+    """
+    rows = []
+    for number, line in read_lines(path):
+        if not line.strip() or line.startswith(_SKIPPED):
+            continue
+        rows.append(_parse_bed_row(line, f"{path}: line {number}"))
+    if not rows:
+        raise InputError(f"{path}: holds no interval; a BED file needs at least one row of chrom, start and end")
+    n_columns = min(len(row) for row in rows)
+    table = pd.DataFrame([row[:n_columns] for row in rows], columns=list(_BED_COLUMNS[:n_columns]))
+    return table.astype({"start": "int64", "end": "int64"})
+
+
+def read_chrom_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
+    """Read chromosome lengths in bp from a two-column text file (UCSC's chrom.sizes; a .fai index works too).
+
+    Raises:
+        InputError: the file is missing or empty, a line has no positive length, or a chromosome stands there twice.
+    """
+    sizes: dict[str, int] = {}
+    for number, line in read_lines(path):
+        fields = line.split()
+        if not fields or line.startswith("#"):
+            continue
+        where = f"{path}: line {number}"
+        if len(fields) < 2 or not fields[1].isdecimal() or int(fields[1]) == 0:
+            raise InputError(f"{where}: expected a chromosome and its length in bp, found {line.strip()!r}; correct it")
+        if fields[0] in sizes:
+            raise InputError(f"{where}: chromosome {fields[0]} stands here a second time; keep one of the two lines")
+        sizes[fields[0]] = int(fields[1])
+    if not sizes:
+        raise InputError(f"{path}: holds no chromosome; expected lines of a chromosome's name and its length in bp")
+    return sizes
+
+
+def whole_genome(chrom_sizes: Mapping[str, int]) -> pd.DataFrame:
+    """One interval for each whole chromosome, in the order of ``chrom_sizes``.
+
+    >>> whole_genome({"chr2": 300, "chr1": 500}).values.tolist()
+    [['chr2', 0, 300], ['chr1', 0, 500]]
+    """
+    ends = np.fromiter(chrom_sizes.values(), np.int64, len(chrom_sizes))
+    return pd.DataFrame({"chrom": list(chrom_sizes), "start": np.zeros_like(ends), "end": ends})
+
+
+def check_intervals(
+    intervals: pd.DataFrame, chrom_sizes: Mapping[str, int], intervals_name: str, chrom_sizes_name: str
+) -> None:
+    """Check that every interval lies within a known chromosome.
+
+    Args:
+        intervals: the interval table.
+        chrom_sizes: lengths in bp.
+        intervals_name: what the table is called in messages, usually its file.
+        chrom_sizes_name: what the lengths come from, usually a file.
+
+    Raises:
+        InputError: no rows, an unknown chromosome (names that differ by the ``chr`` prefix are recognised), start below
+            0 or not below end, or an end past the chromosome's end.
+    """
+    if intervals.empty:
+        raise InputError(f"{intervals_name}: holds no interval; give at least one")
+    unknown = [chrom for chrom in intervals["chrom"].unique() if chrom not in chrom_sizes]
+    if unknown:
+        raise InputError(f"{intervals_name}: {_unknown_chromosome(unknown[0], chrom_sizes, chrom_sizes_name)}")
+    starts, ends = intervals["start"].to_numpy(), intervals["end"].to_numpy()
+    sizes = intervals["chrom"].map(dict(chrom_sizes)).to_numpy(np.int64)
+    past = "lies past the end of its chromosome in {name}, which is {size:,} bp long; is it of the same assembly?"
+    for bad, problem in (
+        (starts < 0, "starts before 0, and positions are 0-based; correct it"),
+        (starts >= ends, "has a start that is not below its end; correct it"),
+        (ends > sizes, past),
+    ):
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            locus = f"{intervals['chrom'].iloc[row]}:{starts[row]}-{ends[row]}"
+            found = problem.format(name=chrom_sizes_name, size=sizes[row])
+            raise InputError(f"{intervals_name}: interval {locus} {found}")
+
+
+def subtract_blacklist(intervals: pd.DataFrame, blacklist: pd.DataFrame) -> pd.DataFrame:
+    """Cut the blacklisted stretches out of the intervals, in the order of ``intervals``; the pieces keep its columns.
+
+    Raises:
+        InputError: nothing is left.
+    """
+    # bioframe takes most of a second to import, and few runs have a blacklist.
+    import bioframe
+
+    keyed = intervals.assign(row=np.arange(len(intervals)))
+    pieces = bioframe.subtract(keyed, blacklist[["chrom", "start", "end"]])
+    if pieces.empty:
+        raise InputError("the blacklist covers every interval; give a smaller blacklist or other intervals")
+    pieces = pieces.sort_values(["row", "start"], ignore_index=True)
+    return pieces[list(intervals.columns)].astype({"start": "int64", "end": "int64"})
+
+
+def tile(intervals: pd.DataFrame, width_bp: int, bin_bp: int) -> pd.DataFrame:
+    """Tile intervals of any width into windows of ``width_bp`` on the grid of bins.
+
+    Each interval is first snapped outwards to whole bins. Its last window may reach past it (and past the chromosome):
+    ``valid_bins`` counts the bins of a window that belong to the interval, the rest is padding.
+
+    Returns:
+        A table of chrom, start, end (of the whole window), interval (row number in ``intervals``) and valid_bins.
+
+    >>> table = pd.DataFrame({"chrom": ["chr1"], "start": [15], "end": [61]})
+    >>> tile(table, width_bp=40, bin_bp=10).values.tolist()
+    [['chr1', 10, 50, 0, 4], ['chr1', 50, 90, 0, 2]]
+    """
+    if bin_bp < 1 or width_bp < 1 or width_bp % bin_bp:
+        raise InputError(f"windows of {width_bp} bp cannot be made of bins of {bin_bp} bp; give a multiple of it")
+    window_bins = width_bp // bin_bp
+    first_bin = intervals["start"].to_numpy() // bin_bp
+    n_bins = -(-intervals["end"].to_numpy() // bin_bp) - first_bin
+    n_windows = -(-n_bins // window_bins)
+    row = np.repeat(np.arange(len(intervals)), n_windows)
+    # The number of a window within its interval: a running count that restarts with every interval.
+    number = np.arange(n_windows.sum()) - np.repeat(np.cumsum(n_windows) - n_windows, n_windows)
+    start = (first_bin[row] + number * window_bins) * bin_bp
+    valid = np.minimum(n_bins[row] - number * window_bins, window_bins)
+    chroms = intervals["chrom"].to_numpy()[row]
+    return pd.DataFrame(
+        {"chrom": chroms, "start": start, "end": start + width_bp, "interval": row, "valid_bins": valid}
+    )
+
+
+def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+    """Numbered lines (from 1) of a plain or gzipped text file.
+
+    Raises:
+        InputError: the file is missing, a folder, or no text.
+    """
+    try:
+        with open(path, "rb") as file:
+            gzipped = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rt") if gzipped else open(path) as text:
+            for number, line in enumerate(text, start=1):
+                yield number, line.rstrip("\r\n")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder, expected a text file; name the file itself") from None
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: cannot be read as text ({error}); expected plain or gzipped text") from None
+
+
+def _parse_bed_row(line: str, where: str) -> list[str | int]:
+    fields = line.split("\t") if "\t" in line else line.split()
+    if len(fields) < 3:
+        raise InputError(f"{where}: expected chrom, start and end, found {line.strip()!r}; add what is missing")
+    try:
+        start, end = int(fields[1]), int(fields[2])
+    except ValueError:
+        raise InputError(
+            f"{where}: start and end must be whole numbers, found {fields[1]!r} and {fields[2]!r}; correct them"
+        ) from None
+    if start < 0:
+        raise InputError(f"{where}: start {start} is negative; BED positions are 0-based, correct it")
+    if start >= end:
+        raise InputError(
+            f"{where}: start {start} is not below end {end}; a BED row is 0-based and half-open, correct it"
+        )
+    return [fields[0], start, end, *fields[3:6]]
+
+
+def _unknown_chromosome(chrom: str, chrom_sizes: Mapping[str, int], chrom_sizes_name: str) -> str:
+    other = chrom.removeprefix("chr") if chrom.startswith("chr") else f"chr{chrom}"
+    if other in chrom_sizes:
+        return (
+            f"chromosome {chrom} is called {other} in {chrom_sizes_name}; "
+            "give both files the same names, with or without 'chr'"
+        )
+    some = ", ".join(list(chrom_sizes)[:5]) + (", …" if len(chrom_sizes) > 5 else "")
+    return f"chromosome {chrom} is not in {chrom_sizes_name}, which has {some}; are they of the same assembly?"

@@ -1,0 +1,242 @@
+"""Binarised marks: ChromHMM's text format, and marks packed into one code per bin.
+
+Values are uint8: 0 absent, 1 present, 2 missing (not measured).
+"""
+
+import gzip
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, UInt8, UInt16
+
+from epizoo.errors import InputError
+from epizoo.files import atomic_path
+
+MISSING = 2
+_MAX_CODED_MARKS = 16
+
+
+class BinarizedChromosome(NamedTuple):
+    """The marks of one chromosome of one cell type."""
+
+    cell: str
+    chrom: str
+    marks: tuple[str, ...]
+    values: UInt8[np.ndarray, "bin mark"]
+
+
+class BinarizedFile(NamedTuple):
+    """A file of binarised marks and what its two header lines say."""
+
+    path: Path
+    cell: str
+    chrom: str
+    marks: tuple[str, ...]
+
+
+def read_binarized(path: str | os.PathLike[str]) -> BinarizedChromosome:
+    """Read one file of ChromHMM's binarised text (plain or gzipped).
+
+    Line 1 is ``cell<TAB>chrom``, line 2 the marks, then one line of 0, 1 or 2 (missing) per bin. The last newline may
+    be absent, as in ChromHMM's own sample.
+
+    Raises:
+        InputError: the file is missing, or a line is not in this format (it is named).
+    """
+    content = _read_bytes(Path(path))
+    cell, chrom, marks, body_start = _parse_header(content, path)
+    return BinarizedChromosome(cell, chrom, marks, _parse_body(content[body_start:], len(marks), path))
+
+
+def read_binarized_header(path: str | os.PathLike[str]) -> BinarizedFile:
+    """Read the two header lines of a file of binarised marks.
+
+    Raises:
+        InputError: the file is missing or does not begin with the two lines.
+    """
+    cell, chrom, marks, _ = _parse_header(_read_bytes(Path(path), 1 << 16), path)
+    return BinarizedFile(Path(path), cell, chrom, marks)
+
+
+def write_binarized(path: str | os.PathLike[str], chromosome: BinarizedChromosome) -> None:
+    """Write one chromosome as ChromHMM's binarised text, gzipped where the name ends in .gz; atomic.
+
+    Raises:
+        InputError: the values are not 0, 1 or 2 with one column per mark, or the path cannot be written.
+    """
+    values = np.asarray(chromosome.values)
+    if values.ndim != 2 or values.shape[1] != len(chromosome.marks) or (values.size and values.max() > MISSING):
+        raise InputError(f"{path}: expected values 0, 1 or 2 in {len(chromosome.marks)} columns, found {values.shape}")
+    text = np.full((len(values), 2 * values.shape[1]), ord("\t"), np.uint8)
+    text[:, ::2] = values + ord("0")
+    text[:, -1] = ord("\n")
+    header = f"{chromosome.cell}\t{chromosome.chrom}\n" + "\t".join(chromosome.marks) + "\n"
+    content = header.encode() + text.tobytes()
+    with atomic_path(path) as temporary:
+        # No time stamp, so that equal marks make equal files.
+        temporary.write_bytes(gzip.compress(content, 6, mtime=0) if str(path).endswith(".gz") else content)
+
+
+def find_binarized(folder: str | os.PathLike[str], cell: str | None = None) -> list[BinarizedFile]:
+    """Files of binarised marks in a folder (names that hold ``_binary``, as in ChromHMM), by cell and chromosome.
+
+    Args:
+        folder: the folder.
+        cell: keep this cell type alone; needed for a single sequence of chromosomes when the folder holds several.
+
+    Raises:
+        InputError: the folder does not exist, holds no such file, not this cell, or two files of one chromosome.
+    """
+    if not Path(folder).is_dir():
+        raise InputError(f"{folder}: no such folder; give the folder of the binarised files")
+    paths = sorted(path for path in Path(folder).iterdir() if "_binary" in path.name and path.is_file())
+    if not paths:
+        raise InputError(f"{folder}: holds no binarised marks; expected names such as CELL_chr1_binary.txt.gz")
+    files = [read_binarized_header(path) for path in paths]
+    if cell is not None and all(file.cell != cell for file in files):
+        cells = ", ".join(sorted({file.cell for file in files}))
+        raise InputError(f"{folder}: holds no cell type {cell}; it holds {cells}: name one of them")
+    files = [file for file in files if cell is None or file.cell == cell]
+    seen: dict[tuple[str, str], Path] = {}
+    for file in files:
+        first = seen.setdefault((file.cell, file.chrom), file.path)
+        if first != file.path:
+            raise InputError(
+                f"{file.path}: holds {file.chrom} of {file.cell}, as does {first.name}; remove one of them"
+            )
+    return sorted(files, key=lambda file: (file.cell, file.chrom))
+
+
+def arrange_marks(
+    values: UInt8[np.ndarray, "bin mark"],
+    found: Sequence[str],
+    expected: Sequence[str],
+    name: str,
+    allow_missing: bool = False,
+) -> UInt8[np.ndarray, "bin expected"]:
+    """Put mark columns into a model's order; marks that are not there become missing (2) where that is allowed.
+
+    Args:
+        values: the marks as found.
+        found: names of the columns.
+        expected: the model's marks, in its order.
+        name: what the marks come from, for messages.
+        allow_missing: whether a mark of the model may be absent. Marks that the model lacks are left out.
+
+    Raises:
+        InputError: a mark is absent and that is not allowed, or none of the model's marks is there.
+    """
+    absent = [mark for mark in expected if mark not in found]
+    if absent and (not allow_missing or len(absent) == len(expected)):
+        raise InputError(
+            f"{name}: has no mark {', '.join(absent)}; found {', '.join(found)}, the model expects "
+            f"{', '.join(expected)}: add it{'' if allow_missing else ' or allow missing marks'}"
+        )
+    arranged = np.full((len(values), len(expected)), MISSING, np.uint8)
+    for column, mark in enumerate(expected):
+        if mark in found:
+            arranged[:, column] = values[:, list(found).index(mark)]
+    return arranged
+
+
+def encode(values: UInt8[np.ndarray, "bin mark"]) -> UInt16[np.ndarray, " bin"]:
+    """Pack up to 16 marks into one code per bin, the first mark as the highest bit; missing marks count as 0.
+
+    Which marks are present is a property of a file: see `present_marks`.
+
+    Raises:
+        InputError: there are more than 16 marks.
+
+    >>> encode(np.array([[1, 0, 1], [0, 2, 1]], np.uint8)).tolist()
+    [5, 1]
+    """
+    n_marks = values.shape[1]
+    if n_marks > _MAX_CODED_MARKS:
+        raise InputError(f"{n_marks} marks do not fit a code of 16 bits; use the values themselves")
+    codes = np.zeros(len(values), np.uint16)
+    for column in range(n_marks):
+        codes = (codes << 1) | (values[:, column] == 1)
+    return codes.astype(np.uint16)
+
+
+def decode(codes: UInt16[np.ndarray, " bin"], n_marks: int) -> UInt8[np.ndarray, "bin mark"]:
+    """Unpack codes into marks: the inverse of `encode` where no mark is missing.
+
+    >>> decode(np.array([5, 1], np.uint16), 3).tolist()
+    [[1, 0, 1], [0, 0, 1]]
+    """
+    shifts = np.arange(n_marks - 1, -1, -1, dtype=np.uint16)
+    return ((np.asarray(codes, np.uint16)[:, None] >> shifts) & 1).astype(np.uint8)
+
+
+def present_marks(values: UInt8[np.ndarray, "bin mark"]) -> Bool[np.ndarray, " mark"]:
+    """Which marks are measured: False for a column that is 2 (missing) in every bin.
+
+    Raises:
+        InputError: a mark is missing in some bins and not in others, which codes cannot say.
+    """
+    missing = values == MISSING
+    everywhere = missing.all(axis=0)
+    if (missing.any(axis=0) != everywhere).any():
+        raise InputError("a mark is missing in a part of the bins, which codes cannot hold; use the values themselves")
+    return ~everywhere
+
+
+def _read_bytes(path: Path, limit: int = -1) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            gzipped = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path, "rb") if gzipped else open(path, "rb") as file:
+            return file.read(limit)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; give a file of binarised marks") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder, expected one file of binarised marks; name the file") from None
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: the gzipped file is damaged ({error}); copy or write it again") from None
+
+
+def _parse_header(content: bytes, path: str | os.PathLike[str]) -> tuple[str, str, tuple[str, ...], int]:
+    lines = content.split(b"\n", 2)
+    header = [line.decode("utf-8", "replace").rstrip("\r").split("\t") for line in lines[:2]]
+    if len(lines) < 3 or len(header[0]) != 2:
+        raise InputError(
+            f"{path}: line 1 must be cell and chromosome and line 2 the marks, separated by tabs, "
+            f"found {header[0][0][:60]!r}; is this ChromHMM's binarised text?"
+        )
+    marks = tuple(header[1])
+    if len(set(marks)) < len(marks) or "" in marks:
+        raise InputError(f"{path}: line 2 must name each mark once, found {', '.join(marks)}; correct it")
+    return header[0][0], header[0][1], marks, len(lines[0]) + len(lines[1]) + 2
+
+
+def _parse_body(body: bytes, n_marks: int, path: str | os.PathLike[str]) -> UInt8[np.ndarray, "bin mark"]:
+    """Read lines of equal width as one block of bytes; only a body that is not such a block is searched for why."""
+    if b"\r" in body:
+        body = body.replace(b"\r\n", b"\n")
+    if body and not body.endswith(b"\n"):
+        body += b"\n"
+    if not body:
+        raise InputError(f"{path}: holds no bin after its two header lines; was it written to its end?")
+    separators = np.full(n_marks, ord("\t"), np.uint8)
+    separators[-1] = ord("\n")
+    if len(body) % (2 * n_marks) == 0:
+        text = np.frombuffer(body, np.uint8).reshape(-1, 2 * n_marks)
+        values = text[:, ::2] - np.uint8(ord("0"))
+        if (values <= MISSING).all() and (text[:, 1::2] == separators).all():
+            return values
+    raise InputError(f"{path}: {_describe_bad_line(body, n_marks)}")
+
+
+def _describe_bad_line(body: bytes, n_marks: int) -> str:
+    for number, line in enumerate(body.decode("utf-8", "replace").splitlines(), start=3):
+        fields = line.split("\t")
+        if len(fields) != n_marks:
+            return f"line {number} has {len(fields)} columns, expected {n_marks} as in line 2; was the file cut short?"
+        bad = [field for field in fields if field not in ("0", "1", "2")]
+        if bad:
+            return f"line {number} holds {bad[0]!r}, expected 0, 1 or 2 (missing); correct it"
+    return "the lines after the header are not bins of 0, 1 or 2; write the file again"

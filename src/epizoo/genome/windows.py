@@ -1,0 +1,321 @@
+"""Windows of coverage or marks as plain dicts of NumPy arrays: rows for Kipoi, training and export.
+
+Everything that can be checked is checked by the constructors. Windows can be read in forked and in spawned workers.
+"""
+
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+from jaxtyping import UInt8
+
+from epizoo.errors import InputError
+from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs
+from epizoo.genome.coverage import CoverageTransform
+from epizoo.genome.intervals import check_intervals, read_bed, subtract_blacklist, tile, whole_genome
+from epizoo.genome.marks import MISSING, arrange_marks, find_binarized, read_binarized
+from epizoo.genome.signal import BigWig
+
+Intervals = pd.DataFrame | str | os.PathLike[str]
+"""An interval table, or the BED file to read it from."""
+
+
+class WindowShape(NamedTuple):
+    """The shape of a window.
+
+    Attributes:
+        window_bins: bins that a model gives output for.
+        flank_bins: bins more on each side, which are cropped from the output.
+        bin_bp: width of a bin.
+    """
+
+    window_bins: int
+    flank_bins: int
+    bin_bp: int
+
+    @property
+    def width_bp(self) -> int:
+        """Width of a window without its flanks."""
+        return self.window_bins * self.bin_bp
+
+    @property
+    def input_bins(self) -> int:
+        """Bins of a window with its flanks."""
+        return self.window_bins + 2 * self.flank_bins
+
+
+class _Windows(ABC):
+    """Windows over intervals: a sequence of rows. Subclasses read the signal."""
+
+    def __init__(self, intervals: pd.DataFrame, shape: WindowShape, n_bins: Mapping[str, int]) -> None:
+        """Tile checked intervals; ``n_bins`` are the bins of each chromosome that have a value."""
+        table = tile(intervals, shape.width_bp, shape.bin_bp)
+        inside = table["chrom"].map(dict(n_bins)).to_numpy(np.int64) - table["start"].to_numpy() // shape.bin_bp
+        table["valid_bins"] = np.minimum(table["valid_bins"].to_numpy(), inside)
+        table = table[table["valid_bins"] > 0]
+        self.shape = shape
+        self.intervals = intervals
+        self._chroms = table["chrom"].to_numpy(object)
+        self._start_bins = table["start"].to_numpy() // shape.bin_bp
+        self._valid_bins = table["valid_bins"].to_numpy()
+        self._interval = table["interval"].to_numpy()
+
+    def __len__(self) -> int:
+        """Number of windows."""
+        return len(self._chroms)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self[i] for i in range(len(self)))
+
+    def _locus(self, index: int) -> tuple[str, int, int]:
+        """Chromosome, first and end bin of a window with its flanks."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"window {index} of {len(self)}")
+        first = int(self._start_bins[index]) - self.shape.flank_bins
+        return self._chroms[index], first, first + self.shape.input_bins
+
+    def _metadata(self, index: int) -> dict[str, Any]:
+        """Ranges of the valid bins (in bp, on the grid of bins) and how many there are."""
+        start = int(self._start_bins[index]) * self.shape.bin_bp
+        row, valid = int(self._interval[index]), int(self._valid_bins[index])
+        columns = self.intervals.columns
+        name = self.intervals["name"].iloc[row] if "name" in columns else str(row)
+        strand = self.intervals["strand"].iloc[row] if "strand" in columns else "."
+        ranges = {
+            "chr": self._chroms[index],
+            "start": start,
+            "end": min(start + valid * self.shape.bin_bp, self._chrom_end(self._chroms[index])),
+            "id": name,
+            "strand": strand if strand in ("+", "-") else "*",
+        }
+        return {"ranges": ranges, "valid_bins": valid}
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def _chrom_end(self, chrom: str) -> int:
+        """Where the chromosome ends for metadata, in bp."""
+
+
+class CoverageWindows(_Windows):
+    """Windows of transformed coverage, one track for the treatment and one for an optional control.
+
+    Args:
+        bigwig: the treatment.
+        intervals: where; the whole genome of the bigWig where None.
+        shape: bins of a window.
+        transform: how coverage is transformed; fitted here, once per file.
+        control: an optional control, which becomes the second track.
+        kind: kind of signal of the treatment (`epizoo.genome.coverage.SIGNAL_KINDS`); detected where None.
+        control_kind: the same for the control; that of the treatment where None.
+        known_regions: where an absent value means 0; elsewhere it is unknown.
+        blacklist: stretches to leave out.
+
+    Raises:
+        InputError: a file cannot be used, an interval is not in the bigWig, or control and treatment differ in their
+            chromosomes.
+    """
+
+    def __init__(
+        self,
+        bigwig: str | os.PathLike[str],
+        intervals: Intervals | None,
+        shape: WindowShape,
+        transform: CoverageTransform,
+        *,
+        control: str | os.PathLike[str] | None = None,
+        kind: str | None = None,
+        control_kind: str | None = None,
+        known_regions: Intervals | None = None,
+        blacklist: Intervals | None = None,
+    ) -> None:
+        self.bigwigs = [BigWig(path) for path in (bigwig, control) if path is not None]
+        sizes = self.bigwigs[0].chrom_sizes
+        table = _checked(whole_genome(sizes) if intervals is None else intervals, sizes, str(bigwig), blacklist)
+        if control is not None:
+            _check_control(self.bigwigs[1], self.bigwigs[0], table["chrom"].unique())
+        known = None if known_regions is None else interval_table(known_regions, "the known regions")
+        if known is not None:
+            check_intervals(known, sizes, known.attrs["name"], str(bigwig))
+        kinds = (kind, control_kind or kind)[: len(self.bigwigs)]
+        self.fitted = [
+            transform.fit(track, kind=stated, known_regions=known)
+            for track, stated in zip(self.bigwigs, kinds, strict=True)
+        ]
+        super().__init__(table, shape, {chrom: -(-size // shape.bin_bp) for chrom, size in sizes.items()})
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """One window: ``inputs.coverage`` (window + 2 * flank, track) float32, 0 outside the chromosome."""
+        chrom, first, end = self._locus(index)
+        tracks = [
+            fitted(bigwig.binned(chrom, first, end, self.shape.bin_bp))
+            for bigwig, fitted in zip(self.bigwigs, self.fitted, strict=True)
+        ]
+        return {"inputs": {"coverage": np.stack(tracks, axis=1)}, "metadata": self._metadata(index)}
+
+    def _chrom_end(self, chrom: str) -> int:
+        return self.bigwigs[0].chrom_sizes[chrom]
+
+
+class MarkWindows(_Windows):
+    """Windows of binarised marks, in a model's order.
+
+    Args:
+        chromosomes: marks of each chromosome, (bin, mark), 0, 1 or 2 (missing).
+        intervals: where; all of the chromosomes where None.
+        shape: bins of a window; its ``bin_bp`` is that of the marks.
+        name: what the marks come from, for messages.
+        blacklist: stretches to leave out.
+
+    Raises:
+        InputError: an interval is not inside the chromosomes.
+    """
+
+    def __init__(
+        self,
+        chromosomes: Mapping[str, UInt8[np.ndarray, "bin mark"]],
+        intervals: Intervals | None,
+        shape: WindowShape,
+        *,
+        name: str = "the binarised marks",
+        blacklist: Intervals | None = None,
+    ) -> None:
+        self.chromosomes = dict(chromosomes)
+        n_bins = {chrom: len(values) for chrom, values in chromosomes.items()}
+        # Marks cover floor(length / bin_bp) bins: the end of the chromosome lies somewhere in the next bin.
+        longest = {chrom: (n + 1) * shape.bin_bp - 1 for chrom, n in n_bins.items()}
+        if intervals is None:
+            intervals = whole_genome({chrom: n * shape.bin_bp for chrom, n in n_bins.items()})
+        table = _checked(intervals, longest, name, blacklist)
+        super().__init__(table, shape, n_bins)
+        if not len(self):
+            raise InputError(f"{name}: no interval holds a whole bin of {shape.bin_bp} bp; give wider intervals")
+
+    @classmethod
+    def from_binarized(
+        cls,
+        folder: str | os.PathLike[str],
+        marks: Sequence[str],
+        intervals: Intervals | None,
+        shape: WindowShape,
+        *,
+        cell: str | None = None,
+        allow_missing: bool = False,
+        blacklist: Intervals | None = None,
+    ) -> Self:
+        """Windows over a folder of ChromHMM's binarised text.
+
+        Args:
+            folder: the folder.
+            marks: the model's marks, in its order; columns are found by their names.
+            intervals: where; everything in the folder where None.
+            shape: bins of a window.
+            cell: the cell type, needed where the folder holds several.
+            allow_missing: whether marks of the model may be absent; they become NaN.
+            blacklist: stretches to leave out.
+
+        Raises:
+            InputError: a file cannot be read, the cell type is ambiguous, or a mark is absent and that is not allowed.
+        """
+        table = None if intervals is None else interval_table(intervals, "the intervals")
+        files = find_binarized(folder, cell)
+        cells = sorted({file.cell for file in files})
+        if len(cells) > 1:
+            raise InputError(f"{folder}: holds several cell types ({', '.join(cells)}); name the one to read")
+        if table is not None:
+            # Lengths are known once the files are read; unknown chromosomes are found before.
+            check_intervals(table, {file.chrom: sys.maxsize for file in files}, table.attrs["name"], str(folder))
+            files = [file for file in files if file.chrom in set(table["chrom"])]
+        chromosomes = {}
+        for file in files:
+            found = read_binarized(file.path)
+            chromosomes[file.chrom] = arrange_marks(found.values, found.marks, marks, str(file.path), allow_missing)
+        return cls(chromosomes, table, shape, name=str(folder), blacklist=blacklist)
+
+    @classmethod
+    def from_bigwigs(
+        cls,
+        bigwigs: Mapping[str, str | os.PathLike[str]],
+        marks: Sequence[str],
+        intervals: Intervals | None,
+        shape: WindowShape,
+        *,
+        binarization: BigWigBinarization,
+        allow_missing: bool = False,
+        blacklist: Intervals | None = None,
+    ) -> Self:
+        """Windows over marks that are binarised here from one bigWig per mark; see `binarize_bigwigs`.
+
+        Args:
+            bigwigs: mark to bigWig.
+            marks: the model's marks, in its order.
+            intervals: where; the whole genome of the bigWigs where None.
+            shape: bins of a window.
+            binarization: kind of signal and threshold.
+            allow_missing: whether marks of the model may be absent; they become NaN.
+            blacklist: stretches to leave out.
+
+        Raises:
+            InputError: as `binarize_bigwigs`, or a mark is absent and that is not allowed.
+        """
+        table = None if intervals is None else interval_table(intervals, "the intervals")
+        found = [mark for mark in marks if mark in bigwigs]
+        name = ", ".join(f"{mark}={path}" for mark, path in bigwigs.items())
+        # Also refuses absent marks, before the work of binarising begins.
+        arrange_marks(np.zeros((0, len(bigwigs)), np.uint8), list(bigwigs), marks, name, allow_missing)
+        tracks = {mark: bigwigs[mark] for mark in found}
+        if table is not None:
+            first = BigWig(tracks[found[0]])
+            check_intervals(table, first.chrom_sizes, table.attrs["name"], str(first.path))
+        chroms = None if table is None else list(table["chrom"].unique())
+        chromosomes = {
+            chrom: arrange_marks(values, found, marks, name, allow_missing)
+            for chrom, values in binarize_bigwigs(tracks, binarization, chroms).items()
+        }
+        return cls(chromosomes, table, shape, name=name, blacklist=blacklist)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """One window: ``inputs.marks`` (window + 2 * flank, mark) float32: 0, 1, NaN missing, -1 outside."""
+        chrom, first, end = self._locus(index)
+        values = self.chromosomes[chrom]
+        marks = np.full((end - first, values.shape[1]), -1, np.float32)
+        low, high = max(first, 0), min(end, len(values))
+        marks[low - first : high - first] = values[low:high]
+        marks[marks == MISSING] = np.nan
+        return {"inputs": {"marks": marks}, "metadata": self._metadata(index)}
+
+    def _chrom_end(self, chrom: str) -> int:
+        return len(self.chromosomes[chrom]) * self.shape.bin_bp
+
+
+def interval_table(intervals: Intervals, name: str) -> pd.DataFrame:
+    """The table itself, or the one read from a BED file; ``attrs["name"]`` says what to call it in messages."""
+    table = intervals.copy() if isinstance(intervals, pd.DataFrame) else read_bed(intervals)
+    table.attrs.setdefault("name", name if isinstance(intervals, pd.DataFrame) else str(intervals))
+    return table
+
+
+def _checked(
+    intervals: Intervals, chrom_sizes: Mapping[str, int], sizes_name: str, blacklist: Intervals | None
+) -> pd.DataFrame:
+    table = interval_table(intervals, "the intervals")
+    check_intervals(table, chrom_sizes, table.attrs["name"], sizes_name)
+    if blacklist is None:
+        return table
+    return subtract_blacklist(table, interval_table(blacklist, "the blacklist"))
+
+
+def _check_control(control: BigWig, treatment: BigWig, chroms: Iterable[str]) -> None:
+    for chrom in chroms:
+        found, expected = control.chrom_sizes.get(chrom), treatment.chrom_sizes[chrom]
+        if found != expected:
+            has = "has no" if found is None else f"has {found:,} bp of"
+            raise InputError(
+                f"{control.path}: {has} {chrom}, but {treatment.path} has {expected:,} bp; give a control of the same "
+                "assembly"
+            )
