@@ -1,32 +1,22 @@
 """Binarised marks from reads, by the rule of ChromHMM's BinarizeBed, and from bigWigs whose kind is stated."""
 
-import gzip
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Int32, UInt8
 
 from epizoo.errors import InputError
 from epizoo.genome.coverage import check_signal_kind
-from epizoo.genome.intervals import read_lines
 from epizoo.genome.marks import MISSING
+from epizoo.genome.reads import Counts, Paths, count_reads
 from epizoo.genome.signal import BigWig
 
-READ_SHIFT_BP = 100
 P_VALUE = 1e-4
 _CONTROL_FLANK_BINS = 5
 _PSEUDO_COUNT = 1
-_READS_PER_CHUNK = 1_000_000
-_BINS_PER_CHUNK = 1 << 16
-
-Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-"""One file of reads, or several that are pooled."""
-Counts = dict[str, Int32[np.ndarray, " bin"]]
-"""Reads per bin, of the chromosomes that a file names."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +45,7 @@ def poisson_threshold(mean: float, p_value: float = P_VALUE) -> int:
     A bin with k reads or more is present. Note that this is P(X <= k), so P(X >= k) may exceed ``p_value``.
 
     >>> poisson_threshold(0.2), poisson_threshold(0.0)
-    (4, 1)
+    (3, 1)
     """
     if not 1e-12 < p_value < 1:
         raise InputError(f"the p-value of binarisation is {p_value:g}, expected one between 1e-12 and 1, such as 1e-4")
@@ -87,7 +77,8 @@ def binarize_reads(
     Args:
         reads: mark to BED file (six columns, plain or gzipped) or files.
         chrom_sizes: length of each chromosome in bp; reads on other chromosomes are left out.
-        controls: mark to file or files, for every mark or for none.
+        controls: mark to file or files. As in ChromHMM, once there is any, a mark without one has pseudo-counts alone,
+            and chromosomes without control reads are left out.
         bin_bp: width of a bin.
         p_value: tail probability that makes a bin present.
 
@@ -97,10 +88,10 @@ def binarize_reads(
     Raises:
         InputError: a file cannot be read, has a row that is not a stranded read, or none on a known chromosome.
     """
-    if controls is not None and set(controls) != set(reads):
-        odd = ", ".join(sorted(set(controls) ^ set(reads)))
+    if controls is not None and not set(controls) <= set(reads):
+        odd = ", ".join(sorted(set(controls) - set(reads)))
         raise InputError(
-            f"controls must be given for every mark or for none, found a difference in {odd}; complete them"
+            f"there is a control for {odd} but no reads of it, only of {', '.join(reads)}; correct its name"
         )
     counts = {mark: count_reads(paths, chrom_sizes, bin_bp) for mark, paths in reads.items()}
     chroms = [chrom for chrom in chrom_sizes if any(chrom in mark for mark in counts.values())]
@@ -109,7 +100,10 @@ def binarize_reads(
     if controls is None:
         columns = {mark: _against_mean(found, p_value) for mark, found in filled.items()}
     else:
-        backgrounds = {mark: count_reads(paths, chrom_sizes, bin_bp) for mark, paths in controls.items()}
+        empty: Counts = {}
+        backgrounds = {
+            mark: count_reads(controls[mark], chrom_sizes, bin_bp) if mark in controls else empty for mark in reads
+        }
         covered = {chrom for background in backgrounds.values() for chrom in background}
         chroms = [chrom for chrom in chroms if chrom in covered]
         n_bins = {chrom: n_bins[chrom] for chrom in chroms}
@@ -118,34 +112,6 @@ def binarize_reads(
             for mark in filled
         }
     return {chrom: np.stack([columns[mark][chrom] for mark in columns], axis=1) for chrom in chroms}
-
-
-def count_reads(paths: Paths, chrom_sizes: Mapping[str, int], bin_bp: int = 200) -> Counts:
-    """Count reads by the bin of their 5' end shifted 100 bp downstream, for the chromosomes that the files name.
-
-    Raises:
-        InputError: as `binarize_reads`.
-    """
-    files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    n_bins = np.array([size // bin_bp for size in chrom_sizes.values()])
-    offsets = np.concatenate([[0], np.cumsum(n_bins)])
-    number = {chrom: i for i, chrom in enumerate(chrom_sizes)}
-    counts = np.zeros(offsets[-1], np.int32)
-    named = np.zeros(len(n_bins), bool)
-    for path in files:
-        before = named.any()
-        for chunk in _read_chunks(path):
-            chrom = chunk["chrom"].map(number).to_numpy(np.float64, na_value=-1).astype(np.int64)
-            shifted = np.where(chunk["strand"] == "+", chunk["start"] + READ_SHIFT_BP, chunk["end"] - 1 - READ_SHIFT_BP)
-            # Java divides towards zero, so that a read shifted to just before the chromosome counts in its first bin.
-            bins = np.where((shifted < 0) & (shifted > -bin_bp), 0, shifted // bin_bp)
-            named[np.unique(chrom[chrom >= 0])] = True
-            kept = (chrom >= 0) & (bins >= 0) & (bins < n_bins[chrom])
-            counts += np.bincount(offsets[chrom[kept]] + bins[kept], minlength=len(counts)).astype(np.int32)
-        if not (before or named.any()):
-            some = ", ".join(list(chrom_sizes)[:5])
-            raise InputError(f"{path}: has no read on a known chromosome ({some}, …); are the names of one assembly?")
-    return {chrom: counts[offsets[i] : offsets[i + 1]] for chrom, i in number.items() if named[i]}
 
 
 def binarize_bigwigs(
@@ -270,41 +236,3 @@ def _window_sum(counts: Int32[np.ndarray, " bin"]) -> np.ndarray:
     at = np.arange(len(counts))
     high = np.minimum(at + _CONTROL_FLANK_BINS + 1, len(counts))
     return total[high] - total[np.maximum(at - _CONTROL_FLANK_BINS, 0)]
-
-
-def _read_chunks(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
-    names = {0: "chrom", 1: "start", 2: "end", 5: "strand"}
-    try:
-        with open(path, "rb") as file:
-            gzipped = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if gzipped else open(path, "rb") as file:
-            chunks = pd.read_csv(
-                file,
-                sep="\t",
-                header=None,
-                usecols=list(names),
-                comment="#",
-                chunksize=_READS_PER_CHUNK,
-                dtype={0: "category", 1: "int64", 2: "int64", 5: "category"},
-            )
-            for chunk in chunks:
-                renamed = chunk.rename(columns=names)
-                if not renamed["strand"].isin(["+", "-"]).all():
-                    raise ValueError("strand")
-                yield renamed
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(f"{path}: no such file; give a BED file of reads") from None
-    except (ValueError, EOFError, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: {_describe_bad_read(path, error)}") from None
-
-
-def _describe_bad_read(path: str | os.PathLike[str], error: Exception) -> str:
-    for number, line in read_lines(path):
-        fields = line.split("\t")
-        if line.startswith("#") or not line.strip():
-            continue
-        if len(fields) < 6 or fields[5] not in ("+", "-"):
-            return f"line {number} is no read with a strand ({line[:60]!r}); expected six columns, the last + or -"
-        if not (fields[1].isdecimal() and fields[2].isdecimal()):
-            return f"line {number} has no whole numbers as start and end ({line[:60]!r}); correct it"
-    return f"holds no reads ({error}); expected BED with six columns"

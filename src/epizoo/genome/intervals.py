@@ -14,7 +14,7 @@ import pandas as pd
 from epizoo.errors import InputError
 
 _BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
-_SKIPPED = ("#", "track", "browser")
+SKIPPED_LINES = ("#", "track", "browser")
 
 
 def read_bed(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def read_bed(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     rows = []
     for number, line in read_lines(path):
-        if not line.strip() or line.startswith(_SKIPPED):
+        if not line.strip() or line.startswith(SKIPPED_LINES):
             continue
         rows.append(_parse_bed_row(line, f"{path}: line {number}"))
     if not rows:
