@@ -47,7 +47,7 @@ def brute_force(start_bin, probabilities, summits, signal, config, chrom_size):
         summit = min((start_bin + best) * BIN_BP + BIN_BP // 2, end - 1)
         background = brute_force_background(best, probabilities, signal, config)
         score = round(1000 * float(max(probabilities[low:high])))
-        found.append((start, end, score, summit - start, (float(signal[best]) + 2.0) / (background + 2.0)))
+        found.append((start, end, score, summit - start, float(signal[best]) / max(background, 2.0)))
     return found
 
 
@@ -83,7 +83,7 @@ def stretch(seed, n_bins=400):
 def test_peaks_match_brute_force(config, seed):
     arrays = stretch(seed)
     start_bin, chrom_size = 7, (7 + 400) * BIN_BP - 4
-    peaks = call_peaks("chr1", start_bin, *arrays, config, bin_bp=BIN_BP, chrom_size=chrom_size, pseudocount=2.0)
+    peaks = call_peaks("chr1", start_bin, *arrays, config, bin_bp=BIN_BP, chrom_size=chrom_size, least_background=2.0)
     expected = brute_force(start_bin, *arrays, config, chrom_size)
     found = list(peaks[["start", "end", "score", "peak"]].itertuples(index=False, name=None))
     assert found == [row[:4] for row in expected]
@@ -94,7 +94,7 @@ def test_peaks_match_brute_force(config, seed):
 @pytest.mark.parametrize("cuts", [[1], [200], [3, 4, 5, 6], list(range(1, 400)), list(range(0, 400, 37))])
 def test_pieces_give_the_peaks_of_the_whole(config, cuts):
     arrays = stretch(seed=11)
-    options = {"bin_bp": BIN_BP, "chrom_size": 10_000, "pseudocount": 0.5}
+    options = {"bin_bp": BIN_BP, "chrom_size": 10_000, "least_background": 0.5}
     collector = PeakCollector("chr2", 5, config, **options)
     for low, high in itertools.pairwise([0, *cuts, 400]):
         collector.add(*(array[low:high] for array in arrays))
@@ -106,7 +106,7 @@ def test_a_peak_may_cover_the_whole_chromosome():
     config = PeakCallingConfig(merge_gap_bp=100)
     peaks = call_peaks("chrM", 0, ones, ones, ones, config, bin_bp=BIN_BP, chrom_size=113)
     assert peaks.to_dict("records") == [
-        dict(zip(NARROWPEAK_COLUMNS, ("chrM", 0, 113, "chrM_peak_1", 1000, ".", 2.0, -1.0, -1.0, 5), strict=True))
+        dict(zip(NARROWPEAK_COLUMNS, ("chrM", 0, 113, "chrM_peak_1", 1000, ".", 1.0, -1.0, -1.0, 5), strict=True))
     ]
 
 

@@ -9,10 +9,10 @@ FLANK = 6
 
 
 def smooth(window):
-    """Depends on FLANK bins to either side, and is wrong at the window's edges, as a padded convolution is."""
+    """Depends on FLANK bins to either side, and has no output for the flanks."""
     kernel = np.arange(1.0, 2 * FLANK + 2) ** 2
-    values = np.convolve(window[:, 0] - window[:, 1] + 0.5, kernel, mode="same")
-    return {"values": values, "pairs": np.stack([values, window[:, 0]], axis=1)}
+    values = np.convolve(window[:, 0] - window[:, 1] + 0.5, kernel, mode="valid")
+    return {"values": values, "pairs": np.stack([values, window[FLANK:-FLANK, 0]], axis=1)}
 
 
 def track_reader(track):
@@ -41,11 +41,10 @@ def test_the_chunk_size_changes_nothing(track, chunk_bins, start, end):
             smooth, track_reader(track), start_bin=start, end_bin=end, flank_bins=FLANK, chunk_bins=chunk_bins
         )
     )
-    padded = np.pad(track, ((2 * FLANK, 2 * FLANK), (0, 0)))
-    whole = smooth(padded)
+    whole = smooth(np.pad(track, ((FLANK, FLANK), (0, 0))))
     for name in ("values", "pairs"):
         found = np.concatenate([piece.outputs[name] for piece in pieces])
-        np.testing.assert_allclose(found, whole[name][2 * FLANK :][start:end], rtol=1e-12, atol=1e-9)
+        np.testing.assert_allclose(found, whole[name][start:end], rtol=1e-12, atol=1e-9)
     np.testing.assert_array_equal(np.concatenate([piece.inputs for piece in pieces]), track[start:end])
     assert [piece.start_bin for piece in pieces] == list(range(start, end, chunk_bins))
 

@@ -78,7 +78,7 @@ def call_peaks(
     *,
     bin_bp: int,
     chrom_size: int,
-    pseudocount: float = 1.0,
+    least_background: float = 1.0,
 ) -> pd.DataFrame:
     """Peaks of one contiguous stretch of bins, as narrowPeak's ten columns, sorted by start.
 
@@ -91,18 +91,19 @@ def call_peaks(
         config: The rule.
         bin_bp: Width of a bin.
         chrom_size: Length of the chromosome in bp; peaks end there at the latest.
-        pseudocount: Added to both sides of the fold, in the signal's unit; a typical background value keeps folds
-            comparable between sequencing depths.
+        least_background: A local background below this counts as this much, in the signal's unit; the background of
+            the whole genome is the usual choice, as in MACS.
 
     Returns:
         `score` is 1000 times the highest probability; `peak` is the offset in bp of the middle of the bin with the
-        highest summit times signal (the first of equals); `signalValue` is the fold
-        (signal there + pseudocount) / (background + pseudocount), where background is the mean signal of bins below
-        `extend_probability` within `background_bp` of the summit (in blocks of about a tenth of it; the mean of all
-        such bins where there are none so near, 0 where there are none at all). `pValue` and `qValue` are -1: none is
-        defined.
+        highest summit times signal (the first of equals); `signalValue` is the fold of the signal there over the local
+        background: the mean of bins below `extend_probability` within `background_bp` of the summit (in blocks of about
+        a tenth of it; of all such bins where there are none so near), but at least `least_background`. `pValue` and
+        `qValue` are -1: none is defined.
     """
-    collector = PeakCollector(chrom, start_bin, config, bin_bp=bin_bp, chrom_size=chrom_size, pseudocount=pseudocount)
+    collector = PeakCollector(
+        chrom, start_bin, config, bin_bp=bin_bp, chrom_size=chrom_size, least_background=least_background
+    )
     collector.add(probabilities, summits, signal)
     return collector.finish()
 
@@ -121,13 +122,13 @@ class PeakCollector:
         *,
         bin_bp: int,
         chrom_size: int,
-        pseudocount: float = 1.0,
+        least_background: float = 1.0,
     ) -> None:
         self.chrom = chrom
         self.config = config
         self.bin_bp = bin_bp
         self.chrom_size = chrom_size
-        self.pseudocount = pseudocount
+        self.least_background = least_background
         self._next_bin = start_bin
         self._runs: list[pd.DataFrame] = []
         self._background = _Background(start_bin, config.background_bp, bin_bp)
@@ -167,7 +168,7 @@ class PeakCollector:
             name=".",
             score=np.rint(1000 * np.clip(peaks["probability"].to_numpy(), 0, 1)),
             strand=".",
-            signalValue=(peaks["signal"].to_numpy() + self.pseudocount) / (background + self.pseudocount),
+            signalValue=peaks["signal"].to_numpy(np.float64) / np.maximum(background, self.least_background),
             pValue=-1.0,
             qValue=-1.0,
             peak=summit - start,

@@ -29,19 +29,20 @@ def predict_track(
     through the model once for the whole call.
 
     Args:
-        predict: Any function of a window alone; its outputs begin with the window's bins.
+        predict: Any function of a window alone; its outputs are for the `chunk_bins` bins between the flanks.
         read: Gives the signal of `[start, end)`, 0 for bins outside the chromosome (numbers below 0 occur).
         start_bin: The first bin wanted.
         end_bin: The bin after the last one wanted.
-        flank_bins: Context on both sides of a chunk, cropped from the outputs.
+        flank_bins: Context on both sides of a chunk, without output.
         chunk_bins: Bins per piece; the last one may be shorter.
     """
     silent: dict[str, np.ndarray] | None = None
     for start in range(start_bin, end_bin, chunk_bins):
         window = read(start - flank_bins, start + chunk_bins + flank_bins)
-        kept = slice(flank_bins, flank_bins + min(chunk_bins, end_bin - start))
+        n_kept = min(chunk_bins, end_bin - start)
         if window.any():
             outputs = predict(window)
         else:
             silent = outputs = dict(predict(window)) if silent is None else silent
-        yield Piece(start, window[kept], {name: np.asarray(array)[kept] for name, array in outputs.items()})
+        inputs = window[flank_bins : flank_bins + n_kept]
+        yield Piece(start, inputs, {name: np.asarray(array)[:n_kept] for name, array in outputs.items()})
