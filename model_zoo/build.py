@@ -119,7 +119,7 @@ def _assemble(folder: Path, run: Path, name: str, example_files: Mapping[str, An
     shutil.copyfile(run / WEIGHTS_FILE, folder / WEIGHTS_FILE)
     example = _copy_examples(folder, family, example_files)
     settings = {key: value for key, value in config.items() if key not in ("family", "window")}
-    model_yaml = kipoi_yaml.model_yaml(family, window, settings, about, trained_on)
+    model_yaml = kipoi_yaml.model_yaml(family, window, settings, about, trained_on, version)
     zoo = {
         "name": name,
         "family": family,

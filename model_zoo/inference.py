@@ -10,6 +10,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Shaped
 
+from epizoo.errors import InputError
 from epizoo.models import hmm
 from epizoo.models.chromatin_state_annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.parameters import build_model
@@ -108,7 +109,11 @@ def _peak_caller_activations(module: PeakCaller, coverage: Float[Array, "batch b
 
 
 def _chromatin_states(config: Mapping[str, Any], arrays: Mapping[str, np.ndarray], flank_bins: int) -> Predictor:
-    shape = ChromatinStateConfig.from_dict(config)
+    unknown = sorted(set(config) - set(ChromatinStateConfig.__dataclass_fields__))
+    if unknown:
+        expected = ", ".join(ChromatinStateConfig.__dataclass_fields__)
+        raise InputError(f"chromatin states: unknown key {unknown[0]!r}; expected some of {expected}")
+    shape = ChromatinStateConfig(**config)
     module = build_model(lambda: ChromatinStateAnnotator(shape, rngs=nnx.Rngs(0)), arrays)
     return Predictor(module, _chromatin_state_activations, flank_bins)
 

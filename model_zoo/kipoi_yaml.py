@@ -75,13 +75,16 @@ _METADATA = {
 }
 
 
-def model_yaml(family: Family, window: Window, config: dict[str, Any], about: About, trained: TrainedOn) -> dict:
+def model_yaml(
+    family: Family, window: Window, config: dict[str, Any], about: About, trained: TrainedOn, version: str
+) -> dict[str, Any]:
     """Kipoi's part of ``model.yaml``; paths are relative to the entry's folder."""
     held_out = ", ".join(trained.held_out_chromosomes + trained.held_out_cell_types) or "nothing"
     data = "; ".join(source.name for source in trained.data)
     info = {
         "authors": [{"name": name} for name in about.authors],
         "doc": about.doc,
+        "version": version,
         "license": about.license,
         "tags": about.tags,
         "cite_as": about.cite_as,
@@ -101,7 +104,7 @@ def model_yaml(family: Family, window: Window, config: dict[str, Any], about: Ab
 
 def dataloader_yaml(
     family: Family, window: Window, config: dict[str, Any], about: About, example: dict[str, Any]
-) -> dict:
+) -> dict[str, Any]:
     """``dataloader.yaml``, with ``example`` (argument -> value, files relative to the entry's folder) written in."""
     args = {}
     for name, argument in _ARGUMENTS[family].items():
@@ -148,8 +151,7 @@ def required_arguments(family: Family) -> tuple[str, ...]:
 
 
 def _array(doc: str, *shape: int) -> dict[str, Any]:
-    text = "(" + "".join(f"{size}, " for size in shape).strip() + ")"
-    return {"shape": text, "doc": doc}
+    return {"shape": str(tuple(shape)), "doc": doc}
 
 
 def _inputs(family: Family, window: Window, config: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,211 @@
+"""Peaks of a whole genome, or of regions of it, by a peak-caller entry: bigWig in, narrowPeak out."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from epizoo.calling.formats import write_narrowpeak
+from epizoo.calling.peaks import PeakCallingConfig, PeakCollector, name_peaks, narrowpeak_table
+from epizoo.calling.stream import Piece, predict_track
+from epizoo.errors import InputError
+from epizoo.files import require_writable
+from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
+from epizoo.model_zoo.windows import File, coverage_windows
+
+if TYPE_CHECKING:
+    from epizoo.model_zoo.entry import PeakCallerEntry
+
+Progress = Callable[[int, int], None]
+"""Called now and then with the bins that are done and those there are."""
+
+OUTPUTS = ("peak_probabilities", "peak_summits")
+CHUNK_BINS = 1 << 15
+
+
+class Stretch(NamedTuple):
+    """Consecutive bins of a chromosome."""
+
+    chrom: str
+    start_bin: int
+    end_bin: int
+
+
+def call_peaks(
+    entry: "PeakCallerEntry",
+    bigwig: File,
+    control: File | None = None,
+    *,
+    regions: Intervals | None = None,
+    output: File | None = None,
+    probabilities_bigwig: File | None = None,
+    blacklist: Intervals | None = None,
+    signal_kind: str | None = None,
+    control_signal_kind: str | None = None,
+    known_regions: Intervals | None = None,
+    config: PeakCallingConfig | None = None,
+    track: str | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Call peaks over the whole genome of a bigWig, or over regions.
+
+    Memory does not grow with the genome. Files are written whole or not at all.
+
+    Args:
+        entry: A peak caller.
+        bigwig: The treatment.
+        control: The control, for an entry that takes one.
+        regions: Where to call, an interval table or a BED file; all chromosomes of the bigWig where None. Signal around
+            a region is seen, and peaks end at its border.
+        output: The narrowPeak file to write, if any.
+        probabilities_bigwig: The bigWig of peak probabilities to write, if any; it covers the regions.
+        blacklist: Peaks that overlap these intervals are left out.
+        signal_kind: One of `epizoo.genome.coverage.SIGNAL_KINDS`; detected where None.
+        control_signal_kind: The same for the control; that of the treatment where None.
+        known_regions: Where an absent value means 0 when the background is estimated; see `CoverageTransform`.
+        config: How probabilities become peaks; the entry's own where None.
+        track: A line for UCSC's genome browser to begin the narrowPeak file with.
+        progress: Called after each chunk.
+
+    Returns:
+        narrowPeak's ten columns, sorted by chromosome name and start. `signalValue` is in multiples of the local
+        background, which counts as at least the background of the whole file.
+
+    Raises:
+        InputError: a file or an interval cannot be used, or an output cannot be written.
+        EntryError: the entry's weights are missing or do not match their hash.
+    """
+    inputs = [path for path in (bigwig, control, regions, blacklist, known_regions) if _is_path(path)]
+    _check_outputs([path for path in (output, probabilities_bigwig) if path is not None], inputs)
+    windows = coverage_windows(
+        entry, regions, bigwig, control, signal_kind, control_signal_kind, known_regions, blacklist_file=None
+    )
+    sizes = windows.bigwigs[0].chrom_sizes
+    excluded = None if blacklist is None else _checked_blacklist(blacklist, sizes, str(bigwig))
+    rule = config or PeakCallingConfig.from_dict(entry.config.get("calling", {}))
+    entry.model()
+    with ExitStack() as stack:
+        writer = (
+            stack.enter_context(BigWigWriter(probabilities_bigwig, sizes, entry.window.bin_bp))
+            if probabilities_bigwig is not None
+            else None
+        )
+        peaks = _call(entry, windows, rule, writer, progress)
+        if excluded is not None:
+            peaks = name_peaks(_outside(peaks, excluded))
+        if output is not None:
+            write_narrowpeak(output, peaks, track)
+    return peaks
+
+
+def stretches(intervals: pd.DataFrame, bin_bp: int) -> list[Stretch]:
+    """Intervals snapped outwards to whole bins, joined where they touch, sorted by chromosome name and start."""
+    found: list[Stretch] = []
+    for chrom, start, end in sorted(zip(intervals["chrom"], intervals["start"], intervals["end"], strict=True)):
+        first, after = int(start) // bin_bp, -(-int(end) // bin_bp)
+        if found and found[-1].chrom == chrom and first <= found[-1].end_bin:
+            found[-1] = found[-1]._replace(end_bin=max(after, found[-1].end_bin))
+        else:
+            found.append(Stretch(chrom, first, after))
+    return found
+
+
+def predict_stretch(
+    entry: "PeakCallerEntry", windows: CoverageWindows, stretch: Stretch, chunk_bins: int = CHUNK_BINS
+) -> Iterator[Piece]:
+    """Transformed coverage and the outputs `OUTPUTS` of consecutive bins, piece by piece."""
+
+    def read(start: int, end: int) -> Float[np.ndarray, "bin track"]:
+        tracks = zip(windows.bigwigs, windows.fitted, strict=True)
+        return np.stack([fit(file.binned(stretch.chrom, start, end, entry.window.bin_bp)) for file, fit in tracks], 1)
+
+    def predict(window: Float[np.ndarray, "bin track"]) -> dict[str, np.ndarray]:
+        outputs = entry.activations({"coverage": window[None]}, OUTPUTS)
+        return {name: array[0] for name, array in outputs.items()}
+
+    return predict_track(
+        predict,
+        read,
+        start_bin=stretch.start_bin,
+        end_bin=stretch.end_bin,
+        flank_bins=entry.window.flank_bins,
+        chunk_bins=chunk_bins,
+    )
+
+
+def _call(
+    entry: "PeakCallerEntry",
+    windows: CoverageWindows,
+    config: PeakCallingConfig,
+    writer: BigWigWriter | None,
+    progress: Progress | None,
+) -> pd.DataFrame:
+    bin_bp = entry.window.bin_bp
+    todo = stretches(windows.intervals, bin_bp)
+    longest = max(stretch.end_bin - stretch.start_bin for stretch in todo)
+    # Short regions need no long windows, and powers of two keep the number of compiled lengths small.
+    chunk_bins = min(CHUNK_BINS, 1 << (longest - 1).bit_length())
+    total = sum(stretch.end_bin - stretch.start_bin for stretch in todo)
+    done = 0
+    tables = [narrowpeak_table()]
+    for stretch in todo:
+        chrom_size = windows.bigwigs[0].chrom_sizes[stretch.chrom]
+        collector = PeakCollector(stretch.chrom, stretch.start_bin, config, bin_bp=bin_bp, chrom_size=chrom_size)
+        for piece in predict_stretch(entry, windows, stretch, chunk_bins):
+            probabilities = piece.outputs["peak_probabilities"]
+            # The transform is arcsinh(signal / background), so that this is the signal in backgrounds.
+            collector.add(probabilities, piece.outputs["peak_summits"], np.sinh(piece.inputs[:, 0]))
+            if writer is not None:
+                writer.add(stretch.chrom, piece.start_bin, probabilities)
+            done += len(probabilities)
+            if progress is not None:
+                progress(done, total)
+        tables.append(collector.finish())
+    return name_peaks(pd.concat(tables, ignore_index=True))
+
+
+def _outside(peaks: pd.DataFrame, excluded: pd.DataFrame) -> pd.DataFrame:
+    """The peaks that overlap none of the intervals."""
+    keep = np.ones(len(peaks), dtype=bool)
+    for chrom, rows in peaks.groupby("chrom"):
+        intervals = excluded[excluded["chrom"] == chrom].sort_values("start")
+        # Ends so far, so that an interval inside a longer one does not hide it.
+        ends = np.maximum.accumulate(intervals["end"].to_numpy())
+        before = np.searchsorted(intervals["start"].to_numpy(), rows["end"].to_numpy(), side="left")
+        overlaps = (before > 0) & (np.append(ends, 0)[before - 1] > rows["start"].to_numpy())
+        keep[rows.index.to_numpy()[overlaps]] = False
+    return peaks[keep]
+
+
+def _checked_blacklist(blacklist: Intervals, chrom_sizes: dict[str, int], sizes_name: str) -> pd.DataFrame:
+    """The blacklist; that some of its chromosomes are not in the bigWig is usual, that all are not is a mistake."""
+    table = interval_table(blacklist, "the blacklist")
+    if not table["chrom"].isin(list(chrom_sizes)).any():
+        raise InputError(
+            f"{table.attrs['name']}: none of its chromosomes ({_some(table['chrom'].unique())}) is in {sizes_name}, "
+            f"which has {_some(chrom_sizes)}; give a blacklist with these names, of the same assembly"
+        )
+    return table
+
+
+def _check_outputs(outputs: list[File], inputs: list[File]) -> None:
+    seen = {os.path.realpath(path): "an input" for path in inputs}
+    for path in outputs:
+        require_writable(path)
+        other = seen.setdefault(os.path.realpath(path), f"another output, {path}")
+        if other != f"another output, {path}" or outputs.count(path) > 1:
+            raise InputError(f"{path}: would overwrite {other}; give the output another name")
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str | os.PathLike)
+
+
+def _some(names) -> str:
+    names = list(names)
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
