@@ -12,10 +12,10 @@ from jaxtyping import Array, Float, Int
 
 from epizoo.errors import InputError
 from epizoo.models import hmm
-from epizoo.models.hmm import HMMParameters, SoftPath
+from epizoo.models.hmm import AnyArray, HMMParameters, SoftPath
 
-# The logit of probability 0. Softmax and sigmoid turn it into exactly 0 (and its negative into exactly 1) in float32 and
-# float64, with a gradient of exactly 0; unlike an infinity it stays a number in penalties and averages of parameters.
+# The logit of probability 0. Softmax and sigmoid turn it into exactly 0 (and its negative into exactly 1) in float32
+# and float64, with a gradient of exactly 0; unlike an infinity it stays a number in penalties and averages.
 _ZERO_LOGIT = -1e4
 
 
@@ -27,8 +27,9 @@ class ChromatinStateConfig:
         marks: names of the marks, in the order of the last axis of the input.
         n_states: number of states.
         bin_bp: width of a bin, in bp.
-        start: distribution of the first bin of an input that starts inside a chromosome: the ``stationary`` one for windows of
-            a longer sequence, the ``initial`` one for whole sequences. After bins outside it is always the initial one.
+        start: distribution of the first bin of an input that starts inside a chromosome: the ``stationary`` one for
+            windows of a longer sequence, the ``initial`` one for whole sequences. After bins outside it is always the
+            initial one.
         temperature: of the soft Viterbi.
     """
 
@@ -42,9 +43,7 @@ class ChromatinStateConfig:
         # Configs read from YAML hold lists.
         object.__setattr__(self, "marks", tuple(self.marks))
         if not self.marks or len(set(self.marks)) < len(self.marks):
-            raise InputError(
-                f"marks: {list(self.marks)} are not the distinct names of one or more marks; name each once"
-            )
+            raise InputError(f"marks: {list(self.marks)} are not one or more distinct names; name each mark once")
         for name, value in (("n_states", self.n_states), ("bin_bp", self.bin_bp), ("temperature", self.temperature)):
             if not value > 0:
                 raise InputError(f"{name}: {value!r} is not above 0; give a positive number")
@@ -69,16 +68,16 @@ class ChromatinStateOutput(NamedTuple):
 
     @property
     def log_likelihood(self) -> Float[Array, " batch"]:
-        """log p(marks) of each sequence, in nats."""
+        """Log p(marks) of each sequence, in nats."""
         return jnp.sum(self.log_likelihood_per_bin, axis=-1)
 
 
 class ChromatinStateAnnotator(nnx.Module):
     """A hidden Markov model of chromatin states, as in ChromHMM (Ernst and Kellis, Nature Methods 2012).
 
-    The parameters are logits, so that every gradient step stays inside the model: softmax of ``initial_logits`` (state) and of
-    the rows of ``transition_logits`` (state, state), sigmoid of ``emission_logits`` (state, mark). Probabilities of exactly 0
-    or 1 are kept, and no gradient moves them.
+    The parameters are logits, so that every gradient step stays inside the model: softmax of ``initial_logits`` (state)
+    and of the rows of ``transition_logits`` (state, state), sigmoid of ``emission_logits`` (state, mark). Probabilities
+    of exactly 0 or 1 are kept, and no gradient moves them.
     """
 
     def __init__(self, config: ChromatinStateConfig, *, rngs: nnx.Rngs):
@@ -100,7 +99,8 @@ class ChromatinStateAnnotator(nnx.Module):
         """Make the model of given probabilities, NumPy's or JAX's; exact zeros and ones stay exact.
 
         Raises:
-            InputError: shapes that are not the config's, values that are no probabilities, or rows that do not sum to one.
+            InputError: shapes that are not the config's, values that are no probabilities, or rows that do not sum to
+                one.
         """
         arrays = _checked_probabilities(config, parameters)
         model = cls(config, rngs=nnx.Rngs(0))
@@ -122,7 +122,7 @@ class ChromatinStateAnnotator(nnx.Module):
             emission=jax.nn.sigmoid(self.emission_logits[...]),
         )
 
-    def __call__(self, marks: Float[Array, "batch bin mark"]) -> ChromatinStateOutput:
+    def __call__(self, marks: Float[AnyArray, "batch bin mark"]) -> ChromatinStateOutput:
         """Annotate sequences.
 
         Args:
@@ -138,13 +138,13 @@ class ChromatinStateAnnotator(nnx.Module):
         path = jax.vmap(partial(hmm.viterbi, parameters, start=start))(marks)
         return ChromatinStateOutput(posteriors, filtered.probabilities, path, filtered.log_likelihood_per_bin)
 
-    def log_likelihood(self, marks: Float[Array, "batch bin mark"]) -> Float[Array, " batch"]:
-        """log p(marks) of each sequence, in nats, by the forward recursion alone: what training maximises."""
+    def log_likelihood(self, marks: Float[AnyArray, "batch bin mark"]) -> Float[Array, " batch"]:
+        """Log p(marks) of each sequence, in nats, by the forward recursion alone: what training maximises."""
         self._require_shape(marks)
         parameters = self.parameters()
         return jax.vmap(partial(hmm.log_likelihood, parameters, start=self._start(parameters)))(marks)
 
-    def soft_viterbi(self, marks: Float[Array, "batch bin mark"]) -> SoftPath:
+    def soft_viterbi(self, marks: Float[AnyArray, "batch bin mark"]) -> SoftPath:
         """DiffBio's differentiable path at the config's temperature, see `epizoo.models.hmm.soft_viterbi`."""
         self._require_shape(marks)
         parameters = self.parameters()
@@ -153,34 +153,33 @@ class ChromatinStateAnnotator(nnx.Module):
         )
         return jax.vmap(decode)(marks)
 
-    def _start(self, parameters: HMMParameters) -> Float[Array, " state"]:
+    def _start(self, parameters: HMMParameters) -> Float[AnyArray, " state"]:
         return hmm.stationary(parameters.transition) if self.config.start == "stationary" else parameters.initial
 
-    def _require_shape(self, marks: Float[Array, "batch bin mark"]) -> None:
+    def _require_shape(self, marks: Float[AnyArray, "batch bin mark"]) -> None:
         n_marks = len(self.config.marks)
         if marks.ndim != 3 or marks.shape[-1] != n_marks or marks.shape[1] == 0:
             raise InputError(
-                f"marks: an array of shape {marks.shape} was given where (batch, bin, {n_marks}) is expected, one column for "
-                f"each of {', '.join(self.config.marks)}; give one bin or more of all marks, NaN where one is missing"
+                f"marks: an array of shape {marks.shape} was given where (batch, bin, {n_marks}) is expected, with one "
+                f"column for each of {', '.join(self.config.marks)}; give one bin or more, NaN where a mark is missing"
             )
 
 
 def _checked_probabilities(config: ChromatinStateConfig, parameters: HMMParameters) -> HMMParameters:
-    arrays = HMMParameters(*(np.asarray(array, dtype=np.float64) for array in parameters))
     n_states, n_marks = config.n_states, len(config.marks)
-    expected = HMMParameters((n_states,), (n_states, n_states), (n_states, n_marks))
-    for name, array, shape in zip(HMMParameters._fields, arrays, expected, strict=True):
-        if array.shape != shape:
-            raise InputError(f"{name}: probabilities of shape {array.shape} were given where the model has {shape}")
+    shapes = {"initial": (n_states,), "transition": (n_states, n_states), "emission": (n_states, n_marks)}
+    arrays = {name: np.asarray(array, dtype=np.float64) for name, array in parameters._asdict().items()}
+    for name, array in arrays.items():
+        if array.shape != shapes[name]:
+            raise InputError(f"{name}: an array of shape {array.shape} was given where the model has {shapes[name]}")
         if not np.all((array >= 0) & (array <= 1)):
             raise InputError(f"{name}: not all values lie in [0, 1]; give probabilities")
-        if name != "emission" and not np.allclose(array.sum(axis=-1), 1, rtol=0, atol=1e-4):
-            raise InputError(
-                f"{name}: the probabilities of a row sum to {array.sum(axis=-1)}; give rows that sum to one"
-            )
-    return arrays
+        sums = array.sum(axis=-1)
+        if name != "emission" and not np.allclose(sums, 1, rtol=0, atol=1e-4):
+            raise InputError(f"{name}: the probabilities of a row sum to {sums}; give rows that sum to one")
+    return HMMParameters(**arrays)
 
 
-def _log_or_zero_logit(probabilities: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
-    positive = probabilities > 0
+def _log_or_zero_logit(probabilities: Float[AnyArray, "*axes"]) -> Float[np.ndarray, "*axes"]:
+    positive = np.asarray(probabilities > 0)
     return np.where(positive, np.log(np.where(positive, probabilities, 1)), _ZERO_LOGIT)

@@ -4,19 +4,23 @@ All functions take one sequence; `jax.vmap` makes them take batches. They comput
 differentiable (the paths of `viterbi` excepted) and give no NaN, whatever the zeros in the parameters.
 
 Two kinds of bins are special. Where a mark is NaN it is *missing* and contributes nothing. Where it is -1 the bin lies
-*outside* the chromosome: it contributes nothing, and the chain starts anew from the initial distribution at the first bin
-inside after it, so that sequences with an outside bin between them are independent.
+*outside* the chromosome: it contributes nothing, and the chain starts anew from the initial distribution at the first
+bin inside after it, so that sequences with an outside bin between them are independent.
 
-A bin whose observation no state that can be reached allows is treated as unobserved, at the price of `LOG_FLOOR`. This is
-ChromHMM's rule, which sets all emissions of a bin to 1e-300 where all are below it; there the rule overlooks states that
-are possible but out of reach (and such bins become NaN, read as state 1), here it does not.
+A bin whose observation no state that can be reached allows is treated as unobserved, at the price of `LOG_FLOOR`. This
+is ChromHMM's rule, which sets all emissions of a bin to 1e-300 where all are below it; there the rule overlooks states
+that are possible but out of reach (and such bins become NaN, read as state 1), here it does not.
 """
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+
+AnyArray = Array | np.ndarray
+"""Arguments may be NumPy's arrays; results are JAX's."""
 
 OUTSIDE = -1.0
 """The value of every mark of a bin outside the chromosome."""
@@ -33,12 +37,13 @@ _LOG_IMPOSSIBLE = -1e9
 class HMMParameters(NamedTuple):
     """Probabilities of a hidden Markov model with independent Bernoulli marks.
 
-    ``initial`` and the rows of ``transition`` (from, to) sum to one; ``emission`` is the probability that a state shows a mark.
+    ``initial`` and the rows of ``transition`` (from, to) sum to one; ``emission`` is the probability that a state shows
+    a mark.
     """
 
-    initial: Float[Array, " state"]
-    transition: Float[Array, "state state"]
-    emission: Float[Array, "state mark"]
+    initial: Float[AnyArray, " state"]
+    transition: Float[AnyArray, "state state"]
+    emission: Float[AnyArray, "state mark"]
 
 
 class Filtered(NamedTuple):
@@ -60,7 +65,7 @@ class SoftPath(NamedTuple):
     expected_state: Float[Array, " bin"]
 
 
-def inside_chromosome(marks: Float[Array, "bin mark"]) -> Bool[Array, " bin"]:
+def inside_chromosome(marks: Float[AnyArray, "bin mark"]) -> Bool[Array, " bin"]:
     """Bins inside the chromosome: those without a mark of -1.
 
     >>> inside_chromosome(jnp.array([[1.0, 0.0], [-1.0, -1.0]])).tolist()
@@ -69,13 +74,16 @@ def inside_chromosome(marks: Float[Array, "bin mark"]) -> Bool[Array, " bin"]:
     return jnp.all(marks != OUTSIDE, axis=-1)
 
 
-def log_emissions(emission: Float[Array, "state mark"], marks: Float[Array, "bin mark"]) -> Float[Array, "bin state"]:
+def log_emissions(
+    emission: Float[AnyArray, "state mark"], marks: Float[AnyArray, "bin mark"]
+) -> Float[Array, "bin state"]:
     """The logarithm of p(marks | state) for each bin: x log p + (1 - x) log(1 - p), summed over the marks.
 
-    A mark x is 0, 1, between them (soft), NaN (missing) or -1 (outside). Impossible observations get a value near -1e30,
-    and where all states are below 1e-300 all get log(1e-300), ChromHMM's rule.
+    A mark x is 0, 1, between them (soft), NaN (missing) or -1 (outside). Impossible observations get a value near
+    -1e30, and where all states are below 1e-300 all get log(1e-300), ChromHMM's rule.
     """
-    marks = marks.astype(emission.dtype)
+    emission = jnp.asarray(emission)
+    marks = jnp.asarray(marks, emission.dtype)
     seen = marks >= 0
     present = jnp.where(seen, marks, 0)
     absent = jnp.where(seen, 1 - marks, 0)
@@ -88,7 +96,7 @@ def forward(
     parameters: HMMParameters,
     log_emissions: Float[Array, "bin state"],
     inside: Bool[Array, " bin"],
-    start: Float[Array, " state"] | None = None,
+    start: Float[AnyArray, " state"] | None = None,
 ) -> Filtered:
     """Filter: the state of each bin given it and all bins before it.
 
@@ -96,10 +104,10 @@ def forward(
         parameters: the model.
         log_emissions: log p(bin | state), of `log_emissions`.
         inside: the bins inside the chromosome, of `inside_chromosome`.
-        start: distribution of the first bin; the initial one where it is None. Windows of a longer chromosome start from
-            `stationary`.
+        start: distribution of the first bin; the initial one where it is None. Windows of a longer chromosome start
+            from `stationary`.
     """
-    start = parameters.initial if start is None else start
+    start = jnp.asarray(parameters.initial if start is None else start)
 
     def step(predicted, bin_):
         log_emission, is_inside = bin_
@@ -123,30 +131,27 @@ def backward(
 ) -> tuple[Float[Array, "bin state"], Float[Array, "bin state"]]:
     """Smooth: (posteriors, scaled backward messages) from what `forward` gives.
 
-    The posteriors are p(state | all bins), zero outside the chromosome. The message of a bin is p(bins after | state) / p(bins
-    after | bins up to it), so that posterior = filtered x message.
+    The posteriors are p(state | all bins), zero outside the chromosome. The message of a bin is p(bins after | state) /
+    p(bins after | bins up to it), so that posterior = filtered x message.
     """
 
-    def step(ratio, bin_):
+    def step(gain, bin_):
         probabilities, predicted, is_inside = bin_
-        message = _matmul(parameters.transition, ratio)
+        message = _matmul(parameters.transition, gain)
         posterior = probabilities * message
         total = jnp.sum(posterior)
         posterior = posterior / jnp.where(total > 0, total, 1)
-        reached = predicted > 0
-        earlier = jnp.where(
-            reached & is_inside, posterior / jnp.where(reached, predicted, 1), jnp.where(is_inside, 0.0, 1.0)
-        )
-        return earlier.astype(ratio.dtype), (posterior, message)
+        gain = jnp.where(predicted > 0, posterior / jnp.where(predicted > 0, predicted, 1), 0)
+        return jnp.where(is_inside, gain, 1), (posterior, message)
 
     # Flipped by hand, since a reversed scan cannot be exported to ONNX.
     sequence = (filtered.probabilities[::-1], filtered.predicted[::-1], inside[::-1])
-    posteriors, messages = jax.lax.scan(step, jnp.ones_like(parameters.initial), sequence)[1]
+    posteriors, messages = jax.lax.scan(step, jnp.ones_like(filtered.predicted[0]), sequence)[1]
     return posteriors[::-1], messages[::-1]
 
 
 def posteriors(
-    parameters: HMMParameters, marks: Float[Array, "bin mark"], start: Float[Array, " state"] | None = None
+    parameters: HMMParameters, marks: Float[AnyArray, "bin mark"], start: Float[AnyArray, " state"] | None = None
 ) -> tuple[Float[Array, "bin state"], Filtered]:
     """Posterior probabilities of the states of each bin, and what the filter gives on the way.
 
@@ -161,7 +166,7 @@ def posteriors(
 
 
 def log_likelihood(
-    parameters: HMMParameters, marks: Float[Array, "bin mark"], start: Float[Array, " state"] | None = None
+    parameters: HMMParameters, marks: Float[AnyArray, "bin mark"], start: Float[AnyArray, " state"] | None = None
 ) -> Float[Array, ""]:
     """The logarithm of p(marks), in nats; arguments as in `posteriors`."""
     inside = inside_chromosome(marks)
@@ -170,7 +175,7 @@ def log_likelihood(
 
 
 def viterbi(
-    parameters: HMMParameters, marks: Float[Array, "bin mark"], start: Float[Array, " state"] | None = None
+    parameters: HMMParameters, marks: Float[AnyArray, "bin mark"], start: Float[AnyArray, " state"] | None = None
 ) -> Int[Array, " bin"]:
     """The most probable path of states, -1 outside the chromosome; ties go to the lowest state.
 
@@ -205,14 +210,15 @@ def viterbi(
 
 def soft_viterbi(
     parameters: HMMParameters,
-    marks: Float[Array, "bin mark"],
+    marks: Float[AnyArray, "bin mark"],
     temperature: float | Float[Array, ""],
-    start: Float[Array, " state"] | None = None,
+    start: Float[AnyArray, " state"] | None = None,
 ) -> SoftPath:
     """Viterbi's recursion with a soft maximum, differentiable, as DiffBio's operator has it.
 
-    There is no traceback: a bin's weights are the soft maximum over the paths that end in it, so bins after it tell nothing. At
-    temperature 1 the weights are the filtered probabilities; towards 0 they turn into the ends of the best paths.
+    There is no traceback: a bin's weights are the soft maximum over the paths that end in it, so bins after it tell
+    nothing. At temperature 1 the weights are the filtered probabilities; towards 0 they turn into the ends of the best
+    paths.
 
     Args:
         parameters: the model.
@@ -238,11 +244,11 @@ def soft_viterbi(
     return SoftPath(weights, _matmul(weights, jnp.arange(weights.shape[-1], dtype=weights.dtype)))
 
 
-def stationary(transition: Float[Array, "state state"]) -> Float[Array, " state"]:
+def stationary(transition: Float[AnyArray, "state state"]) -> Float[Array, " state"]:
     """The distribution that a chain of this transition matrix ends in, started from all states alike.
 
-    Computed by squaring the lazy chain (which has the same limit and no period) 40 times: products of positive numbers alone,
-    so that small probabilities keep their relative precision.
+    Computed by squaring the lazy chain (which has the same limit and no period) 40 times: products of positive numbers
+    alone, so that small probabilities keep their relative precision.
 
     >>> stationary(jnp.array([[0.9, 0.1], [0.3, 0.7]])).round(4).tolist()
     [0.75, 0.25]
@@ -254,12 +260,12 @@ def stationary(transition: Float[Array, "state state"]) -> Float[Array, " state"
     return jnp.mean(lazy, axis=0)
 
 
-def _log(probabilities: Float[Array, "*axes"]) -> Float[Array, "*axes"]:
+def _log(probabilities: Float[AnyArray, "*axes"]) -> Float[Array, "*axes"]:
     """The logarithm, with a finite stand-in and no gradient at zero."""
     positive = probabilities > 0
     return jnp.where(positive, jnp.log(jnp.where(positive, probabilities, 1)), _LOG_ZERO)
 
 
-def _matmul(left: Float[Array, "..."], right: Float[Array, "..."]) -> Float[Array, "..."]:
+def _matmul(left: Float[AnyArray, "..."], right: Float[AnyArray, "..."]) -> Float[Array, "..."]:
     """A product in full precision: accelerators default to less, which posteriors do not bear."""
     return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)

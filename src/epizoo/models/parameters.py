@@ -1,7 +1,7 @@
 """Flat dotted names for the parameters of any flax nnx module, and models filled from them.
 
-The names are what stands in an entry's ``weights.safetensors``. Filling is all or nothing: every missing, unused or wrongly
-shaped name is collected, and one error names them all.
+The names are what stands in an entry's ``weights.safetensors``. Filling is all or nothing: every missing, unused or
+wrongly shaped name is collected, and one error names them all.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,8 +31,8 @@ def fill_parameters(model: Model, arrays: Mapping[str, np.ndarray]) -> Model:
     Values are converted to the dtype of the parameter that they fill.
 
     Raises:
-        EntryError: names that the model lacks or that `arrays` lacks, shapes that differ, or arrays that are no numbers;
-            one error names them all, and the model is left untouched.
+        EntryError: names that the model lacks or that `arrays` lacks, shapes that differ, or arrays that are no
+            numbers; one error names them all, and the model is left untouched.
     """
     variables = _variables(model)
     problems = [f"{name} is missing" for name in sorted(variables.keys() - arrays.keys())]
@@ -45,8 +45,8 @@ def fill_parameters(model: Model, arrays: Mapping[str, np.ndarray]) -> Model:
             problems.append(f"{name} has dtype {found.dtype} where the model has {expected.dtype}")
     if problems:
         raise EntryError(
-            f"{type(model).__name__}: the weights do not fit the model: {'; '.join(problems)}; use weights and config of the "
-            "same version of the entry"
+            f"{type(model).__name__}: the weights do not fit the model: {'; '.join(problems)}; use the weights and the "
+            "config of one version of the entry"
         )
     for name, variable in variables.items():
         dtype = variable.get_value().dtype
@@ -55,7 +55,11 @@ def fill_parameters(model: Model, arrays: Mapping[str, np.ndarray]) -> Model:
 
 
 def build_model(factory: Callable[[], Model], arrays: Mapping[str, np.ndarray]) -> Model:
-    """Make a model without computing its random start, and fill it: ``build_model(lambda: X(config, rngs=...), arrays)``.
+    """Make a model without computing its random start, and fill it.
+
+    Args:
+        factory: makes the model, as in ``lambda: PeakCaller(config, rngs=nnx.Rngs(0))``.
+        arrays: values by name, of `flatten_parameters`.
 
     Raises:
         EntryError: as `fill_parameters`, or the model keeps random states, which no weights can fill.
@@ -64,8 +68,8 @@ def build_model(factory: Callable[[], Model], arrays: Mapping[str, np.ndarray]) 
     abstract = [_dotted(path) for path, variable in _flat_state(model) if _is_abstract(variable.get_value())]
     if abstract:
         raise EntryError(
-            f"{type(model).__name__}: {', '.join(abstract)} is random state that weights do not hold; build the model with "
-            "its rngs and call fill_parameters on it"
+            f"{type(model).__name__}: {', '.join(abstract)} is random state that weights do not hold; build the model "
+            "with its rngs and call fill_parameters on it"
         )
     return model
 
