@@ -1,7 +1,8 @@
 """Building an entry of the zoo from the run folder of a training recipe.
 
 ``python -m epizoo.model_zoo.build RUN_FOLDER NAME --example intervals_file=R.bed --example bigwig_file=S.bw``
-builds an entry, ``python -m epizoo.model_zoo.build --cards`` renders the cards of all entries again.
+builds an entry. ``python -m epizoo.model_zoo.build --render`` writes again what follows from the ``model.yaml`` of the
+entries: their cards, and the ``model.yaml`` of the repository's root.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from epizoo.model_zoo.catalogue import ZOO_FOLDER, list_entries
 from epizoo.model_zoo.description import About, Family, Metric, TrainedOn, Window
 from epizoo.model_zoo.entry import Entry, first_problem, load
 
+DEFAULT_ENTRY = "peak_caller/h3k4me3"
 WEIGHTS_FILE = "weights.safetensors"
 GOLDEN_FILE = "golden.safetensors"
 GOLDEN_ROWS = 4
@@ -92,18 +94,30 @@ def write_entry(
         if target.exists():
             target.rename(Path(scratch) / "replaced")
         folder.rename(target)
+    render(zoo_folder)
     return load(target)
 
 
-def render_cards(zoo_folder: str | os.PathLike[str] = ZOO_FOLDER) -> list[Path]:
-    """Render the cards of all entries of a zoo again from their ``model.yaml``; the cards that were written."""
-    cards = []
-    for name in list_entries(zoo_folder):
-        entry = load(Path(zoo_folder) / name)
+def render(zoo_folder: str | os.PathLike[str] = ZOO_FOLDER) -> list[Path]:
+    """Write again what follows from the entries' ``model.yaml``.
+
+    That is their cards and, beside a zoo of a clone that holds the default entry, the root's ``model.yaml``.
+
+    Returns:
+        The files that were written.
+    """
+    zoo = Path(zoo_folder)
+    written = []
+    for name in list_entries(zoo):
+        entry = load(zoo / name)
         card = entry.folder / "README.md"
         card.write_text(render_card(entry), encoding="utf-8")
-        cards.append(card)
-    return cards
+        written.append(card)
+        root = zoo.parent / "model.yaml"
+        if name == DEFAULT_ENTRY and (zoo.parent / "pyproject.toml").is_file():
+            _write_yaml(root, kipoi_yaml.root_model_yaml(entry.kipoi, name))
+            written.append(root)
+    return written
 
 
 def _assemble(folder: Path, run: Path, name: str, example_files: Mapping[str, Any], version: str) -> None:
@@ -146,9 +160,10 @@ def _assemble(folder: Path, run: Path, name: str, example_files: Mapping[str, An
     _write_yaml(folder / "model.yaml", model_yaml | {"zoo": zoo})
 
     # The goldens are what the entry itself makes of its example, so they come from the entry as it stands by now.
-    zoo |= write_goldens(load(folder), example)
+    entry = load(folder)
+    _require_flanks(entry)
+    zoo |= write_goldens(entry, example)
     _write_yaml(folder / "model.yaml", model_yaml | {"zoo": zoo})
-    (folder / "README.md").write_text(render_card(load(folder)), encoding="utf-8")
 
 
 def write_goldens(entry: Entry, example: Mapping[str, Any]) -> dict[str, str]:
@@ -190,6 +205,16 @@ def _family_and_window(config: Any, path: Path) -> tuple[Family, Window]:
     return family, _checked(Window, window, path, "window")
 
 
+def _require_flanks(entry: Entry) -> None:
+    """Check that what lies beyond the flanks of a window cannot reach its outputs."""
+    needed = getattr(entry.model(), "receptive_field_bins", 0)
+    if entry.window.flank_bins < needed:
+        raise EntryError(
+            f"{entry.name}: window.flank_bins is {entry.window.flank_bins}, but the model sees {needed} bins to either "
+            f"side; give at least {needed}"
+        )
+
+
 def _copy_examples(folder: Path, family: Family, example_files: Mapping[str, Any]) -> dict[str, Any]:
     """Copy the example's files into ``example_files/``; the dataloader's arguments with the paths of the copies."""
     names = kipoi_yaml.argument_names(family)
@@ -227,13 +252,13 @@ def main() -> None:
     parser.add_argument("--example", action="append", default=[], metavar="ARGUMENT=VALUE", help="repeatable")
     parser.add_argument("--entry-version", default="1.0.0")
     parser.add_argument("--zoo", default=ZOO_FOLDER, help="folder of the zoo (default: the installed one)")
-    parser.add_argument("--cards", action="store_true", help="render the cards of all entries again, nothing else")
+    parser.add_argument("--render", action="store_true", help="write the cards and the root's model.yaml again")
     arguments = parser.parse_args()
-    if arguments.cards:
-        print(*render_cards(arguments.zoo), sep="\n")
+    if arguments.render:
+        print(*render(arguments.zoo), sep="\n")
         return
     if arguments.name is None:
-        parser.error("give RUN_FOLDER and NAME, or --cards")
+        parser.error("give RUN_FOLDER and NAME, or --render")
     if not all("=" in example for example in arguments.example):
         parser.error("--example wants ARGUMENT=VALUE")
     example = dict(item.split("=", 1) for item in arguments.example)

@@ -28,7 +28,7 @@ def render_card(entry: Entry) -> str:
         "\n".join(f"- {_paragraph(limit)}" for limit in entry.zoo.limits),
         "## Licence",
         _licence(entry),
-        "_This card is rendered from `model.yaml` by `python -m epizoo.model_zoo.build --cards`._",
+        "_This card is rendered from `model.yaml` by `python -m epizoo.model_zoo.build --render`._",
     ]
     return "\n\n".join(parts) + "\n"
 

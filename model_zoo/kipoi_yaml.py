@@ -130,6 +130,13 @@ def dataloader_yaml(
     }
 
 
+def root_model_yaml(kipoi: dict[str, Any], name: str) -> dict[str, Any]:
+    """An entry's Kipoi part as the ``model.yaml`` of the repository's root: the same, its paths seen from there."""
+    folder = f"model_zoo/{name}"
+    test = kipoi["test"] | {"expect": f"{folder}/{kipoi['test']['expect']}"}
+    return kipoi | {"args": kipoi["args"] | {"entry": folder}, "default_dataloader": folder, "test": test}
+
+
 def dataloader_py(family: Family) -> str:
     """``dataloader.py``: a class of the entry's own, because Kipoi writes the entry's description onto it."""
     name = DATASET_CLASSES[family]

@@ -4,15 +4,17 @@ Kipoi's commands import a model's or a dataloader's class before they open a wri
 dataloaders call `mend_kipoi`. Each of these can go when a release of kipoi does it itself:
 
 - ``kipoi.writers`` reads ``np.string_`` and ``np.unicode_``, which numpy 2 removed: every HDF5 file crashes.
-- ``kipoi.writers.get_writer`` passes ``dataloader_schema=`` to `BedBatchWriter`, which wants ``metadata_schema=``: every
-  ``.bed`` crashes. It also passes a model's ``hdf5_chunk_size`` to the TSV and BED writers, which do not take it.
-- ``kipoi.writers.HDF5BatchWriter`` makes chunks of 10,000 rows unless told otherwise, and ``kipoi preproc`` cannot tell it:
-  for windows these are hundreds of MB for each array.
-- ``kipoi test`` compares only the first array of a dict of predictions (``compare_numpy_dict`` takes the None that numpy's
-  assertion returns for a difference, stops, and nobody reads its answer).
+- ``kipoi.writers.get_writer`` passes ``dataloader_schema=`` to `BedBatchWriter`, which wants ``metadata_schema=``:
+  every ``.bed`` crashes. It also passes a model's ``hdf5_chunk_size`` to the TSV writer, which does not take it.
+- ``kipoi.writers.HDF5BatchWriter`` makes chunks of 10,000 rows unless told otherwise, and ``kipoi preproc`` cannot tell
+  it: for windows these are hundreds of MB for each array. It also opens a file that exists to append to it, and then
+  fails after the first batch, because the arrays are there already.
+- ``kipoi test`` compares only the first array of a dict of predictions: ``compare_numpy_dict`` takes the None that
+  numpy's assertion returns for a difference and stops, and nobody reads its answer.
 """
 
 import functools
+import os
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +22,9 @@ from typing import Any
 import kipoi.cli.main
 import kipoi.writers
 import numpy as np
+
+from epizoo.errors import InputError
+from epizoo.files import require_writable
 
 HDF5_CHUNK_ROWS = 32
 
@@ -74,6 +79,7 @@ def _numpy_with_old_names() -> types.ModuleType:
 def _mended_get_writer(original: Any) -> Any:
     @functools.wraps(original)
     def get_writer(output_file: str, metadata_schema: Any = None, **kwargs: Any) -> Any:
+        require_writable(output_file)
         ending = output_file.split(".")[-1]
         if ending == "bed" and metadata_schema is not None:
             return kipoi.writers.BedBatchWriter(file_path=output_file, metadata_schema=metadata_schema)
@@ -87,6 +93,11 @@ def _mended_get_writer(original: Any) -> Any:
 def _with_small_chunks(original: Any) -> Any:
     @functools.wraps(original)
     def __init__(self: Any, file_path: str, chunk_size: int = HDF5_CHUNK_ROWS, **kwargs: Any) -> None:  # noqa: N807
+        require_writable(file_path)
+        if os.path.exists(file_path):
+            raise InputError(
+                f"{file_path}: exists already, and kipoi would write into it; remove it or name another file"
+            )
         original(self, file_path, chunk_size, **kwargs)
 
     return __init__

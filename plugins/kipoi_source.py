@@ -49,7 +49,7 @@ def register_source(zoo_folder: str | os.PathLike[str] = ZOO_FOLDER, name: str =
 
 
 def config_path() -> Path:
-    """Kipoi's config file, where Kipoi itself looks for it: in ``$HOME``, or in ``/tmp`` if that cannot be written to."""
+    """Kipoi's config file, where Kipoi looks for it: in ``$HOME``, or in ``/tmp`` where that cannot be written to."""
     home = os.path.expanduser("~")
     return Path(home if os.access(home, os.W_OK) else "/tmp") / ".kipoi" / "config.yaml"
 
