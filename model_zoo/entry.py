@@ -17,10 +17,12 @@ from epizoo.model_zoo.description import Window, ZooBlock
 from epizoo.model_zoo.weights import check_sha256, read_arrays
 
 if TYPE_CHECKING:
+    import pandas as pd
     from flax import nnx
 
     from epizoo.genome.windows import CoverageWindows, MarkWindows
     from epizoo.model_zoo.inference import Predictor
+    from epizoo.model_zoo.state_annotation import Annotation
 
 Arrays = dict[str, Shaped[np.ndarray, "batch ..."]]
 
@@ -199,6 +201,14 @@ class PeakCallerEntry(Entry):
 
         return coverage_windows(self, **arguments)
 
+    def call_peaks(
+        self, bigwig: str | os.PathLike[str], control: str | os.PathLike[str] | None = None, **options: Any
+    ) -> "pd.DataFrame":
+        """Peaks over a whole genome or regions of it; options as for `epizoo.model_zoo.peak_calling.call_peaks`."""
+        from epizoo.model_zoo.peak_calling import call_peaks
+
+        return call_peaks(self, bigwig, control, **options)
+
 
 class ChromatinStateEntry(Entry):
     """A chromatin-state annotator: marks (batch, bin, mark) in; states, posteriors and likelihoods out."""
@@ -217,6 +227,12 @@ class ChromatinStateEntry(Entry):
         from epizoo.model_zoo.windows import mark_windows
 
         return mark_windows(self, **arguments)
+
+    def annotate(self, binarized: str | os.PathLike[str] | None = None, **options: Any) -> "Annotation":
+        """Chromatin states of a genome; the options are those of `epizoo.model_zoo.state_annotation.annotate`."""
+        from epizoo.model_zoo.state_annotation import annotate
+
+        return annotate(self, binarized, **options)
 
 
 ENTRY_CLASSES: dict[str, type[PeakCallerEntry] | type[ChromatinStateEntry]] = {

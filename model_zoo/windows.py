@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from epizoo.errors import InputError
 from epizoo.genome.coverage import CoverageTransform
-from epizoo.genome.windows import CoverageWindows, MarkWindows, WindowShape
+from epizoo.genome.windows import CoverageWindows, Intervals, MarkWindows, WindowShape
 
 if TYPE_CHECKING:
     from epizoo.model_zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
@@ -15,15 +15,15 @@ File = str | os.PathLike[str]
 
 def coverage_windows(
     entry: "PeakCallerEntry",
-    intervals_file: File,
+    intervals_file: Intervals | None,
     bigwig_file: File,
     control_file: File | None = None,
     signal_kind: str | None = None,
     control_signal_kind: str | None = None,
-    known_regions_file: File | None = None,
-    blacklist_file: File | None = None,
+    known_regions_file: Intervals | None = None,
+    blacklist_file: Intervals | None = None,
 ) -> CoverageWindows:
-    """Windows of coverage as a peak caller's entry wants them.
+    """Windows of coverage as a peak caller's entry wants them, over the whole genome where no intervals are given.
 
     Raises:
         InputError: a file cannot be used, or a control is given and not wanted, or wanted and not given.

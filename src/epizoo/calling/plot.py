@@ -24,7 +24,7 @@ INK, MUTED, GRID = "#22223b", "#8d99ae", "#d9dde5"
 SIGNAL, CONTROL, PROBABILITY, SUMMIT, MARK = "#3d6b99", "#a3acb9", "#c8553d", "#f4a259", "#4f7f6f"
 WIDTH_INCHES = 10.0
 MAX_COLUMNS = 1200
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 9,
     "axes.edgecolor": MUTED,
@@ -213,9 +213,16 @@ def _figure(region: Region, panels: Sequence[Panel], title: str | None) -> Figur
     note = f"{locus} · {_length(width)}" if title else _length(width)
     figure.text(1 - right / WIDTH_INCHES, 1 - 0.26 / height, note, fontsize=9, ha="right", color=MUTED)
     if legend:
-        place = {"loc": "lower left", "bbox_to_anchor": (left / WIDTH_INCHES, 0.04 / height), "borderaxespad": 0.0}
         figure.legend(
-            handles=legend, ncols=columns, frameon=False, fontsize=8, handlelength=1.2, columnspacing=1.4, **place
+            handles=legend,
+            loc="lower left",
+            bbox_to_anchor=(left / WIDTH_INCHES, 0.04 / height),
+            borderaxespad=0.0,
+            ncols=columns,
+            frameon=False,
+            fontsize=8,
+            handlelength=1.2,
+            columnspacing=1.4,
         )
     return figure
 
@@ -264,8 +271,9 @@ def _bare(axes: Axes) -> None:
     axes.spines[["left", "bottom"]].set_visible(False)
 
 
-def _rgb(text: str) -> tuple[float, ...]:
-    return tuple(int(part) / 255 for part in text.split(","))
+def _rgb(text: str) -> tuple[float, float, float]:
+    red, green, blue = (int(part) / 255 for part in text.split(","))
+    return red, green, blue
 
 
 def _natural(name: str) -> tuple[int, str]:
