@@ -72,7 +72,7 @@ def _interface(entry: Entry) -> str:
         "| --- | --- | --- |",
     ]
     for side in ("inputs", "targets"):
-        lines += [f"| `{name}` | {array['shape']} | {array['doc']} |" for name, array in schema[side].items()]
+        lines += [f"| `{name}` | {array['shape']} | {_cell(array['doc'])} |" for name, array in schema[side].items()]
     text = "\n".join(lines)
     if isinstance(entry, ChromatinStateEntry):
         text += "\n\n" + _states(entry.config.get("states", []))
@@ -81,7 +81,7 @@ def _interface(entry: Entry) -> str:
 
 def _states(states: list[dict[str, Any]]) -> str:
     rows = [
-        f"| {number} | {state['name']} | {state.get('description', '')} | {state.get('color', '')} |"
+        f"| {number} | {_cell(state['name'])} | {_cell(state.get('description', ''))} | {state.get('color', '')} |"
         for number, state in enumerate(states, start=1)
     ]
     return "\n".join(["| state | name | description | colour |", "| --- | --- | --- | --- |", *rows])
@@ -112,7 +112,7 @@ def _metrics(metrics: list[Metric]) -> str:
     lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
     for metric in metrics:
         values = [metric.value, *(metric.compared_with.get(tool, "") for tool in tools)]
-        lines.append(f"| {metric.name} | {metric.on} | {' | '.join(map(_number, values))} |")
+        lines.append(f"| {_cell(metric.name)} | {_cell(metric.on)} | {' | '.join(map(_number, values))} |")
     return "\n".join(lines)
 
 
@@ -125,6 +125,10 @@ def _licence(entry: Entry) -> str:
 
 def _paragraph(text: str) -> str:
     return " ".join(text.split())
+
+
+def _cell(text: str) -> str:
+    return _paragraph(text).replace("|", "\\|")
 
 
 def _listed(names: list[str]) -> str:

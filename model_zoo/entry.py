@@ -61,7 +61,7 @@ def read_model_yaml(path: Path) -> tuple[dict[str, Any], ZooBlock]:
 def first_problem(error: ValidationError, prefix: str) -> str:
     """The first problem that pydantic found, as ``prefix.key: what is wrong``, and how many more there are."""
     problem = error.errors()[0]
-    key = ".".join([prefix, *map(str, problem["loc"])])
+    key = ".".join(filter(None, [prefix, *map(str, problem["loc"])]))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{key}: {problem['msg'].lower()}{more}"
 

@@ -162,9 +162,7 @@ def _array(doc: str, *shape: int) -> dict[str, Any]:
 
 
 def _inputs(family: Family, window: Window, config: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    bins = (
-        f"{window.input_bins} bins of {window.bin_bp} bp ({window.window_bins} and {window.flank_bins} on both sides)"
-    )
+    bins = f"{window.window_bins} bins of {window.bin_bp} bp and {window.flank_bins} more on both sides"
     if family == "peak_caller":
         tracks = config["model"].get("n_tracks", 1)
         what = "treatment" if tracks == 1 else "treatment and control"

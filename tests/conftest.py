@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from random_entries import Zoo, build_zoo
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +14,9 @@ def data_dir() -> Path:
     if not folder:
         pytest.skip("EPIZOO_DATA is not set")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def random_zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+    """A zoo of two entries with random weights, built from run folders as recipes leave them."""
+    return build_zoo(tmp_path_factory.mktemp("random_zoo"))

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyBigWig
@@ -32,6 +33,28 @@ TRAINING = {
     "seed": 0,
 }
 METRICS = [{"name": "wrong labels", "value": 0.5, "on": "chr2", "compared_with": {"MACS3": 0.17}}]
+
+
+class Zoo(NamedTuple):
+    """A zoo of random entries, and the files that their examples were made from."""
+
+    folder: Path
+    intervals: Path
+    bigwig: Path
+    marks: Path
+
+
+def build_zoo(folder: Path) -> Zoo:
+    """Build ``peak_caller/random`` and ``chromatin_states/random`` with all their files."""
+    from epizoo.model_zoo.build import write_entry
+
+    intervals, bigwig = write_intervals(folder / "regions.bed"), write_bigwig(folder / "signal.bw")
+    zoo = Zoo(folder / "zoo", intervals, bigwig, write_marks(folder / "marks"))
+    coverage = {"intervals_file": intervals, "bigwig_file": bigwig}
+    write_entry(peak_caller_run(folder / "peaks"), "peak_caller/random", coverage, zoo_folder=zoo.folder)
+    marks = {"intervals_file": intervals, "binarized": zoo.marks}
+    write_entry(chromatin_state_run(folder / "states"), "chromatin_states/random", marks, zoo_folder=zoo.folder)
+    return zoo
 
 
 def write_bigwig(path: Path, seed: int = 0) -> Path:
