@@ -26,6 +26,8 @@ Progress = Callable[[int, int], None]
 
 OUTPUTS = ("peak_probabilities", "peak_summits")
 CHUNK_BINS = 1 << 15
+ROW_BINS = 1 << 12
+"""A chunk goes through the network as rows of this many bins side by side, faster than one long row."""
 
 
 class Stretch(NamedTuple):
@@ -118,15 +120,20 @@ def stretches(intervals: pd.DataFrame, bin_bp: int) -> list[Stretch]:
 def predict_stretch(
     entry: "PeakCallerEntry", windows: CoverageWindows, stretch: Stretch, chunk_bins: int = CHUNK_BINS
 ) -> Iterator[Piece]:
-    """Transformed coverage and the outputs `OUTPUTS` of consecutive bins, piece by piece."""
+    """Transformed coverage and the outputs `OUTPUTS` of consecutive bins, piece by piece.
+
+    Longer chunks than `ROW_BINS` must be multiples of it.
+    """
 
     def read(start: int, end: int) -> Float[np.ndarray, "bin track"]:
         tracks = zip(windows.bigwigs, windows.fitted, strict=True)
         return np.stack([fit(file.binned(stretch.chrom, start, end, entry.window.bin_bp)) for file, fit in tracks], 1)
 
     def predict(window: Float[np.ndarray, "bin track"]) -> dict[str, np.ndarray]:
-        outputs = entry.activations({"coverage": window[None]}, OUTPUTS)
-        return {name: array[0] for name, array in outputs.items()}
+        row_bins = min(chunk_bins, ROW_BINS)
+        views = np.lib.stride_tricks.sliding_window_view(window, row_bins + 2 * entry.window.flank_bins, axis=0)
+        rows = np.ascontiguousarray(views[::row_bins].swapaxes(1, 2))
+        return {name: array.reshape(-1) for name, array in entry.activations({"coverage": rows}, OUTPUTS).items()}
 
     return predict_track(
         predict,

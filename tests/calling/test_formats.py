@@ -136,6 +136,18 @@ def test_bigwig_gives_back_every_bin(tmp_path):
         assert file.header()["nBasesCovered"] == 1308
 
 
+@pytest.mark.parametrize("share_of_changes", [0.0, 0.05, 0.5, 1.0])
+@pytest.mark.parametrize("size", [5000, 4997, 4991])
+def test_bigwig_keeps_runs_and_noise_alike(tmp_path, share_of_changes, size):
+    rng = np.random.default_rng(7)
+    values = np.cumsum(rng.uniform(size=500) < share_of_changes).astype(np.float32) / 1000
+    with BigWigWriter(tmp_path / "x.bw", {"chr1": size}, 10) as writer:
+        for start in range(0, 500, 60):
+            writer.add("chr1", start, values[start : start + 60])
+    with pyBigWig.open(str(tmp_path / "x.bw")) as file:
+        np.testing.assert_allclose(file.values("chr1", 0, size, numpy=True), np.repeat(values, 10)[:size], atol=1e-7)
+
+
 def test_a_table_without_peaks_is_an_empty_file(tmp_path):
     write_narrowpeak(tmp_path / "x.narrowPeak", narrowpeak_table())
     assert (tmp_path / "x.narrowPeak").read_bytes() == b""
