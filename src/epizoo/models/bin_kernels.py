@@ -1,0 +1,150 @@
+"""Compiled loops of a hidden Markov model that go bin by bin, in float64.
+
+`viterbi` serves every sequence; `smooth` serves what runs cannot: soft values, and sequences that are impossible under
+the model.
+"""
+
+import numpy as np
+
+from epizoo.models.hmm_kernels import compiled
+
+LOG_FLOOR = -690.7755278982137
+"""The logarithm of 1e-300, ChromHMM's floor for the emission of a bin."""
+
+_BLOCK_BINS = 4096
+
+
+@compiled
+def _step_forward(transition, initial, log_emission, previous, is_first, out):
+    """One bin of the forward pass: fills ``out`` (sum one) and returns log p(bin | bins before it)."""
+    n_states = len(out)
+    for j in range(n_states):
+        predicted = initial[j] if is_first else 0.0
+        if not is_first:
+            for i in range(n_states):
+                predicted += previous[i] * transition[i, j]
+        out[j] = predicted
+    top = -np.inf
+    for j in range(n_states):
+        if out[j] > 0:
+            top = max(top, log_emission[j])
+    if top == -np.inf:
+        return LOG_FLOOR
+    total = 0.0
+    for j in range(n_states):
+        if out[j] > 0:
+            out[j] *= np.exp(log_emission[j] - top)
+            total += out[j]
+    for j in range(n_states):
+        out[j] /= total
+    return top + np.log(total)
+
+
+@compiled
+def smooth(initial, transition, symbols, log_emissions, states, posteriors):
+    """Forward-backward, bin by bin: fills the best posterior states and the posteriors (unless without rows).
+
+    Args:
+        initial: initial probabilities.
+        transition: transition probabilities.
+        symbols: row of ``log_emissions`` of each bin.
+        log_emissions: log p(bin | state) by symbol; -inf where impossible.
+        states: filled with the best state of each bin, ties to the lowest.
+        posteriors: filled with the posteriors, unless it has no rows.
+
+    Returns the log-likelihood. A bin that no state within reach allows counts as unobserved and costs `LOG_FLOOR`.
+    """
+    n_bins, n_states = len(symbols), len(initial)
+    n_blocks = (n_bins + _BLOCK_BINS - 1) // _BLOCK_BINS
+    checkpoints = np.zeros((n_blocks, n_states))
+    filtered = np.zeros((_BLOCK_BINS + 1, n_states))
+    log_likelihood = 0.0
+    for block in range(n_blocks):
+        checkpoints[block] = filtered[0]
+        begin, end = block * _BLOCK_BINS, min((block + 1) * _BLOCK_BINS, n_bins)
+        for position in range(begin, end):
+            row = position - begin
+            log_likelihood += _step_forward(
+                transition, initial, log_emissions[symbols[position]], filtered[row], position == 0, filtered[row + 1]
+            )
+        filtered[0] = filtered[end - begin]
+    posterior = filtered[0].copy()
+    predicted = np.empty(n_states)
+    for block in range(n_blocks - 1, -1, -1):
+        filtered[0] = checkpoints[block]
+        begin, end = block * _BLOCK_BINS, min((block + 1) * _BLOCK_BINS, n_bins)
+        for position in range(begin, end):
+            row = position - begin
+            _step_forward(
+                transition, initial, log_emissions[symbols[position]], filtered[row], position == 0, filtered[row + 1]
+            )
+        for position in range(end - 1, begin - 1, -1):
+            row = position - begin
+            states[position] = np.argmax(posterior)
+            if len(posteriors):
+                posteriors[position] = posterior
+            if position:
+                _step_back(transition, filtered[row], posterior, predicted)
+    return log_likelihood
+
+
+@compiled
+def _step_back(transition, filtered, posterior, predicted):
+    """Turn the posterior of a bin into that of the bin before it, whose filtered probabilities are given."""
+    n_states = len(filtered)
+    for j in range(n_states):
+        predicted[j] = 0.0
+    for i in range(n_states):
+        for j in range(n_states):
+            predicted[j] += filtered[i] * transition[i, j]
+    total = 0.0
+    for j in range(n_states):
+        predicted[j] = posterior[j] / predicted[j] if predicted[j] > 0 else 0.0
+    for i in range(n_states):
+        message = 0.0
+        for j in range(n_states):
+            message += transition[i, j] * predicted[j]
+        posterior[i] = filtered[i] * message
+        total += posterior[i]
+    for i in range(n_states):
+        posterior[i] /= total
+
+
+@compiled
+def viterbi(log_initial, log_transition, symbols, log_emissions):
+    """The most probable path, ties to the lowest; a bin that no state within reach allows counts as unobserved."""
+    n_bins, n_states = len(symbols), len(log_initial)
+    pointers = np.empty((n_bins, n_states), np.uint8)
+    scores = log_initial.copy()
+    candidates = np.empty(n_states)
+    origins = np.empty(n_states, np.int64)
+    for position in range(n_bins):
+        if position:
+            for j in range(n_states):
+                candidates[j] = scores[0] + log_transition[0, j]
+                origins[j] = 0
+            for i in range(1, n_states):
+                score = scores[i]
+                for j in range(n_states):
+                    candidate = score + log_transition[i, j]
+                    better = candidate > candidates[j]
+                    candidates[j] = candidate if better else candidates[j]
+                    origins[j] = i if better else origins[j]
+            for j in range(n_states):
+                scores[j] = candidates[j]
+                pointers[position, j] = origins[j]
+        log_emission = log_emissions[symbols[position]]
+        top = -np.inf
+        for j in range(n_states):
+            candidates[j] = scores[j] + log_emission[j]
+            top = max(top, candidates[j])
+        if top > -np.inf:
+            for j in range(n_states):
+                # Relative to the best, so that their size, and rounding with it, does not grow along the sequence.
+                scores[j] = candidates[j] - top
+    path = np.empty(n_bins, np.uint8)
+    state = np.argmax(scores)
+    for position in range(n_bins - 1, -1, -1):
+        path[position] = state
+        state = pointers[position, state]
+    return path

@@ -1,0 +1,316 @@
+"""Compiled loops of a hidden Markov model over runs of equal bins, in float64.
+
+A *symbol* is what a bin shows (its marks, or that they are missing). A sequence is cut into *pieces*: runs of one
+symbol, at most `LONGEST_PIECE` bins long, the first piece of a sequence being its first bin alone. An *entry* is a pair
+of symbol and length, and stands for the matrix (T diag(e))^length: one product carries a message over a whole piece.
+`epizoo.models.runs` prepares them.
+
+Everything here is products and sums of numbers that are not negative, so nothing cancels and each message is exact to
+rounding. Kernels release the interpreter's lock, so that threads work on sequences side by side.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+LONGEST_PIECE = 32
+"""Longest piece, in bins."""
+
+SMALLEST_ROW = 1e-100
+"""A power whose rows get smaller than this is not used, so that no message underflows inside a piece."""
+
+_BLOCK_PIECES = 2048
+# Backward messages of states that the past rules out may grow without bound; they must not become infinite.
+_LARGEST = 1e300
+_TINY = 1e-150
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile when first called, releasing the interpreter's lock.
+
+    No sum is reordered and no product fused with one: results are the same on every machine, and equal
+    states stay equal.
+    """
+    try:
+        return numba.njit(function, cache=True, nogil=True, error_model="numpy")
+    except RuntimeError:  # No folder to keep compiled code in: compile in each process.
+        return numba.njit(function, nogil=True, error_model="numpy")
+
+
+@compiled
+def longest_runs(codes, lookup, n_symbols):
+    """Length of each symbol's longest run, at most `LONGEST_PIECE`; 0 where it does not occur."""
+    longest = np.zeros(n_symbols, np.int64)
+    begin = 0
+    for position in range(1, len(codes) + 1):
+        if position == len(codes) or codes[position] != codes[begin]:
+            symbol = lookup[codes[begin]]
+            longest[symbol] = max(longest[symbol], min(position - begin, LONGEST_PIECE))
+            begin = position
+    return longest
+
+
+@compiled
+def cut(codes, lookup, offsets, longest):
+    """Cut one sequence into pieces: the entry of each."""
+    pieces = np.empty(max(len(codes) // 4, 16), np.int32)
+    n_pieces = 0
+    begin = 0
+    for position in range(1, len(codes) + 1):
+        if position == 1 or position == len(codes) or codes[position] != codes[begin]:
+            symbol = lookup[codes[begin]]
+            left = position - begin
+            while left > 0:
+                if n_pieces == len(pieces):
+                    grown = np.empty(2 * n_pieces, np.int32)
+                    grown[:n_pieces] = pieces
+                    pieces = grown
+                length = min(left, longest[symbol])
+                pieces[n_pieces] = offsets[symbol] + length - 1
+                n_pieces += 1
+                left -= length
+            begin = position
+    return pieces[:n_pieces].copy()
+
+
+@compiled
+def powers(transition, emissions, offsets, longest):
+    """Powers of T diag(e) for every entry, as they are and transposed, and how long a piece of each symbol may be."""
+    n_states = len(transition)
+    n_entries = longest.sum()
+    forward = np.zeros((n_entries, n_states, n_states))
+    usable = longest.copy()
+    for symbol in range(len(emissions)):
+        first = offsets[symbol]
+        for i in range(n_states):
+            for j in range(n_states):
+                forward[first, i, j] = transition[i, j] * emissions[symbol, j]
+        for length in range(2, longest[symbol] + 1):
+            previous, power = forward[first + length - 2], forward[first + length - 1]
+            smallest = 1.0
+            for i in range(n_states):
+                largest = 0.0
+                for k in range(n_states):
+                    for j in range(n_states):
+                        power[i, j] += previous[i, k] * forward[first, k, j]
+                for j in range(n_states):
+                    largest = max(largest, power[i, j])
+                smallest = min(smallest, largest)
+            if smallest < SMALLEST_ROW:
+                usable[symbol] = length - 1
+                break
+    backward = np.empty_like(forward)
+    for entry in range(n_entries):
+        for i in range(n_states):
+            for j in range(n_states):
+                backward[entry, j, i] = forward[entry, i, j]
+    return forward, backward, usable
+
+
+@compiled
+def _multiply(vector, matrix, out):
+    """``out = vector @ matrix``, row by row, which vector units do without reordering a sum."""
+    n_states = len(vector)
+    for j in range(n_states):
+        out[j] = 0.0
+    for i in range(n_states):
+        weight = vector[i]
+        for j in range(n_states):
+            out[j] += weight * matrix[i, j]
+
+
+@compiled
+def _total(vector):
+    even = odd = 0.0
+    for i in range(0, len(vector) - 1, 2):
+        even += vector[i]
+        odd += vector[i + 1]
+    return even + odd + (vector[-1] if len(vector) % 2 else 0.0)
+
+
+@compiled
+def _forward_block(matrices, pieces, begin, end, messages, totals):
+    """Forward messages at the ends of pieces ``begin`` to ``end``; ``messages[0]`` is that before them.
+
+    Each message sums to one; ``totals`` are what they were divided by. Returns the piece at which nothing was left,
+    or -1.
+    """
+    for piece in range(begin, end):
+        row = piece - begin
+        message = messages[row + 1]
+        _multiply(messages[row], matrices[pieces[piece]], message)
+        total = _total(message)
+        if not total > 0:
+            return piece
+        totals[row] = total
+        scale = 1 / total
+        for i in range(len(message)):
+            message[i] *= scale
+    return -1
+
+
+@compiled
+def forward_checkpoints(start, matrices, pieces, log_scales):
+    """Forward pass over a sequence: messages at the starts of blocks of pieces, and the log-likelihood.
+
+    Args:
+        start: initial probabilities times emissions of the first bin; what it sums to is part of the likelihood.
+        matrices: of `powers`.
+        pieces: of `cut`.
+        log_scales: logarithm of what each entry's matrix was divided by.
+
+    The log-likelihood is NaN where the sequence is impossible under the model or underflows.
+    """
+    n_states = len(start)
+    n_blocks = (len(pieces) + _BLOCK_PIECES - 1) // _BLOCK_PIECES
+    checkpoints = np.empty((n_blocks, n_states))
+    messages = np.empty((_BLOCK_PIECES + 1, n_states))
+    totals = np.empty(_BLOCK_PIECES)
+    total = start.sum()
+    if not total > 0:
+        return checkpoints, np.nan
+    log_likelihood = np.log(total) + log_scales[pieces[0]]
+    messages[0] = start / total
+    for block in range(n_blocks):
+        begin = max(block * _BLOCK_PIECES, 1)
+        end = min((block + 1) * _BLOCK_PIECES, len(pieces))
+        checkpoints[block] = messages[0]
+        if _forward_block(matrices, pieces, begin, end, messages, totals) >= 0:
+            return checkpoints, np.nan
+        product = 1.0
+        for row in range(end - begin):
+            log_likelihood += log_scales[pieces[begin + row]]
+            product *= totals[row]
+            if product < _TINY:
+                log_likelihood += np.log(product)
+                product = 1.0
+        log_likelihood += np.log(product)
+        messages[0] = messages[end - begin]
+    return checkpoints, log_likelihood
+
+
+@compiled
+def _carry_back(transposed, evidence, backward, out):
+    """Carry a backward message over a piece, scaled so that it and the forward message before the piece give one."""
+    _multiply(backward, transposed, out)
+    scale = 1 / evidence
+    for i in range(len(out)):
+        backward[i] = min(out[i] * scale, _LARGEST)
+
+
+@compiled
+def _balance(forward, backward):
+    """Scale a backward message so that it and the forward message give one, rid of the rounding of many pieces."""
+    total = 0.0
+    for i in range(len(forward)):
+        total += forward[i] * backward[i]
+    for i in range(len(forward)):
+        backward[i] = min(backward[i] / total, _LARGEST)
+
+
+@compiled
+def _best(forward, backward):
+    best = 0
+    highest = forward[0] * backward[0]
+    for i in range(1, len(forward)):
+        value = forward[i] * backward[i]
+        if value > highest:
+            best, highest = i, value
+    return best
+
+
+@compiled
+def _stays(before, transposed, first, length, state, backward, evidence):
+    """Whether a state surely is the best of every bin of a piece: the chain stays in it throughout with p > 1/2."""
+    arrival = 0.0
+    for i in range(len(before)):
+        arrival += before[i] * transposed[first, state, i]
+    stay = transposed[first, state, state] ** (length - 1)
+    return arrival * stay * backward[state] > 0.5000001 * evidence
+
+
+@compiled
+def _expand(matrix, transposed, before, backward, length, forwards, message, states, posteriors):
+    """Best state and posteriors of every bin of a piece, bin by bin."""
+    n_states = len(before)
+    previous = before
+    for position in range(length):
+        _multiply(previous, matrix, forwards[position])
+        previous = forwards[position]
+    current = backward.copy()
+    for position in range(length - 1, -1, -1):
+        states[position] = _best(forwards[position], current)
+        if len(posteriors):
+            _write_posteriors(forwards[position], current, posteriors[position])
+        if position:
+            _multiply(current, transposed, message)
+            for i in range(n_states):
+                current[i] = message[i]
+
+
+@compiled
+def _write_posteriors(forward, backward, out):
+    total = 0.0
+    for i in range(len(forward)):
+        total += forward[i] * backward[i]
+    for i in range(len(forward)):
+        out[i] = forward[i] * backward[i] / total
+
+
+@compiled
+def decode_pieces(matrices, transposed, pieces, entry_first, entry_length, checkpoints, states, posteriors):
+    """Backward pass over a sequence: the best posterior state of each bin (ties to the lowest), and the posteriors.
+
+    Args:
+        matrices: of `powers`.
+        transposed: of `powers`.
+        pieces: of `cut`.
+        entry_first: for each entry, that of the same symbol and one bin.
+        entry_length: bins of each entry.
+        checkpoints: of `forward_checkpoints`.
+        states: filled with the states, one per bin.
+        posteriors: filled with the posteriors, unless it has no rows.
+    """
+    n_states = matrices.shape[1]
+    messages = np.empty((_BLOCK_PIECES + 1, n_states))
+    totals = np.empty(_BLOCK_PIECES)
+    forwards = np.empty((LONGEST_PIECE, n_states))
+    scratch = np.empty(n_states)
+    backward = np.ones(n_states)
+    end_bin = len(states)
+    for block in range(len(checkpoints) - 1, -1, -1):
+        begin = max(block * _BLOCK_PIECES, 1)
+        end = min((block + 1) * _BLOCK_PIECES, len(pieces))
+        messages[0] = checkpoints[block]
+        _forward_block(matrices, pieces, begin, end, messages, totals)
+        _balance(messages[end - begin], backward)
+        for piece in range(end - 1, begin - 1, -1):
+            row = piece - begin
+            entry = pieces[piece]
+            first, length = entry_first[entry], entry_length[entry]
+            before, after = messages[row], messages[row + 1]
+            begin_bin = end_bin - length
+            best = _best(after, backward)
+            if len(posteriors) == 0 and (
+                length == 1 or _stays(before, transposed, first, length, best, backward, totals[row])
+            ):
+                states[begin_bin:end_bin] = best
+            else:
+                _expand(
+                    matrices[first],
+                    transposed[first],
+                    before,
+                    backward,
+                    length,
+                    forwards,
+                    scratch,
+                    states[begin_bin:end_bin],
+                    posteriors[begin_bin:end_bin],
+                )
+            _carry_back(transposed[entry], totals[row], backward, scratch)
+            end_bin = begin_bin
+    states[0] = _best(messages[0], backward)
+    if len(posteriors):
+        _write_posteriors(messages[0], backward, posteriors[0])
