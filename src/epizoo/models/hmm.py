@@ -177,9 +177,9 @@ def log_likelihood(
 def viterbi(
     parameters: HMMParameters, marks: Float[AnyArray, "bin mark"], start: Float[AnyArray, " state"] | None = None
 ) -> Int[Array, " bin"]:
-    """The most probable path of states, -1 outside the chromosome; ties go to the lowest state.
+    """The most probable path of states, -1 outside the chromosome.
 
-    Arguments as in `posteriors`.
+    Of equally probable states the lowest is taken, from the last bin to the first. Arguments as in `posteriors`.
     """
     inside = inside_chromosome(marks)
     logs = log_emissions(parameters.emission, marks)
@@ -235,8 +235,7 @@ def soft_viterbi(
         scores = predicted + log_emission
         scores = jnp.where(jnp.max(scores) > _LOG_IMPOSSIBLE, scores, predicted)
         scores = jnp.maximum(scores - jax.lax.stop_gradient(jnp.max(scores)), _LOG_ZERO)
-        joined = temperature * jax.nn.logsumexp((scores[:, None] + log_transition) / temperature, axis=0)
-        following = jnp.where(is_inside, joined, log_initial)
+        following = jnp.where(is_inside, _soft_maximum(scores[:, None] + log_transition, temperature), log_initial)
         return following, jnp.where(is_inside, jax.nn.softmax(scores / temperature), 0)
 
     first = log_initial if start is None else _log(start)
@@ -264,6 +263,19 @@ def _log(probabilities: Float[AnyArray, "*axes"]) -> Float[Array, "*axes"]:
     """The logarithm, with a finite stand-in and no gradient at zero."""
     positive = probabilities > 0
     return jnp.where(positive, jnp.log(jnp.where(positive, probabilities, 1)), _LOG_ZERO)
+
+
+def _soft_maximum(scores: Float[Array, "from to"], temperature: float | Float[Array, ""]) -> Float[Array, " to"]:
+    """The soft maximum over the first axis.
+
+    Impossible scores are masked and not left to vanish: compilers round a difference of two of their size to anything.
+    """
+    possible = scores > _LOG_IMPOSSIBLE
+    top = jax.lax.stop_gradient(jnp.max(scores, axis=0))
+    shifted = jnp.where(possible, scores - top, 0)
+    total = jnp.sum(jnp.where(possible, jnp.exp(shifted / temperature), 0), axis=0)
+    reached = total > 0
+    return jnp.where(reached, top + temperature * jnp.log(jnp.where(reached, total, 1)), _LOG_ZERO)
 
 
 def _matmul(left: Float[AnyArray, "..."], right: Float[AnyArray, "..."]) -> Float[Array, "..."]:
