@@ -139,7 +139,7 @@ def check_signal_kind(kind: str, bigwig: BigWig) -> SignalKind:
     """
     if kind not in SIGNAL_KINDS:
         raise InputError(f"{bigwig.path}: {kind!r} is no kind of signal; state one of {', '.join(SIGNAL_KINDS)}")
-    if bigwig.header["minVal"] < 0:
+    if bigwig.summary.minimum < 0:
         raise InputError(_negative(bigwig))
     return kind  # type: ignore[return-value]
 
@@ -158,7 +158,7 @@ def detect_signal_kind(bigwig: BigWig) -> SignalKind:
         InputError: values are negative, or none of the rules applies.
     """
     values = _sampled_values(bigwig)
-    if bigwig.header["minVal"] < 0 or (values.size and values[0] < 0):
+    if bigwig.summary.minimum < 0 or (values.size and values[0] < 0):
         raise InputError(_negative(bigwig))
     positive = values[values > 0]
     if positive.size and (positive == np.round(positive)).all():

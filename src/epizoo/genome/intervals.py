@@ -6,6 +6,7 @@ name, score and strand where the BED file has them.
 
 import gzip
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -115,7 +116,10 @@ def subtract_blacklist(intervals: pd.DataFrame, blacklist: pd.DataFrame) -> pd.D
     import bioframe
 
     keyed = intervals.assign(row=np.arange(len(intervals)))
-    pieces = bioframe.subtract(keyed, blacklist[["chrom", "start", "end"]])
+    with warnings.catch_warnings():
+        # bioframe 0.8 uses keywords that pandas 3.1 deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pieces = bioframe.subtract(keyed, blacklist[["chrom", "start", "end"]])
     if pieces.empty:
         raise InputError("the blacklist covers every interval; give a smaller blacklist or other intervals")
     pieces = pieces.sort_values(["row", "start"], ignore_index=True)

@@ -1,10 +1,11 @@
 """Signal per base pair from bigWig files, averaged into bins."""
 
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyBigWig
@@ -13,8 +14,25 @@ from jaxtyping import Float
 from epizoo.errors import InputError
 
 _CHUNK_BP = 1 << 20
-_BIGWIG_MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
-_BIGBED_MAGIC = (b"\xeb\xf2\x89\x87", b"\x87\x89\xf2\xeb")
+# libBigWig reads little-endian files alone.
+_BIGWIG_MAGIC = b"\x26\xfc\x8f\x88"
+_BIGBED_MAGIC = b"\xeb\xf2\x89\x87"
+_HEADER_BYTES = 64
+_SUMMARY_POINTER = 44
+
+
+class Summary(NamedTuple):
+    """The summary of all values in a bigWig's header.
+
+    It is read here, since pyBigWig truncates it to integers and crashes on an infinite one.
+
+    Attributes:
+        covered_bp: base pairs that have a value.
+        minimum: smallest value.
+    """
+
+    covered_bp: int
+    minimum: float
 
 
 class BigWig:
@@ -25,6 +43,7 @@ class BigWig:
     Attributes:
         path: the file.
         chrom_sizes: length of each chromosome in bp, in the file's order.
+        summary: what the file says of all its values.
 
     Raises:
         InputError: the file is missing, empty, damaged, a bigBed or of another format, or holds no value.
@@ -33,16 +52,11 @@ class BigWig:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self._handles: dict[int, Any] = {}
-        _check_format(self.path)
+        self.summary = _read_summary(self.path)
         self.chrom_sizes: dict[str, int] = dict(self._handle.chroms())
-        if not self.chrom_sizes or self.header["nBasesCovered"] == 0:
+        if not self.chrom_sizes or self.summary.covered_bp == 0:
             self.close()
             raise InputError(f"{self.path}: this bigWig holds no value at all; was it written to its end?")
-
-    @property
-    def header(self) -> dict[str, int]:
-        """The summary in the file's header (nBasesCovered, minVal, maxVal, sumData, …), truncated to integers."""
-        return dict(self._handle.header())
 
     def binned(self, chrom: str, start_bin: int, end_bin: int, bin_bp: int) -> Float[np.ndarray, " bin"]:
         """Mean signal over each bin of ``[start_bin, end_bin)``, float32.
@@ -102,7 +116,7 @@ class BigWig:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "chrom_sizes": self.chrom_sizes, "_handles": {}}
+        return self.__dict__ | {"_handles": {}}
 
     def __repr__(self) -> str:
         return f"BigWig({str(self.path)!r})"
@@ -115,7 +129,7 @@ class BigWig:
             try:
                 handle = pyBigWig.open(str(self.path))
             except RuntimeError:
-                raise InputError(f"{self.path}: this bigWig is damaged or cut short; copy or write it again") from None
+                raise _damaged(self.path) from None
             self._handles[os.getpid()] = handle
         return handle
 
@@ -140,7 +154,8 @@ class BigWig:
         return means
 
 
-def _check_format(path: Path) -> None:
+def _read_summary(path: Path) -> Summary:
+    """Check a file's header and read its summary (Kent et al., Bioinformatics 2010, supplement, tables 5 and 8)."""
     if not path.exists():
         raise InputError(f"{path}: no such file; give the path of a bigWig file")
     if path.is_dir():
@@ -148,10 +163,25 @@ def _check_format(path: Path) -> None:
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: no permission to read it; change its permissions")
     with open(path, "rb") as file:
-        magic = file.read(4)
+        header = file.read(_HEADER_BYTES)
+        _check_magic(path, header[:4])
+        if len(header) < _HEADER_BYTES:
+            raise _damaged(path)
+        file.seek(struct.unpack_from("<Q", header, _SUMMARY_POINTER)[0])
+        summary = file.read(16)
+    if len(summary) < 16:
+        raise _damaged(path)
+    return Summary(*struct.unpack("<Qd", summary))
+
+
+def _check_magic(path: Path, magic: bytes) -> None:
     if not magic:
         raise InputError(f"{path}: the file is empty (0 bytes), expected a bigWig; download or write it again")
-    if magic in _BIGBED_MAGIC:
+    if magic == _BIGBED_MAGIC:
         raise InputError(f"{path}: is a bigBed (intervals), expected a bigWig (signal); give the signal track")
-    if magic not in _BIGWIG_MAGIC:
+    if magic != _BIGWIG_MAGIC:
         raise InputError(f"{path}: is not a bigWig (it begins with {magic!r}); convert it, as with bedGraphToBigWig")
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"{path}: this bigWig is damaged or cut short; copy or write it again")

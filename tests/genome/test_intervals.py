@@ -1,0 +1,179 @@
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from epizoo.errors import InputError
+from epizoo.genome.intervals import (
+    check_intervals,
+    read_bed,
+    read_chrom_sizes,
+    subtract_blacklist,
+    tile,
+    whole_genome,
+)
+
+SIZES = {"chr1": 1000, "chr2": 500}
+
+
+def table(*rows):
+    return pd.DataFrame(rows, columns=["chrom", "start", "end"])
+
+
+def test_bed_rows_are_kept_and_browser_lines_are_not(tmp_path):
+    text = (
+        '# made by hand\nbrowser position chr1\ntrack name="x"\nchr1\t0\t10\ta b\t5\t+\n\nchr2\t7\t9\tc\t.\t-\textra\n'
+    )
+    plain, gzipped = tmp_path / "x.bed", tmp_path / "x.bed.gz"
+    plain.write_text(text)
+    gzipped.write_bytes(gzip.compress(text.replace("\n", "\r\n").encode()))
+    expected = [["chr1", 0, 10, "a b", "5", "+"], ["chr2", 7, 9, "c", ".", "-"]]
+    for path in (plain, gzipped):
+        found = read_bed(path)
+        assert found.to_numpy().tolist() == expected
+        assert found.columns.tolist() == ["chrom", "start", "end", "name", "score", "strand"]
+        assert found["start"].dtype == found["end"].dtype == np.int64
+
+
+def test_columns_that_some_rows_lack_are_left_out(tmp_path):
+    path = tmp_path / "x.bed"
+    path.write_text("chr1 0 10 a\nchr1 20 30\n")
+    assert read_bed(path).to_numpy().tolist() == [["chr1", 0, 10], ["chr1", 20, 30]]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "holds no interval"),
+        ("# nothing\ntrack name=x\n", "holds no interval"),
+        ("chr1\t5\t9\nchr1\t9\t9\n", "line 2: start 9 is not below end 9"),
+        ("#c\nchr1\t9\t5\n", "line 2: start 9 is not below end 5"),
+        ("chr1\t-3\t5\n", "line 1: start -3 is negative"),
+        ("chr1\t1.5\t5\n", "line 1: start and end must be whole numbers, found '1.5' and '5'"),
+        ("chr1\t1\n", "line 1: expected chrom, start and end, found 'chr1\\t1'"),
+    ],
+)
+def test_bad_bed_is_refused_by_line(tmp_path, text, sentence):
+    path = tmp_path / "bad.bed"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_bed(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert sentence in str(caught.value)
+
+
+def test_files_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "cut.bed.gz").write_bytes(gzip.compress(b"chr1\t0\t10\n" * 100)[:-20])
+    (tmp_path / "raw.bed").write_bytes(bytes(range(128, 256)))
+    for name, sentence in (
+        ("no.bed", "no such file"),
+        (".", "is a folder"),
+        ("cut.bed.gz", "read"),
+        ("raw.bed", "read"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            read_bed(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([], "peaks.bed: holds no interval"),
+        ([("chr9", 0, 5)], "peaks.bed: chromosome chr9 is not in x.bw, which has chr1, chr2; are they"),
+        ([("1", 0, 5)], "peaks.bed: chromosome 1 is called chr1 in x.bw; give both files the same names"),
+        (
+            [("chr1", 0, 5), ("chr2", 499, 501)],
+            "interval chr2:499-501 lies past the end of its chromosome in x.bw, which is 500 bp",
+        ),
+        ([("chr1", -1, 5)], "interval chr1:-1-5 starts before 0"),
+        ([("chr1", 5, 5)], "interval chr1:5-5 has a start that is not below its end"),
+    ],
+)
+def test_intervals_outside_chromosomes_are_refused(rows, sentence):
+    with pytest.raises(InputError) as caught:
+        check_intervals(table(*rows), SIZES, "peaks.bed", "x.bw")
+    assert sentence in str(caught.value)
+
+
+def test_names_with_chr_against_names_without_are_named():
+    with pytest.raises(InputError, match="chromosome chr1 is called 1 in x"):
+        check_intervals(table(("chr1", 0, 5)), {"1": 10}, "peaks.bed", "x.bw")
+
+
+def test_intervals_that_touch_both_edges_pass():
+    check_intervals(table(("chr1", 0, 1000), ("chr2", 499, 500)), SIZES, "peaks.bed", "x.bw")
+
+
+@pytest.mark.parametrize(
+    ("interval", "windows"),
+    [
+        # bins of 10 bp, windows of 3 bins: (start, end, valid_bins)
+        ((0, 30), [(0, 30, 3)]),
+        ((0, 31), [(0, 30, 3), (30, 60, 1)]),
+        ((0, 1), [(0, 30, 1)]),
+        ((9, 10), [(0, 30, 1)]),
+        ((9, 11), [(0, 30, 2)]),
+        ((15, 61), [(10, 40, 3), (40, 70, 3)]),
+        ((15, 75), [(10, 40, 3), (40, 70, 3), (70, 100, 1)]),
+        ((990, 1000), [(990, 1020, 1)]),
+        ((999, 1000), [(990, 1020, 1)]),
+    ],
+)
+def test_tiles_cover_their_interval_on_the_grid(interval, windows):
+    found = tile(table(("chr1", *interval)), width_bp=30, bin_bp=10)
+    assert list(zip(found["start"], found["end"], found["valid_bins"], strict=True)) == windows
+
+
+def test_valid_bins_of_tiles_are_the_bins_that_an_interval_touches():
+    rng = np.random.default_rng(1)
+    starts = rng.integers(0, 5000, 300)
+    intervals = table(*[("chr1", int(s), int(s + w)) for s, w in zip(starts, rng.integers(1, 900, 300), strict=True)])
+    found = tile(intervals, width_bp=70, bin_bp=7)
+    for row, (_, start, end) in enumerate(intervals.itertuples(index=False)):
+        own = found[found["interval"] == row]
+        bins = [s // 7 + i for s, valid in zip(own["start"], own["valid_bins"], strict=True) for i in range(valid)]
+        assert bins == sorted({bp // 7 for bp in range(start, end)})
+
+
+def test_windows_that_are_no_whole_bins_are_refused():
+    with pytest.raises(InputError, match="windows of 25 bp cannot be made of bins of 10 bp"):
+        tile(table(("chr1", 0, 5)), width_bp=25, bin_bp=10)
+
+
+def test_blacklist_cuts_pieces_and_keeps_order_and_columns():
+    intervals = table(("chr2", 0, 100), ("chr1", 0, 50), ("chr1", 200, 300)).assign(name=["a", "b", "c"])
+    blacklist = table(("chr1", 210, 220), ("chr1", 40, 60), ("chr2", 0, 10), ("chr7", 0, 5))
+    left = subtract_blacklist(intervals, blacklist)
+    assert left.to_numpy().tolist() == [
+        ["chr2", 10, 100, "a"], ["chr1", 0, 40, "b"], ["chr1", 200, 210, "c"], ["chr1", 220, 300, "c"],
+    ]  # fmt: skip
+    assert left["start"].dtype == np.int64
+
+
+def test_a_blacklist_of_everything_is_refused():
+    with pytest.raises(InputError, match="the blacklist covers every interval"):
+        subtract_blacklist(table(("chr1", 5, 10)), table(("chr1", 0, 50)))
+
+
+def test_chrom_sizes_keep_the_order_of_their_file(tmp_path):
+    path = tmp_path / "sizes.txt"
+    path.write_text("chr10\t50\nchr2\t70\t9\t9\n")
+    assert list(read_chrom_sizes(path).items()) == [("chr10", 50), ("chr2", 70)]
+    assert whole_genome(read_chrom_sizes(path)).to_numpy().tolist() == [["chr10", 0, 50], ["chr2", 0, 70]]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "holds no chromosome"),
+        ("chr1 x\n", "line 1: expected"),
+        ("chr1\t0\n", "line 1"),
+        ("a 1\na 2\n", "second time"),
+    ],
+)
+def test_bad_chrom_sizes_are_refused(tmp_path, text, sentence):
+    path = tmp_path / "sizes.txt"
+    path.write_text(text)
+    with pytest.raises(InputError, match=sentence):
+        read_chrom_sizes(path)

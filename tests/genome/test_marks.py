@@ -1,0 +1,159 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from epizoo.errors import InputError
+from epizoo.genome.marks import (
+    BinarizedChromosome,
+    arrange_marks,
+    decode,
+    encode,
+    find_binarized,
+    present_marks,
+    read_binarized,
+    read_binarized_header,
+    write_binarized,
+)
+
+
+def random_marks(n_bins=101, marks=("CTCF", "H3K4me3", "WCE"), seed=0, cell="K562", chrom="chr7"):
+    values = np.random.default_rng(seed).integers(0, 3, (n_bins, len(marks))).astype(np.uint8)
+    return BinarizedChromosome(cell, chrom, marks, values)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".txt.gz"])
+@pytest.mark.parametrize("marks", [("one",), ("CTCF", "H3K4me3", "WCE")])
+def test_text_comes_back_as_it_went(tmp_path, suffix, marks):
+    path = tmp_path / f"K562_chr7_binary{suffix}"
+    written = random_marks(marks=marks)
+    write_binarized(path, written)
+    raw = path.read_bytes()
+    text = (gzip.decompress(raw) if suffix.endswith("gz") else raw).decode()
+    rows = ["\t".join(map(str, row)) for row in written.values.tolist()]
+    assert text == "\n".join(["K562\tchr7", "\t".join(marks), *rows]) + "\n"
+    found = read_binarized(path)
+    assert found[:3] == written[:3]
+    np.testing.assert_array_equal(found.values, written.values)
+    assert read_binarized_header(path)[1:] == written[:3]
+
+
+@pytest.mark.parametrize("text", ["c\tchr1\na\tb\n0\t1\n2\t0", "c\tchr1\r\na\tb\r\n0\t1\r\n2\t0\r\n"])
+def test_other_line_ends_are_read(tmp_path, text):
+    path = tmp_path / "c_chr1_binary.txt"
+    path.write_bytes(text.encode())
+    found = read_binarized(path)
+    assert found.marks == ("a", "b")
+    assert found.values.tolist() == [[0, 1], [2, 0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "line 1 must be cell and chromosome"),
+        ("chr1\t0\t5\tx\nchr1\t7\t9\ty\n", "line 1 must be cell and chromosome"),
+        ("c\tchr1\na\tb\n", "holds no bin"),
+        ("c\tchr1\na\ta\n0\t0\n", "line 2 must name each mark once"),
+        ("c\tchr1\na\tb\n0\t1\n0\n", "line 4 has 1 columns, expected 2"),
+        ("c\tchr1\na\tb\n0\t1\n0\t", "line 4 holds '', expected 0, 1 or 2"),
+        ("c\tchr1\na\tb\n0\t1\n0\t1\t1\n", "line 4 has 3 columns, expected 2"),
+        ("c\tchr1\na\tb\n0\t1\n0\t3\n", "line 4 holds '3', expected 0, 1 or 2"),
+        ("c\tchr1\na\tb\n0\t1\n0\t12\n", "line 4 holds '12'"),
+        ("c\tchr1\na\tb\n0 1\n0\t1\n", "line 3 has 1 columns"),
+    ],
+)
+def test_bad_text_is_refused_by_line(tmp_path, text, sentence):
+    path = tmp_path / "c_chr1_binary.txt"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_binarized(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert sentence in str(caught.value)
+
+
+def test_a_cut_gzip_and_a_missing_file_are_refused(tmp_path):
+    path = tmp_path / "c_chr1_binary.txt.gz"
+    write_binarized(path, random_marks())
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(InputError, match="damaged"):
+        read_binarized(path)
+    with pytest.raises(InputError, match="no such file"):
+        read_binarized(tmp_path / "none.txt")
+
+
+def test_values_that_are_no_marks_are_not_written(tmp_path):
+    bad = random_marks()._replace(values=np.full((3, 3), 7, np.uint8))
+    with pytest.raises(InputError, match="expected values 0, 1 or 2 in 3 columns"):
+        write_binarized(tmp_path / "x_binary.txt", bad)
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_are_found_by_cell_and_chromosome(tmp_path):
+    for cell, chrom in (("K562", "chr2"), ("K562", "chr10"), ("GM12878", "chr2")):
+        write_binarized(tmp_path / f"{cell}_{chrom}_binary.txt.gz", random_marks(cell=cell, chrom=chrom))
+    (tmp_path / "notes.txt").write_text("not marks")
+    assert [(file.cell, file.chrom) for file in find_binarized(tmp_path)] == [
+        ("GM12878", "chr2"), ("K562", "chr10"), ("K562", "chr2"),
+    ]  # fmt: skip
+    assert {file.chrom for file in find_binarized(tmp_path, cell="GM12878")} == {"chr2"}
+    with pytest.raises(InputError, match="holds no cell type HeLa; it holds GM12878, K562"):
+        find_binarized(tmp_path, cell="HeLa")
+    write_binarized(tmp_path / "again_binary.txt", random_marks(cell="K562", chrom="chr2"))
+    with pytest.raises(InputError, match="holds chr2 of K562, as"):
+        find_binarized(tmp_path)
+
+
+def test_folders_without_marks_are_refused(tmp_path):
+    with pytest.raises(InputError, match="holds no binarised marks"):
+        find_binarized(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        find_binarized(tmp_path / "none")
+
+
+def test_columns_are_found_by_name_in_any_order():
+    marks = random_marks()
+    found = arrange_marks(marks.values, marks.marks, ("WCE", "CTCF"), "x")
+    np.testing.assert_array_equal(found, marks.values[:, [2, 0]])
+
+
+def test_an_absent_mark_is_refused_unless_allowed():
+    marks = random_marks()
+    with pytest.raises(InputError, match="x: has no mark H3K9me3; found CTCF, H3K4me3, WCE, the model expects"):
+        arrange_marks(marks.values, marks.marks, ("CTCF", "H3K9me3"), "x")
+    found = arrange_marks(marks.values, marks.marks, ("CTCF", "H3K9me3"), "x", allow_missing=True)
+    np.testing.assert_array_equal(found[:, 0], marks.values[:, 0])
+    assert (found[:, 1] == 2).all()
+    with pytest.raises(InputError, match="has no mark A, B"):
+        arrange_marks(marks.values, marks.marks, ("A", "B"), "x", allow_missing=True)
+
+
+@pytest.mark.parametrize("n_marks", [1, 9, 16])
+def test_codes_are_binary_numbers_with_the_first_mark_highest(n_marks):
+    values = np.random.default_rng(2).integers(0, 2, (500, n_marks)).astype(np.uint8)
+    expected = [int("".join(map(str, row)), 2) for row in values.tolist()]
+    codes = encode(values)
+    assert codes.dtype == np.uint16
+    assert codes.tolist() == expected
+    np.testing.assert_array_equal(decode(codes, n_marks), values)
+
+
+def test_codes_hold_no_seventeenth_mark_and_no_partly_missing_one():
+    with pytest.raises(InputError, match="17 marks do not fit"):
+        encode(np.zeros((3, 17), np.uint8))
+    values = np.array([[0, 2, 1], [1, 2, 0]], np.uint8)
+    assert present_marks(values).tolist() == [True, False, True]
+    assert encode(values).tolist() == [1, 4]
+    values[0, 0] = 2
+    with pytest.raises(InputError, match="missing in a part of the bins"):
+        present_marks(values)
+
+
+@pytest.mark.data
+def test_chromhmms_own_sample_is_read(data_dir):
+    found = read_binarized(data_dir / "states/sample_hg18/GM12878_chr11_binary.txt.gz")
+    assert (found.cell, found.chrom, len(found.marks), len(found.values)) == ("GM12878", "chr11", 10, 672_261)
+    with gzip.open(data_dir / "states/sample_hg18/GM12878_chr11_binary.txt.gz", "rt") as text:
+        lines = text.read().splitlines()[2:]
+    rows = [0, 60_000, 672_260]
+    assert found.values[rows].tolist() == [[int(field) for field in lines[row].split("\t")] for row in rows]
+    assert found.values.sum() == sum(line.count("1") for line in lines)

@@ -1,0 +1,142 @@
+import multiprocessing
+import os
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import pyBigWig
+import pytest
+
+from epizoo.errors import InputError
+from epizoo.genome import signal
+from epizoo.genome.signal import BigWig
+
+
+def brute_force(values, start_bin, end_bin, bin_bp):
+    """Bin by bin and bp by bp, in plain Python."""
+    means = []
+    for index in range(start_bin, end_bin):
+        inside = [bp for bp in range(index * bin_bp, (index + 1) * bin_bp) if 0 <= bp < len(values)]
+        total = sum(0.0 if np.isnan(values[bp]) else float(values[bp]) for bp in inside)
+        means.append(total / len(inside) if inside else 0.0)
+    return means
+
+
+@pytest.mark.parametrize("bin_bp", [1, 7, 10, 200])
+@pytest.mark.parametrize(
+    ("chrom", "start_bp", "end_bp"),
+    [
+        ("chr1", 0, 2345),
+        ("chr1", -400, 400),
+        ("chr1", 900, 1600),
+        ("chr1", 1100, 1300),
+        ("chr1", 2000, 3000),
+        ("chr1", -600, -200),
+        ("chr1", 3000, 3400),
+        ("chr2", -200, 1000),
+        ("chr3", -200, 1000),
+    ],
+)
+def test_bins_are_means_with_absent_as_zero_at_both_edges(make_bigwig, sparse_values, chrom, start_bp, end_bp, bin_bp):
+    start_bin, end_bin = start_bp // bin_bp, -(-end_bp // bin_bp)
+    with BigWig(make_bigwig(sparse_values)) as bigwig:
+        found = bigwig.binned(chrom, start_bin, end_bin, bin_bp)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, brute_force(sparse_values[chrom], start_bin, end_bin, bin_bp), rtol=1e-6)
+
+
+@pytest.mark.parametrize("chunk_bp", [64, 300, 5000])
+def test_chunks_join_without_a_seam(make_bigwig, sparse_values, monkeypatch, chunk_bp):
+    monkeypatch.setattr(signal, "_CHUNK_BP", chunk_bp)
+    bigwig = BigWig(make_bigwig(sparse_values))
+    expected = brute_force(sparse_values["chr1"], 0, 235, 10)
+    np.testing.assert_allclose(bigwig.binned("chr1", 0, 235, 10), expected, rtol=1e-6)
+    np.testing.assert_allclose(np.concatenate(list(bigwig.iterate("chr1", 10, 17))), expected, rtol=1e-6)
+
+
+def bad_files(folder):
+    (folder / "empty.bw").touch()
+    (folder / "text.bw").write_text("track type=bedGraph\nchr1 0 10 1\n")
+    (folder / "bigbed.bw").write_bytes(b"\xeb\xf2\x89\x87" + bytes(100))
+    with pyBigWig.open(str(folder / "no_values.bw"), "w") as file:
+        file.addHeader([("chr1", 1000)])
+    with pyBigWig.open(str(folder / "whole.bw"), "w") as file:
+        file.addHeader([("chr1", 1000)])
+        file.addEntries(["chr1"], [10], ends=[20], values=[3.0])
+    (folder / "cut.bw").write_bytes((folder / "whole.bw").read_bytes()[:200])
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("missing.bw", "no such file"),
+        ("empty.bw", "the file is empty"),
+        ("text.bw", "is not a bigWig"),
+        ("bigbed.bw", "is a bigBed"),
+        ("no_values.bw", "holds no value at all"),
+        ("cut.bw", "damaged or cut short"),
+        ("", "is a folder"),
+    ],
+)
+def test_a_file_that_is_no_signal_is_refused(tmp_path, name, sentence):
+    bad_files(tmp_path)
+    with pytest.raises(InputError, match=sentence) as caught:
+        BigWig(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_chromosome_is_refused(make_bigwig, sparse_values):
+    with pytest.raises(InputError, match="has no chromosome chrX; it has chr1, chr2, chr3"):
+        BigWig(make_bigwig(sparse_values)).binned("chrX", 0, 5, 10)
+
+
+def test_infinite_values_are_refused_with_their_place(make_bigwig):
+    values = np.ones(100)
+    values[57] = np.inf
+    with pytest.raises(InputError, match="infinite value near chr1:50"):
+        BigWig(make_bigwig({"chr1": values})).binned("chr1", 0, 10, 10)
+
+
+# Python warns of any fork in a process with threads, and other tests may have started some.
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning", "ignore:os.fork:RuntimeWarning")
+def test_a_forked_worker_leaves_the_inherited_handle_alone(make_bigwig, sparse_values):
+    bigwig = BigWig(make_bigwig(sparse_values))
+    expected = bigwig.binned("chr1", 0, 235, 10)
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+
+    def work():
+        inherited = bigwig._handles[os.getppid()]
+        found = bigwig.binned("chr1", 0, 235, 10)
+        answers.put((found.tolist(), bigwig._handles[os.getpid()] is not inherited))
+
+    workers = [context.Process(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for _ in workers:
+        assert answers.get(timeout=60) == (expected.tolist(), True)
+    for worker in workers:
+        worker.join(timeout=60)
+    np.testing.assert_array_equal(bigwig.binned("chr1", 0, 235, 10), expected)
+
+
+def test_a_spawned_worker_opens_the_file_anew(make_bigwig, sparse_values):
+    bigwig = BigWig(make_bigwig(sparse_values))
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        found = pool.submit(bigwig.binned, "chr1", 0, 235, 10).result(timeout=60)
+    np.testing.assert_array_equal(found, bigwig.binned("chr1", 0, 235, 10))
+
+
+def test_a_pickle_holds_the_path_and_reads_the_same(make_bigwig, sparse_values):
+    bigwig = BigWig(make_bigwig(sparse_values))
+    copy = pickle.loads(pickle.dumps(bigwig))
+    assert copy._handles == {}
+    np.testing.assert_array_equal(copy.binned("chr1", 0, 235, 10), bigwig.binned("chr1", 0, 235, 10))
+
+
+def test_a_closed_file_opens_again(make_bigwig, sparse_values):
+    bigwig = BigWig(make_bigwig(sparse_values))
+    before = bigwig.binned("chr2", 0, 77, 10)
+    bigwig.close()
+    np.testing.assert_array_equal(bigwig.binned("chr2", 0, 77, 10), before)
