@@ -68,8 +68,8 @@ def write_entry(
         name: the entry's name, ``family/tag``, such as ``peak_caller/h3k4me3``.
         example_files: value of each dataloader argument for the example; files and folders are copied into
             ``example_files/``. Peak caller: ``intervals_file`` (BED), ``bigwig_file``, optionally ``control_file``,
-            ``signal_kind``, ``known_regions_file``. Chromatin states: ``intervals_file``, ``binarized`` (a file of
-            ChromHMM's binarised text, whose name holds ``_binary``, or a folder of them). Small (together at most
+            ``signal_kind``, ``known_regions_file``. Chromatin states: ``intervals_file``, ``binarized`` (a folder
+            of ChromHMM's binarised text, names such as CELL_chr1_binary.txt.gz). Small (together at most
             about 200 kB), licensed for redistribution, a few windows' worth of intervals.
         version: of the entry; at least a minor step whenever the weights change.
         zoo_folder: where the entry goes.

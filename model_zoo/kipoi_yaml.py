@@ -53,8 +53,29 @@ _ARGUMENTS: dict[Family, dict[str, dict[str, Any]]] = {
     "chromatin_states": {
         "intervals_file": _INTERVALS,
         "binarized": {
-            "doc": "binarised marks in ChromHMM's text format (0, 1, 2 = missing): one file, or a folder of such files",
+            "doc": "folder of binarised marks in ChromHMM's text format (0, 1, 2 = missing), names with _binary",
             "type": "str",
+            "optional": True,
+        },
+        "marks": {
+            "doc": "instead of binarized: a dict of mark to bigWig, binarised here by signal_kind; approximate",
+            "type": "dict",
+            "optional": True,
+        },
+        "signal_kind": {
+            "doc": "what the bigWigs of marks hold: counts, coverage (with read_length_bp), or another with threshold",
+            "type": "str",
+            "optional": True,
+        },
+        "read_length_bp": {
+            "doc": "length of the piled-up reads of the bigWigs, where signal_kind is coverage",
+            "type": "int",
+            "optional": True,
+        },
+        "threshold": {
+            "doc": "a mark is present where a bin's mean reaches this; decided by a Poisson test where not given",
+            "type": "float",
+            "optional": True,
         },
         "cell": {
             "doc": "which cell type to take, where the folder holds files of several",

@@ -1,9 +1,11 @@
 """Windows of an entry's input, from the files that a user names: what the dataloaders and the builder share."""
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from epizoo.errors import InputError
+from epizoo.genome.binarize import BigWigBinarization
 from epizoo.genome.coverage import CoverageTransform
 from epizoo.genome.windows import CoverageWindows, Intervals, MarkWindows, WindowShape
 
@@ -48,39 +50,37 @@ def coverage_windows(
 def mark_windows(
     entry: "ChromatinStateEntry",
     intervals_file: File,
-    binarized: File,
+    binarized: File | None = None,
+    marks: Mapping[str, File] | None = None,
+    signal_kind: str | None = None,
+    read_length_bp: int | None = None,
+    threshold: float | None = None,
     cell: str | None = None,
     allow_missing: bool = False,
     blacklist_file: File | None = None,
 ) -> MarkWindows:
-    """Windows of binarised marks as a chromatin-state entry wants them.
+    """Windows of marks as a chromatin-state entry wants them, from binarised text or from one bigWig for each mark.
 
     Raises:
-        InputError: a file cannot be used, or a mark is missing and that is not allowed.
+        InputError: a file cannot be used, not just one of the two is given, the signal of bigWigs is not stated, or a
+            mark is missing and that is not allowed.
     """
-    return MarkWindows.from_binarized(
-        binarized,
-        entry.channels,
-        intervals_file,
-        window_shape(entry),
-        cell=cell,
-        allow_missing=allow_missing,
-        blacklist=blacklist_file,
-    )
+    if (binarized is None) == (marks is None):
+        found = "neither" if marks is None else "both"
+        raise InputError(f"binarized, marks: {found} given, {entry.name} needs one: binarised text or bigWigs by mark")
+    options: dict[str, Any] = {"allow_missing": allow_missing, "blacklist": blacklist_file}
+    shape = window_shape(entry)
+    if binarized is not None:
+        return MarkWindows.from_binarized(binarized, entry.channels, intervals_file, shape, cell=cell, **options)
+    if not isinstance(marks, Mapping):
+        raise InputError(f"marks: {marks!r} found, expected a dict of mark to bigWig, such as {{'H3K4me3': 'a.bw'}}")
+    if signal_kind is None:
+        raise InputError("signal_kind: not given, bigWigs are binarised by it; state counts, coverage or another kind")
+    binarization = BigWigBinarization(signal_kind, read_length_bp, threshold, bin_bp=shape.bin_bp)
+    return MarkWindows.from_bigwigs(marks, entry.channels, intervals_file, shape, binarization=binarization, **options)
 
 
 def window_shape(entry: "Entry") -> WindowShape:
     """The shape of an entry's windows."""
     window = entry.window
     return WindowShape(window.window_bins, window.flank_bins, window.bin_bp)
-
-
-def require_arguments(entry: "Entry", arguments: dict[str, Any], required: tuple[str, ...]) -> None:
-    """Check that no required argument is left out.
-
-    Raises:
-        InputError: one is; the message names all that are needed.
-    """
-    for name in required:
-        if arguments.get(name) is None:
-            raise InputError(f"{name}: not given, {entry.name} needs {', '.join(required)}; add it")

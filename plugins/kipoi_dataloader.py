@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from kipoi.data import Dataset
 from kipoi.metadata import GenomicRanges
@@ -21,8 +21,6 @@ class EntryDataset(Dataset):
 
     Everything that can be checked is checked by the constructor, before Kipoi opens any writer.
     """
-
-    entry_class: ClassVar[type[entries.Entry]]
 
     def __init__(self, **arguments: Any) -> None:
         if self.source_dir is None:
@@ -91,6 +89,10 @@ class MarkDataset(EntryDataset):
         self,
         intervals_file: str | None = None,
         binarized: str | None = None,
+        marks: dict[str, str] | None = None,
+        signal_kind: str | None = None,
+        read_length_bp: int | None = None,
+        threshold: float | None = None,
         cell: str | None = None,
         allow_missing: bool = False,
         blacklist_file: str | None = None,
@@ -98,6 +100,10 @@ class MarkDataset(EntryDataset):
         super().__init__(
             intervals_file=intervals_file,
             binarized=binarized,
+            marks=marks,
+            signal_kind=signal_kind,
+            read_length_bp=read_length_bp,
+            threshold=threshold,
             cell=cell,
             allow_missing=allow_missing,
             blacklist_file=blacklist_file,

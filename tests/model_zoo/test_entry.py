@@ -5,6 +5,7 @@ import sys
 import time
 
 import numpy as np
+import pyBigWig
 import pytest
 import yaml
 
@@ -188,6 +189,32 @@ def test_files_that_cannot_be_used_are_refused(peaks, random_zoo, change, messag
     arguments = {"intervals_file": random_zoo.intervals, "bigwig_file": random_zoo.bigwig} | change
     with pytest.raises(InputError, match=message):
         peaks.windows(**arguments)
+
+
+def test_marks_of_bigwigs_are_binarised_by_their_threshold(states, random_zoo, tmp_path):
+    chrom = tmp_path / "chrom.bed"
+    chrom.write_text("chr2\t0\t24000\n")
+    bigwigs = dict.fromkeys(states.channels, random_zoo.bigwig)
+    windows = states.windows(intervals_file=chrom, marks=bigwigs, signal_kind="coverage", threshold=3)
+    found = np.concatenate([row["inputs"]["marks"][64:104][: row["metadata"]["valid_bins"]] for row in windows])
+    with pyBigWig.open(str(random_zoo.bigwig)) as bigwig:
+        means = np.nan_to_num(bigwig.values("chr2", 0, 24000, numpy=True)).reshape(-1, 200).mean(axis=1)
+    np.testing.assert_array_equal(found, np.repeat((means >= 3)[:, None], 3, axis=1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "neither given"),
+        ({"binarized": "folder", "marks": {}}, "both given"),
+        ({"marks": {"H3K4me3": "a.bw"}}, "signal_kind: not given"),
+        ({"marks": "a.bw", "signal_kind": "counts"}, "expected a dict"),
+        ({"marks": {"H3K4me3": "a.bw"}, "signal_kind": "counts"}, "has no mark H3K27ac, H3K36me3"),
+    ],
+)
+def test_marks_that_are_not_enough_are_refused(states, random_zoo, arguments, message):
+    with pytest.raises(InputError, match=message):
+        states.windows(intervals_file=random_zoo.intervals, **arguments)
 
 
 def test_listing_entries_is_quick():
