@@ -20,7 +20,9 @@ def make_bigwig(tmp_path: Path) -> MakeBigWig:
             file.addHeader([(chrom, len(of)) for chrom, of in values.items()])
             for chrom, of in values.items():
                 at = np.flatnonzero(~np.isnan(of))
-                if len(at):
+                if len(at) == len(of):
+                    file.addEntries(chrom, 0, values=of.tolist(), span=1, step=1)
+                elif len(at):
                     file.addEntries([chrom] * len(at), at.tolist(), ends=(at + 1).tolist(), values=of[at].tolist())
         return path
 

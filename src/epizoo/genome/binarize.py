@@ -106,6 +106,8 @@ def binarize_reads(
         }
         covered = {chrom for background in backgrounds.values() for chrom in background}
         chroms = [chrom for chrom in chroms if chrom in covered]
+        if not chroms:
+            raise InputError("no chromosome has both reads and control reads; give files of the same chromosomes")
         n_bins = {chrom: n_bins[chrom] for chrom in chroms}
         columns = {
             mark: _against_control({c: filled[mark][c] for c in chroms}, _fill(backgrounds[mark], n_bins), p_value)

@@ -95,9 +95,7 @@ def _describe_bad_read(path: str | os.PathLike[str], columns: int) -> str:
         if not line.strip() or line.startswith(SKIPPED_LINES):
             continue
         if len(fields) < columns or fields[columns - 1] not in ("+", "-"):
-            return (
-                f"line {number} is no read with a strand ({line[:60]!r}); expected {columns} columns, the last + or -"
-            )
+            return f"line {number} is no stranded read ({line[:60]!r}); expected {columns} columns, the last + or -"
         if not (fields[1].isdecimal() and fields[2].isdecimal()):
             return f"line {number} has no whole numbers as start and end ({line[:60]!r}); correct it"
     return "cannot be read as BED rows of reads; was it written to its end?"
