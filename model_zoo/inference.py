@@ -40,13 +40,27 @@ class Predictor:
     """A model that runs batches of windows and crops their flanks.
 
     Batches are padded to the largest batch seen, so that a stream of batches compiles once, its last one included.
+
+    Args:
+        build: makes the model and fills it; called once more, for float64, where ``in_float64`` asks for it.
+        forward: all layers and outputs of a model, for every input bin.
+        flank_bins: how many bins are cropped from both sides.
+        in_float64: whether to compute in float64. Outputs are float32 all the same, except for ``log_likelihood``.
     """
 
-    def __init__(self, module: nnx.Module, forward: Callable[[Any, Array], Named], flank_bins: int) -> None:
-        self.module = module
+    def __init__(
+        self,
+        build: Callable[[], nnx.Module],
+        forward: Callable[[Any, Array], Named],
+        flank_bins: int,
+        in_float64: bool = False,
+    ) -> None:
+        self.module = build()
         self._forward = forward
         self._flank_bins = flank_bins
-        self._graph, self._state = nnx.split(module)
+        self._in_float64 = in_float64
+        with jax.enable_x64(in_float64):
+            self._graph, self._state = nnx.split(build() if in_float64 else self.module)
         self._most_rows = 0
         self._run = jax.jit(self._activations, static_argnames="names")
         self._grad = jax.jit(jax.grad(self._reduced, argnums=1), static_argnames="scalar")
@@ -55,14 +69,16 @@ class Predictor:
         self, inputs: Float[np.ndarray, "batch bin channel"], names: tuple[str, ...]
     ) -> dict[str, Shaped[np.ndarray, "batch ..."]]:
         """The named layers and outputs of a batch, their flanks cropped."""
-        arrays = self._run(self._state, self._padded(inputs), names=names)
-        return {name: np.asarray(arrays[name])[: len(inputs)] for name in names}
+        with jax.enable_x64(self._in_float64):
+            arrays = self._run(self._state, self._padded(inputs), names=names)
+            return {name: np.asarray(arrays[name])[: len(inputs)] for name in names}
 
     def gradient(
         self, inputs: Float[np.ndarray, "batch bin channel"], scalar: Scalar
     ) -> Float[np.ndarray, "batch bin channel"]:
         """Gradient of each row's scalar with respect to that row's input, flanks included."""
-        return np.asarray(self._grad(self._state, self._padded(inputs), scalar=scalar))[: len(inputs)]
+        with jax.enable_x64(self._in_float64):
+            return np.asarray(self._grad(self._state, self._padded(inputs), scalar=scalar))[: len(inputs)]
 
     def _padded(self, inputs: Float[np.ndarray, "batch bin channel"]) -> Float[np.ndarray, "row bin channel"]:
         self._most_rows = max(self._most_rows, len(inputs))
@@ -72,13 +88,20 @@ class Predictor:
         end = inputs.shape[1] - self._flank_bins
         arrays = self._forward(nnx.merge(self._graph, state), inputs)
         cropped = {name: array[:, self._flank_bins : end] for name, array in arrays.items()}
+        outputs = {name: _single(array) for name, array in cropped.items()}
         if "log_likelihood_per_bin" in cropped:
-            cropped["log_likelihood"] = cropped["log_likelihood_per_bin"].sum(axis=1)
-        return {name: cropped[name] for name in names}
+            outputs["log_likelihood"] = cropped["log_likelihood_per_bin"].sum(axis=1)
+        return {name: outputs[name] for name in names}
 
     def _reduced(self, state: Any, inputs: Float[Array, "batch bin channel"], scalar: Scalar) -> Float[Array, ""]:
         layer = self._activations(state, inputs, (scalar.layer,))[scalar.layer]
-        part = layer[(slice(None), *map(_as_index, scalar.index))].reshape(len(inputs), -1)
+        index = (slice(None), *map(_as_index, scalar.index))
+        try:
+            # JAX clamps an index that is out of range; NumPy refuses it.
+            np.broadcast_to(0, layer.shape)[index]
+        except IndexError as error:
+            raise InputError(f"filter_idx: {scalar.layer} is of shape {layer.shape[1:]} per row; {error}") from error
+        part = layer[index].reshape(len(inputs), -1)
         reductions = {"sum": part.sum, "max": part.max, "min": part.min, "absmax": jnp.abs(part).max}
         return reductions[scalar.reduction](axis=1).sum()
 
@@ -98,9 +121,11 @@ def build_predictor(
 
 def _peak_caller(config: Mapping[str, Any], arrays: Mapping[str, np.ndarray], flank_bins: int) -> Predictor:
     shape = PeakCallerConfig.from_dict(config)
-    return Predictor(
-        build_model(lambda: PeakCaller(shape, rngs=nnx.Rngs(0)), arrays), _peak_caller_activations, flank_bins
-    )
+
+    def build() -> PeakCaller:
+        return build_model(lambda: PeakCaller(shape, rngs=nnx.Rngs(0)), arrays)
+
+    return Predictor(build, _peak_caller_activations, flank_bins)
 
 
 def _peak_caller_activations(module: PeakCaller, coverage: Float[Array, "batch bin track"]) -> Named:
@@ -114,14 +139,22 @@ def _chromatin_states(config: Mapping[str, Any], arrays: Mapping[str, np.ndarray
         expected = ", ".join(ChromatinStateConfig.__dataclass_fields__)
         raise InputError(f"chromatin states: unknown key {unknown[0]!r}; expected some of {expected}")
     shape = ChromatinStateConfig(**config)
-    module = build_model(lambda: ChromatinStateAnnotator(shape, rngs=nnx.Rngs(0)), arrays)
-    return Predictor(module, _chromatin_state_activations, flank_bins)
+
+    def build() -> ChromatinStateAnnotator:
+        return build_model(lambda: ChromatinStateAnnotator(shape, rngs=nnx.Rngs(0)), arrays)
+
+    # In float32 the log-likelihood of a thousand bins is off by more than the five decimals that `kipoi test` compares.
+    return Predictor(build, _chromatin_state_activations, flank_bins, in_float64=True)
 
 
 def _chromatin_state_activations(module: ChromatinStateAnnotator, marks: Float[Array, "batch bin mark"]) -> Named:
     emission = module.parameters().emission
     log_emissions = jax.vmap(functools.partial(hmm.log_emissions, emission))(marks)
     return module(marks)._asdict() | {"log_emissions": log_emissions}
+
+
+def _single(array: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+    return array.astype(jnp.float32) if array.dtype == jnp.float64 else array
 
 
 def _as_index(index: AxisIndex) -> Any:

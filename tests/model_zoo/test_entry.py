@@ -146,15 +146,17 @@ def test_log_likelihoods_of_windows_add_up_to_the_chromosome(states, random_zoo,
     inputs = batch_of(states, intervals_file=chrom, binarized=random_zoo.marks)
     found = states.predict(inputs)["log_likelihood"].sum()
     # The forward recursion in float64 NumPy, from the first bin to the last.
-    parameters = states.model().parameters()
-    initial, transition, emission = (np.asarray(array, np.float64) for array in parameters)
+    logits = {name: np.exp(array.astype(np.float64)) for name, array in states.weights().items()}
+    initial, transition = (logits[name] for name in ("initial_logits", "transition_logits"))
+    initial, transition = initial / initial.sum(), transition / transition.sum(axis=1, keepdims=True)
+    emission = logits["emission_logits"] / (1 + logits["emission_logits"])
     marks = states.windows(intervals_file=chrom, binarized=random_zoo.marks).chromosomes["chr1"]
     predicted, expected = initial, 0.0
     for bin_ in marks:
         joint = predicted * np.prod(np.where(bin_ == 1, emission, 1 - emission), axis=1)
         expected += np.log(joint.sum())
         predicted = joint / joint.sum() @ transition
-    assert found == pytest.approx(expected, rel=1e-5)
+    assert found == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize(

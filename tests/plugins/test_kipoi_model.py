@@ -151,6 +151,7 @@ def test_pipeline_gives_gradients_of_every_window(peaks, coverage, expected):
         ({"layer": "nope"}, r"layer: 'nope' is unknown; peak_caller/random has features, logits"),
         ({"avg_func": "mean"}, r"avg_func: 'mean' is unknown"),
         ({"filter_idx": "all"}, r"filter_idx: 'all' is no index"),
+        ({"filter_idx": 48}, r"filter_idx: peak_probabilities is of shape \(48,\) per row; index 48 is out of bounds"),
         ({"filter_idx": (0, 3)}, r"filter_idx: \(0, 3\) selects part of the batch"),
         ({"final_layer": False}, r"layer: not given"),
         ({"selected_fwd_node": 1}, r"selected_fwd_node: not supported"),
