@@ -169,13 +169,16 @@ def test_stationary_distribution_is_the_left_eigenvector(seed):
 
 
 def test_stationary_distribution_of_periodic_and_absorbing_chains():
-    np.testing.assert_allclose(hmm.stationary(jnp.array([[0.0, 1.0], [1.0, 0.0]])), [0.5, 0.5], atol=1e-6)
+    periodic = jnp.array([[0.0, 1.0, 0.0], [0.5, 0.0, 0.5], [0.0, 1.0, 0.0]])
+    np.testing.assert_allclose(hmm.stationary(periodic), [0.25, 0.5, 0.25], atol=1e-6)
     np.testing.assert_allclose(hmm.stationary(jnp.array([[0.9, 0.1], [0.0, 1.0]])), [0.0, 1.0], atol=1e-6)
 
 
 def test_float32_follows_float64_over_100_000_bins():
     rng = np.random.default_rng(6)
     parameters = lasting_parameters(rng, 10, 9, stay=0.99)
+    # Marks that tell little, so that neighbouring paths score nearly the same.
+    parameters = parameters._replace(emission=rng.uniform(0.3, 0.7, size=(10, 9)))
     marks = drawn_marks(rng, parameters, 100_000)
     with jax.enable_x64(True):
         exact, exact_filtered = smooth(parameters, marks)
@@ -226,6 +229,15 @@ def test_impossible_observations_count_as_unobserved():
         filtered.log_likelihood_per_bin, expected_filtered.log_likelihood_per_bin + price, rtol=1e-6
     )
     np.testing.assert_array_equal(viterbi(parameters, marks), viterbi(parameters, unobserved))
+
+
+def test_what_only_a_state_out_of_reach_allows_counts_as_unobserved():
+    parameters = HMMParameters(np.array([1.0, 0.0]), np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[0.0], [0.5]]))
+    marks = np.array([[0], [1], [0]], dtype=np.float32)
+    posteriors, filtered = smooth(parameters, marks)
+    np.testing.assert_allclose(posteriors, [[1, 0]] * 3)
+    np.testing.assert_allclose(filtered.log_likelihood_per_bin, [0, hmm.LOG_FLOOR, 0], rtol=1e-6)
+    np.testing.assert_array_equal(viterbi(parameters, marks), [0, 0, 0])
 
 
 @pytest.mark.parametrize("marks", [[[1.0]], [[np.nan]], [[-1.0]]], ids=["seen", "missing", "outside"])
