@@ -163,7 +163,7 @@ def test_a_full_disk_is_one_sentence_too(folder, monkeypatch):
     monkeypatch.setattr("epizoo.model_zoo.peak_calling.write_narrowpeak", full)
     result = call("--probabilities", "out/x.bw")
     assert result.exit_code == 2
-    assert result.stderr.startswith("epizoo: [Errno 28] No space left on device")
+    assert result.stderr.startswith("epizoo: out/x.narrowPeak: No space left on device")
     assert list((folder / "out").iterdir()) == []
 
 
@@ -235,7 +235,7 @@ def test_marks_may_follow_one_option(folder):
 
 
 def test_list_and_show_tell_what_there_is(folder, random_zoo, monkeypatch):
-    monkeypatch.setattr("epizoo.list_entries", lambda: [PEAK_CALLER, ANNOTATOR])
+    monkeypatch.setattr("epizoo.model_zoo.list_entries", lambda: [PEAK_CALLER, ANNOTATOR])
     listed = run("list")
     assert listed.exit_code == 0, listed.stderr
     assert [line.split()[:2] for line in listed.stdout.splitlines()[1:3]] == [

@@ -1,6 +1,7 @@
 """The command line: parses, calls, prints. Everything it does can be done from Python."""
 
 import contextlib
+import importlib.metadata
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ class _Commands(TyperGroup):
         except BrokenPipeError:
             raise
         except (EpizooError, OSError) as error:
-            err.print(f"epizoo: {error}", markup=False)
+            err.print(f"epizoo: {_sentence(error)}", markup=False)
             raise typer.Exit(2) from error
 
 
@@ -61,9 +62,7 @@ def _option(metavar: str, text: str) -> Any:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        import epizoo
-
-        out.print(f"epizoo {epizoo.__version__}")
+        out.print(f"epizoo {importlib.metadata.version('epizoo')}")
         raise typer.Exit
 
 
@@ -79,13 +78,14 @@ def options(
 @app.command("list")
 def list_entries() -> None:
     """List the trained models of the zoo."""
-    import epizoo
+    from epizoo.model_zoo import list_entries as names
+    from epizoo.model_zoo import load
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("ENTRY", "VERSION", "WHAT IT IS"):
         table.add_column(column, no_wrap=column != "WHAT IT IS")
-    for name in epizoo.list_entries():
-        entry = epizoo.load(name)
+    for name in names():
+        entry = load(name)
         table.add_row(name, entry.version, " ".join(entry.kipoi["info"]["doc"].split()).split(". ")[0])
     if not table.row_count:
         raise InputError("the zoo holds no entry; was epizoo installed with its model_zoo folder?")
@@ -97,10 +97,10 @@ def show(entry: Entry) -> None:
     """Show everything about a model: what it is, what it saw, how good it is, its limits and licence."""
     from rich.markdown import Markdown
 
-    import epizoo
+    from epizoo.model_zoo import load
     from epizoo.model_zoo.card import render_card
 
-    loaded = epizoo.load(entry)
+    loaded = load(entry)
     _, _, card = render_card(loaded).split("---\n", 2)
     if out.is_terminal:
         out.print(Markdown(card))
@@ -311,12 +311,19 @@ def main() -> None:
     app()
 
 
-def _load(family: str, name: str) -> Any:
-    import epizoo
+def _sentence(error: EpizooError | OSError) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
-    loaded = epizoo.load(name)
+
+def _load(family: str, name: str) -> Any:
+    from epizoo.model_zoo import list_entries as names
+    from epizoo.model_zoo import load
+
+    loaded = load(name)
     if loaded.family != family:
-        others = ", ".join(entry for entry in epizoo.list_entries() if entry.startswith(f"{family}/"))
+        others = ", ".join(entry for entry in names() if entry.startswith(f"{family}/"))
         job = {"peak_caller": "does not call peaks", "chromatin_states": "does not annotate states"}[family]
         raise InputError(f"{loaded.name}: this entry {job}; use {others or 'an entry that does'}")
     return loaded
