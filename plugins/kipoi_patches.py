@@ -7,8 +7,10 @@ dataloaders call `mend_kipoi`. Each of these can go when a release of kipoi does
 - ``kipoi.writers.get_writer`` passes ``dataloader_schema=`` to `BedBatchWriter`, which wants ``metadata_schema=``:
   every ``.bed`` crashes. It also passes a model's ``hdf5_chunk_size`` to the TSV writer, which does not take it.
 - ``kipoi.writers.HDF5BatchWriter`` makes chunks of 10,000 rows unless told otherwise, and ``kipoi preproc`` cannot tell
-  it: for windows these are hundreds of MB for each array. It also opens a file that exists to append to it, and then
-  fails after the first batch, because the arrays are there already.
+  it: for windows these are hundreds of MB for each array. It also opens a file that exists, to append to it, and then
+  fails after the first batch because the arrays are there already.
+- Its writers write into the output itself, so that a run that fails half-way leaves half a file. Here the output is
+  written under a temporary name beside it and takes its name when it is closed.
 - ``kipoi test`` compares only the first array of a dict of predictions: ``compare_numpy_dict`` takes the None that
   numpy's assertion returns for a difference and stops, and nobody reads its answer.
 """
@@ -16,7 +18,9 @@ dataloaders call `mend_kipoi`. Each of these can go when a release of kipoi does
 import functools
 import os
 import types
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import kipoi.cli.main
@@ -35,7 +39,7 @@ def mend_kipoi() -> None:
         return
     kipoi.writers.np = _numpy_with_old_names()
     kipoi.writers.get_writer = _mended_get_writer(kipoi.writers.get_writer)
-    kipoi.writers.HDF5BatchWriter.__init__ = _with_small_chunks(kipoi.writers.HDF5BatchWriter.__init__)
+    kipoi.writers.HDF5BatchWriter = WholeHDF5BatchWriter
     kipoi.cli.main.compare_numpy_dict = compare_all_arrays
     kipoi.writers.mended_by_epizoo = True
 
@@ -79,25 +83,77 @@ def _numpy_with_old_names() -> types.ModuleType:
 def _mended_get_writer(original: Any) -> Any:
     @functools.wraps(original)
     def get_writer(output_file: str, metadata_schema: Any = None, **kwargs: Any) -> Any:
-        require_writable(output_file)
+        def open_writer(path: str) -> Any:
+            if ending == "bed" and metadata_schema is not None:
+                return kipoi.writers.BedBatchWriter(file_path=path, metadata_schema=metadata_schema)
+            if ending == "tsv":
+                return kipoi.writers.TsvBatchWriter(file_path=path)
+            return original(path, metadata_schema, **kwargs)
+
         ending = output_file.split(".")[-1]
-        if ending == "bed" and metadata_schema is not None:
-            return kipoi.writers.BedBatchWriter(file_path=output_file, metadata_schema=metadata_schema)
-        if ending == "tsv":
-            return kipoi.writers.TsvBatchWriter(file_path=output_file)
-        return original(output_file, metadata_schema, **kwargs)
+        known = ending in kipoi.writers.FILE_SUFFIX_MAP
+        if ending in ("h5", "hdf5") or not known:
+            return open_writer(output_file)
+        return WholeFileWriter(output_file, open_writer)
 
     return get_writer
 
 
-def _with_small_chunks(original: Any) -> Any:
-    @functools.wraps(original)
-    def __init__(self: Any, file_path: str, chunk_size: int = HDF5_CHUNK_ROWS, **kwargs: Any) -> None:  # noqa: N807
-        require_writable(file_path)
-        if os.path.exists(file_path):
-            raise InputError(
-                f"{file_path}: exists already, and kipoi would write into it; remove it or name another file"
-            )
-        original(self, file_path, chunk_size, **kwargs)
+class _Temporary:
+    """A name beside a file, under which it is written until it is whole; removed unless `keep` is called."""
 
-    return __init__
+    def __init__(self, target: str) -> None:
+        require_writable(target)
+        self.target = Path(target)
+        # Writers choose their format by the ending, and one of them wants that the file does not exist.
+        self.path = self.target.with_name(f".epizoo-{os.getpid()}-{self.target.name}")
+        weakref.finalize(self, _remove, self.path, os.getpid())
+
+    def keep(self) -> None:
+        """Give the file its name; nothing happens when nothing was written."""
+        if self.path.exists():
+            self.path.replace(self.target)
+
+
+def _remove(path: Path, process: int) -> None:
+    # Forked loader workers hold copies of the writers.
+    if os.getpid() == process:
+        path.unlink(missing_ok=True)
+
+
+class WholeFileWriter(kipoi.writers.BatchWriter):
+    """Any of Kipoi's writers, its file written whole or not at all."""
+
+    def __init__(self, file_path: str, open_writer: Callable[[str], Any]) -> None:
+        if file_path.endswith((".parquet", ".pq", ".pqt")):
+            _refuse_existing(file_path)
+        self._temporary = _Temporary(file_path)
+        self._writer = open_writer(str(self._temporary.path))
+
+    def batch_write(self, batch: Any) -> None:
+        """Write one batch."""
+        self._writer.batch_write(batch)
+
+    def close(self) -> None:
+        """Close the file and give it its name."""
+        self._writer.close()
+        self._temporary.keep()
+
+
+class WholeHDF5BatchWriter(kipoi.writers.HDF5BatchWriter):
+    """Kipoi's HDF5 writer with chunks that fit windows, its file written whole or not at all."""
+
+    def __init__(self, file_path: str, chunk_size: int = HDF5_CHUNK_ROWS, compression: str = "gzip") -> None:
+        _refuse_existing(file_path)
+        self._temporary = _Temporary(file_path)
+        super().__init__(str(self._temporary.path), chunk_size, compression)
+
+    def close(self) -> None:
+        """Close the file and give it its name."""
+        super().close()
+        self._temporary.keep()
+
+
+def _refuse_existing(path: str) -> None:
+    if os.path.exists(path):
+        raise InputError(f"{path}: exists already, and kipoi does not replace it; remove it or name another file")

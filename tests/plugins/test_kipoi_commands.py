@@ -132,13 +132,17 @@ def test_bad_input_ends_with_one_sentence_and_leaves_no_file(run_kipoi, tmp_path
     cases = [
         ("predict", {"bigwig_file": "empty.bw"}, "empty.bw: the file is empty"),
         ("preproc", {"intervals_file": "reversed.bed"}, "reversed.bed: line 1: start 100 is not below end 100"),
+        # Found in the middle of a run, when the writers are open.
+        ("predict --layer=nope", {}, "layer: 'nope' is unknown"),
         ("predict", {"bigwig_file": None}, f"bigwig_file: not given, {name} needs intervals_file and bigwig_file"),
     ]
     for command, change, sentence in cases:
         given = f"--dataloader_args={json.dumps(arguments[name] | change)}"
-        printed = run_kipoi(command, name, "--source=epizoo", given, "-o", "o.h5", folder=tmp_path, fails=True)
+        outputs = ["o.h5", "o.bed"] if command.startswith("predict") else ["o.h5"]
+        options = ["--source=epizoo", given, *command.split()[1:], "-o", *outputs]
+        printed = run_kipoi(command.split()[0], name, *options, folder=tmp_path, fails=True)
         assert sentence in printed.strip().splitlines()[-1]
-        assert not (tmp_path / "o.h5").exists()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.bw", "reversed.bed"]
 
 
 def test_weights_of_another_hash_are_refused_before_anything_is_written(run_kipoi, random_zoo, tmp_path, arguments):
