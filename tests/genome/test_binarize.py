@@ -160,6 +160,15 @@ def run_chromhmm(folder, reads, controls):
     return {chromosome.chrom: chromosome.values for chromosome in found}
 
 
+def test_a_peak_of_the_control_reaches_five_bins_on_both_sides(tmp_path):
+    read = "chr1\t{}\t{}\t.\t0\t+\n"
+    even = "".join(read.format(at, at + 10) for at in range(0, 50_000 - 100, 40))
+    peak = read.format(100 * 200, 100 * 200 + 10) * 3000
+    reads, controls = write_reads(tmp_path, {"A": even}, ".bed"), write_reads(tmp_path, {"A": peak}, ".control.bed")
+    absent = np.flatnonzero(binarize_reads(reads, {"chr1": 50_150}, controls)["chr1"][1:-1] == 0) + 1
+    assert absent.tolist() == list(range(95, 106))
+
+
 def test_pooled_and_gzipped_files_count_as_one(tmp_path):
     rng = np.random.default_rng(3)
     text = bed(rng, 300, ["chr1"]) + bed(rng, 300, ["chr2"])

@@ -143,7 +143,10 @@ class BigWig:
         size = self.chrom_sizes[chrom]
         start, end = first_bin * bin_bp, min(end_bin * bin_bp, size)
         values = self.values(chrom, start, end)
-        np.copyto(values, 0, where=np.isnan(values))
+        absent = np.isnan(values)
+        if absent.all():
+            return np.zeros(end_bin - first_bin, np.float32)
+        np.copyto(values, 0, where=absent)
         n_whole = (end - start) // bin_bp
         means = np.empty(end_bin - first_bin, np.float32)
         # Several times faster than mean(axis=1) on rows of tens of bp.
