@@ -1,0 +1,294 @@
+"""Learning chromatin states by expectation-maximisation (Baum-Welch), as ChromHMM does, and faster."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from epizoo.errors import InputError
+from epizoo.files import atomic_path
+from epizoo.models.expected_counts import ExpectedCounts, RunCounter
+from epizoo.models.runs import MISSING, Float64Parameters, Parameters, in_float64
+
+# Beyond these, probabilities are left to plain EM: their logarithms jump, and extrapolating them gains nothing.
+_SMALLEST_EXTRAPOLATED = 1e-10
+_FIRST_LONGEST_STEP = 4.0
+
+
+@dataclass(frozen=True)
+class LearningConfig:
+    """How to learn; the defaults are ChromHMM's stopping rule and no prior.
+
+    Attributes:
+        max_iterations: E steps at most.
+        tolerance: stop when an iteration gains less than this, in nats.
+        zero_transitions_below: transitions to other states that fall below this become zero for good (1e-8 in
+            ChromHMM).
+        initial_pseudocount: added to the expected count of each state in first bins.
+        transition_pseudocount: added to the expected count of each transition.
+        emission_pseudocount: added to the expected counts of each mark being present and absent in each state.
+        accelerate: extrapolate every two steps (SQUAREM, Varadhan and Roland 2008); a step that would lose likelihood
+            is not taken.
+    """
+
+    max_iterations: int = 200
+    tolerance: float = 1e-3
+    zero_transitions_below: float = 0.0
+    initial_pseudocount: float = 0.0
+    transition_pseudocount: float = 0.0
+    emission_pseudocount: float = 0.0
+    accelerate: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("max_iterations", "tolerance", "zero_transitions_below"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}, expected 0 or more")
+        for name in ("initial_pseudocount", "transition_pseudocount", "emission_pseudocount"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}, expected 0 or more")
+        if self.zero_transitions_below and self.transition_pseudocount:
+            raise InputError(
+                "zero_transitions_below and transition_pseudocount exclude each other: one removes transitions, the "
+                "other keeps them; set one to 0"
+            )
+
+
+CHROMHMM = LearningConfig(zero_transitions_below=1e-8)
+"""ChromHMM's batch EM (its option -p)."""
+
+
+class Learned(NamedTuple):
+    """What was learned.
+
+    ``log_likelihood`` is that of ``parameters``, in nats. ``trajectory`` is the log-likelihood at each E step (with
+    acceleration, also of steps that were not taken).
+    """
+
+    parameters: Float64Parameters
+    log_likelihood: float
+    trajectory: Float64[np.ndarray, " iteration"]
+    converged: bool
+
+
+def maximize(
+    counts: ExpectedCounts, marks: UInt8[np.ndarray, "symbol mark"], previous: Parameters, config: LearningConfig
+) -> Float64Parameters:
+    """The M step: the parameters under which the expected counts are most probable, given the pseudo-counts.
+
+    States and marks without any expected count keep their previous values.
+
+    Args:
+        counts: of `RunCounter.count`.
+        marks: `RunCounter.marks`.
+        previous: the parameters that the counts were made with.
+        config: pseudo-counts and the threshold of transitions.
+    """
+    previous = in_float64(previous)
+    initial = _normalize(counts.initial + config.initial_pseudocount, previous.initial)
+    transition = _normalize(counts.transition + config.transition_pseudocount, previous.transition)
+    small = (transition < config.zero_transitions_below) & ~np.eye(len(transition), dtype=bool)
+    transition = _normalize(np.where(small, 0, transition), previous.transition)
+    present = counts.occupancy.T @ (marks == 1) + config.emission_pseudocount
+    measured = counts.occupancy.T @ (marks != MISSING) + 2 * config.emission_pseudocount
+    emission = np.where(measured > 0, present / np.where(measured > 0, measured, 1), previous.emission)
+    return Float64Parameters(initial, transition, np.clip(emission, 0, 1))
+
+
+def expectation_maximization(
+    counter: RunCounter,
+    start: Parameters,
+    config: LearningConfig | None = None,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    show_progress: bool = False,
+) -> Learned:
+    """Learn from one start.
+
+    Args:
+        counter: the sequences.
+        start: the first parameters.
+        config: how to learn.
+        checkpoint: a file that keeps the state of learning after each iteration; where it exists, learning goes on from
+            it, with the same final result. It stays there when learning is done.
+        show_progress: draw a progress bar.
+
+    Raises:
+        InputError: the start does not fit the sequences, or the checkpoint belongs to another start, config or data.
+    """
+    config = config or LearningConfig()
+    state = _State(in_float64(start), np.zeros(0), np.zeros(0), _FIRST_LONGEST_STEP, False)
+    fingerprint = _fingerprint(counter, state.parameters, config)
+    if checkpoint is not None and Path(checkpoint).exists():
+        state = _load(Path(checkpoint), fingerprint)
+    columns = (*Progress.get_default_columns(), TimeElapsedColumn(), TextColumn("log-likelihood {task.fields[value]}"))
+    with Progress(*columns) if show_progress else nullcontext() as bar:
+        task = bar.add_task("learning", total=config.max_iterations, value="") if bar else TaskID(0)
+        while len(state.trajectory) < config.max_iterations and not state.converged:
+            state = (_squarem_cycle if config.accelerate else _em_step)(counter, state, config)
+            if checkpoint is not None:
+                _save(Path(checkpoint), state, fingerprint)
+            if bar:
+                bar.update(task, completed=len(state.trajectory), value=f"{state.trajectory[-1]:,.3f}")
+    log_likelihood = counter.count(state.parameters).log_likelihood
+    return Learned(state.parameters, log_likelihood, state.trajectory, state.converged)
+
+
+def learn_best(
+    counter: RunCounter,
+    starts: Iterable[Parameters],
+    config: LearningConfig | None = None,
+    *,
+    show_progress: bool = False,
+) -> tuple[Learned, list[Learned]]:
+    """Learn from several starts: the result with the highest log-likelihood (the first of equals), and all results.
+
+    Raises:
+        InputError: there is no start, or one does not fit the sequences.
+    """
+    results = [expectation_maximization(counter, start, config, show_progress=show_progress) for start in starts]
+    if not results:
+        raise InputError("no first parameters were given to learn from; give at least one start")
+    return max(results, key=lambda learned: learned.log_likelihood), results
+
+
+def log_prior(parameters: Parameters, config: LearningConfig) -> float:
+    """What the pseudo-counts add to the log-likelihood: EM never lowers the sum of both. Constants are left out."""
+    model = in_float64(parameters)
+    total = 0.0
+    for pseudocount, probabilities in (
+        (config.initial_pseudocount, (model.initial,)),
+        (config.transition_pseudocount, (model.transition,)),
+        (config.emission_pseudocount, (model.emission, 1 - model.emission)),
+    ):
+        if pseudocount:
+            with np.errstate(divide="ignore"):
+                total += pseudocount * sum(float(np.log(values).sum()) for values in probabilities)
+    return total
+
+
+class _State(NamedTuple):
+    """Where learning stands; ``objectives`` are log-likelihood plus log-prior of the steps that were taken."""
+
+    parameters: Float64Parameters
+    trajectory: Float64[np.ndarray, " iteration"]
+    objectives: Float64[np.ndarray, " step"]
+    longest_step: float
+    converged: bool
+
+
+def _em_step(counter: RunCounter, state: _State, config: LearningConfig) -> _State:
+    counts = counter.count(state.parameters)
+    objective = counts.log_likelihood + log_prior(state.parameters, config)
+    converged = len(state.objectives) > 0 and objective - state.objectives[-1] < config.tolerance
+    return state._replace(
+        parameters=maximize(counts, counter.marks, state.parameters, config),
+        trajectory=np.append(state.trajectory, counts.log_likelihood),
+        objectives=np.append(state.objectives, objective),
+        converged=bool(converged),
+    )
+
+
+def _squarem_cycle(counter: RunCounter, state: _State, config: LearningConfig) -> _State:
+    """Two EM steps, and a third from where they point to, unless that is worse than the first."""
+    first = _em_step(counter, state, config)
+    if first.converged:
+        return first
+    second = _em_step(counter, first, config)
+    if second.converged:
+        return second
+    step = _step_length(state.parameters, first.parameters, second.parameters)
+    length = min(step, state.longest_step)
+    target = _extrapolate(state.parameters, first.parameters, second.parameters, length)
+    try:
+        third = _em_step(counter, second._replace(parameters=target), config)
+    except InputError:  # Impossible there: too far.
+        return second._replace(longest_step=max(state.longest_step / 4, 1.0))
+    if third.objectives[-1] < second.objectives[-1]:
+        return second._replace(trajectory=third.trajectory, longest_step=max(state.longest_step / 4, 1.0))
+    grown = state.longest_step * (4 if length == state.longest_step else 1)
+    return third._replace(longest_step=grown, converged=False)
+
+
+def _coordinates(model: Float64Parameters) -> Float64[np.ndarray, " coordinate"]:
+    """Logarithms of transitions and log-odds of emissions, where extrapolation goes; NaN where it does not."""
+    safe = _SMALLEST_EXTRAPOLATED
+    with np.errstate(divide="ignore", invalid="ignore"):
+        transition = np.where(model.transition > safe, np.log(model.transition), np.nan)
+        inside = (model.emission > safe) & (model.emission < 1 - safe)
+        emission = np.where(inside, np.log(model.emission) - np.log1p(-model.emission), np.nan)
+    return np.concatenate([transition.ravel(), emission.ravel()])
+
+
+def _step_length(zeroth: Float64Parameters, first: Float64Parameters, second: Float64Parameters) -> float:
+    x0, x1, x2 = (_coordinates(model) for model in (zeroth, first, second))
+    bend = np.nansum((x2 - 2 * x1 + x0) ** 2)
+    return max(float(np.sqrt(np.nansum((x1 - x0) ** 2) / bend)), 1.0) if bend > 0 else 1.0
+
+
+def _extrapolate(
+    zeroth: Float64Parameters, first: Float64Parameters, second: Float64Parameters, length: float
+) -> Float64Parameters:
+    """SQUAREM's point at some step length (1 gives ``second``); initial probabilities are those of ``second``."""
+    x0, x1, x2 = (_coordinates(model) for model in (zeroth, first, second))
+    target = x0 + 2 * length * (x1 - x0) + length**2 * (x2 - 2 * x1 + x0)
+    n_transitions = second.transition.size
+    frozen = np.isnan(target)
+    target = np.where(frozen, 0, np.clip(target, -700, 700))
+    transition = np.where(
+        frozen[:n_transitions], second.transition.ravel(), np.exp(np.minimum(target[:n_transitions], 1))
+    )
+    emission = np.where(frozen[n_transitions:], second.emission.ravel(), 1 / (1 + np.exp(-target[n_transitions:])))
+    return Float64Parameters(
+        second.initial,
+        _normalize(transition.reshape(second.transition.shape), second.transition),
+        emission.reshape(second.emission.shape),
+    )
+
+
+def _normalize(counts: Float64[np.ndarray, "... state"], previous: Float64[np.ndarray, "... state"]) -> np.ndarray:
+    """Rows that sum to one; rows without counts keep their previous values."""
+    totals = counts.sum(axis=-1, keepdims=True)
+    return np.where(totals > 0, counts / np.where(totals > 0, totals, 1), previous)
+
+
+def _fingerprint(counter: RunCounter, start: Float64Parameters, config: LearningConfig) -> str:
+    digest = hashlib.sha256(repr((astuple(config), counter.n_bins)).encode())
+    for array in (counter.marks, *start):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _save(path: Path, state: _State, fingerprint: str) -> None:
+    arrays: dict[str, Any] = {**state.parameters._asdict(), **state._asdict(), "fingerprint": fingerprint}
+    del arrays["parameters"]
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+
+
+def _load(path: Path, fingerprint: str) -> _State:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        found = str(arrays["fingerprint"])
+        parameters = Float64Parameters(*(arrays[name] for name in Float64Parameters._fields))
+        state = _State(
+            parameters,
+            arrays["trajectory"],
+            arrays["objectives"],
+            float(arrays["longest_step"]),
+            bool(arrays["converged"]),
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: is no checkpoint of learning ({error}); remove it or name another file") from None
+    if found != fingerprint:
+        raise InputError(
+            f"{path}: was written with other data, config or first parameters; remove it or name another file"
+        )
+    return state
