@@ -53,11 +53,11 @@ def test_cards_of_the_zoo_are_rendered(name):
     assert (entry.folder / "README.md").read_text(encoding="utf-8") == render_card(entry)
 
 
-@pytest.mark.skipif(DEFAULT_ENTRY not in ENTRIES, reason="the default entry is not trained yet")
-def test_root_describes_the_default_entry():
+@pytest.mark.parametrize("name", [name for name in ENTRIES if name == DEFAULT_ENTRY])
+def test_root_describes_the_default_entry(name):
     root = yaml.safe_load((REPOSITORY / "model.yaml").read_text(encoding="utf-8"))
-    entry = epizoo.load(DEFAULT_ENTRY)
-    assert root == root_model_yaml(entry.kipoi, DEFAULT_ENTRY)
+    entry = epizoo.load(name)
+    assert root == root_model_yaml(entry.kipoi, name)
     assert (REPOSITORY / root["args"]["entry"]).resolve() == entry.folder
     assert (REPOSITORY / root["default_dataloader"]).resolve() == entry.folder
     assert (REPOSITORY / root["test"]["expect"]).resolve() == entry.folder / entry.kipoi["test"]["expect"]
@@ -127,14 +127,15 @@ def test_missing_file_of_a_run_is_named_and_nothing_is_left(run_folder, tmp_path
 )
 def test_unfit_run_leaves_the_old_entry_alone(run_folder, tmp_path, random_zoo, file, old, new, message):
     zoo = tmp_path / "zoo"
-    entry = build(run_folder, zoo, random_zoo)
-    before = sha256(entry.folder / "model.yaml")
+    old_entry = zoo / "peak_caller/new"
+    shutil.copytree(random_zoo.folder / "peak_caller/random", old_entry)
+    before = sha256(old_entry / "model.yaml")
     text = (run_folder / file).read_text()
     assert old in text
     (run_folder / file).write_text(text.replace(old, new))
     with pytest.raises(EntryError, match=message):
         build(run_folder, zoo, random_zoo)
-    assert sha256(entry.folder / "model.yaml") == before
+    assert sha256(old_entry / "model.yaml") == before
     assert [path.name for path in (zoo / "peak_caller").iterdir()] == ["new"]
 
 

@@ -11,9 +11,13 @@ import pytest
 import yaml
 
 import epizoo
+from epizoo.model_zoo import ZOO_FOLDER
+from epizoo.model_zoo.build import DEFAULT_ENTRY
 from epizoo.model_zoo.kipoi_yaml import root_model_yaml
 
 TOLERANCE = 1e-6
+REPOSITORY = ZOO_FOLDER.parent
+ENTRIES = epizoo.list_entries()
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +157,23 @@ def test_weights_of_another_hash_are_refused_before_anything_is_written(run_kipo
     printed = run_kipoi("predict", "entry", "--source=dir", given, "-o", "o.tsv", folder=tmp_path, fails=True)
     assert "weights.safetensors: sha256 is" in printed.strip().splitlines()[-1]
     assert not (tmp_path / "o.tsv").exists()
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_every_entry_of_the_zoo_passes_kipois_test(run_kipoi, name):
+    assert "All predictions match" in run_kipoi("test", f"model_zoo/{name}", "--source=dir", folder=REPOSITORY)
+
+
+@pytest.mark.parametrize("name", [name for name in ENTRIES if name == DEFAULT_ENTRY])
+def test_this_clone_predicts_from_its_root(run_kipoi, tmp_path, name):
+    entry = epizoo.load(name)
+    described = yaml.safe_load((entry.folder / "dataloader.yaml").read_text(encoding="utf-8"))["args"]
+    example = {key: argument["example"] for key, argument in described.items() if "example" in argument}
+    files = {
+        key: str(entry.folder / value) if str(value).startswith("example_files/") else value
+        for key, value in example.items()
+    }
+    given = f"--dataloader_args={json.dumps(files)}"
+    run_kipoi("predict", ".", "--source=dir", given, "-o", tmp_path / "p.h5", folder=REPOSITORY)
+    inputs = np.stack([row["inputs"][entry.input_name] for row in entry.windows(**files)])
+    assert_h5_holds(tmp_path / "p.h5", entry.predict({entry.input_name: inputs}))
