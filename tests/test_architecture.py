@@ -27,7 +27,7 @@ ALLOWED = {
     "errors": set(),
     "files": set(),
 }
-GROUND_FLOOR = {"errors", "files"}
+GROUND_FLOOR = {"errors", "files", "__version__"}
 # Foreign packages and the only places that may import them.
 FENCED = {
     "kipoi": {"plugins"},
