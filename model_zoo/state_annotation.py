@@ -114,7 +114,7 @@ def annotate(
     if marks is not None:
         files = marks if isinstance(marks, MarkFiles) else MarkFiles(marks)
         _check_not_overwritten(output, list(files.paths.values()))
-        chromosomes = binarize_files(entry.channels, files, allow_missing)
+        chromosomes = binarize_files(entry.channels, entry.window.bin_bp, files, allow_missing)
     else:
         chromosomes = read_folder(entry.channels, binarized, cell, allow_missing)  # type: ignore[arg-type]
     sizes = {chrom: max(len(values), 1) * entry.window.bin_bp for chrom, values in chromosomes.items()}
@@ -166,7 +166,7 @@ def read_folder(marks: tuple[str, ...], folder: File, cell: str | None, allow_mi
     return chromosomes
 
 
-def binarize_files(marks: tuple[str, ...], files: MarkFiles, allow_missing: bool) -> Chromosomes:
+def binarize_files(marks: tuple[str, ...], bin_bp: int, files: MarkFiles, allow_missing: bool) -> Chromosomes:
     """Marks (bin, mark) by chromosome, in the model's order, binarised from one file for each mark.
 
     Raises:
@@ -181,10 +181,12 @@ def binarize_files(marks: tuple[str, ...], files: MarkFiles, allow_missing: bool
     bigwigs = {mark: path for mark, path in files.paths.items() if mark not in reads}
     parts = []
     if bigwigs:
-        parts.append((list(bigwigs), binarize_bigwigs(bigwigs, _binarization(files, next(iter(bigwigs.values()))))))
+        parts.append(
+            (list(bigwigs), binarize_bigwigs(bigwigs, _binarization(files, bin_bp, next(iter(bigwigs.values())))))
+        )
     if reads:
         sizes = _sizes_for_reads(files, list(bigwigs.values()))
-        parts.append((list(reads), binarize_reads(reads, sizes, files.controls)))
+        parts.append((list(reads), binarize_reads(reads, sizes, files.controls, bin_bp)))
     chroms = sorted({chrom for _, part in parts for chrom in part})
     return {chrom: _columns(chrom, parts, marks) for chrom in chroms}
 
@@ -224,13 +226,13 @@ def _coded(values: UInt8[np.ndarray, "bin mark"]) -> tuple[np.ndarray, tuple[boo
         return values, None
 
 
-def _binarization(files: MarkFiles, first: File) -> BigWigBinarization:
+def _binarization(files: MarkFiles, bin_bp: int, first: File) -> BigWigBinarization:
     if files.signal_kind is None:
         raise InputError(
             f"{first}: the kind of signal is not stated, and marks are binarised by it; state counts, or coverage with "
             "the read length, or any kind with a threshold"
         )
-    return BigWigBinarization(files.signal_kind, files.read_length_bp, files.threshold)
+    return BigWigBinarization(files.signal_kind, files.read_length_bp, files.threshold, bin_bp=bin_bp)
 
 
 def _sizes_for_reads(files: MarkFiles, bigwigs: list[File]) -> dict[str, int]:
