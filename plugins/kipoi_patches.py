@@ -8,7 +8,7 @@ dataloaders call `mend_kipoi`. Each of these can go when a release of kipoi does
   every ``.bed`` crashes. It also passes a model's ``hdf5_chunk_size`` to the TSV writer, which does not take it.
 - ``kipoi.writers.HDF5BatchWriter`` makes chunks of 10,000 rows unless told otherwise, and ``kipoi preproc`` cannot tell
   it: for windows these are hundreds of MB for each array. It also opens a file that exists, to append to it, and then
-  fails after the first batch because the arrays are there already.
+  fails after the first batch because the arrays are there already. Here every output replaces the file of its name.
 - Its writers write into the output itself, so that a run that fails half-way leaves half a file. Here the output is
   written under a temporary name beside it and takes its name when it is closed.
 - ``kipoi test`` compares only the first array of a dict of predictions: ``compare_numpy_dict`` takes the None that
@@ -27,7 +27,6 @@ import kipoi.cli.main
 import kipoi.writers
 import numpy as np
 
-from epizoo.errors import InputError
 from epizoo.files import require_writable
 
 HDF5_CHUNK_ROWS = 32
@@ -126,8 +125,7 @@ class WholeFileWriter(kipoi.writers.BatchWriter):
 
     def __init__(self, file_path: str, open_writer: Callable[[str], Any]) -> None:
         if file_path.endswith((".parquet", ".pq", ".pqt")):
-            _refuse_existing(file_path)
-        self._temporary = _Temporary(file_path)
+            self._temporary = _Temporary(file_path)
         self._writer = open_writer(str(self._temporary.path))
 
     def batch_write(self, batch: Any) -> None:
@@ -144,7 +142,6 @@ class WholeHDF5BatchWriter(kipoi.writers.HDF5BatchWriter):
     """Kipoi's HDF5 writer with chunks that fit windows, its file written whole or not at all."""
 
     def __init__(self, file_path: str, chunk_size: int = HDF5_CHUNK_ROWS, compression: str = "gzip") -> None:
-        _refuse_existing(file_path)
         self._temporary = _Temporary(file_path)
         super().__init__(str(self._temporary.path), chunk_size, compression)
 
@@ -152,8 +149,3 @@ class WholeHDF5BatchWriter(kipoi.writers.HDF5BatchWriter):
         """Close the file and give it its name."""
         super().close()
         self._temporary.keep()
-
-
-def _refuse_existing(path: str) -> None:
-    if os.path.exists(path):
-        raise InputError(f"{path}: exists already, and kipoi does not replace it; remove it or name another file")

@@ -195,8 +195,20 @@ def test_mending_twice_changes_nothing_and_numpy_stays_as_it_is(kipoi):
     assert kipoi.writers.np.ndarray is np.ndarray
 
 
-def test_writers_refuse_a_file_that_exists(kipoi, peaks, tmp_path):
-    output = tmp_path / "there.h5"
-    output.touch()
-    with pytest.raises(InputError, match=r"there\.h5: exists already"):
-        kipoi.writers.get_writer(str(output), None)
+# Kipoi's writers sort tables in place, which pandas means to remove.
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
+@pytest.mark.parametrize("ending", ["h5", "tsv", "parquet"])
+def test_outputs_appear_whole_and_replace_what_is_there(kipoi, peaks, coverage, tmp_path, ending):
+    output = tmp_path / f"there.{ending}"
+    output.write_text("old")
+    writer = kipoi.writers.get_writer(str(output), None)
+    writer.batch_write({"preds": np.ones((2, 3))})
+    assert output.read_text() == "old"
+    writer.close()
+    assert [path.name for path in tmp_path.iterdir()] == [output.name]
+    assert output.read_bytes() != b"old"
+
+
+def test_writers_refuse_a_folder_that_does_not_exist(kipoi, peaks, tmp_path):
+    with pytest.raises(InputError, match=r"its folder .* does not exist"):
+        kipoi.writers.get_writer(str(tmp_path / "no" / "p.h5"), None)
