@@ -1,6 +1,6 @@
 """ChromHMM's files of states: segments, dense and expanded browser tracks, states by line, posteriors.
 
-They are byte for byte what ChromHMM 1.27 writes, posteriors excepted, whose last digit may differ. All are gzipped where
+They are byte for byte what ChromHMM 1.27 writes, but for the last digit of a posterior. All are gzipped where
 the name ends in ``.gz``. States are counted from 0 here and from 1 in the files. Segments are tables of
 `epizoo.calling.segments`.
 """
