@@ -8,7 +8,7 @@ import pytest
 import random_entries
 
 import epizoo
-from epizoo.errors import InputError
+from epizoo.errors import EntryError, InputError
 from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads
 from epizoo.genome.marks import BinarizedChromosome, read_binarized, write_binarized
 from epizoo.model_zoo.state_annotation import MarkFiles
@@ -174,6 +174,15 @@ def test_reads_and_bigwigs_are_annotated_as_their_binarised_marks(entry, tmp_pat
 def test_marks_that_cannot_be_used_are_refused(entry, files, message):
     with pytest.raises(InputError, match=message):
         entry.annotate(marks=files)
+
+
+@pytest.mark.parametrize("change", [{"color": "red"}, {"name": "S1"}, {"color": None}])
+def test_states_without_a_name_or_a_colour_are_refused(entry, monkeypatch, change):
+    states = [dict(state) for state in entry.config["states"]]
+    states[0] |= change
+    monkeypatch.setattr(entry, "config", entry.config | {"states": states})
+    with pytest.raises(EntryError, match=r"model\.yaml: config\.states must give each state"):
+        entry.annotate("anywhere")
 
 
 def test_one_source_of_marks_is_wanted(entry, random_zoo):
