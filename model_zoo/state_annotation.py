@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,49 +17,15 @@ from epizoo.calling.segments import segments_from_states
 from epizoo.errors import EntryError, InputError
 from epizoo.files import require_writable
 from epizoo.genome.bigwig_writer import BigWigWriter
-from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads
-from epizoo.genome.intervals import read_chrom_sizes
-from epizoo.genome.marks import (
-    MISSING,
-    arrange_marks,
-    encode,
-    find_binarized,
-    present_marks,
-    read_binarized,
-)
-from epizoo.genome.signal import BigWig
+from epizoo.genome.marks import encode, present_marks
+from epizoo.model_zoo.mark_sources import Chromosomes, File, MarkFiles, binarize_files, read_folder
 
 if TYPE_CHECKING:
     from epizoo.model_zoo.entry import ChromatinStateEntry
     from epizoo.models.decoding import Decoding
 
-File = str | os.PathLike[str]
 Progress = Callable[[int, int], None]
 """Called now and then with the bins that are done and those there are."""
-Chromosomes = dict[str, UInt8[np.ndarray, "bin mark"]]
-
-READS_SUFFIXES = (".bed", ".bed.gz", ".tagalign", ".tagalign.gz")
-
-
-@dataclass(frozen=True)
-class MarkFiles:
-    """Marks that are still to be binarised: one bigWig, or one BED file of reads, for each.
-
-    Attributes:
-        paths: mark to file; names that end in .bed or .tagAlign (also gzipped) are reads, all else is a bigWig.
-        controls: mark to BED file of the control's reads, for all marks given as reads or for none.
-        chrom_sizes: file of chromosome lengths, needed where all marks are reads.
-        signal_kind: kind of the bigWigs' signal, which must be stated; see `epizoo.genome.binarize`.
-        read_length_bp: length of the piled-up reads, for bigWigs of coverage.
-        threshold: a bin of a bigWig is present where its mean reaches this; ChromHMM's Poisson rule where None.
-    """
-
-    paths: Mapping[str, File]
-    controls: Mapping[str, File] | None = None
-    chrom_sizes: File | None = None
-    signal_kind: str | None = None
-    read_length_bp: int | None = None
-    threshold: float | None = None
 
 
 class Annotation(NamedTuple):
@@ -113,53 +78,27 @@ def annotate(
     """
     if (binarized is None) == (marks is None):
         found = "neither" if marks is None else "both"
-        raise InputError(
-            f"{entry.name}: {found} of binarised marks and a file for each mark given; give one of them"
-        )
+        raise InputError(f"{entry.name}: {found} of binarised marks and a file for each mark given; give one of them")
     styles = state_styles(entry)
     if output is not None:
         require_writable(output)
-    posterior_paths = (
-        []
-        if posteriors_folder is None
-        else _posterior_paths(Path(posteriors_folder), styles)
-    )
+    posterior_paths = [] if posteriors_folder is None else _posterior_paths(Path(posteriors_folder), styles)
     if marks is not None:
         files = marks if isinstance(marks, MarkFiles) else MarkFiles(marks)
         _check_not_overwritten(output, list(files.paths.values()))
-        chromosomes = binarize_files(
-            entry.channels, entry.window.bin_bp, files, allow_missing
-        )
+        chromosomes = binarize_files(entry.channels, entry.window.bin_bp, files, allow_missing)
     else:
         chromosomes = read_folder(entry.channels, binarized, cell, allow_missing)  # type: ignore[arg-type]
-    sizes = {
-        chrom: max(len(values), 1) * entry.window.bin_bp
-        for chrom, values in chromosomes.items()
-    }
+    sizes = {chrom: max(len(values), 1) * entry.window.bin_bp for chrom, values in chromosomes.items()}
     tables, log_likelihood, done = [], 0.0, 0
     with ExitStack() as stack:
-        writers = [
-            stack.enter_context(BigWigWriter(path, sizes, entry.window.bin_bp))
-            for path in posterior_paths
-        ]
-        for chrom, decoding in _decode(
-            entry, chromosomes, viterbi, posteriors=bool(writers)
-        ):
-            states = (
-                decoding.viterbi_path
-                if decoding.viterbi_path is not None
-                else decoding.states
-            )
-            tables.append(
-                segments_from_states(
-                    states, chrom, bin_bp=entry.window.bin_bp, chrom_size=sizes[chrom]
-                )
-            )
+        writers = [stack.enter_context(BigWigWriter(path, sizes, entry.window.bin_bp)) for path in posterior_paths]
+        for chrom, decoding in _decode(entry, chromosomes, viterbi, posteriors=bool(writers)):
+            states = decoding.viterbi_path if decoding.viterbi_path is not None else decoding.states
+            tables.append(segments_from_states(states, chrom, bin_bp=entry.window.bin_bp, chrom_size=sizes[chrom]))
             log_likelihood += decoding.log_likelihood
             if decoding.posteriors is not None:
-                for writer, posterior in zip(
-                    writers, decoding.posteriors.T, strict=True
-                ):
+                for writer, posterior in zip(writers, decoding.posteriors.T, strict=True):
                     writer.add(chrom, 0, posterior)
             done += len(states)
             if progress is not None:
@@ -167,9 +106,7 @@ def annotate(
         if output is not None:
             write_bed9(output, tables, styles, track)
     segments = pd.concat(tables, ignore_index=True)
-    names = pd.Categorical.from_codes(
-        segments["state"].to_numpy(), pd.Index([style.name for style in styles])
-    )
+    names = pd.Categorical.from_codes(segments["state"].to_numpy(), pd.Index([style.name for style in styles]))
     return Annotation(segments.assign(name=names), log_likelihood, done)
 
 
@@ -186,9 +123,7 @@ def state_styles(entry: "ChromatinStateEntry") -> list[StateStyle]:
             styles.append(StateStyle(state["name"], (red, green, blue)))
     except (KeyError, ValueError, TypeError, AttributeError):
         styles = []
-    if len(styles) != entry.config["model"]["n_states"] or len(
-        {style.name for style in styles}
-    ) < len(styles):
+    if len(styles) != entry.config["model"]["n_states"] or len({style.name for style in styles}) < len(styles):
         raise EntryError(
             f"{entry.folder / 'model.yaml'}: config.states must give each state a name of its own and a color such as "
             "255,0,0; correct it"
@@ -196,121 +131,24 @@ def state_styles(entry: "ChromatinStateEntry") -> list[StateStyle]:
     return styles
 
 
-def read_folder(
-    marks: tuple[str, ...], folder: File, cell: str | None, allow_missing: bool
-) -> Chromosomes:
-    """Marks (bin, mark) of one cell type by chromosome, in the model's order, from ChromHMM's binarised text.
-
-    Raises:
-        InputError: a file cannot be read, the cell type is ambiguous, or a mark is missing and that is not allowed.
-    """
-    files = find_binarized(folder, cell)
-    cells = sorted({file.cell for file in files})
-    if len(cells) > 1:
-        raise InputError(
-            f"{folder}: holds several cell types ({', '.join(cells)}); name the one to annotate"
-        )
-    for file in files:
-        # All headers are checked before the first long read.
-        arrange_marks(
-            np.zeros((0, len(file.marks)), np.uint8),
-            file.marks,
-            marks,
-            str(file.path),
-            allow_missing,
-        )
-    chromosomes = {}
-    for file in sorted(files, key=lambda file: file.chrom):
-        found = read_binarized(file.path)
-        chromosomes[file.chrom] = arrange_marks(
-            found.values, found.marks, marks, str(file.path), allow_missing
-        )
-    return chromosomes
-
-
-def binarize_files(
-    marks: tuple[str, ...], bin_bp: int, files: MarkFiles, allow_missing: bool
-) -> Chromosomes:
-    """Marks (bin, mark) by chromosome, in the model's order, binarised from one file for each mark.
-
-    Raises:
-        InputError: a file cannot be used, the settings do not suffice, or a mark is missing and that is not allowed.
-    """
-    name = ", ".join(f"{mark}={path}" for mark, path in files.paths.items())
-    unknown = [mark for mark in files.paths if mark not in marks]
-    if unknown:
-        raise InputError(
-            f"{name}: the model has no mark {unknown[0]}; its marks are {', '.join(marks)}"
-        )
-    arrange_marks(
-        np.zeros((0, len(files.paths)), np.uint8),
-        list(files.paths),
-        marks,
-        name,
-        allow_missing,
-    )
-    reads = {mark: path for mark, path in files.paths.items() if _is_reads(path)}
-    bigwigs = {mark: path for mark, path in files.paths.items() if mark not in reads}
-    parts = []
-    if bigwigs:
-        parts.append(
-            (
-                list(bigwigs),
-                binarize_bigwigs(
-                    bigwigs, _binarization(files, bin_bp, next(iter(bigwigs.values())))
-                ),
-            )
-        )
-    if reads:
-        sizes = _sizes_for_reads(files, list(bigwigs.values()))
-        parts.append(
-            (list(reads), binarize_reads(reads, sizes, files.controls, bin_bp))
-        )
-    chroms = sorted({chrom for _, part in parts for chrom in part})
-    return {chrom: _columns(chrom, parts, marks) for chrom in chroms}
-
-
-def _columns(
-    chrom: str, parts: list[tuple[list[str], Chromosomes]], marks: tuple[str, ...]
-) -> np.ndarray:
-    """One chromosome's marks in the model's order; marks and files without this chromosome are missing there."""
-    n_bins = max(len(part[chrom]) for _, part in parts if chrom in part)
-    values = np.full((n_bins, len(marks)), MISSING, np.uint8)
-    for names, part in parts:
-        if chrom in part:
-            values[:, [marks.index(name) for name in names]] = part[chrom]
-    return values
-
-
 def _decode(
-    entry: "ChromatinStateEntry",
-    chromosomes: Chromosomes,
-    viterbi: bool,
-    posteriors: bool,
+    entry: "ChromatinStateEntry", chromosomes: Chromosomes, viterbi: bool, posteriors: bool
 ) -> Iterator[tuple[str, "Decoding"]]:
     """Decoded chromosomes sorted by name; side by side, but one by one where posteriors would fill the memory."""
     from epizoo.models.decoding import decode_all
 
     parameters = entry.model().parameters()
     coded = {chrom: _coded(values) for chrom, values in sorted(chromosomes.items())}
-    for group, chroms in groupby(
-        coded, key=lambda chrom: (coded[chrom][1], chrom if posteriors else None)
-    ):
+    for group, chroms in groupby(coded, key=lambda chrom: (coded[chrom][1], chrom if posteriors else None)):
         names = list(chroms)
         present = None if group[0] is None else np.array(group[0])
         sequences = [coded[chrom][0] for chrom in names]
         yield from zip(
-            names,
-            decode_all(
-                parameters, sequences, present, posteriors=posteriors, viterbi=viterbi
-            ),
-            strict=True,
+            names, decode_all(parameters, sequences, present, posteriors=posteriors, viterbi=viterbi), strict=True
         )
 
 
-def _coded(
-    values: UInt8[np.ndarray, "bin mark"],
-) -> tuple[np.ndarray, tuple[bool, ...] | None]:
+def _coded(values: UInt8[np.ndarray, "bin mark"]) -> tuple[np.ndarray, tuple[bool, ...] | None]:
     """Codes and which marks are present; the values themselves and None where codes cannot say it."""
     try:
         return encode(values), tuple(present_marks(values).tolist())
@@ -318,47 +156,15 @@ def _coded(
         return values, None
 
 
-def _binarization(files: MarkFiles, bin_bp: int, first: File) -> BigWigBinarization:
-    if files.signal_kind is None:
-        raise InputError(
-            f"{first}: the kind of signal is not stated, and marks are binarised by it; state counts, or coverage with "
-            "the read length, or any kind with a threshold"
-        )
-    return BigWigBinarization(
-        files.signal_kind, files.read_length_bp, files.threshold, bin_bp=bin_bp
-    )
-
-
-def _sizes_for_reads(files: MarkFiles, bigwigs: list[File]) -> dict[str, int]:
-    if files.chrom_sizes is not None:
-        return read_chrom_sizes(files.chrom_sizes)
-    if not bigwigs:
-        raise InputError(
-            "reads: the lengths of the chromosomes are not known; give a file of chromosome sizes"
-        )
-    return BigWig(bigwigs[0]).chrom_sizes
-
-
-def _is_reads(path: File) -> bool:
-    return os.fspath(path).lower().endswith(READS_SUFFIXES)
-
-
 def _posterior_paths(folder: Path, styles: list[StateStyle]) -> list[Path]:
     # Names such as ZNF/Rpts are no file names.
     names = [re.sub(r"[^\w.-]", "_", style.name) for style in styles]
-    paths = [
-        folder / f"state_{number}_{name}.bw"
-        for number, name in enumerate(names, start=1)
-    ]
+    paths = [folder / f"state_{number}_{name}.bw" for number, name in enumerate(names, start=1)]
     for path in paths:
         require_writable(path)
     return paths
 
 
 def _check_not_overwritten(output: File | None, inputs: list[File]) -> None:
-    if output is not None and os.path.realpath(output) in {
-        os.path.realpath(path) for path in inputs
-    }:
-        raise InputError(
-            f"{output}: would overwrite an input; give the output another name"
-        )
+    if output is not None and os.path.realpath(output) in {os.path.realpath(path) for path in inputs}:
+        raise InputError(f"{output}: would overwrite an input; give the output another name")
