@@ -124,8 +124,7 @@ class WholeFileWriter(kipoi.writers.BatchWriter):
     """Any of Kipoi's writers, its file written whole or not at all."""
 
     def __init__(self, file_path: str, open_writer: Callable[[str], Any]) -> None:
-        if file_path.endswith((".parquet", ".pq", ".pqt")):
-            self._temporary = _Temporary(file_path)
+        self._temporary = _Temporary(file_path)
         self._writer = open_writer(str(self._temporary.path))
 
     def batch_write(self, batch: Any) -> None:
