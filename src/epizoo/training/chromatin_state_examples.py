@@ -1,0 +1,48 @@
+"""The example files of the entries ``chromatin_states/encode-*``, written anew as ChromHMM's binarised text.
+
+``python -m epizoo.training.chromatin_state_examples --data DIR -o runs/encode-example`` writes the first bins of a
+held-out chromosome (K562, chr19: neither the cell type nor the chromosome was seen in training) into ``marks/``, and
+``regions.bed``, which lies inside them.
+"""
+
+import argparse
+from pathlib import Path
+
+from epizoo.files import atomic_path
+from epizoo.genome.marks import BinarizedChromosome, decode, write_binarized
+from epizoo.training.chromatin_state_run import BIN_BP, CELLS, FLANK_BINS, HELD_OUT, WINDOW_BINS, read_codes
+
+# Two windows, the second one reaching past the interval's end, with room for the flanks.
+FIRST_BIN = 1000
+INTERVAL_BINS = WINDOW_BINS + WINDOW_BINS // 2
+EXCERPT_BINS = FIRST_BIN + 2 * WINDOW_BINS + FLANK_BINS
+
+
+def write_example(data_dir: Path, cell: str, chrom: str, output: Path) -> None:
+    """Write ``marks/CELL_CHROM_binary.txt.gz`` and ``regions.bed`` into a folder.
+
+    Raises:
+        InputError: the data hold no such cell type, or the folder cannot be written to.
+    """
+    marks, chromosomes = read_codes(data_dir, cell)
+    folder = output / "marks"
+    folder.mkdir(parents=True, exist_ok=True)
+    excerpt = BinarizedChromosome(cell, chrom, marks, decode(chromosomes[chrom][:EXCERPT_BINS], len(marks)))
+    write_binarized(folder / f"{cell}_{chrom}_binary.txt.gz", excerpt)
+    with atomic_path(output / "regions.bed") as path:
+        path.write_text(f"{chrom}\t{FIRST_BIN * BIN_BP}\t{(FIRST_BIN + INTERVAL_BINS) * BIN_BP}\n", encoding="utf-8")
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m epizoo.training.chromatin_state_examples", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data")
+    parser.add_argument("--cell", choices=CELLS, default="K562")
+    parser.add_argument("--chrom", choices=HELD_OUT, default="chr19")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args()
+    write_example(options.data, options.cell, options.chrom, options.output)
+
+
+if __name__ == "__main__":
+    main()

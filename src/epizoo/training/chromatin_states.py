@@ -1,0 +1,223 @@
+"""The recipe of the entries ``chromatin_states/encode-*``: states learned on the whole genome of one cell type.
+
+``python -m epizoo.training.chromatin_states --data DIR --cell GM12878 --states 10 --seed 0 -o runs/encode-10``
+
+EM over all chromosomes but chr8, chr11 and chr19, accelerated, from ChromHMM's `information` initialisation and from
+random moves of it; the result with the highest training likelihood is kept. The same seed gives the same weights.
+"""
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from jaxtyping import Float64, UInt16
+from safetensors.numpy import save_file
+
+from epizoo.errors import EpizooError, InputError
+from epizoo.files import atomic_path
+from epizoo.models import runs
+from epizoo.models.chromatin_state_annotator import (
+    ChromatinStateAnnotator,
+    ChromatinStateConfig,
+)
+from epizoo.models.chromhmm_files import read_chromhmm_model, write_chromhmm_model
+from epizoo.models.decoding import decode_all
+from epizoo.models.expected_counts import RunCounter
+from epizoo.models.hmm import HMMParameters
+from epizoo.models.parameters import flatten_parameters
+from epizoo.models.runs import Float64Parameters, Parameters
+from epizoo.training.chromatin_state_run import (
+    BIN_BP,
+    CELLS,
+    HELD_OUT,
+    describe_config,
+    describe_entry,
+    describe_training,
+    read_codes,
+)
+from epizoo.training.em import Learned, LearningConfig, learn_best
+from epizoo.training.initialization import information_parameters, perturbed_parameters
+from epizoo.training.state_names import name_states, read_reference
+
+LEARNING = LearningConfig(
+    max_iterations=300,
+    tolerance=0.01,
+    initial_pseudocount=1.0,
+    transition_pseudocount=1.0,
+    emission_pseudocount=1.0,
+    accelerate=True,
+)
+# How far the random starts are moved: the standard deviation of the log-odds of emissions.
+SPREAD = 1.0
+
+
+def learn(
+    sequences: Sequence[runs.CodedMarks],
+    n_states: int,
+    seed: int,
+    restarts: int,
+    show_progress: bool = False,
+) -> tuple[Learned, list[Learned]]:
+    """Learn from the `information` initialisation and from random moves of it: the best result, and all results."""
+    rng = np.random.default_rng(seed)
+    first = information_parameters(sequences, n_states)
+    starts = [
+        first,
+        *(perturbed_parameters(first, SPREAD, rng) for _ in range(restarts)),
+    ]
+    return learn_best(RunCounter(sequences), starts, LEARNING, show_progress=show_progress)
+
+
+def reorder(parameters: Float64Parameters, order: np.ndarray) -> Float64Parameters:
+    """Parameters with their states in another order."""
+    initial, transition, emission = parameters
+    return Float64Parameters(initial[order], transition[np.ix_(order, order)], emission[order])
+
+
+def log_likelihood_per_bin(
+    parameters: Parameters,
+    chromosomes: dict[str, UInt16[np.ndarray, " bin"]],
+    held_out_only: bool,
+) -> float:
+    """Log-likelihood in nats per bin, over the held-out chromosomes or over all."""
+    chosen = [codes for chrom, codes in chromosomes.items() if chrom in HELD_OUT or not held_out_only]
+    total = sum(decoding.log_likelihood for decoding in decode_all(parameters, chosen))
+    return total / sum(len(codes) for codes in chosen)
+
+
+def shipped_parameters(
+    arrays: dict[str, Float64[np.ndarray, "..."]],
+) -> Float64Parameters:
+    """The probabilities that the stored logits stand for, in float64."""
+    initial, transition, emission = (
+        arrays[name].astype(np.float64) for name in ("initial_logits", "transition_logits", "emission_logits")
+    )
+    weights = np.exp(transition - transition.max(axis=-1, keepdims=True))
+    start = np.exp(initial - initial.max())
+    return Float64Parameters(
+        start / start.sum(),
+        weights / weights.sum(axis=-1, keepdims=True),
+        1 / (1 + np.exp(-emission)),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m epizoo.training.chromatin_states", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data")
+    parser.add_argument("--cell", choices=CELLS, default="GM12878")
+    parser.add_argument("--states", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--restarts",
+        type=int,
+        default=2,
+        help="random starts besides the information initialisation",
+    )
+    parser.add_argument(
+        "--compare",
+        action="append",
+        default=[],
+        metavar="TOOL=MODEL.txt",
+        help="measure it beside ours",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, help="run folder")
+    options = parser.parse_args(arguments)
+    try:
+        _run(
+            options,
+            " ".join(
+                [
+                    "python -m epizoo.training.chromatin_states",
+                    *map(shlex.quote, arguments or sys.argv[1:]),
+                ]
+            ),
+        )
+    except EpizooError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def _run(options: argparse.Namespace, command: str) -> None:
+    began = time.perf_counter()
+    compared = {tool: read_chromhmm_model(path) for tool, path in (pair.split("=", 1) for pair in options.compare)}
+    marks, chromosomes = read_codes(options.data, options.cell)
+    train = [runs.from_codes(codes, len(marks)) for chrom, codes in chromosomes.items() if chrom not in HELD_OUT]
+    best, results = learn(train, options.states, options.seed, options.restarts, show_progress=True)
+    states, order = name_states(best.parameters.emission, marks, read_reference(options.data))
+    parameters = reorder(best.parameters, order)
+    config = ChromatinStateConfig(marks=marks, n_states=options.states, bin_bp=BIN_BP)
+    model = ChromatinStateAnnotator.from_parameters(config, HMMParameters(*parameters))
+    arrays = flatten_parameters(model)
+    options.output.mkdir(parents=True, exist_ok=True)
+    with atomic_path(options.output / "weights.safetensors") as path:
+        save_file(arrays, path)
+    write_chromhmm_model(
+        options.output / f"model_{options.states}.txt",
+        shipped_parameters(arrays),
+        marks,
+    )
+    _write_yaml(
+        options.output / "config.yaml",
+        describe_config(config, [states[state] for state in order]),
+    )
+    _write_json(
+        options.output / "metrics.json",
+        _metrics(options, shipped_parameters(arrays), marks, compared),
+    )
+    _write_yaml(options.output / "about.yaml", describe_entry(options))
+    training = describe_training(options, command, list(chromosomes), LEARNING, results, time.perf_counter() - began)
+    _write_json(options.output / "training.json", training)
+
+
+def _metrics(
+    options: argparse.Namespace,
+    ours: Parameters,
+    marks: tuple[str, ...],
+    compared: dict,
+) -> list[dict]:
+    """Log-likelihood per bin on what was held out, ours and that of other tools' models."""
+    for tool, model in compared.items():
+        if model.marks != marks:
+            raise InputError(f"the model of {tool} has marks {', '.join(model.marks)}, expected {', '.join(marks)}")
+    metrics = []
+    for cell in (options.cell, *(cell for cell in CELLS if cell != options.cell)):
+        chromosomes = read_codes(options.data, cell)[1]
+        for held_out_only in (True,) if cell == options.cell else (True, False):
+            where = f"{', '.join(HELD_OUT)} (never seen)" if held_out_only else "all chromosomes"
+            others = {
+                tool: round(
+                    log_likelihood_per_bin(model.parameters, chromosomes, held_out_only),
+                    6,
+                )
+                for tool, model in compared.items()
+            }
+            value = round(log_likelihood_per_bin(ours, chromosomes, held_out_only), 6)
+            metric = {
+                "name": "log-likelihood per bin (nats)",
+                "value": value,
+                "on": f"{cell}, {where}",
+            }
+            metrics.append(metric | ({"compared_with": others} if others else {}))
+    return metrics
+
+
+def _write_json(path: Path, content: Any) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _write_yaml(path: Path, content: Any) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(yaml.safe_dump(content, sort_keys=False, width=120), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
