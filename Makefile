@@ -14,6 +14,7 @@ $(VENV)/.light: $(BIN)/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.light
+	$(PIP) torch==2.13.0
 	$(PIP) -e ".[all,dev]"
 	touch $@
 
