@@ -7,7 +7,7 @@ import pytest
 from hmm_oracles import Model, emission_rows, enumerate_paths, random_model, read_chromhmm_model, smooth, viterbi
 
 from epizoo.errors import InputError
-from epizoo.models import hmm_kernels
+from epizoo.models import hmm_kernels, run_kernels
 from epizoo.models.decoding import decode, decode_all
 
 
@@ -46,9 +46,10 @@ def test_blocks_of_every_size_are_stitched_exactly(block_pieces, monkeypatch):
     codes = runs_of_codes(rng, 600, 8, 3)
     # Run as plain Python: compiled code holds the block size as a constant.
     monkeypatch.setattr(hmm_kernels, "_BLOCK_PIECES", block_pieces)
-    for name, function in vars(hmm_kernels).copy().items():
-        if hasattr(function, "py_func"):
-            monkeypatch.setattr(hmm_kernels, name, function.py_func)
+    for module in (hmm_kernels, run_kernels):
+        for name, function in vars(module).copy().items():
+            if hasattr(function, "py_func"):
+                monkeypatch.setattr(module, name, function.py_func)
     found = decode(model, codes, posteriors=True)
     expected = smooth(model, emission_rows(model, as_values(codes, 3)))
     assert found.log_likelihood == pytest.approx(expected.log_likelihood, abs=1e-9)

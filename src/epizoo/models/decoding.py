@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Int64, Integer, Num, UInt8
 
-from epizoo.models import bin_kernels, hmm_kernels, runs
+from epizoo.models import bin_kernels, hmm_kernels, run_kernels, runs
 from epizoo.models.runs import CodedMarks, Float64Parameters, Parameters
 
 
@@ -83,11 +83,10 @@ def decode_all(
     n_marks = model.emission.shape[1]
     observed = [runs.observe(sequence, n_marks, present_marks) for sequence in sequences]
     coded = [marks for marks in observed if isinstance(marks, CodedMarks)]
-    symbols = runs.find_symbols(coded, n_marks)
-    lookups = iter(symbols.lookups)
-    jobs = [(marks, next(lookups) if isinstance(marks, CodedMarks) else None) for marks in observed]
     with ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool:
-        table = runs.piece_table(symbols, coded, pool)
+        symbols, table = runs.tabulate(coded, n_marks, pool)
+        lookups = iter(symbols.lookups)
+        jobs = [(marks, next(lookups) if isinstance(marks, CodedMarks) else None) for marks in observed]
         products = runs.emission_products(model.emission, symbols.marks)
         powers = runs.piece_powers(model.transition, products, table)
         decoder = _Decoder(model, products, table, powers, posteriors, viterbi)
@@ -140,7 +139,7 @@ class _Decoder(NamedTuple):
     ) -> float:
         """Decode over runs; NaN where the sequence is impossible under the model or underflows."""
         table, powers = self.table, self.powers
-        pieces = hmm_kernels.cut(codes, lookup, table.offsets, powers.usable)
+        pieces = run_kernels.cut(codes, lookup, table.offsets, powers.usable)
         start = self.model.initial * powers.emissions[table.entry_symbol[pieces[0]]]
         checkpoints, log_likelihood = hmm_kernels.forward_checkpoints(start, powers.matrices, pieces, powers.log_scales)
         if not np.isnan(log_likelihood):

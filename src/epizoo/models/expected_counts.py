@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64, Int32, UInt8
 
 from epizoo.errors import InputError
-from epizoo.models import count_kernels, hmm_kernels, runs
+from epizoo.models import hmm_kernels, run_kernels, runs
 from epizoo.models.runs import CodedMarks, Parameters
 
 
@@ -49,19 +49,18 @@ class RunCounter:
                 f"{len(sequences)} sequences have bins of {sorted(widths)} marks, expected one number of marks"
             )
         self.n_bins = sum(len(sequence.codes) for sequence in self._sequences)
-        self._symbols = runs.find_symbols(self._sequences, widths.pop())
-        self.marks: UInt8[np.ndarray, "symbol mark"] = self._symbols.marks
         self._threads = threads or len(os.sched_getaffinity(0))
         with ThreadPoolExecutor(self._threads) as pool:
-            self._table = runs.piece_table(self._symbols, self._sequences, pool)
-            self._cut(self._table.longest)
+            self._symbols, self._table = runs.tabulate(self._sequences, widths.pop(), pool)
+        self.marks: UInt8[np.ndarray, "symbol mark"] = self._symbols.marks
+        self._cut(self._table.longest)
 
     def _cut(self, longest) -> None:
         with ThreadPoolExecutor(self._threads) as pool:
             self._longest = longest
             self._pieces: list[Int32[np.ndarray, " piece"]] = list(
                 pool.map(
-                    lambda sequence, lookup: hmm_kernels.cut(sequence.codes, lookup, self._table.offsets, longest),
+                    lambda sequence, lookup: run_kernels.cut(sequence.codes, lookup, self._table.offsets, longest),
                     self._sequences,
                     self._symbols.lookups,
                 )
@@ -93,7 +92,7 @@ class RunCounter:
             added = np.zeros_like(weights)
             if np.isnan(likelihood):
                 return added, initial, likelihood
-            return added, count_kernels.count_pieces(*powers[:2], pieces, checkpoints, added), likelihood
+            return added, hmm_kernels.count_pieces(*powers[:2], pieces, checkpoints, added), likelihood
 
         with ThreadPoolExecutor(self._threads) as pool:
             # Added up in the order of the sequences, so that threads do not change the rounding.
@@ -105,5 +104,5 @@ class RunCounter:
         if np.isnan(log_likelihood):
             raise InputError("a sequence is impossible under the parameters; start from others, without zeros")
         transition = np.zeros_like(model.transition)
-        count_kernels.spread(*powers[:2], table.offsets, self._longest, weights, transition, occupancy)
+        hmm_kernels.spread(*powers[:2], table.offsets, self._longest, weights, transition, occupancy)
         return ExpectedCounts(initial, transition, occupancy, log_likelihood)

@@ -1,112 +1,19 @@
-"""Compiled loops of a hidden Markov model over runs of equal bins, in float64.
+"""Compiled forward and backward messages of a hidden Markov model over runs of equal bins, in float64.
 
-A *symbol* is what a bin shows (its marks, or that they are missing). A sequence is cut into *pieces*: runs of one
-symbol, at most `LONGEST_PIECE` bins long, the first piece of a sequence being its first bin alone. An *entry* is a pair
-of symbol and length, and stands for the matrix (T diag(e))^length: one product carries a message over a whole piece.
-`epizoo.models.runs` prepares them.
-
-Everything here is products and sums of numbers that are not negative, so nothing cancels and each message is exact to
-rounding. Kernels release the interpreter's lock, so that threads work on sequences side by side.
+`epizoo.models.run_kernels` cuts the sequences into pieces and says what symbols and entries are. Everything here is
+products and sums of numbers that are not negative, so nothing cancels and each message is exact to rounding. Kernels
+release the interpreter's lock, so that threads work on sequences side by side. They stand in one file, because numba's
+cache of compiled code looks for changes in the file of a kernel alone.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 
-LONGEST_PIECE = 32
-"""Longest piece, in bins."""
-
-SMALLEST_ROW = 1e-100
-"""A power whose rows get smaller than this is not used, so that no message underflows inside a piece."""
+from epizoo.models.run_kernels import compiled
 
 _BLOCK_PIECES = 2048
 # Backward messages of states that the past rules out may grow without bound; they must not become infinite.
 _LARGEST = 1e300
 _TINY = 1e-150
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile when first called, releasing the interpreter's lock.
-
-    No sum is reordered and no product fused with one: results are the same on every machine, and equal
-    states stay equal.
-    """
-    try:
-        return numba.njit(function, cache=True, nogil=True, error_model="numpy")
-    except RuntimeError:  # No folder to keep compiled code in: compile in each process.
-        return numba.njit(function, nogil=True, error_model="numpy")
-
-
-@compiled
-def longest_runs(codes, lookup, n_symbols):
-    """Length of each symbol's longest run, at most `LONGEST_PIECE`; 0 where it does not occur."""
-    longest = np.zeros(n_symbols, np.int64)
-    begin = 0
-    for position in range(1, len(codes) + 1):
-        if position == len(codes) or codes[position] != codes[begin]:
-            symbol = lookup[codes[begin]]
-            longest[symbol] = max(longest[symbol], min(position - begin, LONGEST_PIECE))
-            begin = position
-    return longest
-
-
-@compiled
-def cut(codes, lookup, offsets, longest):
-    """Cut one sequence into pieces: the entry of each."""
-    pieces = np.empty(max(len(codes) // 4, 16), np.int32)
-    n_pieces = 0
-    begin = 0
-    for position in range(1, len(codes) + 1):
-        if position == 1 or position == len(codes) or codes[position] != codes[begin]:
-            symbol = lookup[codes[begin]]
-            left = position - begin
-            while left > 0:
-                if n_pieces == len(pieces):
-                    grown = np.empty(2 * n_pieces, np.int32)
-                    grown[:n_pieces] = pieces
-                    pieces = grown
-                length = min(left, longest[symbol])
-                pieces[n_pieces] = offsets[symbol] + length - 1
-                n_pieces += 1
-                left -= length
-            begin = position
-    return pieces[:n_pieces].copy()
-
-
-@compiled
-def powers(transition, emissions, offsets, longest):
-    """Powers of T diag(e) for every entry, as they are and transposed, and how long a piece of each symbol may be."""
-    n_states = len(transition)
-    n_entries = longest.sum()
-    forward = np.zeros((n_entries, n_states, n_states))
-    usable = longest.copy()
-    for symbol in range(len(emissions)):
-        first = offsets[symbol]
-        for i in range(n_states):
-            for j in range(n_states):
-                forward[first, i, j] = transition[i, j] * emissions[symbol, j]
-        for length in range(2, longest[symbol] + 1):
-            previous, power = forward[first + length - 2], forward[first + length - 1]
-            smallest = 1.0
-            for i in range(n_states):
-                largest = 0.0
-                for k in range(n_states):
-                    for j in range(n_states):
-                        power[i, j] += previous[i, k] * forward[first, k, j]
-                for j in range(n_states):
-                    largest = max(largest, power[i, j])
-                smallest = min(smallest, largest)
-            if smallest < SMALLEST_ROW:
-                usable[symbol] = length - 1
-                break
-    backward = np.empty_like(forward)
-    for entry in range(n_entries):
-        for i in range(n_states):
-            for j in range(n_states):
-                backward[entry, j, i] = forward[entry, i, j]
-    return forward, backward, usable
 
 
 @compiled
@@ -276,7 +183,7 @@ def decode_pieces(matrices, transposed, pieces, entry_first, entry_length, check
     n_states = matrices.shape[1]
     messages = np.empty((_BLOCK_PIECES + 1, n_states))
     totals = np.empty(_BLOCK_PIECES)
-    forwards = np.empty((LONGEST_PIECE, n_states))
+    forwards = np.empty((entry_length.max(), n_states))
     scratch = np.empty(n_states)
     backward = np.ones(n_states)
     end_bin = len(states)
@@ -314,3 +221,84 @@ def decode_pieces(matrices, transposed, pieces, entry_first, entry_length, check
     states[0] = _best(messages[0], backward)
     if len(posteriors):
         _write_posteriors(messages[0], backward, posteriors[0])
+
+
+@compiled
+def count_pieces(matrices, transposed, pieces, checkpoints, weights):
+    """Backward pass over a sequence that adds to the weights of the entries; returns the posterior of the first bin.
+
+    The weight of an entry is the sum, over its pieces, of the outer product of the forward message before the piece and
+    the backward message after it, divided by the probability of the piece given those before it: `spread` makes
+    expected counts of it.
+
+    Args:
+        matrices: of `powers`.
+        transposed: of `powers`.
+        pieces: of `cut`.
+        checkpoints: of `forward_checkpoints`.
+        weights: "entry state state", added to.
+    """
+    n_states = matrices.shape[1]
+    messages = np.empty((_BLOCK_PIECES + 1, n_states))
+    totals = np.empty(_BLOCK_PIECES)
+    scratch = np.empty(n_states)
+    backward = np.ones(n_states)
+    for block in range(len(checkpoints) - 1, -1, -1):
+        begin = max(block * _BLOCK_PIECES, 1)
+        end = min((block + 1) * _BLOCK_PIECES, len(pieces))
+        messages[0] = checkpoints[block]
+        _forward_block(matrices, pieces, begin, end, messages, totals)
+        _balance(messages[end - begin], backward)
+        for piece in range(end - 1, begin - 1, -1):
+            row = piece - begin
+            entry = pieces[piece]
+            scale = 1 / totals[row]
+            for i in range(n_states):
+                share = messages[row, i] * scale
+                for j in range(n_states):
+                    weights[entry, i, j] += share * backward[j]
+            _carry_back(transposed[entry], totals[row], backward, scratch)
+    first = messages[0] * backward
+    return first / first.sum()
+
+
+@compiled
+def spread(matrices, transposed, offsets, longest, weights, transitions, occupancies):
+    """Expected transitions and states of every bin within the pieces that `count_pieces` weighed.
+
+    For a symbol with A = T diag(e) and weights M of length L the transitions are A times, element by element, the sum
+    over t of (A')^t M (A')^(L - 1 - t); two Horner schemes from the longest piece down give the sum over all lengths.
+
+    Args:
+        matrices: of `powers`.
+        transposed: of `powers`.
+        offsets: first entry of each symbol.
+        longest: longest piece of each symbol.
+        weights: of `count_pieces`.
+        transitions: "state state", added to.
+        occupancies: "symbol state", added to: expected number of bins of the symbol in the state.
+    """
+    n_states = matrices.shape[1]
+    tails = np.empty((n_states, n_states))
+    sums = np.empty((n_states, n_states))
+    product = np.empty(n_states)
+    for symbol in range(len(offsets)):
+        first = offsets[symbol]
+        step = transposed[first]
+        tails[:] = 0
+        sums[:] = 0
+        for length in range(longest[symbol], 0, -1):
+            for i in range(n_states):
+                _multiply(tails[i], step, product)
+                for j in range(n_states):
+                    tails[i, j] = product[j] + weights[first + length - 1, i, j]
+            earlier = sums.copy()
+            for i in range(n_states):
+                _multiply(step[i], earlier, sums[i])
+                for j in range(n_states):
+                    sums[i, j] += tails[i, j]
+        for i in range(n_states):
+            for j in range(n_states):
+                count = matrices[first, i, j] * sums[i, j]
+                transitions[i, j] += count
+                occupancies[symbol, j] += count

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer, Num, UInt8
 
 from epizoo.errors import InputError
-from epizoo.models import hmm_kernels
+from epizoo.models import run_kernels
 
 MISSING = 2
 _FLOOR = 1e-300
@@ -201,20 +201,24 @@ def from_values(values: Num[np.ndarray, "bin mark"]) -> CodedMarks:
     return CodedMarks(codes.astype(np.uint32), values[first].astype(np.uint8))
 
 
-def find_symbols(sequences: Sequence[CodedMarks], n_marks: int) -> Symbols:
-    """The distinct rows of marks that occur in any of the sequences."""
-    used = [np.flatnonzero(np.bincount(sequence.codes, minlength=len(sequence.marks))) for sequence in sequences]
+def tabulate(sequences: Sequence[CodedMarks], n_marks: int, pool: Executor) -> tuple[Symbols, PieceTable]:
+    """Symbols that occur in any of the sequences, and the entries that they need; a pool of threads reads them."""
+    longest = list(pool.map(lambda sequence: run_kernels.longest_runs(sequence.codes, len(sequence.marks)), sequences))
+    used = [np.flatnonzero(lengths) for lengths in longest]
     none = np.zeros((0, n_marks), np.uint8)
     rows = np.concatenate([none] + [sequence.marks[codes] for sequence, codes in zip(sequences, used, strict=True)])
     marks, inverse = np.unique(rows, axis=0, return_inverse=True)
+    lengths = np.ones(len(marks), np.int64)
     lookups = []
     begin = 0
-    for sequence, codes in zip(sequences, used, strict=True):
-        lookup = np.zeros(len(sequence.marks), np.int64)
-        lookup[codes] = inverse.reshape(-1)[begin : begin + len(codes)]
+    for codes, longest_by_code in zip(used, longest, strict=True):
+        symbols = inverse.reshape(-1)[begin : begin + len(codes)]
+        np.maximum.at(lengths, symbols, longest_by_code[codes])
+        lookup = np.zeros(len(longest_by_code), np.int64)
+        lookup[codes] = symbols
         lookups.append(lookup)
         begin += len(codes)
-    return Symbols(marks, tuple(lookups))
+    return Symbols(marks, tuple(lookups)), _piece_table(lengths)
 
 
 def emission_products(
@@ -244,25 +248,20 @@ def soft_log_emissions(
     return np.where(sums < _LOG_ZERO / 1e6, -np.inf, sums)
 
 
-def piece_table(symbols: Symbols, sequences: Sequence[CodedMarks], pool: Executor) -> PieceTable:
-    """The entries that sequences need, the sequences read side by side by a pool of threads."""
-    n_symbols = len(symbols.marks)
-    longest = pool.map(
-        lambda sequence, lookup: hmm_kernels.longest_runs(sequence.codes, lookup, n_symbols), sequences, symbols.lookups
-    )
-    lengths = np.max([np.ones(n_symbols, np.int64), *longest], axis=0)
-    offsets = np.cumsum(lengths) - lengths
-    entry_symbol = np.repeat(np.arange(n_symbols), lengths)
-    first = offsets[entry_symbol]
-    return PieceTable(offsets, lengths, entry_symbol, np.arange(len(first)) - first + 1, first)
-
-
 def piece_powers(
     transition: Float64[np.ndarray, "state state"], products: Float64[np.ndarray, "symbol state"], table: PieceTable
 ) -> PiecePowers:
     """Powers for all entries of a table, given the emissions of each symbol."""
     scales = products.max(axis=1, keepdims=True, initial=0)
     emissions = products / scales
-    matrices, transposed, usable = hmm_kernels.powers(transition, emissions, table.offsets, table.longest)
+    matrices, transposed, usable = run_kernels.powers(transition, emissions, table.offsets, table.longest)
     log_scales = np.log(scales[table.entry_symbol, 0]) * table.entry_length
     return PiecePowers(matrices, transposed, emissions, log_scales, usable)
+
+
+def _piece_table(lengths: Int64[np.ndarray, " symbol"]) -> PieceTable:
+    """Entries for all lengths up to each symbol's longest."""
+    offsets = np.cumsum(lengths) - lengths
+    entry_symbol = np.repeat(np.arange(len(lengths)), lengths)
+    first = offsets[entry_symbol]
+    return PieceTable(offsets, lengths, entry_symbol, np.arange(len(first)) - first + 1, first)
