@@ -162,11 +162,13 @@ def _call(
     tables = [narrowpeak_table()]
     for stretch in todo:
         chrom_size = windows.bigwigs[0].chrom_sizes[stretch.chrom]
+        fitted = windows.fitted[0]
         collector = PeakCollector(stretch.chrom, stretch.start_bin, config, bin_bp=bin_bp, chrom_size=chrom_size)
         for piece in predict_stretch(entry, windows, stretch, chunk_bins):
             probabilities = piece.outputs["peak_probabilities"]
-            # The transform is arcsinh(signal / background), so that this is the signal in backgrounds.
-            collector.add(probabilities, piece.outputs["peak_summits"], np.sinh(piece.inputs[:, 0]))
+            # The transform is arcsinh(signal / scale); folds want the signal in backgrounds.
+            signal = np.sinh(piece.inputs[:, 0]) * (fitted.scale / fitted.background)
+            collector.add(probabilities, piece.outputs["peak_summits"], signal)
             if writer is not None:
                 writer.add(stretch.chrom, piece.start_bin, probabilities)
             done += len(probabilities)

@@ -78,8 +78,38 @@ def test_absent_is_zero_inside_known_regions_and_unknown_outside(make_bigwig):
         fit(("chr1", 20_000, 30_000))
 
 
-def test_the_transform_is_the_arcsinh_of_signal_over_background():
-    fitted = FittedTransform("coverage", background=2.5, log10_p_background=2.0)
+def test_the_scale_lies_between_the_background_and_the_level_that_halves_the_excess(make_bigwig):
+    values = np.full(200_000, 2.0)
+    # Excess over 2: 4 stretches of 10, 3 of 40, 1 of 100; 4 is no peak, and 42 is where half of it is passed.
+    for height, stretches in ((4, range(50, 60)), (12, range(4)), (42, range(20, 23)), (102, [30])):
+        for stretch in stretches:
+            values[stretch * 1000 : (stretch + 1) * 1000] = height
+    for weight, scale in ((0.0, 2.0), (0.5, math.sqrt(2.0 * 42 / 5)), (1.0, 42 / 5)):
+        fitted = CoverageTransform(peak_weight=weight).fit(BigWig(make_bigwig({"chr1": values})))
+        assert fitted.background == 2
+        assert fitted.scale == pytest.approx(scale)
+
+
+def test_the_scale_is_the_background_where_there_are_no_peaks(make_bigwig):
+    bigwig = BigWig(make_bigwig({"chr1": np.full(50_000, 3.0)}))
+    assert CoverageTransform(peak_weight=0.7).fit(bigwig).scale == pytest.approx(3)
+
+
+def test_the_scale_hardly_depends_on_the_share_of_the_genome_that_is_peaks(make_bigwig):
+    rng = np.random.default_rng(5)
+    heights = np.rint(np.exp(rng.normal(3.5, 0.8, 400)))
+
+    def scale(n_peaks, name):
+        values = np.ones(2_000_000)
+        for peak, height in enumerate(rng.choice(heights, n_peaks)):
+            values[peak * 4000 : peak * 4000 + 1000] = height
+        return CoverageTransform(peak_weight=1.0).fit(BigWig(make_bigwig({"chr1": values}, name))).scale
+
+    assert scale(60, "few.bw") == pytest.approx(scale(400, "many.bw"), rel=0.3)
+
+
+def test_the_transform_is_the_arcsinh_of_signal_over_scale():
+    fitted = FittedTransform("coverage", background=1.0, scale=2.5, log10_p_background=2.0)
     values = np.array([0, 1, 2.5, 300], np.float32)
     expected = [math.log(x / 2.5 + math.sqrt((x / 2.5) ** 2 + 1)) for x in values.tolist()]
     assert fitted(values).dtype == np.float32
@@ -92,12 +122,12 @@ def test_p_values_become_the_counts_that_have_them(count, mean):
     below = sum(math.exp(-mean) * mean**n / math.factorial(n) for n in range(count))
     tail = sum(math.exp(-mean + n * math.log(mean) - math.lgamma(n + 1)) for n in range(count, count + 200))
     log10_p = -math.log10(tail) if below > 0.5 else -math.log10(1 - below)
-    fitted = FittedTransform("log10_p", background=1.0, log10_p_background=mean)
+    fitted = FittedTransform("log10_p", background=1.0, scale=1.0, log10_p_background=mean)
     assert np.sinh(fitted(np.array([log10_p]))[0]) == pytest.approx(count, rel=2e-3, abs=2e-3)
 
 
 def test_huge_p_values_stay_finite_and_ordered():
-    fitted = FittedTransform("log10_p", background=2.0, log10_p_background=2.0)
+    fitted = FittedTransform("log10_p", background=2.0, scale=2.0, log10_p_background=2.0)
     found = fitted(np.array([0, 0.3, 5, 300, 1000, 30_000], np.float32))
     assert np.isfinite(found).all()
     assert (np.diff(found) > 0).all()

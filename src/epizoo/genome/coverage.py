@@ -1,6 +1,6 @@
-"""What the peak caller sees of a bigWig: its kind of signal, its background level and the arcsinh transform.
+"""What the peak caller sees of a bigWig: its kind of signal, its background and peak levels and the arcsinh transform.
 
-The background is estimated once per file, never per window, so that equal signal looks equal everywhere in a genome.
+The levels are estimated once per file, never per window, so that equal signal looks equal everywhere in a genome.
 """
 
 import math
@@ -32,31 +32,38 @@ _NAME_HINTS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class FittedTransform:
-    """A transform with the figures of one file: ``arcsinh(signal / background)``.
+    """A transform with the figures of one file: ``arcsinh(signal / scale)``.
 
     Attributes:
         kind: the kind of signal.
         background: the file's typical signal outside peaks, per bp, in its own units (after the conversion of log10_p).
+        scale: what the signal is divided by, in the same units; the background, or between it and the peaks' level.
         log10_p_background: see `CoverageTransform`.
     """
 
     kind: SignalKind
     background: float
+    scale: float
     log10_p_background: float
 
     def __call__(self, values: Float[np.ndarray, " bin"]) -> Float[np.ndarray, " bin"]:
-        """Transform mean signal per bin; 0 stays 0, the background becomes arcsinh(1) = 0.88. Returns float32."""
+        """Transform mean signal per bin; 0 stays 0, the scale becomes arcsinh(1) = 0.88. Returns float32."""
         signal = _to_linear(values, self.kind, self.log10_p_background)
-        return np.arcsinh(signal / np.float32(self.background)).astype(np.float32)
+        return np.arcsinh(signal / np.float32(self.scale)).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class CoverageTransform:
-    """How the background of a file is estimated; recorded in an entry's config, shared by training and use.
+    """How the scale of a file is estimated; recorded in an entry's config, shared by training and use.
 
     The background is the median over stretches of ``background_bin_bp`` in up to ``max_blocks`` blocks of 1 Mb, evenly
     spaced over what the file covers. Depth, and units that are a factor (CPM, fold change), cancel. Stretches are
     widened tenfold while their median is 0, so that shallow files work.
+
+    People judge a peak by the file's other peaks as much as by its background. The peaks' level is the signal above
+    which half of the excess over the background lies, among stretches of at least ``peak_fold`` times the background
+    (that much where there are none): it hardly depends on how many peaks the covered parts of a genome hold. The scale
+    is ``background ** (1 - peak_weight) * (peak level / peak_fold) ** peak_weight``, never below the background.
 
     Where no known regions are given, stretches of 10 kb without any value count as unknown (assembly gaps, or a file
     that holds a part of the genome); where they are given, absent is 0 inside and unknown outside.
@@ -68,16 +75,20 @@ class CoverageTransform:
         background_bin_bp: width of a stretch in bp.
         max_blocks: how many blocks of 1 Mb are read at most.
         log10_p_background: the assumed mean of the background pile-up behind -log10 p, in reads.
+        peak_weight: how far the scale follows the peaks' level; with 0 it is the background.
+        peak_fold: how many times the background a stretch holds at least to count as peak.
     """
 
     background_bin_bp: int = 1_000
     max_blocks: int = 128
     log10_p_background: float = 2.0
+    peak_weight: float = 0.0
+    peak_fold: float = 5.0
 
     def fit(
         self, bigwig: BigWig, kind: str | None = None, known_regions: pd.DataFrame | None = None
     ) -> FittedTransform:
-        """Estimate the background of a file.
+        """Estimate the background and the scale of a file.
 
         Args:
             bigwig: the file.
@@ -96,7 +107,9 @@ class CoverageTransform:
         if background is None:
             where = "inside the known regions" if known_regions is not None else "in any sampled stretch"
             raise InputError(f"{bigwig.path}: has no signal {where}, so its background is unknown; give another file")
-        return FittedTransform(stated, background, self.log10_p_background)
+        level = _peak_level(linear, background, self.peak_fold)
+        scale = background ** (1 - self.peak_weight) * (level / self.peak_fold) ** self.peak_weight
+        return FittedTransform(stated, background, scale, self.log10_p_background)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain numbers, for YAML."""
@@ -229,6 +242,15 @@ def _first_positive_median(stretches: Float[np.ndarray, " stretch"]) -> float | 
             return median
         stretches = _means(stretches, min(10, len(stretches)))
     return None
+
+
+def _peak_level(stretches: Float[np.ndarray, " stretch"], background: float, fold: float) -> float:
+    """The signal above which half of the excess over the background lies, among the highest stretches."""
+    high = np.sort(stretches[stretches >= fold * background]).astype(np.float64)
+    if not high.size:
+        return fold * background
+    excess = np.cumsum(high - background)
+    return float(high[np.searchsorted(excess, excess[-1] / 2)])
 
 
 def _to_linear(values: Float[np.ndarray, " bin"], kind: str, log10_p_background: float) -> Float[np.ndarray, " bin"]:
