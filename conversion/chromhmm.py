@@ -156,7 +156,7 @@ def similarity_order(vectors: Float64[np.ndarray, "vector value"]) -> list[int]:
     Alike are those whose correlation is high; the order with the smallest sum of sqrt(1 - correlation) is taken.
 
     >>> similarity_order(np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 0.1], [0.1, 1.0, 0.5]]))
-    [1, 2, 0]
+    [0, 2, 1]
     """
     centred = vectors - vectors.mean(axis=1, keepdims=True)
     norms = np.sqrt((centred**2).sum(axis=1))

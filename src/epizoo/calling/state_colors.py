@@ -13,7 +13,7 @@ def default_colors(n_states: int) -> list[Color]:
     are put in order, each the nearest to the one before. From 215 states on the colours recur.
 
     >>> default_colors(3)
-    [(0, 0, 255), (255, 255, 0), (51, 255, 153)]
+    [(0, 0, 255), (0, 102, 0), (255, 255, 0)]
     """
     levels = np.arange(0, 256, 51)
     palette = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
