@@ -188,6 +188,12 @@ def test_the_best_of_several_starts_is_kept():
     counter = RunCounter([runs.from_values(values) for values in sequences_of(rng, model, [400])])
     best, every = learn_best(counter, [random_parameters(3, 4, rng) for _ in range(3)], LearningConfig(10))
     assert best.log_likelihood == max(learned.log_likelihood for learned in every)
+    starts = [random_parameters(3, 4, rng) for _ in range(4)]
+    best, every = learn_best(counter, starts, LearningConfig(30, 0.0), trial_iterations=5, finalists=2)
+    assert [len(learned.trajectory) for learned in every] == [5, 5, 5, 5, 30, 30]
+    assert best.log_likelihood == max(learned.log_likelihood for learned in every)
+    trials = sorted(learned.log_likelihood for learned in every[:4])
+    assert sorted(learned.trajectory[0] for learned in every[4:]) == trials[2:]
     with pytest.raises(InputError, match="at least one start"):
         learn_best(counter, [])
 

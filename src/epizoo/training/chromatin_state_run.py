@@ -89,14 +89,15 @@ def describe_training(
             "held_out_cell_types": [cell for cell in CELLS if cell != options.cell],
         },
         "procedure": "EM (Baum-Welch, accelerated by SQUAREM, a pseudo-count of 1) from ChromHMM's information "
-        f"initialisation and {options.restarts} random moves of it; the highest training likelihood was kept. States "
-        "are named by the rule of epizoo.training.state_names from Roadmap Epigenomics' 15 states.",
+        f"initialisation and {options.restarts} random moves of it, to the end from the best; the highest training "
+        "likelihood was kept. States are named by the rule of epizoo.training.state_names from Roadmap Epigenomics' 15 "
+        "states.",
         "command": command.replace(str(options.data), "DIR"),
         "seed": options.seed,
         "learning": {name: getattr(learning, name) for name in learning.__dataclass_fields__},
         "log_likelihoods": [round(result.log_likelihood, 3) for result in results],
         "trajectory": [round(float(value), 3) for value in max(results, key=lambda r: r.log_likelihood).trajectory],
-        "converged": all(result.converged for result in results),
+        "converged": max(results, key=lambda result: result.log_likelihood).converged,
         "data_sha256": {str(path.relative_to(options.data)): sha256(path) for path in files},
         "versions": {name: version(name) for name in ("epizoo", "jax", "flax", "numba", "numpy")}
         | {"python": platform.python_version()},

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -145,17 +145,42 @@ def learn_best(
     starts: Iterable[Parameters],
     config: LearningConfig | None = None,
     *,
+    trial_iterations: int = 0,
+    finalists: int = 1,
     show_progress: bool = False,
 ) -> tuple[Learned, list[Learned]]:
     """Learn from several starts: the result with the highest log-likelihood (the first of equals), and all results.
 
+    Args:
+        counter: the sequences.
+        starts: first parameters.
+        config: how to learn.
+        trial_iterations: where not 0, learn for so many iterations from every start, and only then to the end, from
+            what the best of them gave.
+        finalists: how many of the trials to learn from to the end.
+        show_progress: draw progress bars.
+
+    Returns:
+        The best result, and all of them: of the trials, in the order of the starts, then of the finalists.
+
     Raises:
         InputError: there is no start, or one does not fit the sequences.
     """
-    results = [expectation_maximization(counter, start, config, show_progress=show_progress) for start in starts]
-    if not results:
+    config = config or LearningConfig()
+    starts = list(starts)
+    if not starts:
         raise InputError("no first parameters were given to learn from; give at least one start")
-    return max(results, key=lambda learned: learned.log_likelihood), results
+    results: list[Learned] = []
+    if trial_iterations:
+        trial = replace(config, max_iterations=min(trial_iterations, config.max_iterations))
+        results = [expectation_maximization(counter, start, trial, show_progress=show_progress) for start in starts]
+        starts = [learned.parameters for learned in sorted(results, key=_descending)[:finalists]]
+    results += [expectation_maximization(counter, start, config, show_progress=show_progress) for start in starts]
+    return min(results, key=_descending), results
+
+
+def _descending(learned: Learned) -> float:
+    return -learned.log_likelihood
 
 
 def log_prior(parameters: Parameters, config: LearningConfig) -> float:
