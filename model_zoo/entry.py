@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from epizoo.genome.windows import CoverageWindows, MarkWindows
     from epizoo.model_zoo.inference import Predictor
     from epizoo.model_zoo.state_annotation import Annotation
+    from epizoo.models.hmm import HMMParameters
 
 Arrays = dict[str, Shaped[np.ndarray, "batch ..."]]
 
@@ -107,6 +108,14 @@ class Entry:
         """
         return self.predictor.module
 
+    def prepare(self) -> None:
+        """Read and check the weights and build what computes with them, so that errors come before any work.
+
+        Raises:
+            EntryError: as `model`.
+        """
+        _ = self.predictor
+
     def predict(self, inputs: Mapping[str, Float[np.ndarray, "batch bin channel"]]) -> Arrays:
         """Outputs for a batch of windows, the flanks cropped.
 
@@ -181,6 +190,8 @@ class Entry:
         check_sha256(self.folder / self.zoo.weights, self.zoo.sha256)
         check_sha256(self.folder / self.zoo.golden, self.zoo.golden_sha256)
         check_sha256(self.folder / self.kipoi["test"]["expect"], self.zoo.expect_sha256)
+        if self.zoo.onnx is not None and self.zoo.onnx_sha256 is not None:
+            check_sha256(self.folder / self.zoo.onnx, self.zoo.onnx_sha256)
 
 
 class PeakCallerEntry(Entry):
@@ -227,6 +238,10 @@ class ChromatinStateEntry(Entry):
         from epizoo.model_zoo.windows import mark_windows
 
         return mark_windows(self, **arguments)
+
+    def parameters(self) -> "HMMParameters":
+        """The HMM's probabilities: initial (state), transition (state, state), emission (state, mark); float64."""
+        return self.predictor.of_module(lambda module: module.parameters())
 
     def annotate(self, binarized: str | os.PathLike[str] | None = None, **options: Any) -> "Annotation":
         """Chromatin states of a genome; the options are those of `epizoo.model_zoo.state_annotation.annotate`."""

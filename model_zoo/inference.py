@@ -80,6 +80,11 @@ class Predictor:
         with jax.enable_x64(self._in_float64):
             return np.asarray(self._grad(self._state, self._padded(inputs), scalar=scalar))[: len(inputs)]
 
+    def of_module(self, function: Callable[[Any], Any]) -> Any:
+        """A function of the module, computed in the predictor's precision; its arrays as NumPy's."""
+        with jax.enable_x64(self._in_float64):
+            return jax.tree.map(np.asarray, function(nnx.merge(self._graph, self._state)))
+
     def _padded(self, inputs: Float[np.ndarray, "batch bin channel"]) -> Float[np.ndarray, "row bin channel"]:
         self._most_rows = max(self._most_rows, len(inputs))
         return np.pad(inputs, ((0, self._most_rows - len(inputs)), (0, 0), (0, 0)))

@@ -13,11 +13,13 @@ import pandas as pd
 from jaxtyping import UInt8
 
 from epizoo.calling.formats import StateStyle, write_bed9
-from epizoo.calling.segments import segments_from_states
+from epizoo.calling.segments import clip_segments, segments_from_states
 from epizoo.errors import EntryError, InputError
 from epizoo.files import require_writable
 from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.intervals import check_intervals
 from epizoo.genome.marks import encode, present_marks
+from epizoo.genome.windows import Intervals, interval_table
 from epizoo.model_zoo.mark_sources import Chromosomes, File, MarkFiles, binarize_files, read_folder
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ class Annotation(NamedTuple):
 
     Attributes:
         segments: chrom, start, end, state (from 0), name; sorted by chromosome name and start.
-        log_likelihood: of all marks under the model, in nats.
-        n_bins: number of bins.
+        log_likelihood: of all marks of the decoded chromosomes under the model, in nats.
+        n_bins: number of bins of these chromosomes.
     """
 
     segments: pd.DataFrame
@@ -47,6 +49,7 @@ def annotate(
     binarized: File | None = None,
     *,
     marks: MarkFiles | Mapping[str, File] | None = None,
+    regions: Intervals | None = None,
     cell: str | None = None,
     allow_missing: bool = False,
     viterbi: bool = False,
@@ -64,6 +67,8 @@ def annotate(
         entry: A chromatin-state annotator.
         binarized: A folder of ChromHMM's binarised text.
         marks: Or a file for each mark; a plain mapping is taken for `MarkFiles` without settings.
+        regions: Intervals (a table or a BED file) to report on; everything where None. Their chromosomes are decoded
+            whole, so that a state does not depend on where its region was cut, and posteriors cover them whole.
         cell: The cell type, needed where the folder holds several.
         allow_missing: Whether marks of the model may be absent; they then say nothing about the states.
         viterbi: Take the most probable path.
@@ -83,6 +88,7 @@ def annotate(
     if output is not None:
         require_writable(output)
     posterior_paths = [] if posteriors_folder is None else _posterior_paths(Path(posteriors_folder), styles)
+    table = None if regions is None else interval_table(regions, "the regions")
     if marks is not None:
         files = marks if isinstance(marks, MarkFiles) else MarkFiles(marks)
         _check_not_overwritten(output, list(files.paths.values()))
@@ -90,12 +96,18 @@ def annotate(
     else:
         chromosomes = read_folder(entry.channels, binarized, cell, allow_missing)  # type: ignore[arg-type]
     sizes = {chrom: max(len(values), 1) * entry.window.bin_bp for chrom, values in chromosomes.items()}
+    if table is not None:
+        # Marks cover whole bins alone: the last, incomplete one of a chromosome has none.
+        ends = {chrom: size + entry.window.bin_bp - 1 for chrom, size in sizes.items()}
+        check_intervals(table, ends, table.attrs["name"], "the marks")
+        chromosomes = {chrom: values for chrom, values in chromosomes.items() if chrom in set(table["chrom"])}
     tables, log_likelihood, done = [], 0.0, 0
     with ExitStack() as stack:
         writers = [stack.enter_context(BigWigWriter(path, sizes, entry.window.bin_bp)) for path in posterior_paths]
         for chrom, decoding in _decode(entry, chromosomes, viterbi, posteriors=bool(writers)):
             states = decoding.viterbi_path if decoding.viterbi_path is not None else decoding.states
-            tables.append(segments_from_states(states, chrom, bin_bp=entry.window.bin_bp, chrom_size=sizes[chrom]))
+            segments = segments_from_states(states, chrom, bin_bp=entry.window.bin_bp, chrom_size=sizes[chrom])
+            tables.append(segments if table is None else clip_segments(segments, table[table["chrom"] == chrom]))
             log_likelihood += decoding.log_likelihood
             if decoding.posteriors is not None:
                 for writer, posterior in zip(writers, decoding.posteriors.T, strict=True):
@@ -137,7 +149,7 @@ def _decode(
     """Decoded chromosomes sorted by name; side by side, but one by one where posteriors would fill the memory."""
     from epizoo.models.decoding import decode_all
 
-    parameters = entry.model().parameters()
+    parameters = entry.parameters()
     coded = {chrom: _coded(values) for chrom, values in sorted(chromosomes.items())}
     for group, chroms in groupby(coded, key=lambda chrom: (coded[chrom][1], chrom if posteriors else None)):
         names = list(chroms)

@@ -189,6 +189,9 @@ def annotate(
         ),
     ] = None,
     binarized: Annotated[Path | None, _option("FOLDER", "Or a folder of marks binarised by ChromHMM.")] = None,
+    regions: Annotated[
+        Path | None, _option("FILE", "Report on these intervals (BED) alone, not on the whole genome.")
+    ] = None,
     cell: Annotated[str | None, _option("CELL", "Which cell type, where that folder holds several.")] = None,
     signal_kind: Annotated[str | None, _option("KIND", f"What the marks' bigWigs hold: {SIGNAL_KINDS}.")] = None,
     read_length_bp: Annotated[
@@ -230,6 +233,7 @@ def annotate(
         annotation = loaded.annotate(
             binarized,
             marks=files if paths else None,
+            regions=regions,
             cell=cell,
             allow_missing=allow_missing,
             viterbi=viterbi,

@@ -22,7 +22,17 @@ def entry(random_zoo):
 
 
 def parameters(entry):
-    return [np.asarray(array, np.float64) for array in entry.model().parameters()]
+    """Softmax and sigmoid of the logits in the file, in float64."""
+    logits = {name: array.astype(np.float64) for name, array in entry.weights().items()}
+    initial, transition = (np.exp(logits[name]) for name in ("initial_logits", "transition_logits"))
+    emission = 1 / (1 + np.exp(-logits["emission_logits"]))
+    return initial / initial.sum(), transition / transition.sum(axis=1, keepdims=True), emission
+
+
+def test_parameters_are_those_of_the_file_in_float64(entry):
+    for found, expected in zip(entry.parameters(), parameters(entry), strict=True):
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
 def emissions(emission, marks):
@@ -199,3 +209,26 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(entry, random_zoo, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         entry.annotate(random_zoo.marks, output=tmp_path / "x.bed", posteriors_folder=tmp_path, progress=interrupt)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_regions_are_cut_from_the_whole_genome(entry, random_zoo, tmp_path):
+    whole = entry.annotate(random_zoo.marks).segments
+    regions = tmp_path / "regions.bed"
+    regions.write_text("chr2\t300\t4100\nchr1\t1000\t5000\nchr1\t4500\t9900\n")
+    part = entry.annotate(random_zoo.marks, regions=regions).segments
+    by_bp = {
+        (row.chrom, position): row.state for row in whole.itertuples() for position in range(row.start, row.end, 100)
+    }
+    found = {
+        (row.chrom, position): row.state for row in part.itertuples() for position in range(row.start, row.end, 100)
+    }
+    wanted = {("chr1", position) for position in range(1000, 9900, 100)}
+    wanted |= {("chr2", position) for position in range(300, 4100, 100)}
+    assert found == {locus: by_bp[locus] for locus in wanted}
+    assert not part.duplicated(["chrom", "start"]).any()
+
+
+def test_regions_outside_the_marks_are_refused(entry, random_zoo):
+    unknown = pd.DataFrame({"chrom": ["chr9"], "start": [0], "end": [200]})
+    with pytest.raises(InputError, match="chr9"):
+        entry.annotate(random_zoo.marks, regions=unknown)
