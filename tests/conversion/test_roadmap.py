@@ -12,7 +12,9 @@ from epizoo.conversion import roadmap
 from epizoo.conversion.chromhmm import read_model
 from epizoo.errors import InputError
 from epizoo.files import sha256
+from epizoo.genome.marks import MISSING
 from epizoo.models.chromatin_state_annotator import ChromatinStateAnnotator, ChromatinStateConfig
+from epizoo.models.decoding import decode
 from epizoo.models.parameters import build_model
 
 TABLE = "one_index\tshort_name\tlong_name\thex\n2\tQuies\tQuiescent/Low\t#ffffff\n1\tTssA\tActive TSS\t#ff0a00\n"
@@ -77,3 +79,20 @@ def test_data_that_are_not_there_are_named(tmp_path, capsys):
         roadmap.main(["--data", str(tmp_path), "-o", str(tmp_path / "run")])
     assert stop.value.code == 2
     assert "model_15_coreMarks.txt: no such file" in capsys.readouterr().err
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("n_states", [15, 18])
+def test_windows_of_an_entry_agree_with_the_whole_chromosome(data_dir, n_states):
+    """Flanks of 512 bins and a stationary start, on models with exact zeros and with a mark missing."""
+    entry = epizoo.load(f"chromatin_states/roadmap-{n_states}")
+    n_windows, window, flank = 12, entry.window.window_bins, entry.window.flank_bins
+    marks = roadmap.read_marks(data_dir, "GM12878", entry.channels)["chr19"][: n_windows * window + flank]
+    padding = np.full((flank, marks.shape[1]), -1.0)
+    padded = np.concatenate([padding, np.where(marks == MISSING, np.nan, marks)])
+    rows = np.stack([padded[at : at + window + 2 * flank] for at in range(0, n_windows * window, window)])
+    outputs = entry.predict({"marks": rows.astype(np.float32)})
+    whole = decode(float64_parameters(entry), marks, posteriors=True, viterbi=True)
+    posteriors = outputs["state_posteriors"].reshape(-1, n_states)
+    np.testing.assert_allclose(posteriors, whole.posteriors[: len(posteriors)], atol=1e-6)
+    assert (outputs["viterbi_path"].ravel() == whole.viterbi_path[: len(posteriors)]).all()
