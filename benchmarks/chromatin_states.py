@@ -1,0 +1,199 @@
+"""Speed and peak memory of decoding and of learning chromatin states, beside peers in the same run.
+
+    pip install -r benchmarks/requirements.txt      # hmmlearn and dynamax: left out where they are not installed
+    python benchmarks/chromatin_states.py --data DIR [--chromhmm /usr/share/java/chromhmm.jar]
+
+Decoding: best posterior state and log-likelihood of the whole genome of GM12878 (15.2 million bins, 9 marks) from codes
+in memory. Learning: one EM iteration on ChromHMM's sample (two cell types, 1.3 million bins, 10 columns) from its
+`information` initialisation. Each job runs in a process of its own; compilation is left out, the median of --repeat is shown, and the
+peak memory is that of the process. ChromHMM's iterations are timed by its own clock. Peers get the same emission
+probabilities by code: hmmlearn as a categorical model of codes, dynamax as log-likelihoods by bin.
+"""
+
+import argparse
+import gzip
+import importlib.util
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from epizoo.models import runs
+from epizoo.models.decoding import decode_all
+from epizoo.models.expected_counts import RunCounter
+from epizoo.models.runs import Float64Parameters
+from epizoo.training.chromatin_state_run import read_codes
+from epizoo.training.em import LearningConfig, maximize
+from epizoo.training.initialization import information_parameters
+
+SAMPLE_CELLS = ("GM12878", "K562")
+PACKAGES = {"hmmlearn": "hmmlearn", "dynamax": "dynamax"}
+
+
+def whole_genome(data: Path, n_states: int) -> tuple[Float64Parameters, list[np.ndarray]]:
+    marks, chromosomes = read_codes(data, "GM12878")
+    codes = list(chromosomes.values())
+    return information_parameters([runs.from_codes(sequence, len(marks)) for sequence in codes], n_states), codes
+
+
+def sample(data: Path, n_states: int) -> tuple[Float64Parameters, list[np.ndarray]]:
+    codes = []
+    for cell in SAMPLE_CELLS:
+        text = gzip.decompress((data / "states" / "sample_hg18" / f"{cell}_chr11_binary.txt.gz").read_bytes())
+        body = text.split(b"\n", 2)[2].replace(b"\t", b"").replace(b"\n", b"")
+        values = np.frombuffer(body, np.uint8).reshape(-1, 10) - ord("0")
+        codes.append((values @ (1 << np.arange(9, -1, -1))).astype(np.uint16))
+    return information_parameters([runs.from_codes(sequence, 10) for sequence in codes], n_states), codes
+
+
+def emission_table(parameters: Float64Parameters) -> np.ndarray:
+    """Probability of each code in each state, (code, state)."""
+    n_marks = parameters.emission.shape[1]
+    return runs.emission_products(parameters.emission, runs.from_codes(np.zeros(0, np.int64), n_marks).marks)
+
+
+def epizoo_decode(parameters: Float64Parameters, codes: list[np.ndarray]) -> Callable[[], object]:
+    return lambda: decode_all(parameters, codes)
+
+
+def epizoo_viterbi(parameters: Float64Parameters, codes: list[np.ndarray]) -> Callable[[], object]:
+    return lambda: decode_all(parameters, codes, viterbi=True)
+
+
+def epizoo_em(parameters: Float64Parameters, codes: list[np.ndarray]) -> Callable[[], object]:
+    counter = RunCounter([runs.from_codes(sequence, parameters.emission.shape[1]) for sequence in codes])
+    return lambda: maximize(counter.count(parameters), counter.marks, parameters, LearningConfig())
+
+
+def _hmmlearn(parameters: Float64Parameters):
+    from hmmlearn.hmm import CategoricalHMM
+
+    table = emission_table(parameters).T
+    model = CategoricalHMM(len(table), n_features=table.shape[1], n_iter=1, init_params="", implementation="scaling")
+    model.startprob_, model.transmat_ = parameters.initial, parameters.transition
+    model.emissionprob_ = table / table.sum(axis=1, keepdims=True)
+    return model
+
+
+def hmmlearn_decode(parameters: Float64Parameters, codes: list[np.ndarray]) -> Callable[[], object]:
+    model = _hmmlearn(parameters)
+    return lambda: [model.score_samples(sequence[:, None])[1].argmax(axis=1) for sequence in codes]
+
+
+def hmmlearn_viterbi(parameters: Float64Parameters, codes: list[np.ndarray]) -> Callable[[], object]:
+    model = _hmmlearn(parameters)
+    return lambda: [model.decode(sequence[:, None]) for sequence in codes]
+
+
+def hmmlearn_em(parameters: Float64Parameters, codes: list[np.ndarray]) -> Callable[[], object]:
+    observed, lengths = np.concatenate(codes)[:, None], [len(sequence) for sequence in codes]
+    return lambda: _hmmlearn(parameters).fit(observed, lengths)
+
+
+def _dynamax(parameters: Float64Parameters, codes: list[np.ndarray]) -> Callable[[], object]:
+    import jax
+    import jax.numpy as jnp
+    from dynamax.hidden_markov_model import hmm_two_filter_smoother
+
+    initial, transition = jnp.asarray(parameters.initial), jnp.asarray(parameters.transition)
+    logs = jnp.log(jnp.asarray(emission_table(parameters)))
+
+    @jax.jit
+    def smooth(sequence):
+        posterior = hmm_two_filter_smoother(initial, transition, logs[sequence])
+        return posterior.smoothed_probs.argmax(axis=1), posterior.marginal_loglik
+
+    # One length, so that it compiles once; bins beyond the chromosomes cost dynamax little.
+    longest = max(len(sequence) for sequence in codes)
+    padded = [jnp.asarray(np.pad(sequence, (0, longest - len(sequence)))) for sequence in codes]
+    return lambda: [np.asarray(smooth(sequence)[0]) for sequence in padded]
+
+
+TASKS: dict[str, tuple[Callable, dict[str, Callable]]] = {
+    "decode": (whole_genome, {"epizoo": epizoo_decode, "hmmlearn": hmmlearn_decode, "dynamax": _dynamax}),
+    "decode and Viterbi path": (whole_genome, {"epizoo": epizoo_viterbi, "hmmlearn": hmmlearn_viterbi}),
+    "EM iteration": (sample, {"epizoo": epizoo_em, "hmmlearn": hmmlearn_em}),
+}
+
+
+def run_job(data: Path, task: str, tool: str, n_states: int, repeat: int) -> None:
+    """In a process of its own: print the number of bins and the seconds of each repetition."""
+    source, tools = TASKS[task]
+    parameters, codes = source(data, n_states)
+    work = tools[tool](parameters, codes)
+    work()
+    seconds = []
+    for _ in range(repeat):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    print(json.dumps([sum(len(sequence) for sequence in codes), seconds]))
+
+
+def measure(command: list[str]) -> tuple[str, float]:
+    """Output of a command, and the peak memory of its process in MB."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return output, usage.ru_maxrss / 1024
+
+
+def chromhmm_em(jar: str, data: Path, n_states: int, repeat: int) -> tuple[int, list[float], float]:
+    """Seconds of ChromHMM's batch iterations on the sample, by the total time that it prints."""
+    with tempfile.TemporaryDirectory() as output:
+        options = ["-p", "2", "-r", str(repeat + 3), "-noautoopen", "-nobed", "-noenrich", "-nobrowser", "-noimage"]
+        command = ["java", "-mx4000M", "-jar", jar, "LearnModel", *options]
+        text, peak = measure([*command, str(data / "states" / "sample_hg18"), output, str(n_states), "hg18"])
+    totals = [float(row[-1]) for row in map(str.split, text.splitlines()) if re.match(r"\d+ -\d", " ".join(row))]
+    return sum(len(codes) for codes in sample(data, n_states)[1]), list(np.diff(totals)), peak
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--states", type=int, nargs="+", default=[10, 15])
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--chromhmm", metavar="JAR", help="measure ChromHMM's EM too")
+    parser.add_argument("--job", nargs=2, metavar=("TASK", "TOOL"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.job:
+        run_job(options.data, *options.job, options.states[0], options.repeat)
+        return
+    table = Table(title=f"{len(os.sched_getaffinity(0))} cores", box=None, title_justify="left")
+    for column in ("task", "states", "tool", "seconds", "million bins/s", "peak MB", "times epizoo's"):
+        table.add_column(column, justify="left" if column in ("task", "tool") else "right")
+    for task, (_, tools) in TASKS.items():
+        for n_states in options.states:
+            ours = None
+            measured = {}
+            for tool in tools:
+                if tool not in PACKAGES or importlib.util.find_spec(PACKAGES[tool]):
+                    own = [sys.executable, __file__, "--data", str(options.data), "--states", str(n_states)]
+                    text, peak = measure([*own, "--repeat", str(options.repeat), "--job", task, tool])
+                    measured[tool] = (*json.loads(text.splitlines()[-1]), peak)
+            if options.chromhmm and task == "EM iteration":
+                measured["ChromHMM -p 2"] = chromhmm_em(options.chromhmm, options.data, n_states, options.repeat)
+            for tool, (n_bins, seconds, peak) in measured.items():
+                median = statistics.median(seconds)
+                ours = ours or median
+                speed = f"{n_bins / median / 1e6:.2f}"
+                table.add_row(task, str(n_states), tool, f"{median:.3f}", speed, f"{peak:.0f}", f"{median / ours:.1f}")
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()
