@@ -5,9 +5,9 @@
 
 Decoding: best posterior state and log-likelihood of the whole genome of GM12878 (15.2 million bins, 9 marks) from codes
 in memory. Learning: one EM iteration on ChromHMM's sample (two cell types, 1.3 million bins, 10 columns) from its
-`information` initialisation. Each job runs in a process of its own; compilation is left out, the median of --repeat is shown, and the
-peak memory is that of the process. ChromHMM's iterations are timed by its own clock. Peers get the same emission
-probabilities by code: hmmlearn as a categorical model of codes, dynamax as log-likelihoods by bin.
+`information` initialisation. Each job runs in a process of its own; compilation is left out, the median of --repeat is
+shown, and the peak memory is that of the process. ChromHMM's iterations are timed by its own clock. Peers get the same
+emission probabilities by code: hmmlearn as a categorical model of codes, dynamax as log-likelihoods by bin.
 """
 
 import argparse
