@@ -22,7 +22,7 @@ def render_card(entry: Entry) -> str:
         _interface(entry),
         "## What it saw",
         _training(entry),
-        "## How good it is on what was held out",
+        _metrics_heading(entry),
         _metrics(entry.zoo.metrics),
         "## Limits",
         "\n".join(f"- {_paragraph(limit)}" for limit in entry.zoo.limits),
@@ -52,13 +52,16 @@ def _use(entry: Entry) -> str:
         control = " --control control.bw" if len(entry.channels) == 2 else ""
         job = f"epizoo call-peaks {entry.name} --bigwig signal.bw{control} -o peaks.narrowPeak"
         arguments = f'{{"intervals_file": "{example}", "bigwig_file": "signal.bw"}}'
+        python = 'peaks = entry.call_peaks("signal.bw")  # a DataFrame with narrowPeak\'s columns'
     else:
         job = f"epizoo annotate {entry.name} --binarized folder -o states.bed"
         arguments = f'{{"intervals_file": "{example}", "binarized": "folder"}}'
+        python = 'segments = entry.annotate("folder").segments  # a DataFrame: chrom, start, end, state, name'
     return (
         f"```sh\n{job}\n\nepizoo kipoi-source  # once\n"
         f"kipoi predict {entry.name} --source=epizoo --dataloader_args='{arguments}' -o predictions.h5\n```\n\n"
-        f'```python\nimport epizoo\n\nentry = epizoo.load("{entry.name}")\noutputs = entry.predict(inputs)\n```'
+        f'```python\nimport epizoo\n\nentry = epizoo.load("{entry.name}")\n{python}\n'
+        "model = entry.model()  # a flax nnx module\n```"
     )
 
 
@@ -104,6 +107,12 @@ def _training(entry: Entry) -> str:
     if "command" in training:
         lines.append(f"- Again: `{training['command']}`")
     return "\n".join(lines)
+
+
+def _metrics_heading(entry: Entry) -> str:
+    trained = entry.zoo.trained_on
+    held_out = trained.held_out_chromosomes or trained.held_out_cell_types
+    return "## How good it is on what was held out" if held_out else "## How good it is"
 
 
 def _metrics(metrics: list[Metric]) -> str:
