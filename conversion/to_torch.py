@@ -7,7 +7,6 @@
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,15 +50,18 @@ class Program(nn.Module):
         self.flank_bins = entry.window.flank_bins if crop else 0
         self.chunks = chunks
 
-    def forward(self, inputs: Float[Tensor, "batch bin channel"]) -> dict[str, Tensor]:
-        """The outputs by name, (batch, bin, …)."""
+    def forward(
+        self, inputs: Float[Tensor, "batch bin channel"], names: tuple[str, ...] | None = None
+    ) -> dict[str, Tensor]:
+        """The outputs by name, (batch, bin, …); those of `names` where given."""
+        names = names or self.names
         if isinstance(self.model, PeakCaller):
-            return self._select(_peak_caller_layers(self.model, inputs, self.names))
-        return self._select(_chromatin_state_layers(self.model, inputs.double(), self.chunks, self.names))
+            return self._select(_peak_caller_layers(self.model, inputs, names), names)
+        return self._select(_chromatin_state_layers(self.model, inputs.double(), self.chunks, names), names)
 
-    def _select(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _select(self, arrays: dict[str, Tensor], names: tuple[str, ...]) -> dict[str, Tensor]:
         chosen = {}
-        for name in self.names:
+        for name in names:
             if name == "log_likelihood":
                 chosen[name] = self._cropped(arrays["log_likelihood_per_bin"]).sum(1)
             else:
@@ -150,18 +152,19 @@ def export_program(entry: Entry, *, layers: bool = False, crop: bool = True) -> 
         )
 
 
-def write_pt2(entry: Entry, path: str | os.PathLike[str]) -> None:
+def write_pt2(entry: Entry, path: str | os.PathLike[str], *, layers: bool = False, crop: bool = True) -> None:
     """Write `export_program`, with the metadata as ``epizoo.json`` beside it in the archive."""
-    torch.export.save(export_program(entry), path, extra_files={"epizoo.json": json.dumps(metadata(entry))})
+    program = export_program(entry, layers=layers, crop=crop)
+    torch.export.save(program, path, extra_files={"epizoo.json": json.dumps(metadata(entry))})
 
 
-def write_state(entry: Entry, path: str | os.PathLike[str]) -> None:
-    """Write the state dict of the twin, as safetensors (``.safetensors``) or with `torch.save` (any other suffix).
+def write_state(entry: Entry, path: str | os.PathLike[str], *, as_safetensors: bool) -> None:
+    """Write the state dict of the twin, as safetensors or with `torch.save`.
 
     The latter is a dict of ``state_dict``, ``family``, ``config`` and ``metadata``: tensors and plain values alone.
     """
     state = state_dict(entry.family, entry.weights())
-    if Path(path).suffix == ".safetensors":
+    if as_safetensors:
         save_file(state, path, metadata=metadata(entry))
         return
     config = {"family": entry.family, "config": entry.config["model"], "metadata": metadata(entry)}

@@ -105,6 +105,8 @@ class ZooBlock(Strict):
         training: how it was trained: ``procedure``, ``command``, ``seed`` and whatever the recipe noted.
         metrics: how good it is on what was held out.
         backends: what can compute it.
+        onnx: file of the model for ONNX Runtime, where the entry has one.
+        onnx_sha256: hash of that file.
         weights_license: what the licence of the training data means for the weights.
         limits: what the model does not know or do.
         datasets: names of the training data, for the card's front matter.
@@ -124,7 +126,9 @@ class ZooBlock(Strict):
     trained_on: TrainedOn
     training: dict[str, Any] = {}
     metrics: list[Metric] = Field(min_length=1)
-    backends: list[Literal["jax"]] = ["jax"]
+    backends: list[Literal["jax", "onnx", "torch"]] = ["jax"]
+    onnx: str | None = None
+    onnx_sha256: str | None = Field(default=None, pattern=SHA256)
     weights_license: str
     limits: list[str] = Field(min_length=1)
     datasets: list[str] = []

@@ -90,7 +90,7 @@ def call_peaks(
     sizes = windows.bigwigs[0].chrom_sizes
     excluded = None if blacklist is None else _checked_blacklist(blacklist, sizes, str(bigwig))
     rule = config or PeakCallingConfig.from_dict(entry.config.get("calling", {}))
-    entry.model()
+    entry.prepare()
     with ExitStack() as stack:
         writer = (
             stack.enter_context(BigWigWriter(probabilities_bigwig, sizes, entry.window.bin_bp))

@@ -44,7 +44,7 @@ class EntryModel(BaseModel, GradientMixin, LayerActivationMixin):
         if not isinstance(self.entry, self.entry_class):
             raise EntryError(f"{self.entry.folder}: of the family {self.entry.family}, not for {type(self).__name__}")
         self.entry.check_files()
-        self.entry.model()
+        self.entry.prepare()
 
     def predict_on_batch(self, x: Inputs) -> dict[str, Shaped[np.ndarray, "batch ..."]]:
         """Every output of a batch of windows, (batch, bin, …), the flanks cropped."""

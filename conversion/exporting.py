@@ -1,0 +1,169 @@
+"""Exports of entries: written, proven to be the same model, and only then left behind."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from epizoo.conversion import require
+from epizoo.conversion.parity import RAW_BACKGROUND, Check, ParityReport, Run, check_parity, require_parity
+from epizoo.errors import EpizooError, InputError
+from epizoo.files import atomic_path, require_writable, sha256
+from epizoo.model_zoo import load
+from epizoo.model_zoo.card import render_card
+from epizoo.model_zoo.entry import Entry
+
+TARGETS = ("onnx", "torch", "pt2", "safetensors")
+ONNX_FILE = "model.onnx"
+
+
+def export(
+    entry: Entry | str,
+    to: str,
+    path: str | Path,
+    *,
+    opset: int | None = None,
+    raw_coverage: bool = False,
+    layers: bool = False,
+    crop: bool = True,
+) -> ParityReport:
+    """Write an entry in another format, with ``PATH.parity.json`` beside it, if its outputs equal JAX's.
+
+    Args:
+        entry: the entry, its name or its folder.
+        to: ``onnx``; ``pt2`` (a program for torch alone); ``torch`` or ``safetensors`` (the state dict of the twin).
+        path: the file to write.
+        opset: of ONNX, see `epizoo.conversion.to_onnx.build_onnx`, as are the other options.
+        raw_coverage: for ONNX.
+        layers: for ONNX and pt2.
+        crop: for ONNX and pt2.
+
+    Raises:
+        InputError: an unknown target, an option that it does not have, or a path that cannot be written.
+        EntryError: the entry has no weights that match their hash, or the export is another model; no file is left.
+        MissingDependencyError: torch or onnx is not installed.
+    """
+    entry = entry if isinstance(entry, Entry) else load(entry)
+    _check_options(to, opset, raw_coverage, layers, crop)
+    require_writable(path)
+    with atomic_path(path) as temporary:
+        if to == "onnx":
+            run = _write_onnx(entry, temporary, opset, raw_coverage, layers, crop)
+        elif to == "pt2":
+            run = _write_pt2(entry, temporary, layers, crop)
+        else:
+            run = _write_state(entry, temporary, to)
+        report = check_parity(entry, run, to, layers=layers, crop=crop, raw=raw_coverage)
+        if to in ("torch", "safetensors"):
+            report = report._replace(checks=report.checks + _gradient_checks(entry, temporary))
+        require_parity(report)
+        with atomic_path(f"{path}.parity.json") as beside:
+            report.write(beside)
+    return report
+
+
+def add_onnx(entry: Entry | str) -> ParityReport:
+    """Give an entry its ``model.onnx``, with all layers, and write its hash and the backends into ``model.yaml``."""
+    entry = entry if isinstance(entry, Entry) else load(entry)
+    report = export(entry, "onnx", entry.folder / ONNX_FILE, layers=True)
+    Path(f"{entry.folder / ONNX_FILE}.parity.json").unlink()
+    path = entry.folder / "model.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["zoo"] |= {"onnx": ONNX_FILE, "onnx_sha256": sha256(entry.folder / ONNX_FILE)}
+    content["zoo"]["backends"] = ["jax", "onnx", "torch"]
+    with atomic_path(path) as temporary:
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+        temporary.write_text(text, encoding="utf-8")
+    with atomic_path(entry.folder / "README.md") as temporary:
+        temporary.write_text(render_card(load(entry.folder)), encoding="utf-8")
+    return report
+
+
+def main(targets: tuple[str, ...] = TARGETS, program: str = "epizoo.conversion.exporting") -> None:
+    """The commands ``python -m epizoo.conversion.to_onnx`` and ``…to_torch``."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description="Write an entry in another format.")
+    parser.add_argument("entry", help="name or folder of an entry")
+    parser.add_argument("-o", "--output", required=True, help="the file to write")
+    if len(targets) > 1:
+        parser.add_argument("--to", choices=targets, help="by default, what the suffix of the file says")
+    if "onnx" in targets:
+        parser.add_argument("--opset", type=int)
+        parser.add_argument("--raw-coverage", action="store_true", help="the graph normalises, by a second input")
+    parser.add_argument("--layers", action="store_true", help="hidden layers as outputs too")
+    parser.add_argument("--no-crop", action="store_true", help="outputs for the flanks too")
+    found = parser.parse_args()
+    by_suffix = {".onnx": "onnx", ".pt2": "pt2", ".safetensors": "safetensors"}.get(Path(found.output).suffix, "torch")
+    to = targets[0] if len(targets) == 1 else found.to or by_suffix
+    options: dict[str, Any] = {"layers": found.layers, "crop": not found.no_crop}
+    if "onnx" in targets:
+        options |= {"opset": found.opset, "raw_coverage": found.raw_coverage}
+    try:
+        print(export(found.entry, to, found.output, **options))
+    except EpizooError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def _check_options(to: str, opset: int | None, raw_coverage: bool, layers: bool, crop: bool) -> None:
+    if to not in TARGETS:
+        raise InputError(f"export: the target {to!r} is unknown; choose one of {', '.join(TARGETS)}")
+    if to != "onnx" and (opset is not None or raw_coverage):
+        raise InputError(f"export: opset and raw coverage are options of onnx, the target is {to}; leave them out")
+    if to in ("torch", "safetensors") and (layers or not crop):
+        raise InputError(f"export: a state dict has no outputs, so {to} takes no options about them; leave them out")
+    require(*(("onnx", "onnx") if to == "onnx" else ("torch", "torch")))
+
+
+def _write_onnx(entry: Entry, path: Path, opset: int | None, raw: bool, layers: bool, crop: bool) -> Run:
+    onnxruntime = require("onnxruntime", "onnx")
+    from epizoo.conversion.to_onnx import OPSET, build_onnx, write_onnx
+
+    model = build_onnx(entry, opset=OPSET if opset is None else opset, layers=layers, crop=crop, raw_coverage=raw)
+    write_onnx(model, path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    background = {"background": np.full(len(entry.channels), RAW_BACKGROUND, np.float32)} if raw else {}
+    return lambda inputs: dict(zip(names, session.run(None, {entry.input_name: inputs} | background), strict=True))
+
+
+def _write_pt2(entry: Entry, path: Path, layers: bool, crop: bool) -> Run:
+    import torch
+
+    from epizoo.conversion.to_torch import write_pt2
+
+    write_pt2(entry, path, layers=layers, crop=crop)
+    return _without_gradients(torch.export.load(path).module())
+
+
+def _write_state(entry: Entry, path: Path, to: str) -> Run:
+    from epizoo.conversion.from_torch import read_state
+    from epizoo.conversion.to_torch import Program, write_state
+
+    write_state(entry, path, as_safetensors=to == "safetensors")
+    program = Program(entry)
+    program.model.load_state_dict(read_state(path))
+    return _without_gradients(program)
+
+
+def _gradient_checks(entry: Entry, path: Path) -> tuple[Check, ...]:
+    from epizoo.conversion.from_torch import read_state
+    from epizoo.conversion.gradients import check_gradients
+    from epizoo.conversion.to_torch import build_twin
+
+    twin = build_twin(entry)
+    twin.load_state_dict(read_state(path))
+    return tuple(check_gradients(entry, twin))
+
+
+def _without_gradients(program: Callable[..., Any]) -> Run:
+    import torch
+
+    def run(inputs: Any) -> dict[str, Any]:
+        with torch.no_grad():
+            return {name: value.numpy() for name, value in program(torch.from_numpy(inputs)).items()}
+
+    return run

@@ -1,0 +1,236 @@
+"""Proof that a converted entry is the same model: its outputs beside JAX's, on easy and on hard input."""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from epizoo.errors import EntryError
+from epizoo.model_zoo.entry import ChromatinStateEntry, Entry
+
+Named = Mapping[str, Shaped[np.ndarray, "batch ..."]]
+Run = Callable[[Float[np.ndarray, "batch bin channel"]], Named]
+"""A conversion under test: input as the entry takes it (or raw coverage), outputs by name."""
+
+
+class Tolerance(NamedTuple):
+    """How far an output may be off: ``absolute + relative * the largest value that JAX gives``."""
+
+    absolute: float
+    relative: float = 0.0
+
+
+TOLERANCES: dict[str, Tolerance] = {
+    "peak_probabilities": Tolerance(1e-5),
+    "peak_summits": Tolerance(1e-5),
+    "peak_starts": Tolerance(1e-5),
+    "peak_ends": Tolerance(1e-5),
+    "state_posteriors": Tolerance(1e-5),
+    "state_probabilities": Tolerance(1e-5),
+    # Unbounded, so that float32 itself is off by more where they are large.
+    "peak_scores": Tolerance(1e-5, 1e-6),
+    "features": Tolerance(1e-5, 1e-6),
+    "logits": Tolerance(1e-5, 1e-6),
+    "log_emissions": Tolerance(1e-5, 1e-6),
+    "log_likelihood_per_bin": Tolerance(1e-5, 1e-6),
+    "log_likelihood": Tolerance(1e-5, 1e-9),
+    # Nats by which a path may be less probable than JAX's: a tie.
+    "viterbi_path": Tolerance(1e-6),
+    "gradients": Tolerance(1e-6, 1e-4),
+}
+"""The one table of tolerances."""
+
+
+class Check(NamedTuple):
+    """One output on one input: how far it is off, and how far it may be."""
+
+    case: str
+    output: str
+    difference: float
+    allowed: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is close enough; NaN never is."""
+        return bool(self.difference <= self.allowed)
+
+
+class ParityReport(NamedTuple):
+    """What was compared, and how it came out."""
+
+    entry: str
+    sha256: str
+    target: str
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether all checks passed."""
+        return all(check.passed for check in self.checks)
+
+    def __str__(self) -> str:
+        """A table: the largest difference of each output, and on which input."""
+        lines = [f"{self.entry} as {self.target}, largest difference from JAX over {self._n_cases()} inputs"]
+        for output in dict.fromkeys(check.output for check in self.checks):
+            worst = max(
+                (check for check in self.checks if check.output == output),
+                key=lambda check: (not check.passed, check.difference / check.allowed),
+            )
+            verdict = "ok" if worst.passed else "FAILED"
+            lines.append(f"  {output:24}{worst.difference:10.1e} of {worst.allowed:.1e} ({worst.case}) {verdict}")
+        return "\n".join(lines)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as JSON."""
+        checks = [check._asdict() | {"passed": check.passed} for check in self.checks]
+        content = {"entry": self.entry, "sha256": self.sha256, "target": self.target, "passed": self.passed}
+        Path(path).write_text(json.dumps(content | {"checks": checks}, indent=1) + "\n", encoding="utf-8")
+
+    def _n_cases(self) -> int:
+        return len({check.case for check in self.checks})
+
+
+def check_parity(
+    entry: Entry, run: Run, target: str, *, layers: bool = False, crop: bool = True, raw: bool = False
+) -> ParityReport:
+    """Compare a conversion with JAX on the golden input, on random and on hard input.
+
+    Args:
+        entry: the entry.
+        run: the conversion; raw coverage takes it as mean signal, with a background of `RAW_BACKGROUND`.
+        target: what it is, for the report.
+        layers: whether it gives the entry's layers.
+        crop: whether it crops flanks.
+        raw: whether it takes raw coverage.
+    """
+    names = entry.output_names + (entry.layer_names if layers else ())
+    reference = _reference(entry, crop)
+    checks: list[Check] = []
+    for case, inputs in cases(entry, crop):
+        given = np.sinh(inputs) * np.float32(RAW_BACKGROUND) if raw else inputs
+        wanted = np.arcsinh(given / np.float32(RAW_BACKGROUND)) if raw else inputs
+        checks += compare(entry, case, inputs, run(given), reference(wanted, names), crop)
+    return ParityReport(entry.name, entry.sha256, target, tuple(checks))
+
+
+RAW_BACKGROUND = 3.5
+
+
+def compare(
+    entry: Entry,
+    case: str,
+    inputs: Float[np.ndarray, "batch bin channel"],
+    found: Named,
+    expected: Named,
+    crop: bool = True,
+) -> Iterator[Check]:
+    """One check for every expected output."""
+    for name, wanted in expected.items():
+        tolerance = TOLERANCES[name]
+        given = np.asarray(found[name]) if name in found else np.full(1, np.nan)
+        if given.shape != wanted.shape:
+            yield Check(case, name, np.inf, tolerance.absolute)
+        elif name == "viterbi_path":
+            assert isinstance(entry, ChromatinStateEntry)
+            yield Check(case, name, _path_deficit(entry, inputs, given, wanted, crop), tolerance.absolute)
+        else:
+            largest = float(np.abs(wanted).max(initial=0))
+            gap = np.abs(given.astype(np.float64) - wanted).max(initial=0)
+            yield Check(case, name, float(gap), tolerance.absolute + tolerance.relative * largest)
+
+
+def cases(entry: Entry, crop: bool = True) -> Iterator[tuple[str, Float[np.ndarray, "batch bin channel"]]]:
+    """Inputs by name: the golden one, random ones of other lengths and batches, and hard ones."""
+    random = np.random.default_rng(0)
+    n_bins, flank, n_channels = entry.window.input_bins, entry.window.flank_bins, len(entry.channels)
+    one = 2 * flank * crop + 1
+    yield "golden", entry.golden()[f"inputs.{entry.input_name}"]
+    if entry.family == "peak_caller":
+        yield "random", random.gamma(1, size=(3, n_bins, n_channels)).astype(np.float32)
+        yield "random, longer", random.gamma(1, size=(1, n_bins + 37, n_channels)).astype(np.float32)
+        spikes = (random.random((2, n_bins, n_channels)) < 0.01) * 18
+        # arcsinh of 3e7 times the background: more than any bigWig holds.
+        yield "huge counts", spikes.astype(np.float32)
+        yield "length 1", random.gamma(1, size=(2, one, n_channels)).astype(np.float32)
+    else:
+        marks = (random.random((4, n_bins + 37, n_channels)) < 0.3).astype(np.float32)
+        yield "random", marks[:3, :n_bins]
+        yield "random, longer", marks[3:]
+        gaps = marks.copy()
+        gaps[0, : flank + 3] = gaps[1, -flank - 3 :] = gaps[2, flank + 5 : flank + 9] = -1
+        gaps[3, :, 0] = np.nan
+        gaps[random.random(gaps.shape) < 0.05] = np.nan
+        yield "gaps and missing marks", np.where((gaps == -1).any(-1, keepdims=True), -1, gaps).astype(np.float32)
+        yield "soft marks", random.random((2, n_bins, n_channels)).astype(np.float32)
+        yield "all marks present", np.ones((1, n_bins, n_channels), np.float32)
+        yield "all marks missing", np.full((2, n_bins, n_channels), np.nan, np.float32)
+        yield "all outside", np.full((1, n_bins, n_channels), -1, np.float32)
+        yield "length 1", marks[:2, :one]
+    yield "zeros", np.zeros((2, n_bins, n_channels), np.float32)
+
+
+def require_parity(report: ParityReport) -> None:
+    """Check that a conversion is the same model.
+
+    Raises:
+        EntryError: it is not; the message names the worst output.
+    """
+    if not report.passed:
+        worst = max(report.checks, key=lambda check: (not check.passed, check.difference / check.allowed))
+        raise EntryError(
+            f"{report.entry}: the export to {report.target} is not the same model: {worst.output} is off by "
+            f"{worst.difference:.1e} on the input {worst.case!r}, {worst.allowed:.1e} is allowed; no file was written"
+        )
+
+
+def _reference(entry: Entry, crop: bool) -> Callable[[Float[np.ndarray, "batch bin channel"], tuple[str, ...]], Named]:
+    """JAX, as the entry runs it, with flanks cropped or not."""
+    from epizoo.model_zoo.inference import build_predictor
+
+    flank_bins = entry.window.flank_bins if crop else 0
+    return build_predictor(entry.family, entry.config["model"], entry.weights(), flank_bins).run
+
+
+def _path_deficit(
+    entry: ChromatinStateEntry,
+    inputs: Float[np.ndarray, "batch bin mark"],
+    found: Int[np.ndarray, "batch bin"],
+    wanted: Int[np.ndarray, "batch bin"],
+    crop: bool,
+) -> float:
+    """By how many nats the found paths are less probable than JAX's, at most: next to nothing at ties."""
+    rows = np.flatnonzero((found != wanted).any(axis=1))
+    if not len(rows):
+        return 0.0
+    if np.any((found < 0) != (wanted < 0)):
+        return np.inf
+    names = ("viterbi_path", "log_emissions")
+    whole = _reference(entry, crop=False)(inputs[rows], names)
+    best = whole["viterbi_path"]
+    other = best.copy()
+    flank = entry.window.flank_bins * crop
+    other[:, flank : best.shape[1] - flank] = found[rows]
+    deficits = [
+        _path_score(entry, path, logs) - _path_score(entry, rival, logs)
+        for path, rival, logs in zip(best, other, whole["log_emissions"].astype(np.float64), strict=True)
+    ]
+    return float(max(deficits))
+
+
+def _path_score(entry: Entry, path: Int[np.ndarray, " bin"], logs: Float[np.ndarray, "bin state"]) -> float:
+    """Log-probability of a path and its marks, but for the start of the sequence, in float64."""
+    weights = {name: np.asarray(array, np.float64) for name, array in entry.weights().items()}
+    steps, starts = (_log_softmax(weights[f"{name}_logits"]) for name in ("transition", "initial"))
+    inside = path >= 0
+    linked = inside[1:] & inside[:-1]
+    score = logs[inside, path[inside]].sum() + steps[path[:-1][linked], path[1:][linked]].sum()
+    return float(score + starts[path[1:][inside[1:] & ~inside[:-1]]].sum())
+
+
+def _log_softmax(logits: Float[np.ndarray, "*axes state"]) -> Float[np.ndarray, "*axes state"]:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
