@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test types clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -24,8 +24,14 @@ demo: $(VENV)/.light
 test: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(MAKE) --no-print-directory types
 	$(BIN)/python -m pytest
+
+# mypy sees one package only where it lies in one folder, as it does once installed.
+types: $(VENV)/.dev
+	rm -rf $(VENV)/types && mkdir -p $(VENV)/types/epizoo
+	ln -s $(CURDIR)/src/epizoo/* $(foreach part,model_zoo conversion plugins,$(CURDIR)/$(part)) $(VENV)/types/epizoo/
+	MYPYPATH=$(VENV)/types $(BIN)/mypy
 
 clean:
 	rm -rf $(VENV) demo-output build dist *.egg-info

@@ -102,7 +102,7 @@ def write_emissions(path: File, model: ChromHMMModel, names: Sequence[str] | Non
     Raises:
         InputError: as `write_model`.
     """
-    emission = _checked_arrays(path, model).emission
+    emission = np.asarray(_checked_arrays(path, model).emission)
     columns = similarity_order(emission.T)
     head = [f"State ({ORDERS[model.order]} order)", *(model.marks[column] for column in columns)]
     _write_table(path, head, _state_labels(len(emission), names), emission[:, columns])
@@ -114,7 +114,7 @@ def write_transitions(path: File, model: ChromHMMModel, names: Sequence[str] | N
     Raises:
         InputError: as `write_model`.
     """
-    transition = _checked_arrays(path, model).transition
+    transition = np.asarray(_checked_arrays(path, model).transition)
     labels = _state_labels(len(transition), names)
     _write_table(path, [f"State (from\\to) ({ORDERS[model.order]} order)", *labels], labels, transition)
 

@@ -27,12 +27,12 @@ class Scalar(NamedTuple):
 
     Attributes:
         layer: name of the layer or output.
-        index: which part of it, axis by axis after the batch; all of it where empty.
+        part: which part of it, axis by axis after the batch; all of it where empty.
         reduction: how the part becomes one number per row.
     """
 
     layer: str
-    index: tuple[AxisIndex, ...] = ()
+    part: tuple[AxisIndex, ...] = ()
     reduction: Reduction = "sum"
 
 
@@ -100,14 +100,19 @@ class Predictor:
 
     def _reduced(self, state: Any, inputs: Float[Array, "batch bin channel"], scalar: Scalar) -> Float[Array, ""]:
         layer = self._activations(state, inputs, (scalar.layer,))[scalar.layer]
-        index = (slice(None), *map(_as_index, scalar.index))
+        index = (slice(None), *map(_as_index, scalar.part))
         try:
             # JAX clamps an index that is out of range; NumPy refuses it.
             np.broadcast_to(0, layer.shape)[index]
         except IndexError as error:
             raise InputError(f"filter_idx: {scalar.layer} is of shape {layer.shape[1:]} per row; {error}") from error
         part = layer[index].reshape(len(inputs), -1)
-        reductions = {"sum": part.sum, "max": part.max, "min": part.min, "absmax": jnp.abs(part).max}
+        reductions: dict[str, Callable[..., Float[Array, " batch"]]] = {
+            "sum": part.sum,
+            "max": part.max,
+            "min": part.min,
+            "absmax": jnp.abs(part).max,
+        }
         return reductions[scalar.reduction](axis=1).sum()
 
 

@@ -82,7 +82,8 @@ def call_peaks(
         InputError: a file or an interval cannot be used, or an output cannot be written.
         EntryError: the entry's weights are missing or do not match their hash.
     """
-    inputs = [path for path in (bigwig, control, regions, blacklist, known_regions) if _is_path(path)]
+    given = (bigwig, control, regions, blacklist, known_regions)
+    inputs = [path for path in given if isinstance(path, str | os.PathLike)]
     _check_outputs([path for path in (output, probabilities_bigwig) if path is not None], inputs)
     windows = coverage_windows(
         entry, regions, bigwig, control, signal_kind, control_signal_kind, known_regions, blacklist_file=None
@@ -209,10 +210,6 @@ def _check_outputs(outputs: list[File], inputs: list[File]) -> None:
         other = seen.setdefault(os.path.realpath(path), f"another output, {path}")
         if other != f"another output, {path}" or outputs.count(path) > 1:
             raise InputError(f"{path}: would overwrite {other}; give the output another name")
-
-
-def _is_path(value: object) -> bool:
-    return isinstance(value, str | os.PathLike)
 
 
 def _some(names) -> str:
