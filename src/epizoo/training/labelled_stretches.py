@@ -76,15 +76,15 @@ def random_crops(
 
     The chance of a label is the square root of its share of its region.
     """
-    table = [(stretch, row) for stretch in stretches for row in stretch.labels.itertuples()]
-    chance = np.sqrt([row.share for _, row in table])
+    table = [(stretch, bins) for stretch in stretches for bins in stretch.labels["bins"]]
+    chance = np.sqrt(np.concatenate([stretch.labels["share"].to_numpy(np.float64) for stretch in stretches]))
     coverage = np.zeros((n_crops, settings.n_bins), np.float32)
     rows: list[tuple[int, LabelBins, float]] = []
-    for crop, choice in enumerate(random.choice(len(table), n_crops, p=chance / chance.sum())):
+    for number, choice in enumerate(random.choice(len(table), n_crops, p=chance / chance.sum())):
         stretch, label = table[choice]
-        anchor = random.integers(label.bins.start_bin, label.bins.end_bin)
+        anchor = random.integers(label.start_bin, label.end_bin)
         start = anchor - random.integers(settings.flank_bins, settings.n_bins - settings.flank_bins)
-        values = _crop(stretch.signal, start, settings.n_bins)
+        values = crop(stretch.signal, start, settings.n_bins)
         scale = stretch.scale * np.exp(settings.scale_error_sd * random.normal())
         if random.random() < 0.5:
             keep = np.exp(random.uniform(np.log(settings.smallest_keep), 0))
@@ -92,8 +92,8 @@ def random_crops(
         labels = [cut for bins in stretch.labels["bins"] if (cut := _cut(bins, start, settings)) is not None]
         if random.random() < 0.5:
             values, labels = values[::-1], [_mirror(bins, settings.n_bins) for bins in labels]
-        coverage[crop] = np.arcsinh(values / scale)
-        rows += [(crop, bins, 1.0) for bins in labels]
+        coverage[number] = np.arcsinh(values / scale)
+        rows += [(number, bins, 1.0) for bins in labels]
     return coverage, pack_labels(rows[: 8 * n_crops], 8 * n_crops, settings.n_bins - 2 * settings.flank_bins)
 
 
@@ -105,19 +105,20 @@ def _read_stretch(bigwig: BigWig, scale: float, labels: pd.DataFrame, bin_bp: in
     chrom = labels["chrom"].iloc[0]
     start_bin = (int(labels["start"].min()) - pad_bp) // bin_bp
     end_bin = -((-int(labels["end"].max()) - pad_bp) // bin_bp)
-    bins = [label_bins(row.annotation, row.start, row.end, bin_bp) for row in labels.itertuples()]
+    rows = zip(labels["annotation"], labels["start"], labels["end"], strict=True)
+    bins = [label_bins(annotation, int(start), int(end), bin_bp) for annotation, start, end in rows]
     moved = [LabelBins(code, first - start_bin, last - start_bin) for code, first, last in bins]
     signal = bigwig.binned(chrom, start_bin, end_bin, bin_bp)
     labels = labels.assign(bins=pd.Series(moved, index=labels.index, dtype=object))
     return Stretch(chrom, start_bin, bigwig.chrom_sizes[chrom], signal, scale, labels)
 
 
-def _crop(values: Float[np.ndarray, " bin"], start: int, n_bins: int) -> Float[np.ndarray, " crop"]:
+def crop(values: Float[np.ndarray, " bin"], start: int, n_bins: int) -> Float[np.ndarray, " crop"]:
     """Bins [start, start + n_bins), 0 outside."""
-    crop = np.zeros(n_bins, np.float32)
+    cut = np.zeros(n_bins, np.float32)
     low, high = max(start, 0), min(start + n_bins, len(values))
-    crop[low - start : high - start] = values[low:high]
-    return crop
+    cut[low - start : high - start] = values[low:high]
+    return cut
 
 
 def _cut(bins: LabelBins, start: int, settings: CropSettings) -> LabelBins | None:

@@ -49,8 +49,8 @@ def label_bins(annotation: str, start: int, end: int, bin_bp: int) -> LabelBins:
 
 def region_log_likelihood(
     logits: Float[Array, "label bin"],
-    inside: Bool[Array, "label bin"],
-    annotation: Int[Array, " label"],
+    inside: Bool[Array | np.ndarray, "label bin"],
+    annotation: Int[Array | np.ndarray, " label"],
     switch_cost: float = 0.0,
 ) -> Float[Array, " label"]:
     """Log-probability of each label.
