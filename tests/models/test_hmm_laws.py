@@ -102,6 +102,18 @@ def test_gradients_are_finite_where_observations_are_impossible():
     assert all(bool(jnp.isfinite(gradient).all()) for gradient in jax.tree.leaves(gradients))
 
 
+def test_gradients_are_finite_where_states_are_almost_out_of_reach():
+    logits = {"initial": jnp.array([0.0, -60.0]), "transition": jnp.array([[0.0, -60.0], [0.0, 0.0]])}
+    logits["emission"] = jnp.array([[-1.0], [1.0]])
+    marks = jnp.array([[1.0], [0.0], [1.0]])
+
+    def objective(logits):
+        return jnp.sum(hmm.posteriors(unconstrained(logits), marks)[0][:, 1] * 1e20)
+
+    for gradient in jax.grad(objective)(logits).values():
+        assert np.isfinite(gradient).all()
+
+
 def test_renaming_states_renames_the_answers():
     rng = np.random.default_rng(2)
     parameters = lasting_parameters(rng, 5, 4)

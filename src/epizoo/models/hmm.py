@@ -141,8 +141,12 @@ def backward(
         posterior = probabilities * message
         total = jnp.sum(posterior)
         posterior = posterior / jnp.where(total > 0, total, 1)
-        gain = jnp.where(predicted > 0, posterior / jnp.where(predicted > 0, predicted, 1), 0)
+        # The derivative by a divisor holds one over its square, which overflows where states are almost out of reach.
+        divisor = jnp.where(predicted > smallest, predicted, jax.lax.stop_gradient(predicted))
+        gain = jnp.where(predicted > 0, posterior / jnp.where(predicted > 0, divisor, 1), 0)
         return jnp.where(is_inside, gain, 1), (posterior, message)
+
+    smallest = jnp.sqrt(jnp.finfo(filtered.predicted.dtype).tiny)
 
     # Flipped by hand, since a reversed scan cannot be exported to ONNX.
     sequence = (filtered.probabilities[::-1], filtered.predicted[::-1], inside[::-1])
