@@ -72,6 +72,13 @@ def test_expected_counts_equal_sequential_float64_whatever_the_threads():
     np.testing.assert_array_equal(one.occupancy, two.occupancy)
 
 
+def test_counts_of_states_that_almost_vanish_within_a_run_do_not_underflow():
+    model = Model(np.array([1.0, 0.0]), np.eye(2), np.array([[1e-10], [0.9]]))
+    found = RunCounter([runs.from_values(np.ones((100, 1)))]).count(model)
+    np.testing.assert_allclose(found.transition, [[99, 0], [0, 0]])
+    assert found.log_likelihood == pytest.approx(100 * np.log(1e-10))
+
+
 def test_the_m_step_maximises_the_expected_log_likelihood():
     rng = np.random.default_rng(5)
     model = random_model(rng, 3, 2)
@@ -139,22 +146,24 @@ def test_acceleration_needs_fewer_steps_to_the_same_optimum():
 @pytest.mark.parametrize("accelerate", [False, True])
 def test_resuming_from_a_checkpoint_gives_the_same_result(tmp_path, accelerate, monkeypatch):
     rng = np.random.default_rng(9)
-    model = random_model(rng, 3, 4)
+    model = random_model(rng, 3, 6)
     counter = RunCounter([runs.from_values(values) for values in sequences_of(rng, model, [500])])
-    config = LearningConfig(30, 0.0, accelerate=accelerate)
-    start = random_parameters(3, 4, rng)
+    config = LearningConfig(60, 0.0, accelerate=accelerate)
+    start = random_parameters(3, 6, rng)
     whole = expectation_maximization(counter, start, config)
     count, calls = RunCounter.count, []
 
     def killed(self, parameters):
         calls.append(1)
-        if len(calls) == 14:
+        if len(calls) == 44:
             raise KeyboardInterrupt
         return count(self, parameters)
 
     monkeypatch.setattr(RunCounter, "count", killed)
     with pytest.raises(KeyboardInterrupt):
         expectation_maximization(counter, start, config, checkpoint=tmp_path / "c.npz")
+    with np.load(tmp_path / "c.npz") as saved:
+        assert (saved["longest_step"] != 4) == accelerate
     resumed = expectation_maximization(counter, start, config, checkpoint=tmp_path / "c.npz")
     assert resumed.log_likelihood == whole.log_likelihood
     for found, expected in zip(resumed.parameters, whole.parameters, strict=True):

@@ -11,8 +11,10 @@ import numpy as np
 from epizoo.models.run_kernels import compiled
 
 _BLOCK_PIECES = 2048
-# Backward messages of states that the past rules out may grow without bound; they must not become infinite.
+# Backward messages of states that the past all but rules out grow without bound; they must not become infinite, nor
+# must what is made of them.
 _LARGEST = 1e300
+_LARGEST_WEIGHT = 1e200
 _TINY = 1e-150
 
 
@@ -99,12 +101,15 @@ def forward_checkpoints(start, matrices, pieces, log_scales):
 
 
 @compiled
-def _carry_back(transposed, evidence, backward, out):
-    """Carry a backward message over a piece, scaled so that it and the forward message before the piece give one."""
+def _carry_back(transposed, before, evidence, backward, out):
+    """Carry a backward message over a piece, scaled so that it and the forward message before the piece give one.
+
+    States that the past rules out get 0, since nothing is ever made of them.
+    """
     _multiply(backward, transposed, out)
     scale = 1 / evidence
     for i in range(len(out)):
-        backward[i] = min(out[i] * scale, _LARGEST)
+        backward[i] = min(out[i] * scale, _LARGEST) if before[i] > 0 else 0.0
 
 
 @compiled
@@ -216,7 +221,7 @@ def decode_pieces(matrices, transposed, pieces, entry_first, entry_length, check
                     states[begin_bin:end_bin],
                     posteriors[begin_bin:end_bin],
                 )
-            _carry_back(transposed[entry], totals[row], backward, scratch)
+            _carry_back(transposed[entry], before, totals[row], backward, scratch)
             end_bin = begin_bin
     states[0] = _best(messages[0], backward)
     if len(posteriors):
@@ -256,8 +261,8 @@ def count_pieces(matrices, transposed, pieces, checkpoints, weights):
             for i in range(n_states):
                 share = messages[row, i] * scale
                 for j in range(n_states):
-                    weights[entry, i, j] += share * backward[j]
-            _carry_back(transposed[entry], totals[row], backward, scratch)
+                    weights[entry, i, j] += min(share * backward[j], _LARGEST_WEIGHT)
+            _carry_back(transposed[entry], messages[row], totals[row], backward, scratch)
     first = messages[0] * backward
     return first / first.sum()
 
