@@ -1,7 +1,8 @@
 """Fitting a peak caller to simulated truth and to region labels at once."""
 
+import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -52,22 +53,29 @@ def fit(
         report: called with the step and its loss, every 50 steps.
     """
     graph, parameters = nnx.split(model)
-    warm_up = min(50, settings.n_steps // 10)
-    schedule = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warm_up, settings.n_steps)
-    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=settings.weight_decay))
+    step, optimiser = _make_step(graph, settings)
     state = optimiser.init(parameters)
-
-    @jax.jit
-    def step(parameters, state, batch: Batch):
-        value, gradient = jax.value_and_grad(lambda p: _loss(nnx.merge(graph, p), batch, settings))(parameters)
-        updates, state = optimiser.update(gradient, state, parameters)
-        return optax.apply_updates(parameters, updates), state, value
-
     for number in range(settings.n_steps):
         parameters, state, value = step(parameters, state, next_batch())
         if report is not None and number % 50 == 0:
             report(number, float(value))
     return nnx.merge(graph, parameters)
+
+
+@functools.lru_cache(maxsize=4)
+def _make_step(graph: nnx.GraphDef, settings: FitSettings) -> tuple[Any, optax.GradientTransformation]:
+    """One compiled step, and its optimiser; kept, because a recipe fits the same model to many splits of its data."""
+    warm_up = min(50, settings.n_steps // 10)
+    schedule = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warm_up, settings.n_steps)
+    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=settings.weight_decay))
+
+    @jax.jit
+    def step(parameters: nnx.State, state: optax.OptState, batch: Batch) -> tuple[nnx.State, optax.OptState, Array]:
+        value, gradient = jax.value_and_grad(lambda p: _loss(nnx.merge(graph, p), batch, settings))(parameters)
+        updates, state = optimiser.update(gradient, state, parameters)
+        return optax.apply_updates(parameters, updates), state, value
+
+    return step, optimiser
 
 
 def _loss(model: PeakCaller, batch: Batch, settings: FitSettings) -> Float[Array, ""]:

@@ -1,7 +1,7 @@
 """Peaks of labelled stretches, made as users' peaks are made, and the calling rule that suits the labels best."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from epizoo.calling.peaks import PeakCallingConfig, call_peaks
 from epizoo.models.peak_caller import PeakCaller
-from epizoo.training.label_errors import ANNOTATIONS, label_errors, summarise
+from epizoo.training.label_errors import ANNOTATIONS, label_errors, region_rates
 from epizoo.training.labelled_stretches import Stretch, crop
 
 # Peaks around a locus reach no further than this from its outermost labels, or are cut.
@@ -75,15 +75,21 @@ def call_errors(
 
 
 def choose_calling(
-    predictions: list[Prediction], stretches: list[Stretch], candidates: list[PeakCallingConfig], bin_bp: int
+    errors: Mapping[PeakCallingConfig, pd.DataFrame], without_chromosomes: Collection[str] = ()
 ) -> PeakCallingConfig:
-    """The candidate with the lowest sum of both wrong-label rates, by region and by label; the first of equals."""
+    """The rule with the lowest sum of both wrong-label rates, by region and by label; the first of equals.
+
+    Args:
+        errors: what `call_errors` gave for each rule.
+        without_chromosomes: whose labels have no say.
+    """
 
     def cost(calling: PeakCallingConfig) -> float:
-        summary = summarise(call_errors(predictions, stretches, calling, bin_bp), n_draws=1)
-        return summary.mean_over_regions.value + summary.wrong_labels.value
+        table = errors[calling]
+        rates = region_rates(table[~table["chrom"].isin(without_chromosomes)])
+        return float(rates["wrong_rate"].mean() + rates["n_wrong"].sum() / rates["n_labels"].sum())
 
-    return min(candidates, key=cost)
+    return min(errors, key=cost)
 
 
 def calling_candidates(

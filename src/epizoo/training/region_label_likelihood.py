@@ -114,7 +114,7 @@ class _Chain(NamedTuple):
 
 
 def _sums(
-    logits: Float[Array, "label bin"], inside: Bool[Array, "label bin"], switch_cost: float
+    logits: Float[Array, "label bin"], inside: Bool[Array | np.ndarray, "label bin"], switch_cost: float
 ) -> tuple[Float[Array, " label"], ...]:
     """Log sums over all segmentations, and over those with exactly one start, and exactly one end."""
     first = _Chain(jnp.zeros_like(logits[:, 0]), logits[:, 0])

@@ -1,0 +1,80 @@
+"""Fitting learns what it is shown, repeats itself, and calls peaks that satisfy the labels."""
+
+import numpy as np
+import pytest
+from flax import nnx
+
+from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.models.parameters import flatten_parameters
+from epizoo.models.peak_caller import PeakCaller, PeakCallerConfig
+from epizoo.training.batches import Batches
+from epizoo.training.fit import FitSettings, fit
+from epizoo.training.labelled_calls import (
+    calibration,
+    call_errors,
+    calling_candidates,
+    choose_calling,
+    predict_stretches,
+)
+from epizoo.training.peak_caller_h3k4me3 import average
+from epizoo.training.simulate import SimulationConfig
+
+from .test_labelled_stretches import BIN_BP, SETTINGS, make_stretch
+
+MODEL = PeakCallerConfig(bin_bp=BIN_BP, n_filters=4, kernel_sizes=(3, 7), dilations=(1, 2), summit_window_bins=5)
+
+
+def make_batches():
+    return Batches(0, BIN_BP, SETTINGS, SimulationConfig(), n_pool=20, n_simulated=2, n_real=4)
+
+
+def fitted(n_steps):
+    batches, stretch, losses = make_batches(), make_stretch(), []
+    model = fit(
+        PeakCaller(MODEL, rngs=nnx.Rngs(0)),
+        lambda: batches.next([stretch]),
+        FitSettings(n_steps=n_steps, learning_rate=1e-2, label_weight=1.0),
+        report=lambda _, loss: losses.append(loss),
+    )
+    return model, losses
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return fitted(n_steps=101)
+
+
+def test_training_repeats_itself():
+    first, second = (flatten_parameters(fitted(n_steps=3)[0]) for _ in range(2))
+    for name, value in first.items():
+        np.testing.assert_array_equal(value, second[name], err_msg=name)
+
+
+def test_a_handful_of_region_labels_teaches_peaks(trained):
+    stretch = make_stretch()
+    model, losses = trained
+    assert losses[-1] < 0.5 * losses[0]
+    predictions = predict_stretches(model, [stretch])
+    errors = call_errors(predictions, [stretch], PeakCallingConfig(), BIN_BP)
+    assert errors["wrong"].sum() == 0
+    assert calibration(predictions, [stretch])["brier"] < 0.05
+
+
+def test_the_rule_is_chosen_by_the_labels(trained):
+    stretch = make_stretch()
+    predictions = predict_stretches(trained[0], [stretch])
+    # The gap between the peaks must stay, and so must the narrower one of them.
+    candidates = calling_candidates(enter=(0.5,), extend=(0.5,), min_width_bp=(5_000, 0), merge_gap_bp=(1_000, 0))
+    errors = {rule: call_errors(predictions, [stretch], rule, BIN_BP) for rule in candidates}
+    chosen = choose_calling(errors)
+    assert (chosen.min_width_bp, chosen.merge_gap_bp) == (0, 0)
+    assert not errors[chosen]["wrong"].any()
+
+
+def test_averaging_equal_models_changes_nothing_and_others_meet_in_the_middle():
+    models = [PeakCaller(MODEL, rngs=nnx.Rngs(seed)) for seed in (0, 1)]
+    same, middle = average([models[0], models[0]]), average(models)
+    for name, value in flatten_parameters(models[0]).items():
+        np.testing.assert_allclose(flatten_parameters(same)[name], value, rtol=1e-6)
+        expected = (value + flatten_parameters(models[1])[name]) / 2
+        np.testing.assert_allclose(flatten_parameters(middle)[name], expected, rtol=1e-6)
