@@ -141,5 +141,5 @@ class TorchPredictor(_Predictor):
         import torch
 
         with torch.inference_mode():
-            arrays = self._program(torch.from_numpy(np.ascontiguousarray(inputs)), names)
+            arrays = self._program(torch.tensor(inputs), names)
         return {name: arrays[name].numpy() for name in names}

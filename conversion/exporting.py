@@ -164,6 +164,6 @@ def _without_gradients(program: Callable[..., Any]) -> Run:
 
     def run(inputs: Any) -> dict[str, Any]:
         with torch.no_grad():
-            return {name: value.numpy() for name, value in program(torch.from_numpy(inputs)).items()}
+            return {name: value.numpy() for name, value in program(torch.tensor(inputs)).items()}
 
     return run

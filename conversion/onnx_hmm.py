@@ -29,7 +29,7 @@ class HMMGraph:
         self._initial = _softmax(arrays["initial_logits"])
         self._transition = _softmax(arrays["transition_logits"])
         self._start = _stationary(self._transition) if start == "stationary" else self._initial
-        emission = 1 / (1 + np.exp(-np.asarray(arrays["emission_logits"], np.float64)))
+        emission = np.exp(-np.logaddexp(0, -np.asarray(arrays["emission_logits"], np.float64)))
         self._marks = graph.op("Cast", marks, to=TensorProto.DOUBLE)
         self.log_emissions = self._log_emissions(emission)
 

@@ -144,33 +144,45 @@ def compare(
 
 
 def cases(entry: Entry, crop: bool = True) -> Iterator[tuple[str, Float[np.ndarray, "batch bin channel"]]]:
-    """Inputs by name: the golden one, random ones of other lengths and batches, and hard ones."""
-    random = np.random.default_rng(0)
+    """Inputs by name: the golden one, random ones of other lengths and batches, and hard ones.
+
+    The largest batch comes first, and lengths are few: JAX compiles anew for every other shape.
+    """
+    make = _coverage_cases if entry.family == "peak_caller" else _mark_cases
     n_bins, flank, n_channels = entry.window.input_bins, entry.window.flank_bins, len(entry.channels)
     one = 2 * flank * crop + 1
+    yield from make(np.random.default_rng(0), n_bins, one, n_channels, flank)
     yield "golden", entry.golden()[f"inputs.{entry.input_name}"]
-    if entry.family == "peak_caller":
-        yield "random", random.gamma(1, size=(3, n_bins, n_channels)).astype(np.float32)
-        yield "random, longer", random.gamma(1, size=(1, n_bins + 37, n_channels)).astype(np.float32)
-        spikes = (random.random((2, n_bins, n_channels)) < 0.01) * 18
-        # arcsinh of 3e7 times the background: more than any bigWig holds.
-        yield "huge counts", spikes.astype(np.float32)
-        yield "length 1", random.gamma(1, size=(2, one, n_channels)).astype(np.float32)
-    else:
-        marks = (random.random((4, n_bins + 37, n_channels)) < 0.3).astype(np.float32)
-        yield "random", marks[:3, :n_bins]
-        yield "random, longer", marks[3:]
-        gaps = marks.copy()
-        gaps[0, : flank + 3] = gaps[1, -flank - 3 :] = gaps[2, flank + 5 : flank + 9] = -1
-        gaps[3, :, 0] = np.nan
-        gaps[random.random(gaps.shape) < 0.05] = np.nan
-        yield "gaps and missing marks", np.where((gaps == -1).any(-1, keepdims=True), -1, gaps).astype(np.float32)
-        yield "soft marks", random.random((2, n_bins, n_channels)).astype(np.float32)
-        yield "all marks present", np.ones((1, n_bins, n_channels), np.float32)
-        yield "all marks missing", np.full((2, n_bins, n_channels), np.nan, np.float32)
-        yield "all outside", np.full((1, n_bins, n_channels), -1, np.float32)
-        yield "length 1", marks[:2, :one]
     yield "zeros", np.zeros((2, n_bins, n_channels), np.float32)
+
+
+def _coverage_cases(
+    random: np.random.Generator, n_bins: int, one: int, n_tracks: int, _: int
+) -> Iterator[tuple[str, Float[np.ndarray, "batch bin track"]]]:
+    coverage = random.gamma(1, size=(4, n_bins + 37, n_tracks)).astype(np.float32)
+    yield "random, longer", coverage
+    yield "random", coverage[:3, :n_bins]
+    # arcsinh of 3e7 times the background: more than any bigWig holds.
+    yield "huge counts", ((random.random((2, n_bins, n_tracks)) < 0.01) * 18).astype(np.float32)
+    yield "length 1", coverage[:2, :one]
+
+
+def _mark_cases(
+    random: np.random.Generator, n_bins: int, one: int, n_marks: int, flank: int
+) -> Iterator[tuple[str, Float[np.ndarray, "batch bin mark"]]]:
+    marks = (random.random((4, n_bins + 37, n_marks)) < 0.3).astype(np.float32)
+    gaps = marks.copy()
+    gaps[3, :, 0] = np.nan
+    gaps[random.random(gaps.shape) < 0.05] = np.nan
+    gaps[0, : flank + 3] = gaps[1, -flank - 3 :] = gaps[2, flank + 5 : flank + 9] = -1
+    yield "gaps and missing marks", gaps
+    yield "random, longer", marks[3:]
+    yield "random", marks[:3, :n_bins]
+    yield "soft marks", random.random((2, n_bins, n_marks)).astype(np.float32)
+    yield "all marks present", np.ones((1, n_bins, n_marks), np.float32)
+    yield "all marks missing", np.full((2, n_bins, n_marks), np.nan, np.float32)
+    yield "all outside", np.full((1, n_bins, n_marks), -1, np.float32)
+    yield "length 1", marks[:2, :one]
 
 
 def require_parity(report: ParityReport) -> None:

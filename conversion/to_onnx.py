@@ -19,6 +19,8 @@ from epizoo.model_zoo.entry import Entry
 
 OPSET = 18
 """The oldest opset that has all operators used here, and the default: runtimes since ONNX Runtime 1.14 know it."""
+NEWEST_OPSET = 26
+"""The newest opset that ONNX Runtime 1.31 supports."""
 # ONNX Runtime 1.14 reads this version of the format, and newer runtimes do.
 _IR_VERSION = 8
 _INTEGERS = {"viterbi_path": TensorProto.INT32, "log_likelihood": TensorProto.DOUBLE}
@@ -45,10 +47,10 @@ def build_onnx(
         InputError: the opset is too old or too new, or raw coverage is asked of a model that takes none.
         EntryError: the weights are missing or do not match their hash.
     """
-    newest = onnx.defs.onnx_opset_version()
-    if not OPSET <= opset <= newest:
+    if not OPSET <= opset <= NEWEST_OPSET:
         raise InputError(
-            f"opset: {opset} given, the models need at least {OPSET} and this onnx knows {newest}; choose one"
+            f"opset: {opset} given, the models need at least {OPSET} and ONNX Runtime knows {NEWEST_OPSET} and older; "
+            "choose one of these"
         )
     if raw_coverage and entry.family != "peak_caller":
         raise InputError(f"raw coverage: {entry.name} takes {entry.input_name}, not coverage; leave the option out")

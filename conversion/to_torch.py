@@ -25,8 +25,8 @@ from epizoo.model_zoo.entry import Entry
 
 Twin = PeakCaller | ChromatinStateAnnotator
 
-# Programs take up to this many bins; no human chromosome has more of 200 bp. Short chunks keep them small.
-_MOST_BINS = 2**21
+# Programs take up to this many bins: every doubling is one more join of the recursions, whatever the input.
+_MOST_BINS = 2**17
 _PROGRAM_CHUNKS = Chunks(chunk_bins=16, max_chunks=_MOST_BINS // 16)
 
 
@@ -137,7 +137,7 @@ def state_dict(family: str, arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> 
 
 
 def export_program(entry: Entry, *, layers: bool = False, crop: bool = True) -> torch.export.ExportedProgram:
-    """The entry as a program for torch alone, for any batch and any number of bins (two million at most)."""
+    """The entry as a program for torch alone, for any batch and any number of bins (131,072 at most)."""
     program = Program(entry, layers=layers, crop=crop, chunks=_PROGRAM_CHUNKS).eval().requires_grad_(False)
     least = 2 * program.flank_bins + 1
     example = torch.zeros(2, least + 63, len(entry.channels))
@@ -168,7 +168,9 @@ def write_state(entry: Entry, path: str | os.PathLike[str], *, as_safetensors: b
         save_file(state, path, metadata=metadata(entry))
         return
     config = {"family": entry.family, "config": entry.config["model"], "metadata": metadata(entry)}
-    torch.save({"state_dict": state, **config}, path)
+    # Given a path, torch takes the archive's name from it, and refuses some.
+    with open(path, "wb") as file:
+        torch.save({"state_dict": state, **config}, file)
 
 
 def _peak_caller_layers(model: PeakCaller, coverage: Tensor, names: tuple[str, ...]) -> dict[str, Tensor]:

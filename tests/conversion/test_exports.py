@@ -1,0 +1,227 @@
+"""Exported files: opened where neither JAX, flax nor epizoo can be imported, and never left behind when wrong."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from epizoo.conversion import export, metadata, onnx_models, to_torch
+from epizoo.conversion.exporting import add_onnx
+from epizoo.conversion.parity import Check, ParityReport, check_parity
+from epizoo.conversion.to_onnx import NEWEST_OPSET, OPSET, build_onnx
+from epizoo.conversion.torch_hmm import Chunks
+from epizoo.errors import EntryError, InputError
+from epizoo.model_zoo import load
+
+ENTRIES = ["peak_caller/random", "chromatin_states/random"]
+BLOCK = """
+import sys
+sys.modules.update(dict.fromkeys({blocked}))
+import numpy as np
+given = np.load(sys.argv[2])
+"""
+WITH_ONNXRUNTIME = (
+    BLOCK.replace("{blocked}", '{"jax", "jaxlib", "flax", "epizoo", "torch", "onnx"}')
+    + """
+import onnxruntime
+session = onnxruntime.InferenceSession(sys.argv[1])
+values = session.run(None, {name: given[name] for name in given})
+np.savez(sys.argv[3], **dict(zip([output.name for output in session.get_outputs()], values)))
+"""
+)
+WITH_TORCH = (
+    BLOCK.replace("{blocked}", '{"jax", "jaxlib", "flax", "epizoo", "onnx", "onnxruntime"}')
+    + """
+import torch
+extra = {"epizoo.json": ""}
+program = torch.export.load(sys.argv[1], extra_files=extra).module()
+outputs = program(*(torch.from_numpy(given[name]) for name in given))
+np.savez(sys.argv[3], about=extra["epizoo.json"], **{name: value.numpy() for name, value in outputs.items()})
+"""
+)
+
+
+def run_alone(script, path, inputs, folder):
+    np.savez(folder / "given.npz", **inputs)
+    command = [sys.executable, "-c", script, str(path), str(folder / "given.npz"), str(folder / "found.npz")]
+    subprocess.run(command, check=True, capture_output=True)
+    return dict(np.load(folder / "found.npz"))
+
+
+def assert_same(entry, found, inputs):
+    for name, expected in entry.predict(inputs).items():
+        assert found[name].dtype == expected.dtype, name
+        np.testing.assert_allclose(found[name], expected, rtol=0, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_onnx_runs_with_onnxruntime_alone(zoo, tmp_path, name):
+    entry = zoo[name]
+    report = export(entry, "onnx", tmp_path / "model.onnx")
+    assert report.passed
+    assert json.loads((tmp_path / "model.onnx.parity.json").read_text())["passed"]
+    inputs = {entry.input_name: entry.golden()[f"inputs.{entry.input_name}"]}
+    assert_same(entry, run_alone(WITH_ONNXRUNTIME, tmp_path / "model.onnx", inputs, tmp_path), inputs)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_programs_run_with_torch_alone(zoo, tmp_path, name, monkeypatch):
+    # Programs of short chunks are small, and quickly traced.
+    monkeypatch.setattr(to_torch, "_PROGRAM_CHUNKS", Chunks(chunk_bins=4, max_chunks=64))
+    monkeypatch.setattr(to_torch, "_MOST_BINS", 256)
+    entry = zoo[name]
+    export(entry, "pt2", tmp_path / "model.pt2")
+    inputs = {entry.input_name: entry.golden()[f"inputs.{entry.input_name}"]}
+    found = run_alone(WITH_TORCH, tmp_path / "model.pt2", inputs, tmp_path)
+    assert json.loads(str(found.pop("about"))) == metadata.metadata(entry)
+    assert_same(entry, found, inputs)
+
+
+@pytest.mark.parametrize("to", ["torch", "safetensors"])
+def test_state_dicts_are_left_with_their_report(zoo, tmp_path, to):
+    report = export(zoo["peak_caller/random"], to, tmp_path / "state")
+    assert {"peak_scores", "gradient of the input", "gradient of threshold"} <= {
+        check.output for check in report.checks
+    }
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state", "state.parity.json"]
+
+
+@pytest.mark.parametrize("name", [*ENTRIES, "chromatin_states/zeros"])
+@pytest.mark.parametrize("opset", [OPSET, NEWEST_OPSET])
+def test_graphs_are_equal_to_jax_in_old_and_new_opsets(zoo, name, opset):
+    import onnxruntime
+
+    model = build_onnx(zoo[name], opset=opset, layers=True, crop=False)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    names = [output.name for output in session.get_outputs()]
+
+    def run(inputs):
+        return dict(zip(names, session.run(None, {zoo[name].input_name: inputs}), strict=True))
+
+    report = check_parity(zoo[name], run, "onnx", layers=True, crop=False)
+    assert report.passed, str(report)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_graph_says_what_it_is_in_the_words_of_the_entry(zoo, name):
+    entry, model = zoo[name], build_onnx(zoo[name])
+    about = {prop.key: prop.value for prop in model.metadata_props}
+    assert about["entry"] == name
+    assert about["sha256"] == entry.sha256
+    assert about["version"] == entry.version
+    assert about["bin_bp"] == str(entry.window.bin_bp)
+    assert "transform" in about
+    assert [value.name for value in model.graph.input] == list(entry.kipoi["schema"]["inputs"])
+    assert [value.name for value in model.graph.output] == list(entry.kipoi["schema"]["targets"])
+    assert [opset.version for opset in model.opset_import] == [OPSET]
+    for value in [*model.graph.input, *model.graph.output]:
+        assert value.type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_raw_coverage_goes_into_the_graph_that_normalises(zoo, tmp_path):
+    entry = zoo["peak_caller/random"]
+    assert export(entry, "onnx", tmp_path / "raw.onnx", raw_coverage=True).passed
+    signal = np.random.default_rng(0).poisson(4, (2, entry.window.input_bins, 1)).astype(np.float32)
+    given = {"coverage": signal, "background": np.array([1.7], np.float32)}
+    found = run_alone(WITH_ONNXRUNTIME, tmp_path / "raw.onnx", given, tmp_path)
+    assert_same(entry, found, {"coverage": np.arcsinh(signal / np.float32(1.7))})
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_an_export_that_is_not_the_same_model_leaves_no_file(zoo, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(onnx_models, "_EDGE_SOFTNESS", 0.1001)
+    monkeypatch.setattr("epizoo.conversion.onnx_hmm._stationary", lambda transition: np.full(len(transition), 0.25))
+    entry = zoo[name]
+    if entry.family == "chromatin_states":
+        # Flanks hide how a sequence starts, which is what they are for.
+        with pytest.raises(EntryError, match="not the same model"):
+            export(entry, "onnx", tmp_path / "model.onnx", crop=False)
+    else:
+        with pytest.raises(EntryError, match=r"peak_(starts|ends) is off by"):
+            export(entry, "onnx", tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_may_differ_at_ties_alone(zoo):
+    from epizoo.conversion.parity import compare
+
+    entry = zoo["chromatin_states/random"]
+    inputs = entry.golden()["inputs.marks"]
+    path = entry.predict({"marks": inputs})["viterbi_path"]
+    wrong = path.copy()
+    wrong[0, 7] = (wrong[0, 7] + 1) % 4
+    (same,) = compare(entry, "case", inputs, {"viterbi_path": path}, {"viterbi_path": path})
+    (other,) = compare(entry, "case", inputs, {"viterbi_path": wrong}, {"viterbi_path": path})
+    assert same.passed
+    assert not other.passed
+    assert other.difference > 1e-3
+
+
+def test_nan_and_other_shapes_never_pass():
+    report = ParityReport("entry", "0", "onnx", (Check("case", "peak_scores", float("nan"), 1e-5),))
+    assert not report.passed
+    assert "FAILED" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"to": "tflite"}, "tflite"),
+        ({"to": "onnx", "opset": 11}, "opset: 11 given, the models need at least 18"),
+        ({"to": "onnx", "opset": 99}, "opset: 99"),
+        ({"to": "pt2", "opset": 18}, "options of onnx"),
+        ({"to": "safetensors", "crop": False}, "no outputs"),
+    ],
+)
+def test_options_that_cannot_be_met_are_refused(zoo, tmp_path, options, message):
+    with pytest.raises(InputError, match=message):
+        export(zoo["peak_caller/random"], path=tmp_path / "out", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_raw_coverage_is_refused_for_marks(zoo, tmp_path):
+    with pytest.raises(InputError, match="takes marks"):
+        export(zoo["chromatin_states/random"], "onnx", tmp_path / "x.onnx", raw_coverage=True)
+
+
+def test_a_folder_that_does_not_exist_is_named(zoo, tmp_path):
+    with pytest.raises(InputError, match=r"nowhere does not exist"):
+        export(zoo["peak_caller/random"], "onnx", tmp_path / "nowhere" / "x.onnx")
+
+
+def test_an_entry_without_its_weights_is_refused(zoo, tmp_path):
+    import shutil
+
+    folder = tmp_path / "entry"
+    shutil.copytree(zoo["peak_caller/random"].folder, folder)
+    (folder / "weights.safetensors").unlink()
+    with pytest.raises(EntryError, match=r"weights\.safetensors: this file of the entry is missing"):
+        export(str(folder), "onnx", tmp_path / "x.onnx")
+    assert not (tmp_path / "x.onnx").exists()
+
+
+def test_the_command_writes_the_file_and_prints_the_proof(zoo, tmp_path):
+    folder = str(zoo["peak_caller/random"].folder)
+    command = [sys.executable, "-m", "epizoo.conversion.to_onnx", folder, "-o"]
+    done = subprocess.run([*command, str(tmp_path / "m.onnx")], check=True, capture_output=True, text=True)
+    assert "peak_probabilities" in done.stdout
+    assert (tmp_path / "m.onnx").exists()
+    failed = subprocess.run([*command, str(tmp_path / "no" / "m.onnx")], capture_output=True, text=True)
+    assert failed.returncode == 2
+    assert failed.stderr.count("\n") == 1
+
+
+def test_an_entry_carries_its_onnx_with_a_hash_that_is_checked(zoo, tmp_path):
+    import shutil
+
+    folder = tmp_path / "entry"
+    shutil.copytree(zoo["chromatin_states/random"].folder, folder)
+    add_onnx(str(folder))
+    entry = load(folder)
+    assert entry.zoo.backends == ["jax", "onnx", "torch"]
+    entry.check_files()
+    (folder / "model.onnx").write_bytes(b"another")
+    with pytest.raises(EntryError, match=r"model\.onnx: sha256"):
+        entry.check_files()
