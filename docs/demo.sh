@@ -10,7 +10,14 @@ mkdir -p "$out"
 export PYTHONWARNINGS="ignore:pkg_resources is deprecated"
 
 step() { printf '\n# %s\n' "$1"; }
-run() { printf '$'; printf ' %q' "$@"; printf '\n'; "$@"; }
+run() {
+  printf '$'
+  for word in "$@"; do
+    case $word in *[!A-Za-z0-9_./:=,-]*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac
+  done
+  printf '\n'
+  "$@"
+}
 
 step "What the zoo holds"
 run epizoo list
