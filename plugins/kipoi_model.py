@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from kipoi.model import BaseModel, GradientMixin, LayerActivationMixin
 
+from epizoo.conversion import with_backend
 from epizoo.errors import EntryError, InputError
 from epizoo.model_zoo import entry as entries
 from epizoo.plugins.kipoi_patches import mend_kipoi
@@ -27,6 +28,7 @@ class EntryModel(BaseModel, GradientMixin, LayerActivationMixin):
 
     Args:
         entry: the entry's folder, relative to the folder of the ``model.yaml`` that names this class.
+        backend: what computes predictions: jax, onnx or torch; gradients are jax's.
 
     Raises:
         EntryError: the entry is of another family, or its files do not match their hashes.
@@ -37,13 +39,15 @@ class EntryModel(BaseModel, GradientMixin, LayerActivationMixin):
     # What an output is before its nonlinearity, where that is a layer.
     pre_nonlinearities: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, entry: str = ".") -> None:
+    def __init__(self, entry: str = ".", backend: str = "jax") -> None:
         # Kipoi constructs models in the folder of their model.yaml, and resolves test.expect in that of its caller.
         self._folder = Path.cwd()
         self.entry = entries.load(Path(os.path.abspath(entry)))
         if not isinstance(self.entry, self.entry_class):
             raise EntryError(f"{self.entry.folder}: of the family {self.entry.family}, not for {type(self).__name__}")
         self.entry.check_files()
+        if backend != "jax":
+            self.entry = with_backend(self.entry, backend)
         self.entry.prepare()
 
     def predict_on_batch(self, x: Inputs) -> dict[str, Shaped[np.ndarray, "batch ..."]]:

@@ -135,6 +135,9 @@ def call_peaks(
     extend_probability: Annotated[float | None, _option("NUMBER", "A peak extends as far as this probability.")] = None,
     min_width_bp: Annotated[int | None, _option("BP", "Leave out narrower peaks.")] = None,
     merge_gap_bp: Annotated[int | None, _option("BP", "Join peaks with at most this between them.")] = None,
+    backend: Annotated[
+        str | None, _option("NAME", "What computes: jax, onnx or torch. By default the fastest that is installed.")
+    ] = None,
     track_line: TrackLine = None,
 ) -> None:
     """Call peaks in a bigWig and write them as narrowPeak.
@@ -145,8 +148,9 @@ def call_peaks(
     """
     from epizoo.calling.formats import track_line as make_track_line
     from epizoo.calling.peaks import PeakCallingConfig
+    from epizoo.conversion import with_backend
 
-    loaded = _load("peak_caller", entry)
+    loaded = with_backend(_load("peak_caller", entry), backend)
     given = {
         "enter_probability": enter_probability,
         "extend_probability": extend_probability,
@@ -294,6 +298,30 @@ def plot(
     panels += [make.states_panel(path, where, label) for label, path in _labelled(states, "states")]
     draw(output, where, panels, title)
     _say(f"Wrote {output}.")
+
+
+@app.command()
+def export(
+    entry: Entry,
+    output: Output,
+    to: Annotated[str, _option("FORMAT", "onnx, torch, pt2 (a program for torch alone) or safetensors.")],
+    opset: Annotated[int | None, _option("NUMBER", "Of ONNX's operators.")] = None,
+    raw_coverage: Annotated[
+        bool, typer.Option("--raw-coverage", help="ONNX of a peak caller: normalise in the graph, by a second input.")
+    ] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="ONNX and pt2: hidden layers as outputs too.")] = False,
+    crop: Annotated[bool, typer.Option("--crop/--no-crop", help="ONNX and pt2: leave out the flanks.")] = True,
+) -> None:
+    """Write a model for ONNX Runtime or torch, after proof that it is still the same model.
+
+    The proof, how far every output is from JAX's, is printed and stored beside the file.
+    """
+    from epizoo.conversion import export as export_entry
+
+    with err.status("Exporting, and comparing with JAX"):
+        report = export_entry(entry, to, output, opset=opset, raw_coverage=raw_coverage, layers=layers, crop=crop)
+    out.print(str(report), markup=False)
+    _say(f"Wrote {output} and {output}.parity.json.")
 
 
 @app.command()
