@@ -20,7 +20,7 @@ from epizoo.model_zoo.weights import check_sha256
 BACKENDS = ("jax", "onnx", "torch")
 _NEEDS = {"jax": ("jax",), "onnx": ("onnx", "onnxruntime"), "torch": ("torch",)}
 # By family, the fastest first, as benchmarks/backends.py measures on two cores.
-_PREFERENCE = {"peak_caller": ("onnx", "jax"), "chromatin_states": ("onnx", "jax")}
+_PREFERENCE = {"peak_caller": ("onnx", "jax"), "chromatin_states": ("jax", "onnx")}
 
 Batch = Float[np.ndarray, "batch bin channel"]
 Arrays = dict[str, Shaped[np.ndarray, "batch ..."]]
@@ -119,8 +119,12 @@ class OnnxPredictor(_Predictor):
             # ONNX Runtime drops what no output needs.
             del model.graph.output[:]
             model.graph.output.extend(kept)
+            options = onnxruntime.SessionOptions()
+            if self._entry.family == "chromatin_states":
+                # A bin's work is too small to be shared: threads that wait for each other take twice the time.
+                options.intra_op_num_threads = 1
             self._sessions[names] = onnxruntime.InferenceSession(
-                model.SerializeToString(), providers=["CPUExecutionProvider"]
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         return self._sessions[names]
 

@@ -36,7 +36,7 @@ class Graph:
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, dtype, shape))
 
-    def constant(self, array: Shaped[np.ndarray, "..."] | list[int]) -> str:
+    def constant(self, array: Shaped[np.ndarray, "..."] | np.generic | list[int]) -> str:
         """A constant; lists become int64."""
         name = self._new("constant")
         values = np.asarray(array, np.int64) if isinstance(array, list) else np.ascontiguousarray(array)

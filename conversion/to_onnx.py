@@ -66,7 +66,7 @@ def build_onnx(
     outputs = build(graph, value, entry.config["model"], entry.weights(), flank, names)
     window = "window" if flank else "bins"
     for name in names:
-        shape = ["batch", window, *outputs[name].channels] if name != "log_likelihood" else ["batch"]
+        shape: list[str | int] = ["batch", window, *outputs[name].channels] if name != "log_likelihood" else ["batch"]
         graph.output(outputs[name].value, name, _INTEGERS.get(name, TensorProto.FLOAT), shape)
     model = helper.make_model(
         graph.build(entry.name.replace("/", ".")),

@@ -143,7 +143,7 @@ def export_program(entry: Entry, *, layers: bool = False, crop: bool = True) -> 
     example = torch.zeros(2, least + 63, len(entry.channels))
     batch, bins = torch.export.Dim("batch", min=1), torch.export.Dim("bins", min=least, max=_MOST_BINS)
     # Torch treats a size of 1 as a case of its own; the two settings keep it from tying the program to larger sizes.
-    with torch.no_grad(), symbolic_config.patch(backed_size_oblivious=True):
+    with torch.no_grad(), symbolic_config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
         return torch.export.export(
             program,
             (example,),

@@ -84,8 +84,8 @@ def forward(
         )
 
     units = torch.eye(len(initial), dtype=initial.dtype, device=initial.device)
-    sequences = (log_emissions(parameters.emission, marks), inside_chromosome(marks)[..., None])
-    n_bins, sequences = marks.shape[1], _padded(sequences, chunks)
+    logs = log_emissions(parameters.emission, marks)
+    n_bins, sequences = marks.shape[1], _padded((logs, inside_chromosome(marks)[..., None]), chunks)
     probabilities, likelihood, emissions = scan(step, join_sums, units, start, sequences, *chunks)
     return Filtered(probabilities[:, :n_bins], likelihood[:, :n_bins, 0], emissions[:, :n_bins])
 

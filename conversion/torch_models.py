@@ -41,6 +41,7 @@ class ContextBlock(nn.Module):
         self.dilated_conv = nn.Conv1d(n_filters, n_filters, _CONTEXT_KERNEL, dilation=dilation, padding="same")
         self.mix_conv = nn.Conv1d(n_filters, n_filters, 1)
         nn.init.zeros_(self.mix_conv.weight)
+        assert self.mix_conv.bias is not None
         nn.init.zeros_(self.mix_conv.bias)
 
     def forward(self, features: Float[Tensor, "batch feature bin"]) -> Float[Tensor, "batch feature bin"]:
@@ -204,6 +205,7 @@ def soft_local_maximum(values: Float[Tensor, "batch bin"], window_bins: int) -> 
             total = part if total is None else torch.logaddexp(total, part)
             offset += width
         if 2 * width > window_bins:
+            assert total is not None
             return torch.exp(values - total)
         padded = torch.logaddexp(padded[:, :-width], padded[:, width:])
         width *= 2
