@@ -77,3 +77,16 @@ def test_roadmaps_own_states_keep_their_names(data_dir):
     named, order = name_states(reference.emission, reference.marks, reference)
     assert tuple(state.name for state in named) == reference.names
     assert order.tolist() == list(range(15))
+
+
+def test_variants_of_a_state_have_colors_of_their_own():
+    emission = np.array([[0.9, 0.9, 0.1, 0.1], [0.8, 0.9, 0.1, 0.1], [0.7, 0.8, 0.1, 0.1]])
+    reference = ReferenceStates(
+        marks=("A", "B", "C", "D"),
+        emission=np.array([[0.9, 0.9, 0.1, 0.1], [0.0, 0.0, 0.9, 0.9]]),
+        names=("Tss", "Repr"),
+        descriptions=("Start", "Repressed"),
+        colors=("255,0,0", "128,128,128"),
+    )
+    named, _ = name_states(emission, ("A", "B", "C", "D"), reference)
+    assert [state.color for state in named] == ["255,0,0", "191,0,0", "143,0,0"]
