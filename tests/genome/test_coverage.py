@@ -177,3 +177,12 @@ def test_the_settings_are_plain_and_come_back():
     assert all(type(value) in (int, float, str) for value in transform.to_dict().values())
     with pytest.raises(InputError, match="has no setting depth"):
         CoverageTransform.from_dict({"depth": 3})
+
+
+@pytest.mark.parametrize("known", [None, pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [LENGTH]})])
+def test_one_infinite_value_is_refused_and_does_not_become_the_scale(make_bigwig, known):
+    values = pile_up(np.random.default_rng(0), 2_000, peaks=8)
+    values[450_123] = np.inf
+    bigwig = BigWig(make_bigwig({"chr1": values}))
+    with pytest.raises(InputError, match=r"signal\.bw: holds an infinite value near chr1:450123; cap or remove"):
+        CoverageTransform().fit(bigwig, "coverage", known)

@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import pickle
+import struct
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from epizoo.errors import InputError
 from epizoo.genome import signal
+from epizoo.genome.coverage import CoverageTransform
 from epizoo.genome.signal import BigWig
 
 
@@ -140,3 +142,43 @@ def test_a_closed_file_opens_again(make_bigwig, sparse_values):
     before = bigwig.binned("chr2", 0, 77, 10)
     bigwig.close()
     np.testing.assert_array_equal(bigwig.binned("chr2", 0, 77, 10), before)
+
+
+def long_bigwig(make_bigwig):
+    values = np.random.default_rng(0).integers(0, 99, 200_000).astype(float)
+    return make_bigwig({"chr1": values})
+
+
+def test_a_damaged_block_of_data_is_told(make_bigwig):
+    path = long_bigwig(make_bigwig)
+    content = bytearray(path.read_bytes())
+    data, index = struct.unpack_from("<QQ", content, 16)
+    middle = (data + index) // 2
+    content[middle : middle + 4000] = b"\xff" * 4000
+    path.write_bytes(content)
+    bigwig = BigWig(path)
+    message = r"signal\.bw: this bigWig is damaged or cut short"
+    with pytest.raises(InputError, match=message):
+        bigwig.values("chr1", 0, 200_000)
+    with pytest.raises(InputError, match=message):
+        bigwig.binned("chr1", 0, 1000, 200)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9, 0.97])
+def test_a_bigwig_that_was_cut_short_is_told_when_it_is_opened_or_sampled(make_bigwig, share):
+    path = long_bigwig(make_bigwig)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(InputError, match=r"signal\.bw: this bigWig is damaged or cut short"):
+        CoverageTransform().fit(BigWig(path))
+
+
+def test_zoom_levels_that_cannot_be_read_are_told(make_bigwig):
+    path = long_bigwig(make_bigwig)
+    content = bytearray(path.read_bytes())
+    for level in range(struct.unpack_from("<H", content, 6)[0]):
+        zoom_index = struct.unpack_from("<Q", content, 64 + 24 * level + 16)[0]
+        content[zoom_index : zoom_index + 4] = bytes(4)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"signal\.bw: this bigWig is damaged or cut short"):
+        BigWig(path).covered_blocks(100_000)

@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from epizoo.errors import InputError
-from epizoo.genome.signal import BigWig
+from epizoo.genome.signal import BigWig, infinite_value
 
 SignalKind = Literal["counts", "coverage", "cpm", "fold_change", "log10_p"]
 """counts: read starts; coverage: reads piled up per bp; cpm: either, scaled by the depth (CPM, RPKM, RPGC, BPM);
@@ -96,7 +96,8 @@ class CoverageTransform:
             known_regions: interval table of the regions where an absent value means 0.
 
         Raises:
-            InputError: the kind is unknown or cannot be detected, values are negative, or there is no signal at all.
+            InputError: the kind is unknown or cannot be detected, values are negative or infinite, or there is no
+                signal at all.
         """
         stated = check_signal_kind(kind, bigwig) if kind else detect_signal_kind(bigwig)
         stretches = np.concatenate([*self._stretches(bigwig, known_regions), np.zeros(0, np.float32)])
@@ -134,6 +135,9 @@ class CoverageTransform:
         for chrom, start, end in sample_blocks(bigwig, self.max_blocks, known_regions):
             values = bigwig.values(chrom, start, end)
             np.copyto(values, 0, where=np.isnan(values))
+            if not np.isfinite(values).all():
+                # One infinite value would make the scale infinite and so hide every peak of the file.
+                raise infinite_value(bigwig.path, f"{chrom}:{start + int(np.flatnonzero(~np.isfinite(values))[0])}")
             if known_regions is not None:
                 yield _means(values, min(width, len(values)))
                 continue

@@ -19,6 +19,8 @@ _BIGWIG_MAGIC = b"\x26\xfc\x8f\x88"
 _BIGBED_MAGIC = b"\xeb\xf2\x89\x87"
 _HEADER_BYTES = 64
 _SUMMARY_POINTER = 44
+_ZOOM_HEADER_BYTES = 24
+_INDEX_HEADER_BYTES = 48
 
 
 class Summary(NamedTuple):
@@ -64,7 +66,7 @@ class BigWig:
         The last bin of a chromosome is averaged over the bp that exist; bins outside the chromosome are 0.
 
         Raises:
-            InputError: the chromosome is not in the file, or a value is infinite.
+            InputError: the chromosome is not in the file, a value is infinite, or the file is damaged there.
         """
         size = self._size(chrom)
         means = np.zeros(max(end_bin - start_bin, 0), np.float32)
@@ -75,7 +77,7 @@ class BigWig:
             means[low - start_bin : high - start_bin] = self._chunk(chrom, low, high, bin_bp)
         if not np.isfinite(means).all():
             where = (start_bin + int(np.flatnonzero(~np.isfinite(means))[0])) * bin_bp
-            raise InputError(f"{self.path}: holds an infinite value near {chrom}:{where}; cap or remove such values")
+            raise infinite_value(self.path, f"{chrom}:{where}")
         return means
 
     def iterate(self, chrom: str, bin_bp: int, chunk_bins: int) -> Iterator[Float[np.ndarray, " bin"]]:
@@ -88,18 +90,31 @@ class BigWig:
         """Blocks (chrom, start, end in bp) that hold any value, from the file's zoom levels.
 
         Fast with blocks of 100 kb or more; only to choose where to look, since zoom levels are approximate.
+
+        Raises:
+            InputError: the file is damaged.
         """
         blocks = []
         for chrom, size in self.chrom_sizes.items():
             n_blocks = max(size // block_bp, 1)
-            covered = self._handle.stats(chrom, 0, size, nBins=n_blocks, type="coverage")
+            try:
+                covered = self._handle.stats(chrom, 0, size, nBins=n_blocks, type="coverage")
+            except RuntimeError:
+                raise _damaged(self.path) from None
             edges = [size * block // n_blocks for block in range(n_blocks + 1)]
             blocks += [(chrom, edges[i], edges[i + 1]) for i, share in enumerate(covered) if share]
         return blocks
 
     def values(self, chrom: str, start: int, end: int) -> Float[np.ndarray, " bp"]:
-        """Raw values of each bp of ``[start, end)`` within the chromosome, NaN where the file holds none."""
-        return np.asarray(self._handle.values(chrom, start, end, numpy=True))
+        """Raw values of each bp of ``[start, end)`` within the chromosome, NaN where the file holds none.
+
+        Raises:
+            InputError: the file is damaged there.
+        """
+        try:
+            return np.asarray(self._handle.values(chrom, start, end, numpy=True))
+        except RuntimeError:
+            raise _damaged(self.path) from None
 
     def close(self) -> None:
         """Close this process's handle; it opens again when needed."""
@@ -157,8 +172,13 @@ class BigWig:
         return means
 
 
+def infinite_value(path: Path, locus: str) -> InputError:
+    """The error of a file that holds an infinite value near a locus."""
+    return InputError(f"{path}: holds an infinite value near {locus}; cap or remove such values")
+
+
 def _read_summary(path: Path) -> Summary:
-    """Check a file's header and read its summary (Kent et al., Bioinformatics 2010, supplement, tables 5 and 8)."""
+    """Check a file's header and read its summary (Kent et al., Bioinformatics 2010, supplement, tables 5 to 8)."""
     if not path.exists():
         raise InputError(f"{path}: no such file; give the path of a bigWig file")
     if path.is_dir():
@@ -170,9 +190,12 @@ def _read_summary(path: Path) -> Summary:
         _check_magic(path, header[:4])
         if len(header) < _HEADER_BYTES:
             raise _damaged(path)
+        zooms = file.read(_ZOOM_HEADER_BYTES * struct.unpack_from("<H", header, 6)[0])
+        # An index stands behind the data it points to, so a file that was cut short lacks its last one.
+        indices = [struct.unpack_from("<Q", header, 24)[0], *(zoom[3] for zoom in struct.iter_unpack("<IIQQ", zooms))]
         file.seek(struct.unpack_from("<Q", header, _SUMMARY_POINTER)[0])
         summary = file.read(16)
-    if len(summary) < 16:
+    if len(summary) < 16 or max(indices) + _INDEX_HEADER_BYTES > path.stat().st_size:
         raise _damaged(path)
     return Summary(*struct.unpack("<Qd", summary))
 
