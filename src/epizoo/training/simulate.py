@@ -23,17 +23,17 @@ class SimulationConfig:
     """Background pile-up in fragments, log-uniform."""
     fragment_bp: tuple[int, int] = (100, 200)
     peaks_per_10kb: tuple[float, float] = (0.3, 4.0)
-    width_bp: tuple[float, float, float, float] = (900.0, 0.9, 150.0, 10_000.0)
+    width_bp: tuple[float, float, float, float] = (500.0, 0.9, 120.0, 8_000.0)
     """Median, log standard deviation, smallest and largest."""
     background_level: tuple[float, float] = (0.1, 1.0)
     """Background over the file's scale, log-uniform; low where a file has high peaks."""
     height: tuple[float, float, float, float] = (3.5, 1.1, 0.3, 200.0)
     """Height over the file's scale: median, log standard deviation, smallest and largest."""
-    enter_level: float = 3.0
+    enter_level: float = 2.8
     """A peak is what is at least so high, in expectation and over the scale, …"""
-    extend_level: float = 2.0
+    extend_level: float = 2.3
     """… together with what is connected to it and at least so high …"""
-    extend_share: float = 0.1
+    extend_share: float = 0.3
     """… and at least this share of the highest signal within 2 kb."""
     wave_sd: float = 0.35
     """Largest log standard deviation of each wave of background."""
