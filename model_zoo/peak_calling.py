@@ -15,6 +15,7 @@ from epizoo.calling.stream import Piece, predict_track
 from epizoo.errors import InputError
 from epizoo.files import require_writable
 from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.intervals import check_blacklist
 from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
 from epizoo.model_zoo.windows import File, coverage_windows
 
@@ -193,13 +194,8 @@ def _outside(peaks: pd.DataFrame, excluded: pd.DataFrame) -> pd.DataFrame:
 
 
 def _checked_blacklist(blacklist: Intervals, chrom_sizes: dict[str, int], sizes_name: str) -> pd.DataFrame:
-    """The blacklist; that some of its chromosomes are not in the bigWig is usual, that all are not is a mistake."""
     table = interval_table(blacklist, "the blacklist")
-    if not table["chrom"].isin(list(chrom_sizes)).any():
-        raise InputError(
-            f"{table.attrs['name']}: none of its chromosomes ({_some(table['chrom'].unique())}) is in {sizes_name}, "
-            f"which has {_some(chrom_sizes)}; give a blacklist with these names, of the same assembly"
-        )
+    check_blacklist(table, chrom_sizes, table.attrs["name"], sizes_name)
     return table
 
 
@@ -210,8 +206,3 @@ def _check_outputs(outputs: list[File], inputs: list[File]) -> None:
         other = seen.setdefault(os.path.realpath(path), f"another output, {path}")
         if other != f"another output, {path}" or outputs.count(path) > 1:
             raise InputError(f"{path}: would overwrite {other}; give the output another name")
-
-
-def _some(names) -> str:
-    names = list(names)
-    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")

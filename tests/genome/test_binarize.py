@@ -276,3 +276,37 @@ def test_a_chromosome_that_a_bigwig_does_not_name_is_missing(make_bigwig):
     found = binarize_bigwigs(files, BigWigBinarization("fold_change", threshold=1.0))
     assert found["chr2"].tolist() == [[1, 2]]
     assert found["chr1"].tolist() == [[1, 1], [1, 1]]
+
+
+def test_a_pooled_file_without_a_read_on_a_known_chromosome_is_refused(tmp_path):
+    first, second = tmp_path / "a.bed", tmp_path / "b.bed"
+    first.write_text("chr1\t100\t136\t.\t0\t+\n")
+    second.write_text("1\t100\t136\t.\t0\t+\n")
+    for pooled in ([first, second], [second, first]):
+        with pytest.raises(InputError, match=r"b\.bed: has no read on a known chromosome"):
+            count_reads(pooled, SIZES)
+    first.write_text("chr1\t100\t136\t.\t0\t+\n1\t100\t136\t.\t0\t+\n")
+    assert count_reads([first, first], SIZES)["chr1"].sum() == 2
+
+
+@pytest.mark.parametrize("threshold", [0.0, -1.0, math.nan, math.inf])
+def test_a_threshold_that_decides_nothing_is_refused(threshold):
+    with pytest.raises(InputError, match=r"the threshold of binarisation is .* a finite number above 0"):
+        BigWigBinarization("fold_change", threshold=threshold)
+
+
+@pytest.mark.parametrize("length", [0, -5])
+def test_a_read_length_below_one_is_refused(length):
+    with pytest.raises(InputError, match=f"the read length is {length} bp, expected 1 bp or more"):
+        BigWigBinarization("coverage", read_length_bp=length)
+
+
+def test_reads_in_a_damaged_gzipped_file_are_refused(tmp_path):
+    member = gzip.compress(b"chr1\t100\t136\t.\t0\t+\n" * 50_000)
+    damaged = bytearray(member)
+    # A block of type 3, which deflate does not have, in a second member that is reached late.
+    damaged[10] = 0xFF
+    path = tmp_path / "x.bed.gz"
+    path.write_bytes(member + damaged)
+    with pytest.raises(InputError, match=r"x\.bed\.gz: cannot be read"):
+        count_reads(path, SIZES)

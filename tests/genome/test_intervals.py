@@ -1,4 +1,7 @@
 import gzip
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -177,3 +180,38 @@ def test_bad_chrom_sizes_are_refused(tmp_path, text, sentence):
     path.write_text(text)
     with pytest.raises(InputError, match=sentence):
         read_chrom_sizes(path)
+
+
+def test_a_gzipped_file_with_damaged_content_is_refused(tmp_path):
+    damaged = bytearray(gzip.compress(b"".join(b"chr1\t%d\t%d\n" % (i, i * 7 + 1) for i in range(5000))))
+    damaged[200:230] = b"\xff" * 30
+    path = tmp_path / "x.bed.gz"
+    path.write_bytes(damaged)
+    with pytest.raises(InputError, match=r"x\.bed\.gz: cannot be read as text"):
+        read_bed(path)
+
+
+@pytest.mark.parametrize(("start", "end"), [("1_000", "2_000"), ("+5", "9"), ("--5", "9"), ("", "9")])
+def test_positions_are_decimal_digits_alone(tmp_path, start, end):
+    path = tmp_path / "x.bed"
+    path.write_text(f"chr1\t{start}\t{end}\n")
+    with pytest.raises(InputError, match="start and end must be whole numbers"):
+        read_bed(path)
+
+
+def test_text_is_utf8_whatever_the_locale_says(tmp_path):
+    path, zipped = tmp_path / "x.bed", tmp_path / "y.bed.gz"
+    path.write_bytes("chr1\t0\t9\tPäk\n".encode())
+    zipped.write_bytes(gzip.compress(path.read_bytes()))
+    script = (
+        "import sys; from epizoo.genome.intervals import read_bed; "
+        "print(ascii([read_bed(path)['name'][0] for path in sys.argv[1:]]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, path, zipped],
+        env=os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.strip() == r"['P\xe4k', 'P\xe4k']"

@@ -157,3 +157,15 @@ def test_chromhmms_own_sample_is_read(data_dir):
     rows = [0, 60_000, 672_260]
     assert found.values[rows].tolist() == [[int(field) for field in lines[row].split("\t")] for row in rows]
     assert found.values.sum() == sum(line.count("1") for line in lines)
+
+
+def test_a_damaged_gzipped_file_is_refused(tmp_path):
+    path = tmp_path / "c_chr1_binary.txt.gz"
+    values = np.random.default_rng(0).integers(0, 2, (5000, 3)).astype(np.uint8)
+    write_binarized(path, BinarizedChromosome("c", "chr1", ("a", "b", "d"), values))
+    damaged = bytearray(path.read_bytes())
+    # A block of type 3, which deflate does not have.
+    damaged[10] = 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(InputError, match="the gzipped file is damaged"):
+        read_binarized(path)

@@ -229,3 +229,36 @@ def test_workers_read_the_same_windows(bigwig, binarized, method):
                 np.testing.assert_array_equal(found["inputs"][name], expected["inputs"][name])
                 assert found["metadata"] == expected["metadata"]
     assert pickle.loads(pickle.dumps(coverage)).fitted == coverage.fitted
+
+
+def binarized_folder(tmp_path):
+    for chrom, n_bins in (("chr1", 10), ("chr2", 6)):
+        values = np.ones((n_bins, 3), np.uint8)
+        write_binarized(tmp_path / f"c_{chrom}_binary.txt", BinarizedChromosome("c", chrom, MARKS, values))
+    return tmp_path
+
+
+@pytest.mark.parametrize("intervals", [None, table(("chr1", 0, 1000))])
+def test_a_blacklist_with_other_names_is_refused_and_one_of_another_chromosome_is_not(bigwig, tmp_path, intervals):
+    folder = binarized_folder(tmp_path)
+    settings = BigWigBinarization("coverage", threshold=1.0)
+    bigwigs = dict.fromkeys(MARKS, bigwig[0])
+    named, other = table(("chr2", 0, 1)), table(("1", 0, 90_000), ("2", 0, 90_000))
+    for make in (
+        lambda blacklist: CoverageWindows(bigwig[0], intervals, SHAPE, CoverageTransform(), blacklist=blacklist),
+        lambda blacklist: MarkWindows.from_binarized(folder, MARKS, intervals, MARK_SHAPE, blacklist=blacklist),
+        lambda blacklist: MarkWindows.from_bigwigs(
+            bigwigs, MARKS, intervals, MARK_SHAPE, binarization=settings, blacklist=blacklist
+        ),
+    ):
+        assert len(make(named))
+        with pytest.raises(InputError, match=r"the blacklist: none of its chromosomes \(1, 2\) is in .*chr1"):
+            make(other)
+
+
+def test_chromosomes_shorter_than_a_bin_are_left_out_of_a_whole_genome(make_bigwig):
+    path = make_bigwig({"chr1": np.full(1000, 2.0), "chrT": np.full(30, 2.0)})
+    settings = BigWigBinarization("coverage", threshold=1.0)
+    windows = MarkWindows.from_bigwigs(dict.fromkeys(MARKS, path), MARKS, None, MARK_SHAPE, binarization=settings)
+    assert [row["metadata"]["ranges"]["chr"] for row in windows] == ["chr1", "chr1"]
+    assert sum(row["metadata"]["valid_bins"] for row in windows) == 5

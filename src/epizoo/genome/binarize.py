@@ -30,6 +30,9 @@ class BigWigBinarization:
         threshold: a bin is present where its mean reaches this; None for the Poisson rule.
         p_value: tail probability of the Poisson rule.
         bin_bp: width of a bin.
+
+    Raises:
+        InputError: the threshold is not finite and above 0, or the read length is below 1.
     """
 
     kind: str
@@ -37,6 +40,12 @@ class BigWigBinarization:
     threshold: float | None = None
     p_value: float = P_VALUE
     bin_bp: int = 200
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not (math.isfinite(self.threshold) and self.threshold > 0):
+            raise InputError(f"the threshold of binarisation is {self.threshold:g}, expected a finite number above 0")
+        if self.read_length_bp is not None and self.read_length_bp < 1:
+            raise InputError(f"the read length is {self.read_length_bp} bp, expected 1 bp or more; correct it")
 
 
 def poisson_threshold(mean: float, p_value: float = P_VALUE) -> int:
@@ -142,7 +151,7 @@ def binarize_bigwigs(
     tracks = {mark: BigWig(path) for mark, path in bigwigs.items()}
     for track in tracks.values():
         check_binarization(settings, track)
-    sizes = _common_sizes(list(tracks.values()))
+    sizes = common_sizes(list(tracks.values()))
     wanted = list(sizes) if chroms is None else list(chroms)
     unknown = [chrom for chrom in wanted if chrom not in sizes]
     if unknown:
@@ -173,6 +182,25 @@ def check_binarization(settings: BigWigBinarization, bigwig: BigWig) -> None:
         raise InputError(f"{bigwig.path}: coverage becomes counts by the reads' length in bp; state the read length")
 
 
+def common_sizes(bigwigs: Sequence[BigWig]) -> dict[str, int]:
+    """Length in bp of each chromosome that any of the bigWigs names.
+
+    Raises:
+        InputError: two of them differ in a chromosome's length.
+    """
+    sizes: dict[str, int] = {}
+    first: dict[str, BigWig] = {}
+    for bigwig in bigwigs:
+        for chrom, size in bigwig.chrom_sizes.items():
+            if sizes.setdefault(chrom, size) != size:
+                raise InputError(
+                    f"{bigwig.path}: {chrom} is {size:,} bp long, but {sizes[chrom]:,} bp in {first[chrom].path}; "
+                    "give files of the same assembly"
+                )
+            first.setdefault(chrom, bigwig)
+    return sizes
+
+
 def _binarize_track(
     bigwig: BigWig, settings: BigWigBinarization, wanted: Sequence[str]
 ) -> dict[str, UInt8[np.ndarray, " bin"]]:
@@ -194,18 +222,6 @@ def _binarize_track(
 def _whole_bins(bigwig: BigWig, chrom: str, bin_bp: int) -> np.ndarray:
     n_bins = bigwig.chrom_sizes[chrom] // bin_bp
     return bigwig.binned(chrom, 0, n_bins, bin_bp)
-
-
-def _common_sizes(tracks: Sequence[BigWig]) -> dict[str, int]:
-    sizes: dict[str, int] = {}
-    for track in tracks:
-        for chrom, size in track.chrom_sizes.items():
-            if sizes.setdefault(chrom, size) != size:
-                raise InputError(
-                    f"{track.path}: {chrom} is {size:,} bp long, but {sizes[chrom]:,} bp in {tracks[0].path}; "
-                    "give files of the same assembly"
-                )
-    return sizes
 
 
 def _fill(counts: Counts, n_bins: Mapping[str, int]) -> Counts:

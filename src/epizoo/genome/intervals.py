@@ -7,7 +7,8 @@ name, score and strand where the BED file has them.
 import gzip
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from epizoo.errors import InputError
 
 _BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
 SKIPPED_LINES = ("#", "track", "browser")
+DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What reading a damaged gzipped file raises: its end is missing, its header or checksum is wrong, or its content."""
 
 
 def read_bed(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -106,6 +109,21 @@ def check_intervals(
             raise InputError(f"{intervals_name}: interval {locus} {found}")
 
 
+def check_blacklist(blacklist: pd.DataFrame, chroms: Collection[str], blacklist_name: str, chroms_name: str) -> None:
+    """Check that a blacklist belongs to the assembly.
+
+    That some of its chromosomes are not known is usual, that all are not is a mistake.
+
+    Raises:
+        InputError: none of its chromosomes is known.
+    """
+    if not blacklist["chrom"].isin(list(chroms)).any():
+        raise InputError(
+            f"{blacklist_name}: none of its chromosomes ({_some(blacklist['chrom'].unique())}) is in "
+            f"{chroms_name}, which has {_some(chroms)}; give a blacklist with these names, of the same assembly"
+        )
+
+
 def subtract_blacklist(intervals: pd.DataFrame, blacklist: pd.DataFrame) -> pd.DataFrame:
     """Cut the blacklisted stretches out of the intervals, in the order of ``intervals``; the pieces keep its columns.
 
@@ -165,14 +183,14 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     try:
         with open(path, "rb") as file:
             gzipped = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rt") if gzipped else open(path) as text:
+        with gzip.open(path, "rt", encoding="utf-8") if gzipped else open(path, encoding="utf-8") as text:
             for number, line in enumerate(text, start=1):
                 yield number, line.rstrip("\r\n")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the path") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, expected a text file; name the file itself") from None
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+    except (UnicodeDecodeError, *DAMAGED_GZIP) as error:
         raise InputError(f"{path}: cannot be read as text ({error}); expected plain or gzipped text") from None
 
 
@@ -180,12 +198,12 @@ def _parse_bed_row(line: str, where: str) -> list[str | int]:
     fields = line.split("\t") if "\t" in line else line.split()
     if len(fields) < 3:
         raise InputError(f"{where}: expected chrom, start and end, found {line.strip()!r}; add what is missing")
-    try:
-        start, end = int(fields[1]), int(fields[2])
-    except ValueError:
+    # int() takes 1_000 and signs too, which are no positions in a BED file; a minus sign has a message of its own.
+    if not all(field.strip().removeprefix("-").isdecimal() for field in fields[1:3]):
         raise InputError(
             f"{where}: start and end must be whole numbers, found {fields[1]!r} and {fields[2]!r}; correct them"
-        ) from None
+        )
+    start, end = int(fields[1]), int(fields[2])
     if start < 0:
         raise InputError(f"{where}: start {start} is negative; BED positions are 0-based, correct it")
     if start >= end:
@@ -202,5 +220,10 @@ def _unknown_chromosome(chrom: str, chrom_sizes: Mapping[str, int], chrom_sizes_
             f"chromosome {chrom} is called {other} in {chrom_sizes_name}; "
             "give both files the same names, with or without 'chr'"
         )
-    some = ", ".join(list(chrom_sizes)[:5]) + (", …" if len(chrom_sizes) > 5 else "")
+    some = _some(chrom_sizes)
     return f"chromosome {chrom} is not in {chrom_sizes_name}, which has {some}; are they of the same assembly?"
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")

@@ -14,6 +14,7 @@ from jaxtyping import Bool, UInt8, UInt16
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
+from epizoo.genome.intervals import DAMAGED_GZIP
 
 MISSING = 2
 _MAX_CODED_MARKS = 16
@@ -195,7 +196,7 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
         raise InputError(f"{path}: no such file; give a file of binarised marks") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, expected one file of binarised marks; name the file") from None
-    except (EOFError, gzip.BadGzipFile) as error:
+    except DAMAGED_GZIP as error:
         raise InputError(f"{path}: the gzipped file is damaged ({error}); copy or write it again") from None
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Int32
 
 from epizoo.errors import InputError
-from epizoo.genome.intervals import SKIPPED_LINES, read_lines
+from epizoo.genome.intervals import DAMAGED_GZIP, SKIPPED_LINES, read_lines
 
 READ_SHIFT_BP = 100
 _READS_PER_CHUNK = 1_000_000
@@ -24,7 +24,8 @@ def count_reads(paths: Paths, chrom_sizes: Mapping[str, int], bin_bp: int = 200)
     """Count reads by the bin of their 5' end shifted 100 bp downstream, for the chromosomes that the files name.
 
     Raises:
-        InputError: a file cannot be read, has a row that is not a stranded read, or none on a known chromosome.
+        InputError: a file cannot be read, has a row that is not a stranded read, or has none on a known
+            chromosome.
     """
     files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     n_bins = np.array([size // bin_bp for size in chrom_sizes.values()])
@@ -33,16 +34,17 @@ def count_reads(paths: Paths, chrom_sizes: Mapping[str, int], bin_bp: int = 200)
     counts = np.zeros(offsets[-1], np.int32)
     named = np.zeros(len(n_bins), bool)
     for path in files:
-        before = named.any()
+        n_kept = 0
         for chunk in _read_chunks(path):
             chrom = chunk["chrom"].map(number).to_numpy(np.float64, na_value=-1).astype(np.int64)
             shifted = np.where(chunk["strand"] == "+", chunk["start"] + READ_SHIFT_BP, chunk["end"] - 1 - READ_SHIFT_BP)
             # Java divides towards zero, so that a read shifted to just before the chromosome counts in its first bin.
             bins = np.where((shifted < 0) & (shifted > -bin_bp), 0, shifted // bin_bp)
             kept = (chrom >= 0) & (bins >= 0) & (bins < n_bins[chrom])
+            n_kept += int(kept.sum())
             named[np.unique(chrom[kept])] = True
             counts += np.bincount(offsets[chrom[kept]] + bins[kept], minlength=len(counts)).astype(np.int32)
-        if not (before or named.any()):
+        if not n_kept:
             some = ", ".join(list(chrom_sizes)[:5])
             raise InputError(f"{path}: has no read on a known chromosome ({some}, …); are the names of one assembly?")
     return {chrom: counts[offsets[i] : offsets[i + 1]] for chrom, i in number.items() if named[i]}
@@ -70,7 +72,7 @@ def _read_chunks(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
                 if not renamed["strand"].isin(["+", "-"]).all():
                     raise InputError(f"{path}: {_describe_bad_read(path, columns)}")
                 yield renamed
-    except (ValueError, EOFError, gzip.BadGzipFile) as error:
+    except (ValueError, *DAMAGED_GZIP) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: {_describe_bad_read(path, columns)}") from None

@@ -6,7 +6,7 @@ Everything that can be checked is checked by the constructors. Windows can be re
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -14,9 +14,9 @@ import pandas as pd
 from jaxtyping import UInt8
 
 from epizoo.errors import InputError
-from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs
+from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, common_sizes
 from epizoo.genome.coverage import CoverageTransform
-from epizoo.genome.intervals import check_intervals, read_bed, subtract_blacklist, tile, whole_genome
+from epizoo.genome.intervals import check_blacklist, check_intervals, read_bed, subtract_blacklist, tile, whole_genome
 from epizoo.genome.marks import MISSING, arrange_marks, find_binarized, read_binarized
 from epizoo.genome.signal import BigWig
 
@@ -167,13 +167,15 @@ class MarkWindows(_Windows):
 
     Args:
         chromosomes: marks of each chromosome, (bin, mark), 0, 1 or 2 (missing).
-        intervals: where; all of the chromosomes where None.
+        intervals: where; all of the chromosomes that hold a whole bin where None.
         shape: bins of a window; its ``bin_bp`` is that of the marks.
         name: what the marks come from, for messages.
         blacklist: stretches to leave out.
+        all_chroms: names of the chromosomes of the source, where ``chromosomes`` holds only some of them.
 
     Raises:
-        InputError: an interval is not inside the chromosomes.
+        InputError: an interval is not inside the chromosomes, none holds a whole bin, or no chromosome of the blacklist
+            is known.
     """
 
     def __init__(
@@ -184,14 +186,15 @@ class MarkWindows(_Windows):
         *,
         name: str = "the binarised marks",
         blacklist: Intervals | None = None,
+        all_chroms: Collection[str] | None = None,
     ) -> None:
         self.chromosomes = dict(chromosomes)
         n_bins = {chrom: len(values) for chrom, values in chromosomes.items()}
         # Marks cover floor(length / bin_bp) bins: the end of the chromosome lies somewhere in the next bin.
         longest = {chrom: (n + 1) * shape.bin_bp - 1 for chrom, n in n_bins.items()}
         if intervals is None:
-            intervals = whole_genome({chrom: n * shape.bin_bp for chrom, n in n_bins.items()})
-        table = _checked(intervals, longest, name, blacklist)
+            intervals = whole_genome({chrom: n * shape.bin_bp for chrom, n in n_bins.items() if n})
+        table = _checked(intervals, longest, name, blacklist, all_chroms)
         super().__init__(table, shape, n_bins)
         if not len(self):
             raise InputError(f"{name}: no interval holds a whole bin of {shape.bin_bp} bp; give wider intervals")
@@ -227,6 +230,7 @@ class MarkWindows(_Windows):
         cells = sorted({file.cell for file in files})
         if len(cells) > 1:
             raise InputError(f"{folder}: holds several cell types ({', '.join(cells)}); name the one to read")
+        all_chroms = [file.chrom for file in files]
         if table is not None:
             # Lengths are known once the files are read; unknown chromosomes are found before.
             check_intervals(table, {file.chrom: sys.maxsize for file in files}, table.attrs["name"], str(folder))
@@ -235,7 +239,7 @@ class MarkWindows(_Windows):
         for file in files:
             found = read_binarized(file.path)
             chromosomes[file.chrom] = arrange_marks(found.values, found.marks, marks, str(file.path), allow_missing)
-        return cls(chromosomes, table, shape, name=str(folder), blacklist=blacklist)
+        return cls(chromosomes, table, shape, name=str(folder), blacklist=blacklist, all_chroms=all_chroms)
 
     @classmethod
     def from_bigwigs(
@@ -269,15 +273,15 @@ class MarkWindows(_Windows):
         # Also refuses absent marks, before the work of binarising begins.
         arrange_marks(np.zeros((0, len(bigwigs)), np.uint8), list(bigwigs), marks, name, allow_missing)
         tracks = {mark: bigwigs[mark] for mark in found}
+        sizes = common_sizes([BigWig(path) for path in tracks.values()])
         if table is not None:
-            first = BigWig(tracks[found[0]])
-            check_intervals(table, first.chrom_sizes, table.attrs["name"], str(first.path))
+            check_intervals(table, sizes, table.attrs["name"], name)
         chroms = None if table is None else list(table["chrom"].unique())
         chromosomes = {
             chrom: arrange_marks(values, found, marks, name, allow_missing)
             for chrom, values in binarize_bigwigs(tracks, binarization, chroms).items()
         }
-        return cls(chromosomes, table, shape, name=name, blacklist=blacklist)
+        return cls(chromosomes, table, shape, name=name, blacklist=blacklist, all_chroms=list(sizes))
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """One window: ``inputs.marks`` (window + 2 * flank, mark) float32: 0, 1, NaN missing, -1 outside."""
@@ -301,13 +305,19 @@ def interval_table(intervals: Intervals, name: str) -> pd.DataFrame:
 
 
 def _checked(
-    intervals: Intervals, chrom_sizes: Mapping[str, int], sizes_name: str, blacklist: Intervals | None
+    intervals: Intervals,
+    chrom_sizes: Mapping[str, int],
+    sizes_name: str,
+    blacklist: Intervals | None,
+    all_chroms: Collection[str] | None = None,
 ) -> pd.DataFrame:
     table = interval_table(intervals, "the intervals")
     check_intervals(table, chrom_sizes, table.attrs["name"], sizes_name)
     if blacklist is None:
         return table
-    return subtract_blacklist(table, interval_table(blacklist, "the blacklist"))
+    excluded = interval_table(blacklist, "the blacklist")
+    check_blacklist(excluded, chrom_sizes if all_chroms is None else all_chroms, excluded.attrs["name"], sizes_name)
+    return subtract_blacklist(table, excluded)
 
 
 def _check_control(control: BigWig, treatment: BigWig, chroms: Iterable[str]) -> None:
