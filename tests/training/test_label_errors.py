@@ -25,6 +25,12 @@ BOUNDARIES = [
     ([(1, 5), (8, 10)], (0, 0), (1, 0), (0, 1), (1, 0)),
     ([(1, 4), (7, 10)], (1, 0), (0, 0), (0, 1), (1, 0)),
 ]
+# What src/PeakError.c says of equal coordinates: a start on the region's start and an end on its end are inside.
+EQUAL = [
+    ([(10, 20)], (1, 0), (1, 0), (0, 1), (1, 0)),
+    ([(9, 20), (20, 21)], (0, 0), (1, 0), (0, 1), (1, 0)),
+    ([(9, 10), (10, 21)], (1, 0), (0, 0), (0, 1), (1, 0)),
+]
 ORDER = ("peakStart", "peakEnd", "noPeaks", "peaks")
 
 
@@ -35,7 +41,7 @@ def table(rows, chrom="chr1"):
 @pytest.mark.parametrize("column", range(4), ids=ORDER)
 @pytest.mark.parametrize("offset", [0, 249_250_000])
 def test_peakerrors_own_examples(column, offset):
-    for region, examples in (((10, 20), EXAMPLES), ((4, 8), BOUNDARIES)):
+    for region, examples in (((10, 20), EXAMPLES + EQUAL), ((4, 8), BOUNDARIES)):
         for peaks, *expected in examples:
             label = table([region]).assign(annotation=ORDER[column])
             label[["start", "end"]] += offset
