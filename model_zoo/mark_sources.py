@@ -1,16 +1,19 @@
 """Binarised marks of a whole genome in a model's order: from ChromHMM's text, bigWigs or reads."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from jaxtyping import UInt8
 
 from epizoo.errors import InputError
-from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads
-from epizoo.genome.intervals import read_chrom_sizes
-from epizoo.genome.marks import MISSING, arrange_marks, find_binarized, read_binarized
+from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads, common_sizes
+from epizoo.genome.intervals import check_intervals, read_chrom_sizes
+from epizoo.genome.marks import MISSING, arrange_marks, find_one_cell, read_chromosomes
 from epizoo.genome.signal import BigWig
 
 File = str | os.PathLike[str]
@@ -40,31 +43,54 @@ class MarkFiles:
     threshold: float | None = None
 
 
-def read_folder(marks: tuple[str, ...], folder: File, cell: str | None, allow_missing: bool) -> Chromosomes:
-    """Marks (bin, mark) of one cell type by chromosome, in the model's order, from ChromHMM's binarised text.
+class GenomeMarks(NamedTuple):
+    """Marks of whole chromosomes in a model's order.
 
-    Raises:
-        InputError: a file cannot be read, the cell type is ambiguous, or a mark is missing and that is not allowed.
+    Attributes:
+        chromosomes: chromosome to marks (bin, mark).
+        sizes: length in bp of each chromosome; that of its bins where the true length is not known.
     """
-    files = find_binarized(folder, cell)
-    cells = sorted({file.cell for file in files})
-    if len(cells) > 1:
-        raise InputError(f"{folder}: holds several cell types ({', '.join(cells)}); name the one to annotate")
-    for file in files:
-        # All headers are checked before the first long read.
-        arrange_marks(np.zeros((0, len(file.marks)), np.uint8), file.marks, marks, str(file.path), allow_missing)
-    chromosomes = {}
-    for file in sorted(files, key=lambda file: file.chrom):
-        found = read_binarized(file.path)
-        chromosomes[file.chrom] = arrange_marks(found.values, found.marks, marks, str(file.path), allow_missing)
-    return chromosomes
+
+    chromosomes: Chromosomes
+    sizes: dict[str, int]
 
 
-def binarize_files(marks: tuple[str, ...], bin_bp: int, files: MarkFiles, allow_missing: bool) -> Chromosomes:
-    """Marks (bin, mark) by chromosome, in the model's order, binarised from one file for each mark.
+def read_folder(
+    marks: tuple[str, ...],
+    bin_bp: int,
+    folder: File,
+    cell: str | None,
+    allow_missing: bool,
+    regions: pd.DataFrame | None = None,
+) -> GenomeMarks:
+    """Marks of one cell type from ChromHMM's binarised text; with regions, of their chromosomes.
 
     Raises:
-        InputError: a file cannot be used, the settings do not suffice, or a mark is missing and that is not allowed.
+        InputError: a file cannot be read, the cell type is ambiguous, a mark is missing and that is not allowed, or a
+            region is outside the marks.
+    """
+    files = sorted(find_one_cell(folder, cell), key=lambda file: file.chrom)
+    if regions is not None:
+        # Lengths are known once the files are read; unknown chromosomes are found before.
+        check_intervals(regions, {file.chrom: sys.maxsize for file in files}, regions.attrs["name"], str(folder))
+        files = [file for file in files if file.chrom in set(regions["chrom"])]
+    chromosomes = read_chromosomes(files, marks, allow_missing)
+    sizes = {chrom: max(len(values), 1) * bin_bp for chrom, values in chromosomes.items()}
+    if regions is not None:
+        # Binarised text does not say where in its last, incomplete bin a chromosome ends.
+        longest = {chrom: size + bin_bp - 1 for chrom, size in sizes.items()}
+        _check_regions(regions, longest, bin_bp, str(folder))
+    return GenomeMarks(chromosomes, sizes)
+
+
+def binarize_files(
+    marks: tuple[str, ...], bin_bp: int, files: MarkFiles, allow_missing: bool, regions: pd.DataFrame | None = None
+) -> GenomeMarks:
+    """Marks binarised from one file for each mark; with regions, of their chromosomes.
+
+    Raises:
+        InputError: a file cannot be used, two differ in a chromosome's length, the settings do not suffice, a mark is
+            missing and that is not allowed, or a region is outside the chromosomes.
     """
     name = ", ".join(f"{mark}={path}" for mark, path in files.paths.items())
     unknown = [mark for mark in files.paths if mark not in marks]
@@ -73,16 +99,34 @@ def binarize_files(marks: tuple[str, ...], bin_bp: int, files: MarkFiles, allow_
     arrange_marks(np.zeros((0, len(files.paths)), np.uint8), list(files.paths), marks, name, allow_missing)
     reads = {mark: path for mark, path in files.paths.items() if _is_reads(path)}
     bigwigs = {mark: path for mark, path in files.paths.items() if mark not in reads}
+    settings = _binarization(files, bin_bp, next(iter(bigwigs.values()))) if bigwigs else None
+    of_bigwigs = common_sizes([BigWig(path) for path in bigwigs.values()])
+    of_reads = _sizes_for_reads(files, of_bigwigs, list(bigwigs.values())) if reads else {}
+    sizes = of_bigwigs | of_reads
+    if regions is not None:
+        # Before the work of binarising begins.
+        _check_regions(regions, sizes, bin_bp, name)
     parts = []
-    if bigwigs:
-        parts.append(
-            (list(bigwigs), binarize_bigwigs(bigwigs, _binarization(files, bin_bp, next(iter(bigwigs.values())))))
-        )
+    if settings is not None:
+        parts.append((list(bigwigs), binarize_bigwigs(bigwigs, settings)))
     if reads:
-        sizes = _sizes_for_reads(files, list(bigwigs.values()))
-        parts.append((list(reads), binarize_reads(reads, sizes, files.controls, bin_bp)))
-    chroms = sorted({chrom for _, part in parts for chrom in part})
-    return {chrom: _columns(chrom, parts, marks) for chrom in chroms}
+        parts.append((list(reads), binarize_reads(reads, of_reads, files.controls, bin_bp)))
+    found = {chrom: sizes[chrom] for chrom in sorted({chrom for _, part in parts for chrom in part})}
+    chroms = list(found)
+    if regions is not None:
+        check_intervals(regions, found, regions.attrs["name"], name)
+        chroms = [chrom for chrom in chroms if chrom in set(regions["chrom"])]
+    return GenomeMarks({chrom: _columns(chrom, parts, marks) for chrom in chroms}, found)
+
+
+def _check_regions(regions: pd.DataFrame, sizes: Mapping[str, int], bin_bp: int, name: str) -> None:
+    check_intervals(regions, sizes, regions.attrs["name"], name)
+    n_bins = regions["chrom"].map(dict(sizes)).to_numpy(np.int64) // bin_bp
+    if (regions["start"].to_numpy() // bin_bp >= n_bins).all():
+        raise InputError(
+            f"{regions.attrs['name']}: no region holds a part of a whole bin of {bin_bp} bp of {name}; "
+            "give other regions"
+        )
 
 
 def _columns(chrom: str, parts: list[tuple[list[str], Chromosomes]], marks: tuple[str, ...]) -> np.ndarray:
@@ -104,12 +148,19 @@ def _binarization(files: MarkFiles, bin_bp: int, first: File) -> BigWigBinarizat
     return BigWigBinarization(files.signal_kind, files.read_length_bp, files.threshold, bin_bp=bin_bp)
 
 
-def _sizes_for_reads(files: MarkFiles, bigwigs: list[File]) -> dict[str, int]:
-    if files.chrom_sizes is not None:
-        return read_chrom_sizes(files.chrom_sizes)
-    if not bigwigs:
-        raise InputError("reads: the lengths of the chromosomes are not known; give a file of chromosome sizes")
-    return BigWig(bigwigs[0]).chrom_sizes
+def _sizes_for_reads(files: MarkFiles, of_bigwigs: dict[str, int], bigwigs: list[File]) -> dict[str, int]:
+    if files.chrom_sizes is None:
+        if not bigwigs:
+            raise InputError("reads: the lengths of the chromosomes are not known; give a file of chromosome sizes")
+        return of_bigwigs
+    sizes = read_chrom_sizes(files.chrom_sizes)
+    for chrom, size in sizes.items():
+        if of_bigwigs.get(chrom, size) != size:
+            raise InputError(
+                f"{files.chrom_sizes}: {chrom} is {size:,} bp long, but {of_bigwigs[chrom]:,} bp in the bigWigs "
+                f"({', '.join(map(str, bigwigs))}); give files of the same assembly"
+            )
+    return sizes
 
 
 def _is_reads(path: File) -> bool:

@@ -17,7 +17,6 @@ from epizoo.calling.segments import clip_segments, segments_from_states
 from epizoo.errors import EntryError, InputError
 from epizoo.files import require_writable
 from epizoo.genome.bigwig_writer import BigWigWriter
-from epizoo.genome.intervals import check_intervals
 from epizoo.genome.marks import encode, present_marks
 from epizoo.genome.windows import Intervals, interval_table
 from epizoo.model_zoo.mark_sources import Chromosomes, File, MarkFiles, binarize_files, read_folder
@@ -92,15 +91,16 @@ def annotate(
     if marks is not None:
         files = marks if isinstance(marks, MarkFiles) else MarkFiles(marks)
         _check_not_overwritten(output, list(files.paths.values()))
-        chromosomes = binarize_files(entry.channels, entry.window.bin_bp, files, allow_missing)
+        chromosomes, sizes = binarize_files(entry.channels, entry.window.bin_bp, files, allow_missing, table)
     else:
-        chromosomes = read_folder(entry.channels, binarized, cell, allow_missing)  # type: ignore[arg-type]
-    sizes = {chrom: max(len(values), 1) * entry.window.bin_bp for chrom, values in chromosomes.items()}
-    if table is not None:
-        # Marks cover whole bins alone: the last, incomplete one of a chromosome has none.
-        ends = {chrom: size + entry.window.bin_bp - 1 for chrom, size in sizes.items()}
-        check_intervals(table, ends, table.attrs["name"], "the marks")
-        chromosomes = {chrom: values for chrom, values in chromosomes.items() if chrom in set(table["chrom"])}
+        chromosomes, sizes = read_folder(
+            entry.channels,
+            entry.window.bin_bp,
+            binarized,  # type: ignore[arg-type]
+            cell,
+            allow_missing,
+            table,
+        )
     tables, log_likelihood, done = [], 0.0, 0
     with ExitStack() as stack:
         writers = [stack.enter_context(BigWigWriter(path, sizes, entry.window.bin_bp)) for path in posterior_paths]

@@ -10,9 +10,11 @@ from epizoo.genome.marks import (
     decode,
     encode,
     find_binarized,
+    find_one_cell,
     present_marks,
     read_binarized,
     read_binarized_header,
+    read_chromosomes,
     write_binarized,
 )
 
@@ -169,3 +171,10 @@ def test_a_damaged_gzipped_file_is_refused(tmp_path):
     path.write_bytes(damaged)
     with pytest.raises(InputError, match="the gzipped file is damaged"):
         read_binarized(path)
+
+
+def test_all_headers_are_checked_before_the_first_body_is_read(tmp_path):
+    (tmp_path / "c_chr1_binary.txt").write_text("c\tchr1\na\tb\n0\tnot a bin\n")
+    (tmp_path / "c_chr2_binary.txt").write_text("c\tchr2\na\n0\n")
+    with pytest.raises(InputError, match=r"c_chr2_binary\.txt: has no mark b"):
+        read_chromosomes(find_one_cell(tmp_path), ("a", "b"))

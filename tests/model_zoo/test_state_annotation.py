@@ -11,6 +11,7 @@ import epizoo
 from epizoo.errors import EntryError, InputError
 from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads
 from epizoo.genome.marks import BinarizedChromosome, read_binarized, write_binarized
+from epizoo.model_zoo import mark_sources
 from epizoo.model_zoo.state_annotation import MarkFiles
 
 MARKS = random_entries.MARKS
@@ -232,3 +233,69 @@ def test_regions_outside_the_marks_are_refused(entry, random_zoo):
     unknown = pd.DataFrame({"chrom": ["chr9"], "start": [0], "end": [200]})
     with pytest.raises(InputError, match="chr9"):
         entry.annotate(random_zoo.marks, regions=unknown)
+
+
+def write_steps(path, sizes):
+    """Steps of coverage over chromosomes of any length."""
+    with pyBigWig.open(str(path), "w") as bigwig:
+        bigwig.addHeader(list(sizes.items()))
+        for chrom, size in sizes.items():
+            values = np.random.default_rng(size).poisson(3, -(-size // 100)) + 1.0
+            starts = np.arange(0, size, 100)
+            ends = np.minimum(starts + 100, size)
+            bigwig.addEntries([chrom] * len(starts), starts.tolist(), ends=ends.tolist(), values=values.tolist())
+    return path
+
+
+def coverage_of(path, **settings):
+    return MarkFiles(dict.fromkeys(MARKS, path), signal_kind="coverage", threshold=4.0, **settings)
+
+
+def test_bigwigs_and_reads_of_different_lengths_are_refused_by_name(entry, tmp_path):
+    bigwig = write_steps(tmp_path / "a.bw", {"chr1": 20_000})
+    (tmp_path / "sizes.txt").write_text("chr1\t24000\n")
+    paths = dict.fromkeys(MARKS[1:], bigwig) | {MARKS[0]: write_reads(tmp_path / "r.bed", 0)}
+    files = MarkFiles(paths, chrom_sizes=tmp_path / "sizes.txt", signal_kind="coverage", threshold=4.0)
+    with pytest.raises(InputError, match=r"sizes\.txt: chr1 is 24,000 bp long, but 20,000 bp in the bigWigs \(.*a\.bw"):
+        entry.annotate(marks=files)
+
+
+@pytest.mark.parametrize(
+    ("region", "message"),
+    [
+        (("chr1", 0, 20_151), "lies past the end of its chromosome"),
+        (("chr9", 0, 200), "chromosome chr9 is not in"),
+        (("chr1", 20_010, 20_140), "the regions: no region holds a part of a whole bin of 200 bp"),
+        (("tiny", 0, 30), "the regions: no region holds a part of a whole bin of 200 bp"),
+    ],
+)
+def test_regions_are_checked_by_true_lengths_before_the_genome_is_binarised(
+    entry, tmp_path, monkeypatch, region, message
+):
+    def binarize(*arguments):
+        raise AssertionError("binarised before the regions were checked")
+
+    monkeypatch.setattr(mark_sources, "binarize_bigwigs", binarize)
+    bigwig = write_steps(tmp_path / "a.bw", {"chr1": 20_150, "tiny": 30})
+    with pytest.raises(InputError, match=message):
+        entry.annotate(marks=coverage_of(bigwig), regions=pd.DataFrame([region], columns=["chrom", "start", "end"]))
+
+
+def test_regions_past_the_bins_of_binarised_text_are_refused(entry, random_zoo):
+    regions = pd.DataFrame({"chrom": ["chr1"], "start": [30_010], "end": [30_150]})
+    with pytest.raises(InputError, match="the regions: no region holds a part of a whole bin of 200 bp"):
+        entry.annotate(random_zoo.marks, regions=regions)
+
+
+def test_posteriors_have_the_chromosomes_true_lengths(entry, tmp_path):
+    sizes = {"chr1": 20_150, "tiny": 30}
+    bigwig = write_steps(tmp_path / "a.bw", sizes)
+    annotation = entry.annotate(marks=coverage_of(bigwig), posteriors_folder=tmp_path)
+    assert annotation.segments["end"].max() == 20_000
+    tracks = sorted(tmp_path.glob("state_*.bw"))
+    assert len(tracks) == 4
+    for path in tracks:
+        with pyBigWig.open(str(path)) as track:
+            assert dict(track.chroms()) == sizes
+            assert not np.isnan(track.values("chr1", 0, 20_000)).any()
+            assert np.isnan(track.values("chr1", 20_000, 20_150)).all()

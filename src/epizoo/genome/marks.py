@@ -111,6 +111,41 @@ def find_binarized(folder: str | os.PathLike[str], cell: str | None = None) -> l
     return sorted(files, key=lambda file: (file.cell, file.chrom))
 
 
+def find_one_cell(folder: str | os.PathLike[str], cell: str | None = None) -> list[BinarizedFile]:
+    """As `find_binarized`, and refuse a folder of several cell types where none is named.
+
+    Raises:
+        InputError: as `find_binarized`, or the cell type is ambiguous.
+    """
+    files = find_binarized(folder, cell)
+    cells = sorted({file.cell for file in files})
+    if len(cells) > 1:
+        raise InputError(f"{folder}: holds several cell types ({', '.join(cells)}); name the one to read")
+    return files
+
+
+def read_chromosomes(
+    files: Sequence[BinarizedFile], marks: Sequence[str], allow_missing: bool = False
+) -> dict[str, UInt8[np.ndarray, "bin mark"]]:
+    """Marks of each file's chromosome in a model's order; all headers are checked before the first long read.
+
+    Args:
+        files: one for each chromosome.
+        marks: the model's marks, in its order.
+        allow_missing: whether a mark of the model may be absent; it becomes missing (2).
+
+    Raises:
+        InputError: a file cannot be read, or a mark is absent and that is not allowed.
+    """
+    for file in files:
+        arrange_marks(np.zeros((0, len(file.marks)), np.uint8), file.marks, marks, str(file.path), allow_missing)
+    chromosomes = {}
+    for file in files:
+        found = read_binarized(file.path)
+        chromosomes[file.chrom] = arrange_marks(found.values, found.marks, marks, str(file.path), allow_missing)
+    return chromosomes
+
+
 def arrange_marks(
     values: UInt8[np.ndarray, "bin mark"],
     found: Sequence[str],

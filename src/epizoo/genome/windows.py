@@ -17,7 +17,7 @@ from epizoo.errors import InputError
 from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, common_sizes
 from epizoo.genome.coverage import CoverageTransform
 from epizoo.genome.intervals import check_blacklist, check_intervals, read_bed, subtract_blacklist, tile, whole_genome
-from epizoo.genome.marks import MISSING, arrange_marks, find_binarized, read_binarized
+from epizoo.genome.marks import MISSING, arrange_marks, find_one_cell, read_chromosomes
 from epizoo.genome.signal import BigWig
 
 Intervals = pd.DataFrame | str | os.PathLike[str]
@@ -226,19 +226,13 @@ class MarkWindows(_Windows):
             InputError: a file cannot be read, the cell type is ambiguous, or a mark is absent and that is not allowed.
         """
         table = None if intervals is None else interval_table(intervals, "the intervals")
-        files = find_binarized(folder, cell)
-        cells = sorted({file.cell for file in files})
-        if len(cells) > 1:
-            raise InputError(f"{folder}: holds several cell types ({', '.join(cells)}); name the one to read")
+        files = find_one_cell(folder, cell)
         all_chroms = [file.chrom for file in files]
         if table is not None:
             # Lengths are known once the files are read; unknown chromosomes are found before.
             check_intervals(table, {file.chrom: sys.maxsize for file in files}, table.attrs["name"], str(folder))
             files = [file for file in files if file.chrom in set(table["chrom"])]
-        chromosomes = {}
-        for file in files:
-            found = read_binarized(file.path)
-            chromosomes[file.chrom] = arrange_marks(found.values, found.marks, marks, str(file.path), allow_missing)
+        chromosomes = read_chromosomes(files, marks, allow_missing)
         return cls(chromosomes, table, shape, name=str(folder), blacklist=blacklist, all_chroms=all_chroms)
 
     @classmethod
