@@ -18,6 +18,7 @@ from epizoo.model_zoo.card import render_card
 from epizoo.model_zoo.entry import Entry
 
 TARGETS = ("onnx", "torch", "pt2", "safetensors")
+SUFFIXES = {".onnx": "onnx", ".pt": "torch", ".pth": "torch", ".pt2": "pt2", ".safetensors": "safetensors"}
 ONNX_FILE = "model.onnx"
 
 
@@ -49,6 +50,9 @@ def export(
     """
     entry = entry if isinstance(entry, Entry) else load(entry)
     _check_options(to, opset, raw_coverage, layers, crop)
+    # torch chooses by the name how it saves, and readers how they read.
+    if SUFFIXES.get(Path(path).suffix, to) != to:
+        raise InputError(f"{path}: a name of {SUFFIXES[Path(path).suffix]}, the target is {to}; give another name")
     require_writable(path)
     with atomic_path(path) as temporary:
         if to == "onnx":
@@ -96,7 +100,7 @@ def main(targets: tuple[str, ...] = TARGETS, program: str = "epizoo.conversion.e
     parser.add_argument("--layers", action="store_true", help="hidden layers as outputs too")
     parser.add_argument("--no-crop", action="store_true", help="outputs for the flanks too")
     found = parser.parse_args()
-    by_suffix = {".onnx": "onnx", ".pt2": "pt2", ".safetensors": "safetensors"}.get(Path(found.output).suffix, "torch")
+    by_suffix = SUFFIXES.get(Path(found.output).suffix, "torch")
     to = targets[0] if len(targets) == 1 else found.to or by_suffix
     options: dict[str, Any] = {"layers": found.layers, "crop": not found.no_crop}
     if "onnx" in targets:

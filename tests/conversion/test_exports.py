@@ -225,3 +225,9 @@ def test_an_entry_carries_its_onnx_with_a_hash_that_is_checked(zoo, tmp_path):
     (folder / "model.onnx").write_bytes(b"another")
     with pytest.raises(EntryError, match=r"model\.onnx: sha256"):
         entry.check_files()
+
+
+def test_a_name_of_another_format_is_refused(zoo, tmp_path):
+    with pytest.raises(InputError, match="a name of safetensors, the target is torch"):
+        export(zoo["peak_caller/random"], "torch", tmp_path / "state.safetensors")
+    assert not list(tmp_path.iterdir())
