@@ -25,10 +25,10 @@ run epizoo list
 step "Kipoi, unmodified: peak probabilities of H3K4me3 coverage, the posteriors of states of nine marks"
 run kipoi predict . --source=dir \
   --dataloader_args="{\"intervals_file\": \"$signal/intervals.bed\", \"bigwig_file\": \"$signal/H3K4me3.bw\"}" \
-  -o "$out/peak_predictions.h5"
+  -m -o "$out/peak_predictions.h5"
 run kipoi predict model_zoo/chromatin_states/encode-10 --source=dir \
   --dataloader_args="{\"intervals_file\": \"$marks/regions.bed\", \"binarized\": \"$marks/marks\"}" \
-  -o "$out/state_predictions.h5"
+  -m -o "$out/state_predictions.h5"
 
 step "Peaks of that bigWig and states of these marks, for a genome browser"
 run epizoo call-peaks peak_caller/h3k4me3 --bigwig "$signal/H3K4me3.bw" --regions "$signal/intervals.bed" \

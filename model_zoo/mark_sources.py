@@ -42,6 +42,11 @@ class MarkFiles:
     read_length_bp: int | None = None
     threshold: float | None = None
 
+    def all_paths(self) -> list[File]:
+        """Every file that is read."""
+        sizes = [] if self.chrom_sizes is None else [self.chrom_sizes]
+        return [*self.paths.values(), *(self.controls or {}).values(), *sizes]
+
 
 class GenomeMarks(NamedTuple):
     """Marks of whole chromosomes in a model's order.
@@ -99,6 +104,7 @@ def binarize_files(
     arrange_marks(np.zeros((0, len(files.paths)), np.uint8), list(files.paths), marks, name, allow_missing)
     reads = {mark: path for mark, path in files.paths.items() if _is_reads(path)}
     bigwigs = {mark: path for mark, path in files.paths.items() if mark not in reads}
+    _check_used(files, reads, bigwigs)
     settings = _binarization(files, bin_bp, next(iter(bigwigs.values()))) if bigwigs else None
     of_bigwigs = common_sizes([BigWig(path) for path in bigwigs.values()])
     of_reads = _sizes_for_reads(files, of_bigwigs, list(bigwigs.values())) if reads else {}
@@ -161,6 +167,24 @@ def _sizes_for_reads(files: MarkFiles, of_bigwigs: dict[str, int], bigwigs: list
                 f"({', '.join(map(str, bigwigs))}); give files of the same assembly"
             )
     return sizes
+
+
+def _check_used(files: MarkFiles, reads: Mapping[str, File], bigwigs: Mapping[str, File]) -> None:
+    """Refuse settings that would be ignored in silence.
+
+    Raises:
+        InputError: a setting of reads where there are bigWigs alone, or the other way round.
+    """
+    of_reads = {"controls": files.controls, "chromosome sizes": files.chrom_sizes}
+    of_bigwigs = {
+        "signal kind": files.signal_kind,
+        "read length": files.read_length_bp,
+        "threshold": files.threshold,
+    }
+    for unused, kind, others in ((of_reads, reads, "reads"), (of_bigwigs, bigwigs, "bigWigs")):
+        for name, value in unused.items():
+            if value is not None and not kind:
+                raise InputError(f"{name}: given ({value}), but no mark is given as {others}; leave it out")
 
 
 def _is_reads(path: File) -> bool:

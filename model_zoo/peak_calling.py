@@ -12,8 +12,7 @@ from jaxtyping import Float
 from epizoo.calling.formats import write_narrowpeak
 from epizoo.calling.peaks import PeakCallingConfig, PeakCollector, name_peaks, narrowpeak_table
 from epizoo.calling.stream import Piece, predict_track
-from epizoo.errors import InputError
-from epizoo.files import require_writable
+from epizoo.files import check_outputs
 from epizoo.genome.bigwig_writer import BigWigWriter
 from epizoo.genome.intervals import check_blacklist
 from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
@@ -85,7 +84,7 @@ def call_peaks(
     """
     given = (bigwig, control, regions, blacklist, known_regions)
     inputs = [path for path in given if isinstance(path, str | os.PathLike)]
-    _check_outputs([path for path in (output, probabilities_bigwig) if path is not None], inputs)
+    check_outputs([path for path in (output, probabilities_bigwig) if path is not None], inputs)
     windows = coverage_windows(
         entry, regions, bigwig, control, signal_kind, control_signal_kind, known_regions, blacklist_file=None
     )
@@ -197,12 +196,3 @@ def _checked_blacklist(blacklist: Intervals, chrom_sizes: dict[str, int], sizes_
     table = interval_table(blacklist, "the blacklist")
     check_blacklist(table, chrom_sizes, table.attrs["name"], sizes_name)
     return table
-
-
-def _check_outputs(outputs: list[File], inputs: list[File]) -> None:
-    seen = {os.path.realpath(path): "an input" for path in inputs}
-    for path in outputs:
-        require_writable(path)
-        other = seen.setdefault(os.path.realpath(path), f"another output, {path}")
-        if other != f"another output, {path}" or outputs.count(path) > 1:
-            raise InputError(f"{path}: would overwrite {other}; give the output another name")

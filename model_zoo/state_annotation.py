@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from epizoo.calling.formats import StateStyle, write_bed9
 from epizoo.calling.segments import clip_segments, segments_from_states
 from epizoo.errors import EntryError, InputError
-from epizoo.files import require_writable
+from epizoo.files import check_outputs
 from epizoo.genome.bigwig_writer import BigWigWriter
 from epizoo.genome.marks import encode, present_marks
 from epizoo.genome.windows import Intervals, interval_table
@@ -72,7 +72,7 @@ def annotate(
         allow_missing: Whether marks of the model may be absent; they then say nothing about the states.
         viterbi: Take the most probable path.
         output: The BED9 file to write, if any.
-        posteriors_folder: An existing folder for a bigWig of posteriors for each state, if any.
+        posteriors_folder: A folder for a bigWig of posteriors for each state, if any; made where there is none.
         track: A line for UCSC's genome browser to begin the BED file with.
         progress: Called after each step.
 
@@ -84,13 +84,15 @@ def annotate(
         found = "neither" if marks is None else "both"
         raise InputError(f"{entry.name}: {found} of binarised marks and a file for each mark given; give one of them")
     styles = state_styles(entry)
-    if output is not None:
-        require_writable(output)
+    files = MarkFiles(marks) if isinstance(marks, Mapping) else marks
+    if files is not None and cell is not None:
+        raise InputError(f"cell: {cell} given, but a file for each mark holds one cell type; leave it out")
     posterior_paths = [] if posteriors_folder is None else _posterior_paths(Path(posteriors_folder), styles)
+    given = [binarized, regions, *(files.all_paths() if files is not None else [])]
+    inputs = [path for path in given if isinstance(path, str | os.PathLike)]
+    check_outputs([*([] if output is None else [output]), *posterior_paths], inputs)
     table = None if regions is None else interval_table(regions, "the regions")
-    if marks is not None:
-        files = marks if isinstance(marks, MarkFiles) else MarkFiles(marks)
-        _check_not_overwritten(output, list(files.paths.values()))
+    if files is not None:
         chromosomes, sizes = binarize_files(entry.channels, entry.window.bin_bp, files, allow_missing, table)
     else:
         chromosomes, sizes = read_folder(
@@ -171,12 +173,8 @@ def _coded(values: UInt8[np.ndarray, "bin mark"]) -> tuple[np.ndarray, tuple[boo
 def _posterior_paths(folder: Path, styles: list[StateStyle]) -> list[Path]:
     # Names such as ZNF/Rpts are no file names.
     names = [re.sub(r"[^\w.-]", "_", style.name) for style in styles]
-    paths = [folder / f"state_{number}_{name}.bw" for number, name in enumerate(names, start=1)]
-    for path in paths:
-        require_writable(path)
-    return paths
-
-
-def _check_not_overwritten(output: File | None, inputs: list[File]) -> None:
-    if output is not None and os.path.realpath(output) in {os.path.realpath(path) for path in inputs}:
-        raise InputError(f"{output}: would overwrite an input; give the output another name")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); give a folder that can be written") from error
+    return [folder / f"state_{number}_{name}.bw" for number, name in enumerate(names, start=1)]

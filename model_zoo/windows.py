@@ -68,6 +68,11 @@ def mark_windows(
     if (binarized is None) == (marks is None):
         found = "neither" if marks is None else "both"
         raise InputError(f"binarized, marks: {found} given, {entry.name} needs one: binarised text or bigWigs by mark")
+    of_bigwigs = {"signal_kind": signal_kind, "read_length_bp": read_length_bp, "threshold": threshold}
+    for name, value in of_bigwigs.items() if binarized is not None else {"cell": cell}.items():
+        if value is not None:
+            source = "binarised text" if binarized is not None else "bigWigs"
+            raise InputError(f"{name}: {value!r} given, which does not apply to {source}; leave it out")
     options: dict[str, Any] = {"allow_missing": allow_missing, "blacklist": blacklist_file}
     shape = window_shape(entry)
     if binarized is not None:

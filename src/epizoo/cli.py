@@ -230,6 +230,17 @@ def annotate(
 
     loaded = _load("chromatin_states", entry)
     paths = _named_files([*(marks or []), *(more_marks or [])], "--marks")
+    if not paths:
+        of_marks = {
+            "--controls": controls,
+            "--chrom-sizes": chrom_sizes,
+            "--signal-kind": signal_kind,
+            "--read-length-bp": read_length_bp,
+            "--threshold": threshold,
+        }
+        for option, value in of_marks.items():
+            if value:
+                raise InputError(f"{option}: given, but it belongs to --marks, which is not given; leave it out")
     files = MarkFiles(
         paths, _named_files(controls or [], "--controls") or None, chrom_sizes, signal_kind, read_length_bp, threshold
     )

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,6 +49,28 @@ def require_writable(path: str | os.PathLike[str]) -> None:
         raise InputError(f"{target}: cannot be written, it is a folder; give the name of a file")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{target}: cannot be written, no permission to write in {folder}")
+
+
+def check_outputs(outputs: Sequence[str | os.PathLike[str]], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Check, before any work is done, that outputs can be written and overwrite neither an input nor each other.
+
+    Args:
+        outputs: files to be written.
+        inputs: files that are read, and folders of such files.
+
+    Raises:
+        InputError: see `require_writable`, or an output is an input or another output under whatever name.
+    """
+    taken: dict[str, str] = {}
+    for path in inputs:
+        files = Path(path).iterdir() if Path(path).is_dir() else [path]
+        taken |= {os.path.realpath(file): "an input" for file in files}
+    for path in outputs:
+        require_writable(path)
+        real = os.path.realpath(path)
+        if real in taken:
+            raise InputError(f"{path}: would overwrite {taken[real]}; give the output another name")
+        taken[real] = "another output"
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

@@ -299,3 +299,28 @@ def test_posteriors_have_the_chromosomes_true_lengths(entry, tmp_path):
             assert dict(track.chroms()) == sizes
             assert not np.isnan(track.values("chr1", 0, 20_000)).any()
             assert np.isnan(track.values("chr1", 20_000, 20_150)).all()
+
+
+def test_inputs_are_never_overwritten(entry, random_zoo, tmp_path):
+    regions = tmp_path / "regions.bed"
+    regions.write_text("chr1\t0\t2000\n")
+    marks = next(random_zoo.marks.iterdir())
+    before = marks.read_bytes()
+    for output in (regions, marks):
+        with pytest.raises(InputError, match="would overwrite an input"):
+            entry.annotate(random_zoo.marks, regions=regions, output=output)
+    assert regions.read_text() == "chr1\t0\t2000\n"
+    assert marks.read_bytes() == before
+
+
+def test_settings_that_would_be_ignored_are_refused(entry, random_zoo):
+    bigwigs = dict.fromkeys(MARKS, random_zoo.bigwig)
+    for settings, cell, message in (
+        ({"controls": {MARKS[0]: "none.bed"}, "threshold": 1.0, "signal_kind": "counts"}, None, "controls: given"),
+        ({"chrom_sizes": "none.txt", "threshold": 1.0, "signal_kind": "counts"}, None, "chromosome sizes: given"),
+        ({"threshold": 1.0, "signal_kind": "counts"}, "K562", "cell: K562 given"),
+    ):
+        with pytest.raises(InputError, match=message):
+            entry.annotate(marks=MarkFiles(bigwigs, **settings), cell=cell)
+    with pytest.raises(InputError, match=r"threshold: 1\.0 given, which does not apply to binarised text"):
+        entry.windows(intervals_file=random_zoo.intervals, binarized=random_zoo.marks, threshold=1.0)

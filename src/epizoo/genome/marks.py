@@ -169,7 +169,7 @@ def arrange_marks(
     if absent and (not allow_missing or len(absent) == len(expected)):
         raise InputError(
             f"{name}: has no mark {', '.join(absent)}; found {', '.join(found)}, the model expects "
-            f"{', '.join(expected)}: add it{'' if allow_missing else ' or allow missing marks'}"
+            f"{', '.join(expected)}: add it{'' if allow_missing else ' or allow missing marks (--allow-missing)'}"
         )
     arranged = np.full((len(values), len(expected)), MISSING, np.uint8)
     for column, mark in enumerate(expected):
