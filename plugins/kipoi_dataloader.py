@@ -50,12 +50,12 @@ class EntryDataset(Dataset):
         ranges = GenomicRanges(**row["metadata"]["ranges"])
         return {"inputs": row["inputs"], "metadata": {**row["metadata"], "ranges": ranges}}
 
-    def batch_iter(self, **kwargs: Any) -> Iterator[dict[str, Any]]:
+    def batch_iter(self, *args: Any, **kwargs: Any) -> Iterator[dict[str, Any]]:
         """Batches of windows; see Kipoi's `Dataset.batch_iter`."""
         with warnings.catch_warnings():
             # JAX warns of every fork, but the forked workers run these dataloaders alone, and they do not touch JAX.
             warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called", category=RuntimeWarning)
-            return super().batch_iter(**kwargs)
+            return super().batch_iter(*args, **kwargs)
 
 
 class CoverageDataset(EntryDataset):

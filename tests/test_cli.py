@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import bioframe
 import pandas as pd
@@ -209,6 +210,15 @@ def test_from_signal_and_marks_to_files_and_a_picture(folder):
         "chr1:1,001–18,000",
     ):
         assert f">{label}<" in drawn or label in drawn, label
+
+
+def test_pictures_never_overwrite_what_they_show(folder):
+    signal = Path("signal.png")
+    signal.write_bytes(Path("good.bw").read_bytes())
+    result = run("plot", "--region", "chr1:1-1000", "--bigwig", signal, "-o", signal)
+    assert result.exit_code == 2
+    assert "would overwrite an input" in result.stderr
+    assert signal.read_bytes() == Path("good.bw").read_bytes()
 
 
 def test_pictures_of_equal_input_are_equal(folder):

@@ -239,7 +239,7 @@ def annotate(
             "--threshold": threshold,
         }
         for option, value in of_marks.items():
-            if value:
+            if value is not None:
                 raise InputError(f"{option}: given, but it belongs to --marks, which is not given; leave it out")
     files = MarkFiles(
         paths, _named_files(controls or [], "--controls") or None, chrom_sizes, signal_kind, read_length_bp, threshold
@@ -295,8 +295,12 @@ def plot(
     """Draw a region: signal, probability, peaks, marks and states, as PNG, SVG or PDF."""
     from epizoo.calling import panels as make
     from epizoo.calling.plot import draw
+    from epizoo.files import check_outputs
 
     where = make.parse_region(region)
+    labelled = [path for texts in (bigwig, peaks, states) for _, path in _labelled(texts, "")]
+    others = [path for path in (control, probabilities, binarized) if path is not None]
+    check_outputs([output], [*labelled, *others, *_named_files(marks or [], "--marks").values()])
     panels: list[Panel] = [make.signal_panel(path, where, label) for label, path in _labelled(bigwig, "signal")]
     if control is not None:
         panels.append(make.control_panel(control, where, "control"))
