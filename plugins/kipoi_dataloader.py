@@ -11,7 +11,7 @@ from kipoi.metadata import GenomicRanges
 from epizoo.errors import EntryError, InputError
 from epizoo.model_zoo import entry as entries
 from epizoo.model_zoo.kipoi_yaml import required_arguments
-from epizoo.plugins.kipoi_patches import mend_kipoi
+from epizoo.plugins.kipoi_patches import mend_kipoi, protect_inputs
 
 mend_kipoi()
 
@@ -34,6 +34,9 @@ class EntryDataset(Dataset):
                 raise InputError(f"{name}: not given, {entry.name} needs {required}; add it to --dataloader_args")
         self.entry = entry
         self.windows = entry.windows(**arguments)
+        marks = arguments.get("marks") or {}
+        values = [*arguments.values(), *marks.values()]
+        protect_inputs(value for value in values if isinstance(value, str | os.PathLike) and os.path.exists(value))
 
     @classmethod
     def of_entry(cls, entry: entries.Entry) -> type["EntryDataset"]:

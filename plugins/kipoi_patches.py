@@ -19,7 +19,7 @@ import functools
 import os
 import types
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ import kipoi.cli.main
 import kipoi.writers
 import numpy as np
 
-from epizoo.files import require_writable
+from epizoo.files import check_outputs
 
 HDF5_CHUNK_ROWS = 32
 
@@ -98,11 +98,20 @@ def _mended_get_writer(original: Any) -> Any:
     return get_writer
 
 
+# Kipoi opens its writers without telling them what is read, but after its dataloader was made.
+_inputs: set[str] = set()
+
+
+def protect_inputs(paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Let no writer of this process replace these files, or files in these folders."""
+    _inputs.update(map(os.path.abspath, paths))
+
+
 class _Temporary:
     """A name beside a file, under which it is written until it is whole; removed unless `keep` is called."""
 
     def __init__(self, target: str) -> None:
-        require_writable(target)
+        check_outputs([target], [path for path in _inputs if os.path.exists(path)])
         self.target = Path(target)
         # Writers choose their format by the ending, and one of them wants that the file does not exist.
         self.path = self.target.with_name(f".epizoo-{os.getpid()}-{self.target.name}")

@@ -212,3 +212,14 @@ def test_outputs_appear_whole_and_replace_what_is_there(kipoi, peaks, coverage, 
 def test_writers_refuse_a_folder_that_does_not_exist(kipoi, peaks, tmp_path):
     with pytest.raises(InputError, match=r"its folder .* does not exist"):
         kipoi.writers.get_writer(str(tmp_path / "no" / "p.h5"), None)
+
+
+def test_writers_never_replace_what_a_dataloader_reads(kipoi, peaks, random_zoo, tmp_path):
+    intervals, signal = tmp_path / "regions.bed", tmp_path / "signal.h5"
+    intervals.write_bytes(random_zoo.intervals.read_bytes())
+    signal.write_bytes(random_zoo.bigwig.read_bytes())
+    peaks.default_dataloader(intervals_file=str(intervals), bigwig_file=str(signal))
+    for path in (intervals, signal):
+        with pytest.raises(InputError, match="would overwrite an input"):
+            kipoi.writers.get_writer(str(path), peaks.default_dataloader.get_output_schema().metadata)
+    assert signal.read_bytes() == random_zoo.bigwig.read_bytes()
