@@ -1,0 +1,17 @@
+"""The command line: parses, calls, prints. Everything it does can be done from Python."""
+
+import signal
+import sys
+
+# Each module of commands adds its own to the application.
+from epizoo.cli import exports, peaks, pictures, states, zoo
+from epizoo.cli.app import app
+
+__all__ = ["app", "exports", "main", "peaks", "pictures", "states", "zoo"]
+
+
+def main() -> None:
+    """Run the command line."""
+    # Turned into an exception, so that temporary files are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    app()

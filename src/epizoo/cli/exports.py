@@ -1,0 +1,31 @@
+"""`epizoo export`."""
+
+from typing import Annotated
+
+import typer
+
+from epizoo.cli.app import Entry, Output, app, err, option, out, say
+
+
+@app.command()
+def export(
+    entry: Entry,
+    output: Output,
+    to: Annotated[str, option("FORMAT", "onnx, torch, pt2 (a program for torch alone) or safetensors.")],
+    opset: Annotated[int | None, option("NUMBER", "Of ONNX's operators.")] = None,
+    raw_coverage: Annotated[
+        bool, typer.Option("--raw-coverage", help="ONNX of a peak caller: normalise in the graph, by a second input.")
+    ] = False,
+    layers: Annotated[bool, typer.Option("--layers", help="ONNX and pt2: hidden layers as outputs too.")] = False,
+    crop: Annotated[bool, typer.Option("--crop/--no-crop", help="ONNX and pt2: leave out the flanks.")] = True,
+) -> None:
+    """Write a model for ONNX Runtime or torch, after proof that it is still the same model.
+
+    The proof, how far every output is from JAX's, is printed and stored beside the file.
+    """
+    from epizoo.conversion import export as export_entry
+
+    with err.status("Exporting, and comparing with JAX"):
+        report = export_entry(entry, to, output, opset=opset, raw_coverage=raw_coverage, layers=layers, crop=crop)
+    out.print(str(report), markup=False)
+    say(f"Wrote {output} and {output}.parity.json.")

@@ -1,0 +1,73 @@
+"""`epizoo plot`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from epizoo.cli.app import Output, app, named_files, option, say
+
+if TYPE_CHECKING:
+    from epizoo.calling.plot import Panel
+
+
+@app.command()
+def plot(
+    region: Annotated[str, option("REGION", "Where, as in a genome browser: chr1:1,000,000-1,050,000.")],
+    output: Output,
+    bigwig: Annotated[
+        list[str] | None, option("[NAME=]FILE", "Signal, as FILE or NAME=FILE; may be given more than once.")
+    ] = None,
+    control: Annotated[Path | None, option("FILE", "Signal of the control.")] = None,
+    probabilities: Annotated[Path | None, option("FILE", "Probability of a peak, a bigWig.")] = None,
+    threshold: Annotated[
+        float, typer.Option(metavar="NUMBER", help="Where to draw the dashed line on the probability.")
+    ] = 0.5,
+    peaks: Annotated[
+        list[str] | None, option("[NAME=]FILE", "Peaks, as FILE or NAME=FILE; may be given more than once.")
+    ] = None,
+    marks: Annotated[
+        list[str] | None, option("MARK=FILE", "A mark's bigWig, as MARK=FILE; repeat for each mark.")
+    ] = None,
+    binarized: Annotated[Path | None, option("FOLDER", "A folder of marks binarised by ChromHMM.")] = None,
+    cell: Annotated[str | None, option("CELL", "Which cell type, where that folder holds several.")] = None,
+    states: Annotated[
+        list[str] | None, option("[NAME=]FILE", "States, as FILE or NAME=FILE; may be given more than once.")
+    ] = None,
+    title: Annotated[str | None, option("TEXT", "A title; the region where none is given.")] = None,
+) -> None:
+    """Draw a region: signal, probability, peaks, marks and states, as PNG, SVG or PDF."""
+    from epizoo.calling import panels as make
+    from epizoo.calling.plot import draw
+    from epizoo.files import check_outputs
+
+    where = make.parse_region(region)
+    labelled = [path for texts in (bigwig, peaks, states) for _, path in _labelled(texts, "")]
+    others = [path for path in (control, probabilities, binarized) if path is not None]
+    check_outputs([output], [*labelled, *others, *named_files(marks or [], "--marks").values()])
+    panels: list[Panel] = [make.signal_panel(path, where, label) for label, path in _labelled(bigwig, "signal")]
+    if control is not None:
+        panels.append(make.control_panel(control, where, "control"))
+    if probabilities is not None:
+        panels.append(make.probability_panel(probabilities, where, "P(peak)", threshold))
+    panels += [make.peaks_panel(path, where, label) for label, path in _labelled(peaks, "peaks")]
+    panels += [make.mark_signal_panel(path, where, mark) for mark, path in named_files(marks or [], "--marks").items()]
+    if binarized is not None:
+        panels += make.binarized_panels(binarized, where, cell)
+    panels += [make.states_panel(path, where, label) for label, path in _labelled(states, "states")]
+    draw(output, where, panels, title)
+    say(f"Wrote {output}.")
+
+
+def _labelled(texts: list[str] | None, default: str) -> list[tuple[str, str]]:
+    """`FILE` or `NAME=FILE` texts as pairs of label and file; several files without names are called by their own."""
+    from epizoo.calling.panels import label_of
+
+    pairs = []
+    for text in texts or []:
+        name, separator, path = text.partition("=")
+        if separator and not Path(text).exists():
+            pairs.append((name, path))
+        else:
+            pairs.append((default if len(texts or []) == 1 else label_of(text), text))
+    return pairs

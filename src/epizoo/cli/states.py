@@ -1,0 +1,120 @@
+"""`epizoo annotate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from epizoo.cli.app import (
+    SIGNAL_KINDS,
+    Entry,
+    Output,
+    TrackLine,
+    app,
+    load_of_family,
+    named_files,
+    option,
+    out,
+    progress_bar,
+    say,
+)
+from epizoo.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@app.command()
+def annotate(
+    entry: Entry,
+    output: Output,
+    more_marks: Annotated[list[str] | None, typer.Argument(metavar="[MARK=FILE …]", hidden=True)] = None,
+    marks: Annotated[
+        list[str] | None,
+        option(
+            "MARK=FILE",
+            "A file for each mark, as MARK=FILE MARK=FILE …: bigWigs (state --signal-kind), or BED or tagAlign files "
+            "of reads (give --chrom-sizes).",
+        ),
+    ] = None,
+    binarized: Annotated[Path | None, option("FOLDER", "Or a folder of marks binarised by ChromHMM.")] = None,
+    regions: Annotated[
+        Path | None, option("FILE", "Report on these intervals (BED) alone, not on the whole genome.")
+    ] = None,
+    cell: Annotated[str | None, option("CELL", "Which cell type, where that folder holds several.")] = None,
+    signal_kind: Annotated[str | None, option("KIND", f"What the marks' bigWigs hold: {SIGNAL_KINDS}.")] = None,
+    read_length_bp: Annotated[
+        int | None, option("BP", "Length of the reads or fragments that make up coverage.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        option("NUMBER", "A mark is present where its bigWig's mean reaches this, instead of ChromHMM's Poisson rule."),
+    ] = None,
+    chrom_sizes: Annotated[Path | None, option("FILE", "Lengths of the chromosomes, for marks given as reads.")] = None,
+    controls: Annotated[
+        list[str] | None, option("MARK=FILE", "Control reads of a mark, as MARK=FILE; repeat for each mark.")
+    ] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Go on without the marks that are not given.")
+    ] = False,
+    viterbi: Annotated[
+        bool, typer.Option("--viterbi", help="Most probable path instead of each bin's most probable state.")
+    ] = False,
+    posteriors: Annotated[
+        Path | None, option("FOLDER", "Also write each state's posterior probability, as bigWigs in this folder.")
+    ] = None,
+    track_line: TrackLine = None,
+) -> None:
+    """Annotate a genome with chromatin states and write them as BED with names and colours."""
+    from epizoo.calling.formats import track_line as make_track_line
+    from epizoo.model_zoo.state_annotation import MarkFiles
+
+    loaded = load_of_family("chromatin_states", entry)
+    paths = named_files([*(marks or []), *(more_marks or [])], "--marks")
+    if not paths:
+        of_marks = {
+            "--controls": controls,
+            "--chrom-sizes": chrom_sizes,
+            "--signal-kind": signal_kind,
+            "--read-length-bp": read_length_bp,
+            "--threshold": threshold,
+        }
+        for option, value in of_marks.items():
+            if value is not None:
+                raise InputError(f"{option}: given, but it belongs to --marks, which is not given; leave it out")
+    files = MarkFiles(
+        paths, named_files(controls or [], "--controls") or None, chrom_sizes, signal_kind, read_length_bp, threshold
+    )
+    with progress_bar("Annotating") as progress:
+        annotation = loaded.annotate(
+            binarized,
+            marks=files if paths else None,
+            regions=regions,
+            cell=cell,
+            allow_missing=allow_missing,
+            viterbi=viterbi,
+            output=output,
+            posteriors_folder=posteriors,
+            track=make_track_line("bed9", track_line) if track_line else None,
+            progress=progress,
+        )
+    per_bin = annotation.log_likelihood / max(annotation.n_bins, 1)
+    say(
+        f"Wrote {output}: {len(annotation.segments):,} segments over {annotation.n_bins:,} bins, by {loaded.name} "
+        f"{loaded.version}; log-likelihood {per_bin:.4f} per bin."
+    )
+    if posteriors is not None:
+        say(f"Wrote {posteriors}/state_*.bw: the posterior probability of each state.")
+    out.print(_shares(annotation.segments))
+
+
+def _shares(segments: "pd.DataFrame") -> Table:
+    """The share of the genome in each state."""
+    lengths = (segments["end"] - segments["start"]).groupby(segments["name"], observed=False).sum()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("STATE")
+    table.add_column("GENOME", justify="right")
+    for name, length in lengths.items():
+        table.add_row(str(name), f"{length / max(lengths.sum(), 1):.2%}")
+    return table
