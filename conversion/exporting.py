@@ -7,19 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from epizoo.conversion import require
 from epizoo.conversion.parity import RAW_BACKGROUND, Check, ParityReport, Run, check_parity, require_parity
 from epizoo.errors import EpizooError, InputError
-from epizoo.files import atomic_path, require_writable, sha256
+from epizoo.files import atomic_path, require_writable
 from epizoo.model_zoo import load
-from epizoo.model_zoo.card import render_card
 from epizoo.model_zoo.entry import Entry
 
 TARGETS = ("onnx", "torch", "pt2", "safetensors")
 SUFFIXES = {".onnx": "onnx", ".pt": "torch", ".pth": "torch", ".pt2": "pt2", ".safetensors": "safetensors"}
-ONNX_FILE = "model.onnx"
 
 
 def export(
@@ -67,23 +64,6 @@ def export(
         require_parity(report)
         with atomic_path(f"{path}.parity.json") as beside:
             report.write(beside)
-    return report
-
-
-def add_onnx(entry: Entry | str) -> ParityReport:
-    """Give an entry its ``model.onnx``, with all layers, and write its hash and the backends into ``model.yaml``."""
-    entry = entry if isinstance(entry, Entry) else load(entry)
-    report = export(entry, "onnx", entry.folder / ONNX_FILE, layers=True)
-    Path(f"{entry.folder / ONNX_FILE}.parity.json").unlink()
-    path = entry.folder / "model.yaml"
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    content["zoo"] |= {"onnx": ONNX_FILE, "onnx_sha256": sha256(entry.folder / ONNX_FILE)}
-    content["zoo"]["backends"] = ["jax", "onnx", "torch"]
-    with atomic_path(path) as temporary:
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
-        temporary.write_text(text, encoding="utf-8")
-    with atomic_path(entry.folder / "README.md") as temporary:
-        temporary.write_text(render_card(load(entry.folder)), encoding="utf-8")
     return report
 
 

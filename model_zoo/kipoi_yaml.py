@@ -113,7 +113,7 @@ def model_yaml(
     }
     return {
         "defined_as": f"epizoo.plugins.kipoi_model.{MODEL_CLASSES[family]}",
-        "args": {"entry": "."},
+        "args": {"entry": ".", "backend": "jax"},
         "default_dataloader": ".",
         "info": {key: value for key, value in info.items() if value},
         "dependencies": {"pip": [f"epizoo[kipoi]=={__version__}"]},

@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 
 from epizoo.conversion import export, metadata, onnx_models, to_torch
-from epizoo.conversion.exporting import add_onnx
 from epizoo.conversion.parity import Check, ParityReport, check_parity
 from epizoo.conversion.to_onnx import NEWEST_OPSET, OPSET, build_onnx
 from epizoo.conversion.torch_hmm import Chunks
 from epizoo.errors import EntryError, InputError
-from epizoo.model_zoo import load
 
 ENTRIES = ["peak_caller/random", "chromatin_states/random"]
 BLOCK = """
@@ -211,20 +209,6 @@ def test_the_command_writes_the_file_and_prints_the_proof(zoo, tmp_path):
     failed = subprocess.run([*command, str(tmp_path / "no" / "m.onnx")], capture_output=True, text=True)
     assert failed.returncode == 2
     assert failed.stderr.count("\n") == 1
-
-
-def test_an_entry_carries_its_onnx_with_a_hash_that_is_checked(zoo, tmp_path):
-    import shutil
-
-    folder = tmp_path / "entry"
-    shutil.copytree(zoo["chromatin_states/random"].folder, folder)
-    add_onnx(str(folder))
-    entry = load(folder)
-    assert entry.zoo.backends == ["jax", "onnx", "torch"]
-    entry.check_files()
-    (folder / "model.onnx").write_bytes(b"another")
-    with pytest.raises(EntryError, match=r"model\.onnx: sha256"):
-        entry.check_files()
 
 
 def test_a_name_of_another_format_is_refused(zoo, tmp_path):

@@ -1,0 +1,60 @@
+"""Entries that carry their ONNX graph and so run without JAX: ``python -m epizoo.conversion.entry_onnx [ENTRY …]``.
+
+To be run again whenever an entry was built anew: `epizoo.model_zoo.build` cannot know what lies above it.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import yaml
+
+from epizoo.conversion.exporting import export
+from epizoo.conversion.parity import ParityReport
+from epizoo.errors import EpizooError
+from epizoo.files import atomic_path, sha256
+from epizoo.model_zoo import list_entries, load
+from epizoo.model_zoo.entry import Entry
+
+ONNX_FILE = "model.onnx"
+BACKENDS = ["jax", "onnx", "torch"]
+
+
+def add_onnx(entry: Entry | str) -> ParityReport:
+    """Give an entry its ``model.onnx``, with all layers, and write its hash and the backends into ``model.yaml``.
+
+    Args:
+        entry: the entry, its name or its folder.
+
+    Raises:
+        EntryError: the graph is another model than the entry, which then stays as it was.
+        MissingDependencyError: onnx is not installed.
+    """
+    entry = entry if isinstance(entry, Entry) else load(entry)
+    graph = entry.folder / ONNX_FILE
+    report = export(entry, "onnx", graph, layers=True)
+    Path(f"{graph}.parity.json").unlink()
+    path = entry.folder / "model.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["zoo"] |= {"onnx": ONNX_FILE, "onnx_sha256": sha256(graph), "backends": BACKENDS}
+    with atomic_path(path) as temporary:
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+        temporary.write_text(text, encoding="utf-8")
+    return report
+
+
+def main() -> None:
+    """The command: all entries of the zoo, or those that are named."""
+    parser = argparse.ArgumentParser(prog="python -m epizoo.conversion.entry_onnx", description=__doc__)
+    parser.add_argument("entries", nargs="*", metavar="ENTRY", help="name or folder of an entry; by default all")
+    try:
+        for name in parser.parse_args().entries or list_entries():
+            add_onnx(name)
+            print(load(name).folder / ONNX_FILE)
+    except EpizooError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
