@@ -65,7 +65,7 @@ def read_stretches(
         with BigWig(folder / str(file)) as bigwig:
             fitted = transform.fit(bigwig, "coverage", own[["chrom", "start", "end"]].reset_index(drop=True))
             for _, rows in labels[labels["window"].isin(own["window"])].groupby(["chrom", "locus"]):
-                stretches.append(_read_stretch(bigwig, fitted.scale, rows, bin_bp, pad_bp))
+                stretches.append(read_stretch(bigwig, fitted.scale, rows, bin_bp, pad_bp))
     return stretches
 
 
@@ -89,7 +89,7 @@ def random_crops(
         if random.random() < 0.5:
             keep = np.exp(random.uniform(np.log(settings.smallest_keep), 0))
             values, scale = thin(random, values, keep, bin_bp), scale * keep
-        labels = [cut for bins in stretch.labels["bins"] if (cut := _cut(bins, start, settings)) is not None]
+        labels = [cut for bins in stretch.labels["bins"] if (cut := cut_label(bins, start, settings)) is not None]
         if random.random() < 0.5:
             values, labels = values[::-1], [_mirror(bins, settings.n_bins) for bins in labels]
         coverage[number] = np.arcsinh(values / scale)
@@ -101,7 +101,8 @@ def _of(table: pd.DataFrame, mark: str, cell_types: tuple[str, ...]) -> pd.DataF
     return table[(table["mark"] == mark) & table["celltype"].isin(cell_types)].reset_index(drop=True)
 
 
-def _read_stretch(bigwig: BigWig, scale: float, labels: pd.DataFrame, bin_bp: int, pad_bp: int) -> Stretch:
+def read_stretch(bigwig: BigWig, scale: float, labels: pd.DataFrame, bin_bp: int, pad_bp: int) -> Stretch:
+    """The signal around the labels of one locus, with `pad_bp` on both sides; labels as of `Stretch`, without bins."""
     chrom = labels["chrom"].iloc[0]
     start_bin = (int(labels["start"].min()) - pad_bp) // bin_bp
     end_bin = -((-int(labels["end"].max()) - pad_bp) // bin_bp)
@@ -121,7 +122,7 @@ def crop(values: Float[np.ndarray, " bin"], start: int, n_bins: int) -> Float[np
     return cut
 
 
-def _cut(bins: LabelBins, start: int, settings: CropSettings) -> LabelBins | None:
+def cut_label(bins: LabelBins, start: int, settings: CropSettings) -> LabelBins | None:
     """A label in a crop's own bins; None where the crop does not decide it. Part of a `noPeaks` region is one too."""
     low, high = settings.flank_bins, settings.n_bins - settings.flank_bins
     first, last = bins.start_bin - start, bins.end_bin - start
