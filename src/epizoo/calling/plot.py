@@ -1,7 +1,7 @@
 """Pictures of a region: signal, probability, peaks, marks and states, one panel below the other."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -180,16 +180,34 @@ def draw(
     Raises:
         InputError: the suffix is another one, there is nothing to draw, or the file cannot be written.
     """
+    if not panels:
+        raise InputError("plot: nothing to draw; give a signal, probabilities, peaks, marks or states")
+    with mpl.rc_context(STYLE):
+        save_figure(path, lambda: _figure(region, panels, title), dpi)
+
+
+def save_figure(path: str | os.PathLike[str], make: Callable[[], Figure], dpi: int = 160) -> None:
+    """Write a figure as PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
+
+    Raises:
+        InputError: the suffix is another one, or the file cannot be written.
+    """
+    target = Path(path)
+    require_picture(target)
+    with atomic_path(target) as temporary:
+        dates: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+        make().savefig(temporary, dpi=dpi, metadata=dates.get(target.suffix.lower()))
+
+
+def require_picture(path: str | os.PathLike[str]) -> None:
+    """Check, before any work is done, that a picture can be drawn into a file of this name.
+
+    Raises:
+        InputError: the suffix is not that of PNG, SVG or PDF.
+    """
     target = Path(path)
     if target.suffix.lower() not in FORMATS:
         raise InputError(f"{target}: cannot draw into a {target.suffix or 'nameless'} file; use .png, .svg or .pdf")
-    if not panels:
-        raise InputError("plot: nothing to draw; give a signal, probabilities, peaks, marks or states")
-    with mpl.rc_context(STYLE), atomic_path(target) as temporary:
-        figure = _figure(region, panels, title)
-        # Without dates, so that the same input gives the same bytes.
-        dates: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-        figure.savefig(temporary, dpi=dpi, metadata=dates.get(target.suffix.lower()))
 
 
 def _figure(region: Region, panels: Sequence[Panel], title: str | None) -> Figure:

@@ -1,0 +1,153 @@
+"""`epizoo enrichment` and `epizoo neighborhood`: where the states of a segmentation lie."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from epizoo.cli.app import Output, app, load_of_family, option, say
+from epizoo.errors import InputError
+
+if TYPE_CHECKING:
+    from epizoo.calling.segmentations import Segmentation
+    from epizoo.calling.state_colors import Color
+
+States = Annotated[
+    Path,
+    typer.Argument(
+        metavar="STATES.bed",
+        help="A BED file of states: that of `epizoo annotate`, or ChromHMM's segments or dense file.",
+        show_default=False,
+    ),
+]
+Picture = Annotated[
+    Path | None, option("FILE", "Also draw the table as a heatmap, as PNG, SVG or PDF by the file's suffix.")
+]
+EntryOfStates = Annotated[
+    str | None, option("ENTRY", "The entry that the states are of: rows in its order, with its colours.")
+]
+BinBp = Annotated[
+    int, typer.Option(metavar="BP", help="Width of the segmentation's bins; 1 takes its segments as they are.")
+]
+
+
+@app.command()
+def enrichment(
+    states: States,
+    output: Output,
+    over: Annotated[
+        list[Path],
+        option("FILE", "Annotations, BED files or folders of them: --over cpg.bed genes.bed …"),
+    ],
+    more_over: Annotated[list[Path] | None, typer.Argument(metavar="[FILE …]", hidden=True)] = None,
+    picture: Picture = None,
+    entry: EntryOfStates = None,
+    bin_bp: BinBp = 200,
+) -> None:
+    """Fold enrichment of states over annotations, as ChromHMM's OverlapEnrichment computes it."""
+    from epizoo.calling.enrichment import BASE, overlap_enrichment, write_table
+    from epizoo.calling.heatmaps import draw_heatmap
+    from epizoo.genome.intervals import read_bed
+
+    files = _annotations([*over, *(more_over or [])])
+    check_table_and_picture(output, picture, [states, *files.values()])
+    segmentation, colors = _read(states, entry)
+    table = overlap_enrichment(segmentation, {name: read_bed(path) for name, path in files.items()}, bin_bp=bin_bp)
+    write_table(output, table)
+    say(f"Wrote {output}: fold enrichment of {len(table) - 1} states over {len(files)} annotations.")
+    if picture is not None:
+        shown = table.drop(index=BASE)
+        draw_heatmap(
+            picture, shown, "Fold enrichment", by_column=True, colors=_of_rows(colors, segmentation, list(shown.index))
+        )
+        say(f"Wrote {picture}: each column from white, its lowest, to blue, its highest.")
+
+
+@app.command()
+def neighborhood(
+    states: States,
+    output: Output,
+    anchors: Annotated[
+        Path,
+        option(
+            "FILE",
+            "Anchors such as transcription start sites: ChromHMM's anchor file (chrom, position, strand), or BED, of "
+            "which the first base as it is read counts, or the middle where there are no strands.",
+        ),
+    ],
+    picture: Picture = None,
+    entry: EntryOfStates = None,
+    left: Annotated[int, typer.Option(metavar="N", help="Number of positions before the anchor.")] = 10,
+    right: Annotated[int, typer.Option(metavar="N", help="Number of positions after the anchor.")] = 10,
+    spacing_bp: Annotated[int, typer.Option(metavar="BP", help="Distance of the positions.")] = 200,
+    bin_bp: BinBp = 200,
+) -> None:
+    """Fold enrichment of states around anchors, as ChromHMM's NeighborhoodEnrichment computes it."""
+    from epizoo.calling.enrichment import neighborhood_enrichment, read_anchors, write_table
+    from epizoo.calling.heatmaps import draw_heatmap
+
+    check_table_and_picture(output, picture, [states, anchors])
+    segmentation, colors = _read(states, entry)
+    positions = read_anchors(anchors)
+    table = neighborhood_enrichment(
+        segmentation, positions, n_left=left, n_right=right, spacing_bp=spacing_bp, bin_bp=bin_bp
+    )
+    write_table(output, table)
+    say(f"Wrote {output}: fold enrichment of {len(table)} states around {len(positions):,} anchors.")
+    if picture is not None:
+        rows = _of_rows(colors, segmentation, list(table.index))
+        draw_heatmap(
+            picture,
+            table,
+            f"Fold enrichment around {anchors.name}",
+            x_label="distance from the anchor (bp)",
+            colors=rows,
+        )
+        say(f"Wrote {picture}.")
+
+
+def check_table_and_picture(table: Path, picture: Path | None, inputs: list[Path]) -> None:
+    """Check, before any work is done, that both can be written.
+
+    Raises:
+        InputError: one cannot, or would overwrite an input.
+    """
+    from epizoo.calling.plot import require_picture
+    from epizoo.files import check_outputs
+
+    if picture is not None:
+        require_picture(picture)
+    check_outputs([table, *([] if picture is None else [picture])], inputs)
+
+
+def _annotations(paths: list[Path]) -> dict[str, Path]:
+    """Files by their names, those of folders included, as ChromHMM names its columns."""
+    files: dict[str, Path] = {}
+    for path in paths:
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if path.is_dir() and (file.name.startswith(".") or not file.is_file()):
+                continue
+            if file.name in files:
+                raise InputError(f"--over: {files[file.name]} and {file} have one name; rename one of them")
+            files[file.name] = file
+    if not files:
+        raise InputError(f"--over: {', '.join(map(str, paths))} holds no file; give BED files")
+    return files
+
+
+def _read(states: Path, entry: str | None) -> tuple["Segmentation", "list[Color] | None"]:
+    """The segmentation, and the colours of its states where their entry is named."""
+    from epizoo.calling.segmentations import read_segmentation
+
+    if entry is None:
+        return read_segmentation(states), None
+    from epizoo.model_zoo.state_annotation import state_styles
+
+    styles = state_styles(load_of_family("chromatin_states", entry))
+    segmentation = read_segmentation(states, [style.name for style in styles])
+    return segmentation, [style.color for style in styles]
+
+
+def _of_rows(colors: "list[Color] | None", segmentation: "Segmentation", rows: list[str]) -> "list[Color] | None":
+    """The colours of the rows of a table, from those of all states."""
+    return None if colors is None else [colors[segmentation.labels.index(row)] for row in rows]

@@ -1,0 +1,74 @@
+"""The commands about segmentations and models of states: tables, pictures, refusals in one sentence."""
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from epizoo.cli import app
+
+ANNOTATOR = "chromatin_states/random"
+
+
+@pytest.fixture
+def folder(random_zoo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "chromatin_states").symlink_to(random_zoo.folder / "chromatin_states")
+    (tmp_path / "marks").symlink_to(random_zoo.marks)
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "b.bed").write_text("chr1\t400\t9000\n")
+    (tmp_path / "annotations" / ".hidden").write_text("no interval\n")
+    (tmp_path / "a.bed").write_text("chr2\t1000\t1500\nchr1\t0\t10\n")
+    (tmp_path / "b.bed").write_text("chr2\t1000\t1500\n")
+    (tmp_path / "far.bed").write_text("chr9\t1000\t1500\n")
+    (tmp_path / "tss.txt").write_text("chr1\t4000\t+\nchr1\t9000\t-\n")
+    (tmp_path / "segments.bed").write_text("chr1\t0\t400\tE1\nchr1\t400\t20000\tE2\nchr2\t0\t2000\tE1\n")
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_enrichment_of_chromhmms_segments(folder):
+    result = run("enrichment", "segments.bed", "--over", "a.bed", "annotations", "-o", "t.tsv", "--picture", "t.svg")
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv("t.tsv", sep="\t", index_col=0)
+    assert list(table.columns) == ["Genome %", "a.bed", "b.bed"]
+    assert table.loc["1"].tolist() == pytest.approx([100 * 24 / 220, 220 / 24, 0], abs=1e-5)
+    assert "b.bed" in (folder / "t.svg").read_text()
+
+
+def test_neighbourhood_of_an_annotation_in_its_entrys_order(folder):
+    assert run("annotate", ANNOTATOR, "--binarized", "marks", "-o", "states.bed").exit_code == 0
+    result = run(
+        "neighborhood", "states.bed", "--anchors", "tss.txt", "--entry", ANNOTATOR, "-o", "t.tsv", "--picture", "t.png",
+        "--left", 2, "--right", 3,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv("t.tsv", sep="\t", index_col=0)
+    assert list(table.columns) == ["-400", "-200", "0", "200", "400", "600"]
+    assert list(table.index) == sorted(table.index)
+    assert (folder / "t.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["enrichment", "segments.bed", "--over", "a.bed", "-o", "a.bed"], "a.bed: would overwrite an input"),
+        (["enrichment", "segments.bed", "--over", "far.bed", "-o", "t.tsv"], "far.bed: none of its intervals"),
+        (["enrichment", "segments.bed", "--over", "b.bed", "annotations", "-o", "t.tsv"], "have one name"),
+        (["enrichment", "segments.bed", "--over", "b.bed", "-o", "t.tsv", "--picture", "t.gif"], "use .png, .svg"),
+        (["enrichment", "tss.txt", "--over", "a.bed", "-o", "t.tsv"], "tss.txt: line 1"),
+        (["enrichment", "a.bed", "--over", "a.bed", "-o", "t.tsv"], "a.bed: has rows of fewer than four columns"),
+        (["neighborhood", "segments.bed", "--anchors", "far.bed", "-o", "t.tsv"], "anchors: none lies near"),
+        (["neighborhood", "segments.bed", "--anchors", "no.bed", "-o", "t.tsv"], "no.bed: no such file"),
+    ],
+)
+def test_bad_input_is_told_in_one_sentence(folder, arguments, message):
+    before = {path: path.read_bytes() for path in folder.glob("*.bed")}
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert message in result.output
+    assert "Traceback" not in result.output
+    assert {path: path.read_bytes() for path in folder.glob("*.bed")} == before
+    assert not (folder / "t.tsv").exists()
