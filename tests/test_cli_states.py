@@ -1,9 +1,12 @@
 """The commands about segmentations and models of states: tables, pictures, refusals in one sentence."""
 
+import numpy as np
 import pandas as pd
 import pytest
+from random_entries import MARKS
 from typer.testing import CliRunner
 
+import epizoo
 from epizoo.cli import app
 
 ANNOTATOR = "chromatin_states/random"
@@ -22,6 +25,7 @@ def folder(random_zoo, tmp_path, monkeypatch):
     (tmp_path / "far.bed").write_text("chr9\t1000\t1500\n")
     (tmp_path / "tss.txt").write_text("chr1\t4000\t+\nchr1\t9000\t-\n")
     (tmp_path / "segments.bed").write_text("chr1\t0\t400\tE1\nchr1\t400\t20000\tE2\nchr2\t0\t2000\tE1\n")
+    (tmp_path / "e.txt").write_text("State\tA\tB\n1\t0.5\t0.25\n")
     return tmp_path
 
 
@@ -51,9 +55,44 @@ def test_neighbourhood_of_an_annotation_in_its_entrys_order(folder):
     assert (folder / "t.png").stat().st_size > 1000
 
 
+def test_segmentations_are_compared(folder):
+    (folder / "other.bed").write_text("chr1\t0\t400\tE2\nchr1\t400\t20000\tE1\n")
+    result = run(
+        "compare-states", "segments.bed", "other.bed", "-o", "t.tsv", "--per-state", "s.tsv", "--picture", "t.pdf"
+    )
+    assert result.exit_code == 0, result.output
+    assert "Adjusted Rand index 1.0000; 0.00% of the bp have the same state" in result.output
+    assert pd.read_csv("t.tsv", sep="\t", index_col=0).to_numpy().tolist() == [[0, 400], [19600, 0]]
+    assert pd.read_csv("s.tsv", sep="\t", index_col=0)["best_jaccard"].tolist() == [1, 1]
+    assert (folder / "t.pdf").stat().st_size > 1000
+
+
+def test_models_are_compared_and_drawn(folder):
+    labels = [f"{state + 1}_S{state}" for state in range(4)]
+    rows = [["State", *MARKS]]
+    emission = epizoo.load(ANNOTATOR).parameters().emission
+    rows += [[label, *map(str, values)] for label, values in zip(labels, emission.tolist(), strict=True)]
+    (folder / "emissions_4.txt").write_text("".join("\t".join(row) + "\n" for row in rows))
+    result = run("compare-models", ANNOTATOR, "emissions_4.txt", ANNOTATOR, "-o", "t.tsv", "--picture", "t.png")
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv("t.tsv", sep="\t", index_col=0)
+    assert list(table.index) == labels
+    np.testing.assert_allclose(table, 1, atol=1e-5)
+    result = run("plot-model", ANNOTATOR, "-o", "e.svg", "--transitions", "t.svg")
+    assert result.exit_code == 0, result.output
+    assert all(mark in (folder / "e.svg").read_text() for mark in MARKS)
+    assert labels[0] in (folder / "t.svg").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["compare-states", "segments.bed", "segments.bed", "-o", "segments.bed"], "would overwrite an input"),
+        (["compare-models", ANNOTATOR, "emissions_9.txt", "-o", "t.tsv"], "emissions_9.txt: no such file"),
+        (["compare-models", ANNOTATOR, "tss.txt", "-o", "t.tsv"], "tss.txt: line 2 holds"),
+        (["plot-model", "e.txt", "-o", "t.png", "--transitions", "u.png"], "holds emissions alone"),
+        (["plot-model", "e.txt", "-o", "t.jpg"], "use .png, .svg"),
+        (["plot-model", "no/entry", "-o", "t.png"], "no/entry"),
         (["enrichment", "segments.bed", "--over", "a.bed", "-o", "a.bed"], "a.bed: would overwrite an input"),
         (["enrichment", "segments.bed", "--over", "far.bed", "-o", "t.tsv"], "far.bed: none of its intervals"),
         (["enrichment", "segments.bed", "--over", "b.bed", "annotations", "-o", "t.tsv"], "have one name"),

@@ -9,10 +9,14 @@ import pandas as pd
 import pytest
 
 from epizoo.calling.chromhmm_files import write_segments
+from epizoo.calling.comparison import compare_models
 from epizoo.calling.enrichment import neighborhood_enrichment, overlap_enrichment, read_anchors, write_table
 from epizoo.calling.segmentations import read_segmentation
 from epizoo.calling.segments import segments_from_states
+from epizoo.conversion.chromhmm import ChromHMMModel, write_emissions
+from epizoo.conversion.state_models import read_state_model
 from epizoo.genome.intervals import read_bed
+from epizoo.models.hmm import HMMParameters
 
 JAR = Path("/usr/share/java/chromhmm.jar")
 SIZES = {"chr1": 2_000, "chr2": 431, "chrX": 1}
@@ -83,4 +87,23 @@ def test_neighbourhoods_are_chromhmms(segments, tmp_path, sides, spacing):
         read_segmentation(segments), read_anchors(tmp_path / "tss.txt"), n_left=sides, n_right=sides, spacing_bp=spacing
     )
     write_table(tmp_path / "ours.txt", table)
+    assert (tmp_path / "ours.txt").read_text() == (tmp_path / "theirs.txt").read_text()
+
+
+def test_best_correlations_are_chromhmms(tmp_path):
+    """Marks in another order, states without variance, models of several sizes."""
+    marks = ("H3K4me3", "H3K27ac", "H3K36me3", "H3K27me3", "CTCF")
+    rng = np.random.default_rng(2)
+    (tmp_path / "others").mkdir()
+    for n_states in (3, 4, 6):
+        order = rng.permutation(len(marks))
+        emission = rng.random((n_states, len(marks)))
+        emission[1] = 0.25
+        parameters = HMMParameters(np.ones(n_states) / n_states, np.full((n_states, n_states), 1 / n_states), emission)
+        model = ChromHMMModel(parameters, tuple(marks[mark] for mark in order))
+        write_emissions(tmp_path / "others" / f"emissions_{n_states}.txt", model)
+    files = sorted((tmp_path / "others").iterdir())
+    chromhmm("CompareModels", "-noimage", files[1], tmp_path / "others", tmp_path / "theirs")
+    models = [read_state_model(path).emissions for path in files]
+    write_table(tmp_path / "ours.txt", compare_models(models[1], models))
     assert (tmp_path / "ours.txt").read_text() == (tmp_path / "theirs.txt").read_text()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -13,7 +14,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from epizoo.calling.plot import INK, MUTED, SIGNAL, STYLE, save_figure
+from epizoo.calling.plot import GRID, INK, MUTED, SIGNAL, STYLE, save_figure
 from epizoo.calling.state_colors import Color
 
 WHITE_TO_BLUE = LinearSegmentedColormap.from_list("epizoo", ["#ffffff", "#dbe5ef", SIGNAL, "#1d3557"])
@@ -66,7 +67,7 @@ def _figure(
     left = 0.55 + 0.075 * max(map(len, rows)) + 0.2 * (colors is not None)
     bottom = 0.5 + 0.065 * max(map(len, columns))
     # Titles are wider than narrow tables.
-    right = max(0.25, 0.085 * len(title) - width)
+    right = max(0.25, 0.1 * len(title) - width)
     whole = (left + width + right, bottom + height + 0.4)
     figure = Figure(figsize=whole)
     FigureCanvasAgg(figure)
@@ -85,7 +86,9 @@ def _figure(
     if len(columns) <= _MAX_NUMBERED_COLUMNS:
         _write_numbers(axes, values, shades)
     for row, color in enumerate(colors or []):
-        swatch = Rectangle((-0.22, row + 0.1), 0.16, 0.8, facecolor=np.array(color) / 255, clip_on=False)
+        # An edge, because quiescent states are white.
+        style: Any = {"facecolor": np.array(color) / 255, "edgecolor": GRID, "linewidth": 0.5, "clip_on": False}
+        swatch = Rectangle((-0.22, row + 0.1), 0.16, 0.8, **style)
         axes.add_patch(swatch)
     return figure
 

@@ -50,7 +50,7 @@ def enrichment(
     from epizoo.genome.intervals import read_bed
 
     files = _annotations([*over, *(more_over or [])])
-    check_table_and_picture(output, picture, [states, *files.values()])
+    check_outputs_and_pictures([output], [picture], [states, *files.values()])
     segmentation, colors = _read(states, entry)
     table = overlap_enrichment(segmentation, {name: read_bed(path) for name, path in files.items()}, bin_bp=bin_bp)
     write_table(output, table)
@@ -86,7 +86,7 @@ def neighborhood(
     from epizoo.calling.enrichment import neighborhood_enrichment, read_anchors, write_table
     from epizoo.calling.heatmaps import draw_heatmap
 
-    check_table_and_picture(output, picture, [states, anchors])
+    check_outputs_and_pictures([output], [picture], [states, anchors])
     segmentation, colors = _read(states, entry)
     positions = read_anchors(anchors)
     table = neighborhood_enrichment(
@@ -106,8 +106,8 @@ def neighborhood(
         say(f"Wrote {picture}.")
 
 
-def check_table_and_picture(table: Path, picture: Path | None, inputs: list[Path]) -> None:
-    """Check, before any work is done, that both can be written.
+def check_outputs_and_pictures(outputs: list[Path], pictures: list[Path | None], inputs: list[Path]) -> None:
+    """Check, before any work is done, that all can be written.
 
     Raises:
         InputError: one cannot, or would overwrite an input.
@@ -115,9 +115,10 @@ def check_table_and_picture(table: Path, picture: Path | None, inputs: list[Path
     from epizoo.calling.plot import require_picture
     from epizoo.files import check_outputs
 
-    if picture is not None:
-        require_picture(picture)
-    check_outputs([table, *([] if picture is None else [picture])], inputs)
+    drawn = [path for path in pictures if path is not None]
+    for path in drawn:
+        require_picture(path)
+    check_outputs([*outputs, *drawn], inputs)
 
 
 def _annotations(paths: list[Path]) -> dict[str, Path]:
