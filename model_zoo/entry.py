@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from flax import nnx
 
+    from epizoo.genome.signal import SignalTrack
     from epizoo.genome.windows import CoverageWindows, MarkWindows
     from epizoo.model_zoo.inference import Predictor
     from epizoo.model_zoo.state_annotation import Annotation
@@ -213,7 +214,10 @@ class PeakCallerEntry(Entry):
         return coverage_windows(self, **arguments)
 
     def call_peaks(
-        self, bigwig: str | os.PathLike[str], control: str | os.PathLike[str] | None = None, **options: Any
+        self,
+        bigwig: "str | os.PathLike[str] | SignalTrack",
+        control: "str | os.PathLike[str] | SignalTrack | None" = None,
+        **options: Any,
     ) -> "pd.DataFrame":
         """Peaks over a whole genome or regions of it; options as for `epizoo.model_zoo.peak_calling.call_peaks`."""
         from epizoo.model_zoo.peak_calling import call_peaks

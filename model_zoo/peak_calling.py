@@ -1,4 +1,4 @@
-"""Peaks of a whole genome, or of regions of it, by a peak-caller entry: bigWig in, narrowPeak out."""
+"""Peaks of a whole genome, or of regions of it, by a peak-caller entry: bigWig or reads in, narrowPeak out."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,9 +13,10 @@ from epizoo.calling.formats import write_narrowpeak
 from epizoo.calling.peaks import PeakCallingConfig, PeakCollector, name_peaks, narrowpeak_table
 from epizoo.calling.stream import Piece, predict_track
 from epizoo.files import check_outputs
+from epizoo.genome.assemblies import check_blacklist_fits, read_blacklist
 from epizoo.genome.bigwig_writer import BigWigWriter
-from epizoo.genome.intervals import check_blacklist
-from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
+from epizoo.genome.signal import SignalTrack
+from epizoo.genome.windows import CoverageWindows, Intervals
 from epizoo.model_zoo.windows import File, coverage_windows
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class Stretch(NamedTuple):
 
 def call_peaks(
     entry: "PeakCallerEntry",
-    bigwig: File,
-    control: File | None = None,
+    bigwig: File | SignalTrack,
+    control: File | SignalTrack | None = None,
     *,
     regions: Intervals | None = None,
     output: File | None = None,
@@ -60,13 +61,15 @@ def call_peaks(
 
     Args:
         entry: A peak caller.
-        bigwig: The treatment.
-        control: The control, for an entry that takes one.
+        bigwig: The treatment: a bigWig, or another track, such as reads that `epizoo.genome.read_coverage.pile_up` made
+            coverage of.
+        control: The control, likewise, for an entry that takes one.
         regions: Where to call, an interval table or a BED file; all chromosomes of the bigWig where None. Signal around
             a region is seen, and peaks end at its border.
         output: The narrowPeak file to write, if any.
         probabilities_bigwig: The bigWig of peak probabilities to write, if any; it covers the regions.
-        blacklist: Peaks that overlap these intervals are left out.
+        blacklist: Peaks that overlap these intervals are left out: a table, a BED file, or the assembly (hg19, hg38,
+            mm10) whose ENCODE blacklist is meant.
         signal_kind: One of `epizoo.genome.coverage.SIGNAL_KINDS`; detected where None.
         control_signal_kind: The same for the control; that of the treatment where None.
         known_regions: Where an absent value means 0 when the background is estimated; see `CoverageTransform`.
@@ -84,12 +87,13 @@ def call_peaks(
     """
     given = (bigwig, control, regions, blacklist, known_regions)
     inputs = [path for path in given if isinstance(path, str | os.PathLike)]
+    inputs += [path for track in given if isinstance(track, SignalTrack) for path in track.sources]
     check_outputs([path for path in (output, probabilities_bigwig) if path is not None], inputs)
     windows = coverage_windows(
         entry, regions, bigwig, control, signal_kind, control_signal_kind, known_regions, blacklist_file=None
     )
     sizes = windows.bigwigs[0].chrom_sizes
-    excluded = None if blacklist is None else _checked_blacklist(blacklist, sizes, str(bigwig))
+    excluded = None if blacklist is None else _blacklist_table(blacklist, windows.bigwigs[0])
     rule = config or PeakCallingConfig.from_dict(entry.config.get("calling", {}))
     entry.prepare()
     with ExitStack() as stack:
@@ -192,7 +196,8 @@ def _outside(peaks: pd.DataFrame, excluded: pd.DataFrame) -> pd.DataFrame:
     return peaks[keep]
 
 
-def _checked_blacklist(blacklist: Intervals, chrom_sizes: dict[str, int], sizes_name: str) -> pd.DataFrame:
-    table = interval_table(blacklist, "the blacklist")
-    check_blacklist(table, chrom_sizes, table.attrs["name"], sizes_name)
-    return table
+def _blacklist_table(blacklist: Intervals, track: SignalTrack) -> pd.DataFrame:
+    if not isinstance(blacklist, pd.DataFrame):
+        return read_blacklist(blacklist, track.chrom_sizes, str(track.path))
+    check_blacklist_fits(blacklist, track.chrom_sizes, "the blacklist", str(track.path))
+    return blacklist

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from epizoo.errors import InputError
 from epizoo.genome.binarize import BigWigBinarization
 from epizoo.genome.coverage import CoverageTransform
+from epizoo.genome.signal import SignalTrack
 from epizoo.genome.windows import CoverageWindows, Intervals, MarkWindows, WindowShape
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ File = str | os.PathLike[str]
 def coverage_windows(
     entry: "PeakCallerEntry",
     intervals_file: Intervals | None,
-    bigwig_file: File,
-    control_file: File | None = None,
+    bigwig_file: File | SignalTrack,
+    control_file: File | SignalTrack | None = None,
     signal_kind: str | None = None,
     control_signal_kind: str | None = None,
     known_regions_file: Intervals | None = None,
@@ -31,9 +32,10 @@ def coverage_windows(
         InputError: a file cannot be used, or a control is given and not wanted, or wanted and not given.
     """
     if control_file is not None and len(entry.channels) == 1:
-        raise InputError(f"control_file: {control_file} given, {entry.name} takes no control; leave it out")
+        given = control_file.path if isinstance(control_file, SignalTrack) else control_file
+        raise InputError(f"control: {given} is given, but {entry.name} takes no control; leave it out")
     if control_file is None and len(entry.channels) == 2:
-        raise InputError(f"control_file: not given, {entry.name} expects a bigWig of the control; add it")
+        raise InputError(f"control: none is given, but {entry.name} needs one; add the signal of a control (input)")
     return CoverageWindows(
         bigwig_file,
         intervals_file,

@@ -179,6 +179,26 @@ def test_the_settings_are_plain_and_come_back():
         CoverageTransform.from_dict({"depth": 3})
 
 
+@pytest.mark.parametrize("kind", [None, "coverage", "cpm", "fold_change"])
+@pytest.mark.parametrize("factor", [1.0, 0.037])
+@pytest.mark.parametrize(
+    ("name", "logarithm"),
+    [("log2", lambda x: np.log2(1 + x)), ("ln", np.log1p), ("log10", lambda x: np.log10(1 + x))],
+)
+def test_logarithms_are_refused(make_bigwig, kind, factor, name, logarithm):
+    values = pile_up(np.random.default_rng(9), 4000, peaks=4)
+    with pytest.raises(InputError, match=rf"holds logarithms of counts \({name} of the signal"):
+        CoverageTransform().fit(BigWig(make_bigwig({"chr1": logarithm(factor * values)})), kind)
+
+
+def test_logarithms_without_a_pseudo_count_are_refused(make_bigwig):
+    values = pile_up(np.random.default_rng(9), 4000, peaks=4)
+    with np.errstate(divide="ignore"):
+        logarithms = np.where(values > 0, np.log2(values), np.nan)
+    with pytest.raises(InputError, match="holds logarithms of counts"):
+        CoverageTransform().fit(BigWig(make_bigwig({"chr1": logarithms})), "coverage")
+
+
 @pytest.mark.parametrize("known", [None, pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [LENGTH]})])
 def test_one_infinite_value_is_refused_and_does_not_become_the_scale(make_bigwig, known):
     values = pile_up(np.random.default_rng(0), 2_000, peaks=8)

@@ -9,6 +9,7 @@ import pytest
 import epizoo
 from epizoo.calling.peaks import PeakCallingConfig, call_peaks
 from epizoo.errors import InputError
+from epizoo.genome.read_coverage import pile_up
 from epizoo.genome.signal import BigWig
 from epizoo.model_zoo import peak_calling
 from epizoo.model_zoo.peak_calling import stretches
@@ -119,7 +120,7 @@ def test_stretches_are_whole_bins_joined_where_they_touch():
 @pytest.mark.parametrize("seed", range(3))
 def test_peaks_on_the_blacklist_are_left_out(entry, random_zoo, rule, seed):
     rng = np.random.default_rng(seed)
-    start = rng.integers(0, 30_000, 12)
+    start = rng.integers(0, 20_000, 12)
     blacklist = pd.DataFrame(
         {"chrom": rng.choice(["chr1", "chr2", "chrUn"], 12), "start": start, "end": start + rng.integers(1, 4000, 12)}
     )
@@ -170,6 +171,34 @@ def test_outputs_never_replace_inputs_or_each_other(entry, random_zoo, tmp_path)
     with pytest.raises(InputError, match="would overwrite another output"):
         entry.call_peaks(random_zoo.bigwig, output=tmp_path / "x", probabilities_bigwig=tmp_path / "x")
     assert random_zoo.bigwig.read_bytes() == before
+
+
+def test_a_blacklist_of_another_assembly_is_refused(entry, random_zoo):
+    blacklist = pd.DataFrame({"chrom": ["chr1", "chr2"], "start": [0, 0], "end": [40_000, 25_131]})
+    with pytest.raises(InputError, match="chr2:0-25131 lies past the end of the chromosome"):
+        entry.call_peaks(random_zoo.bigwig, blacklist=blacklist)
+    with pytest.raises(InputError, match="blacklist: chr1 is 249,250,621 bp long in hg19, but 40,000 bp in"):
+        entry.call_peaks(random_zoo.bigwig, blacklist="hg19")
+
+
+def test_peaks_of_reads_are_those_of_their_bigwig(entry, rule, tmp_path):
+    rng = np.random.default_rng(4)
+    sizes = {"chr1": 40_000, "chr2": 25_130}
+    rows = []
+    for chrom, size in sizes.items():
+        starts = np.concatenate([rng.integers(0, size - 50, 400), rng.normal(size / 2, 300, 200).astype(int)])
+        rows += [f"{chrom}\t{start}\t{start + 50}\tr\t0\t{rng.choice(['+', '-'])}\n" for start in starts]
+    (tmp_path / "x.bed").write_text("".join(rows))
+    coverage = pile_up(tmp_path / "x.bed", chrom_sizes=sizes)
+    with pyBigWig.open(str(tmp_path / "x.bw"), "w") as bigwig:
+        bigwig.addHeader(list(sizes.items()))
+        for chrom, size in sizes.items():
+            bigwig.addEntries(chrom, 0, values=coverage.values(chrom, 0, size).tolist(), span=1, step=1)
+    found, expected = entry.call_peaks(coverage, config=rule), entry.call_peaks(tmp_path / "x.bw", config=rule)
+    assert len(found) > 5
+    pd.testing.assert_frame_equal(found[PLACE], expected[PLACE])
+    with pytest.raises(InputError, match="would overwrite an input"):
+        entry.call_peaks(coverage, config=rule, output=tmp_path / "x.bed")
 
 
 def test_a_blacklist_of_another_naming_is_refused(entry, random_zoo):

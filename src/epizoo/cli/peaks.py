@@ -1,23 +1,53 @@
 """`epizoo call-peaks`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from epizoo.cli.app import SIGNAL_KINDS, Entry, Output, TrackLine, app, load_of_family, option, progress_bar, say
+from epizoo.errors import InputError
+
+if TYPE_CHECKING:
+    from epizoo.genome.read_coverage import PileUpConfig, ReadCoverage
+
+READS_HELP = (
+    "Reads instead of a bigWig: BAM, BED or tagAlign (single reads), BEDPE or fragments.tsv (fragments), plain or "
+    "gzipped. May be given more than once; the files are pooled."
+)
 
 
 @app.command()
 def call_peaks(
     entry: Entry,
-    bigwig: Annotated[Path, option("FILE", "Signal of the experiment, a bigWig.")],
     output: Output,
+    bigwig: Annotated[Path | None, option("FILE", "Signal of the experiment, a bigWig.")] = None,
+    reads: Annotated[list[Path] | None, option("FILE", READS_HELP)] = None,
     control: Annotated[
         Path | None, option("FILE", "Signal of the control (input), for a model that takes one.")
     ] = None,
+    control_reads: Annotated[list[Path] | None, option("FILE", "The control as reads.")] = None,
+    chrom_sizes: Annotated[
+        str | None,
+        option("ASSEMBLY|FILE", "Chromosome lengths, for reads without them (all but BAM): hg38, or a file."),
+    ] = None,
+    fragment_length_bp: Annotated[
+        int | None, option("BP", "Extend single reads to this length (200; with --atac, 150 around the cut site).")
+    ] = None,
+    min_mapping_quality: Annotated[int | None, option("NUMBER", "Leave out reads of a lower one (BAM).")] = None,
+    keep_duplicates: Annotated[
+        bool, typer.Option("--keep-duplicates", help="Keep all reads at one position and strand, not one of them.")
+    ] = False,
+    atac: Annotated[
+        bool, typer.Option("--atac", help="Reads of ATAC-seq: pile up the cut sites (+4 and -5 bp) of both ends.")
+    ] = False,
     regions: Annotated[
         Path | None, option("FILE", "Call in these intervals (BED) alone, not in the whole genome.")
     ] = None,
-    blacklist: Annotated[Path | None, option("FILE", "Leave out peaks that overlap these intervals (BED).")] = None,
+    blacklist: Annotated[
+        str | None,
+        option("ASSEMBLY|FILE", "Leave out peaks on ENCODE's blacklist of hg19, hg38 or mm10, or a BED file."),
+    ] = None,
     signal_kind: Annotated[
         str | None, option("KIND", f"What the bigWig holds: {SIGNAL_KINDS}. Detected where it can be.")
     ] = None,
@@ -37,7 +67,7 @@ def call_peaks(
     ] = None,
     track_line: TrackLine = None,
 ) -> None:
-    """Call peaks in a bigWig and write them as narrowPeak.
+    """Call peaks in a bigWig, or in reads, and write them as narrowPeak.
 
     Thresholds that are not given are the model's own. The file's seventh column is the fold over the local background,
     the fifth 1000 times the highest probability, and the tenth the summit's distance from the start; p and q values
@@ -46,7 +76,19 @@ def call_peaks(
     from epizoo.calling.formats import track_line as make_track_line
     from epizoo.calling.peaks import PeakCallingConfig
     from epizoo.conversion import with_backend
+    from epizoo.files import check_outputs
+    from epizoo.genome.read_coverage import PileUpConfig
 
+    if (bigwig is None) == (not reads):
+        raise InputError(f"--bigwig, --reads: {'both' if reads else 'neither'} given, expected one of the two")
+    if control is not None and control_reads:
+        raise InputError("--control, --control-reads: both given, expected at most one of the two")
+    settings = (chrom_sizes, fragment_length_bp, min_mapping_quality, keep_duplicates or None, atac or None)
+    if not reads and not control_reads and any(setting is not None for setting in settings):
+        raise InputError(
+            "--chrom-sizes, --fragment-length-bp, --min-mapping-quality, --keep-duplicates, --atac: some given, but "
+            "they are about reads; leave them out, or give --reads"
+        )
     loaded = with_backend(load_of_family("peak_caller", entry), backend)
     given = {
         "enter_probability": enter_probability,
@@ -55,10 +97,17 @@ def call_peaks(
         "merge_gap_bp": merge_gap_bp,
     }
     rule = loaded.config.get("calling", {}) | {key: value for key, value in given.items() if value is not None}
+    # Before reads are read, which may take minutes.
+    outputs = [path for path in (output, probabilities) if path is not None]
+    check_outputs(outputs, [*(reads or []), *(control_reads or [])])
+    piling = PileUpConfig(fragment_length_bp, keep_duplicates, min_mapping_quality or 0, atac)
+    treatment = _pile_up(reads, piling, chrom_sizes) if reads else bigwig
+    background = _pile_up(control_reads, piling, chrom_sizes) if control_reads else control
+    assert treatment is not None
     with progress_bar("Calling peaks") as progress:
         peaks = loaded.call_peaks(
-            bigwig,
-            control,
+            treatment,
+            background,
             regions=regions,
             output=output,
             probabilities_bigwig=probabilities,
@@ -74,3 +123,15 @@ def call_peaks(
     say(f"Wrote {output}: {len(peaks):,} peaks over {covered:,} bp, by {loaded.name} {loaded.version}.")
     if probabilities is not None:
         say(f"Wrote {probabilities}: probability of a peak in bins of {loaded.window.bin_bp} bp.")
+
+
+def _pile_up(paths: list[Path], config: "PileUpConfig", chrom_sizes: str | None) -> "ReadCoverage":
+    from epizoo.genome.assemblies import chrom_sizes as sizes_of
+    from epizoo.genome.read_coverage import pile_up
+
+    sizes = sizes_of(chrom_sizes) if chrom_sizes else None
+    with progress_bar("Reading reads") as progress:
+        coverage = pile_up(paths, config, chrom_sizes=sizes, progress=progress)
+    width = f"{config.width_bp} bp {'around each cut site' if config.atac else 'a single read, pairs from end to end'}"
+    say(f"Read {', '.join(map(str, paths))}: {coverage.n_fragments:,} fragments piled up, {width}.")
+    return coverage

@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from epizoo.errors import InputError
-from epizoo.genome.signal import BigWig, infinite_value
+from epizoo.genome.signal import SignalTrack, infinite_value
 
 SignalKind = Literal["counts", "coverage", "cpm", "fold_change", "log10_p"]
 """counts: read starts; coverage: reads piled up per bp; cpm: either, scaled by the depth (CPM, RPKM, RPGC, BPM);
@@ -24,6 +24,8 @@ SIGNAL_KINDS: tuple[str, ...] = get_args(SignalKind)
 
 _BLOCK_BP = 1_000_000
 _KNOWN_STRETCH_BP = 10_000
+# No count reaches 2 to this power.
+_HIGHEST_LOGARITHM = 40.0
 _NAME_HINTS: dict[str, tuple[str, ...]] = {
     "fold_change": (".fc.", "foldchange", "fold_change", "fold-change", "_fe."),
     "log10_p": ("pval", "ppois", "log10p", "log10_p", "qval", "qpois"),
@@ -86,7 +88,7 @@ class CoverageTransform:
     peak_fold: float = 5.0
 
     def fit(
-        self, bigwig: BigWig, kind: str | None = None, known_regions: pd.DataFrame | None = None
+        self, bigwig: SignalTrack, kind: str | None = None, known_regions: pd.DataFrame | None = None
     ) -> FittedTransform:
         """Estimate the background and the scale of a file.
 
@@ -96,9 +98,10 @@ class CoverageTransform:
             known_regions: interval table of the regions where an absent value means 0.
 
         Raises:
-            InputError: the kind is unknown or cannot be detected, values are negative or infinite, or there is no
-                signal at all.
+            InputError: the kind is unknown or cannot be detected, values are negative, infinite or logarithms of
+                counts, or there is no signal at all.
         """
+        _check_linear(bigwig)
         stated = check_signal_kind(kind, bigwig) if kind else detect_signal_kind(bigwig)
         stretches = np.concatenate([*self._stretches(bigwig, known_regions), np.zeros(0, np.float32)])
         if stretches.size and stretches.min() < 0:
@@ -129,7 +132,9 @@ class CoverageTransform:
             raise InputError(f"coverage transform: has no setting {unknown[0]}; its settings are {expected}")
         return cls(**settings)
 
-    def _stretches(self, bigwig: BigWig, known_regions: pd.DataFrame | None) -> Iterator[Float[np.ndarray, " stretch"]]:
+    def _stretches(
+        self, bigwig: SignalTrack, known_regions: pd.DataFrame | None
+    ) -> Iterator[Float[np.ndarray, " stretch"]]:
         """Mean signal of the stretches of known signal in the sampled blocks."""
         width = self.background_bin_bp
         for chrom, start, end in sample_blocks(bigwig, self.max_blocks, known_regions):
@@ -148,21 +153,24 @@ class CoverageTransform:
             yield groups[groups.any(axis=1)].ravel()
 
 
-def check_signal_kind(kind: str, bigwig: BigWig) -> SignalKind:
+def check_signal_kind(kind: str, bigwig: SignalTrack) -> SignalKind:
     """Check that a stated kind exists.
 
     Raises:
-        InputError: it does not, or the file holds negative values, which no kind has.
+        InputError: it does not, the track is of another kind by its format, or the file holds negative values, which
+            no kind has.
     """
     if kind not in SIGNAL_KINDS:
         raise InputError(f"{bigwig.path}: {kind!r} is no kind of signal; state one of {', '.join(SIGNAL_KINDS)}")
+    if bigwig.kind is not None and kind != bigwig.kind:
+        raise InputError(f"{bigwig.path}: holds {bigwig.kind}, but {kind} was stated; leave the kind of signal out")
     if bigwig.summary.minimum < 0:
         raise InputError(_negative(bigwig))
     return kind  # type: ignore[return-value]
 
 
-def detect_signal_kind(bigwig: BigWig) -> SignalKind:
-    """Detect the kind of signal of a bigWig, by these rules in this order.
+def detect_signal_kind(bigwig: SignalTrack) -> SignalKind:
+    """Detect the kind of signal, by these rules in this order, unless the track's format fixes it.
 
     1. Whole numbers only: ``coverage`` (``counts`` look the same, and only binarisation tells them apart).
     2. Whole multiples of the smallest value, most of them small: scaled reads, ``cpm``.
@@ -174,6 +182,8 @@ def detect_signal_kind(bigwig: BigWig) -> SignalKind:
     Raises:
         InputError: values are negative, or none of the rules applies.
     """
+    if bigwig.kind is not None:
+        return check_signal_kind(bigwig.kind, bigwig)
     values = _sampled_values(bigwig)
     if bigwig.summary.minimum < 0 or (values.size and values[0] < 0):
         raise InputError(_negative(bigwig))
@@ -193,7 +203,7 @@ def detect_signal_kind(bigwig: BigWig) -> SignalKind:
 
 
 def sample_blocks(
-    bigwig: BigWig, max_blocks: int, known_regions: pd.DataFrame | None = None
+    bigwig: SignalTrack, max_blocks: int, known_regions: pd.DataFrame | None = None
 ) -> list[tuple[str, int, int]]:
     """Blocks (chrom, start, end) of up to 1 Mb, evenly spaced over the known regions or over what the file covers.
 
@@ -213,7 +223,7 @@ def sample_blocks(
     return [blocks[i * len(blocks) // n_kept] for i in range(min(n_kept, len(blocks)))]
 
 
-def _sampled_values(bigwig: BigWig, n_blocks: int = 16) -> Float[np.ndarray, " value"]:
+def _sampled_values(bigwig: SignalTrack, n_blocks: int = 16) -> Float[np.ndarray, " value"]:
     """Distinct values in some blocks, sorted, without NaN, each as often as it occurs in 1,000 evenly spaced ones."""
     found = [bigwig.values(*block) for block in sample_blocks(bigwig, n_blocks)]
     values = np.concatenate([block[~np.isnan(block)] for block in found] or [np.zeros(0, np.float32)])
@@ -226,7 +236,24 @@ def _is_scaled_counts(positive: Float[np.ndarray, " value"]) -> bool:
     return bool(np.median(units) <= 50 and (np.abs(units - np.round(units)) <= 1e-4 * units + 1e-3).all())
 
 
-def _negative(bigwig: BigWig) -> str:
+def _check_linear(bigwig: SignalTrack) -> None:
+    """Refuse signal whose values are logarithms of (scaled) counts, with or without a pseudo-count of 1."""
+    if bigwig.kind is not None:
+        return
+    values = _sampled_values(bigwig)
+    positive = values[values > 0].astype(np.float64)
+    if positive.size == 0 or positive[-1] > _HIGHEST_LOGARITHM or _is_scaled_counts(positive):
+        return
+    for name, base in (("log2", 2.0), ("ln", math.e), ("log10", 10.0)):
+        plain = base**positive
+        if _is_scaled_counts(plain - 1) or bool((np.abs(plain - np.round(plain)) <= 1e-4 * plain).all()):
+            raise InputError(
+                f"{bigwig.path}: holds logarithms of counts ({name} of the signal, or of 1 + the signal), and peaks "
+                "are called in linear signal; give the bigWig as it was before the logarithm"
+            )
+
+
+def _negative(bigwig: SignalTrack) -> str:
     return (
         f"{bigwig.path}: holds negative values (a log ratio or a strand?), and signal must be 0 or more; "
         "give counts, coverage, CPM, fold change or -log10 p"

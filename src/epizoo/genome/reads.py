@@ -35,7 +35,7 @@ def count_reads(paths: Paths, chrom_sizes: Mapping[str, int], bin_bp: int = 200)
     named = np.zeros(len(n_bins), bool)
     for path in files:
         n_kept = 0
-        for chunk in _read_chunks(path):
+        for chunk in read_chunks(path):
             chrom = chunk["chrom"].map(number).to_numpy(np.float64, na_value=-1).astype(np.int64)
             shifted = np.where(chunk["strand"] == "+", chunk["start"] + READ_SHIFT_BP, chunk["end"] - 1 - READ_SHIFT_BP)
             # Java divides towards zero, so that a read shifted to just before the chromosome counts in its first bin.
@@ -50,8 +50,12 @@ def count_reads(paths: Paths, chrom_sizes: Mapping[str, int], bin_bp: int = 200)
     return {chrom: counts[offsets[i] : offsets[i + 1]] for chrom, i in number.items() if named[i]}
 
 
-def _read_chunks(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
-    """Chunks of the columns chrom, start, end and strand (of six columns the last, of four the last)."""
+def read_chunks(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
+    """Chunks of the columns chrom, start, end and strand (of six columns the last, of four the last).
+
+    Raises:
+        InputError: a row is no stranded read, or the file is damaged.
+    """
     skipped, columns, separator = _layout(path)
     names = {0: "chrom", 1: "start", 2: "end", columns - 1: "strand"}
     try:

@@ -1,11 +1,12 @@
-"""Signal per base pair from bigWig files, averaged into bins."""
+"""Signal per base pair from bigWig files and the like, averaged into bins."""
 
 import os
 import struct
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyBigWig
@@ -37,28 +38,33 @@ class Summary(NamedTuple):
     minimum: float
 
 
-class BigWig:
-    """A bigWig file to be read bin by bin; a value that the file does not hold is 0.
-
-    The constructor checks the file. It can be pickled and forked: every process opens a handle of its own.
+class SignalTrack(ABC):
+    """Signal along the chromosomes of a genome, to be read bin by bin; a value that it does not hold is 0.
 
     Attributes:
-        path: the file.
+        path: the file that it comes from.
         chrom_sizes: length of each chromosome in bp, in the file's order.
-        summary: what the file says of all its values.
-
-    Raises:
-        InputError: the file is missing, empty, damaged, a bigBed or of another format, or holds no value.
+        summary: what is known of all its values.
+        kind: the kind of signal where the format fixes it, else None.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self._handles: dict[int, Any] = {}
-        self.summary = _read_summary(self.path)
-        self.chrom_sizes: dict[str, int] = dict(self._handle.chroms())
-        if not self.chrom_sizes or self.summary.covered_bp == 0:
-            self.close()
-            raise InputError(f"{self.path}: this bigWig holds no value at all; was it written to its end?")
+    path: Path
+    chrom_sizes: Mapping[str, int]
+    summary: Summary
+    kind: str | None = None
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """All the files that it comes from."""
+        return (self.path,)
+
+    @abstractmethod
+    def values(self, chrom: str, start: int, end: int) -> Float[np.ndarray, " bp"]:
+        """Raw values of each bp of ``[start, end)`` within the chromosome, NaN where there is none."""
+
+    @abstractmethod
+    def covered_blocks(self, block_bp: int) -> list[tuple[str, int, int]]:
+        """Blocks (chrom, start, end in bp) of about this width that hold any value, to choose where to look."""
 
     def binned(self, chrom: str, start_bin: int, end_bin: int, bin_bp: int) -> Float[np.ndarray, " bin"]:
         """Mean signal over each bin of ``[start_bin, end_bin)``, float32.
@@ -66,7 +72,7 @@ class BigWig:
         The last bin of a chromosome is averaged over the bp that exist; bins outside the chromosome are 0.
 
         Raises:
-            InputError: the chromosome is not in the file, a value is infinite, or the file is damaged there.
+            InputError: the chromosome is unknown, a value is infinite, or the file is damaged there.
         """
         size = self._size(chrom)
         means = np.zeros(max(end_bin - start_bin, 0), np.float32)
@@ -85,6 +91,60 @@ class BigWig:
         n_bins = -(-self._size(chrom) // bin_bp)
         for low in range(0, n_bins, chunk_bins):
             yield self.binned(chrom, low, min(low + chunk_bins, n_bins), bin_bp)
+
+    def close(self) -> None:  # noqa: B027
+        """Give back what the track holds open, if anything."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    def _size(self, chrom: str) -> int:
+        if chrom not in self.chrom_sizes:
+            some = ", ".join(list(self.chrom_sizes)[:5])
+            raise InputError(f"{self.path}: has no chromosome {chrom}; it has {some}: give intervals with these names")
+        return self.chrom_sizes[chrom]
+
+    def _chunk(self, chrom: str, first_bin: int, end_bin: int, bin_bp: int) -> Float[np.ndarray, " bin"]:
+        size = self.chrom_sizes[chrom]
+        start, end = first_bin * bin_bp, min(end_bin * bin_bp, size)
+        values = self.values(chrom, start, end)
+        absent = np.isnan(values)
+        if absent.all():
+            return np.zeros(end_bin - first_bin, np.float32)
+        np.copyto(values, 0, where=absent)
+        n_whole = (end - start) // bin_bp
+        means = np.empty(end_bin - first_bin, np.float32)
+        # Several times faster than mean(axis=1) on rows of tens of bp.
+        np.einsum("ij->i", values[: n_whole * bin_bp].reshape(n_whole, bin_bp), out=means[:n_whole])
+        means[:n_whole] /= bin_bp
+        if n_whole < len(means):
+            means[n_whole] = values[n_whole * bin_bp :].mean()
+        return means
+
+
+class BigWig(SignalTrack):
+    """A bigWig file. The constructor checks it; it can be pickled and forked: every process opens its own handle.
+
+    Raises:
+        InputError: the file is missing, empty, damaged, a bigBed or of another format, or holds no value.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._handles: dict[int, Any] = {}
+        self.summary = _read_summary(self.path)
+        self.chrom_sizes: dict[str, int] = dict(self._handle.chroms())
+        if not self.chrom_sizes or self.summary.covered_bp == 0:
+            self.close()
+            raise InputError(f"{self.path}: this bigWig holds no value at all; was it written to its end?")
 
     def covered_blocks(self, block_bp: int) -> list[tuple[str, int, int]]:
         """Blocks (chrom, start, end in bp) that hold any value, from the file's zoom levels.
@@ -122,19 +182,8 @@ class BigWig:
         if handle is not None:
             handle.close()
 
-    def __enter__(self) -> "BigWig":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_handles": {}}
-
-    def __repr__(self) -> str:
-        return f"BigWig({str(self.path)!r})"
 
     @property
     def _handle(self) -> Any:
@@ -148,28 +197,10 @@ class BigWig:
             self._handles[os.getpid()] = handle
         return handle
 
-    def _size(self, chrom: str) -> int:
-        if chrom not in self.chrom_sizes:
-            some = ", ".join(list(self.chrom_sizes)[:5])
-            raise InputError(f"{self.path}: has no chromosome {chrom}; it has {some}: give intervals with these names")
-        return self.chrom_sizes[chrom]
 
-    def _chunk(self, chrom: str, first_bin: int, end_bin: int, bin_bp: int) -> Float[np.ndarray, " bin"]:
-        size = self.chrom_sizes[chrom]
-        start, end = first_bin * bin_bp, min(end_bin * bin_bp, size)
-        values = self.values(chrom, start, end)
-        absent = np.isnan(values)
-        if absent.all():
-            return np.zeros(end_bin - first_bin, np.float32)
-        np.copyto(values, 0, where=absent)
-        n_whole = (end - start) // bin_bp
-        means = np.empty(end_bin - first_bin, np.float32)
-        # Several times faster than mean(axis=1) on rows of tens of bp.
-        np.einsum("ij->i", values[: n_whole * bin_bp].reshape(n_whole, bin_bp), out=means[:n_whole])
-        means[:n_whole] /= bin_bp
-        if n_whole < len(means):
-            means[n_whole] = values[n_whole * bin_bp :].mean()
-        return means
+def open_signal(source: str | os.PathLike[str] | SignalTrack) -> SignalTrack:
+    """The track itself, or the bigWig of this path."""
+    return source if isinstance(source, SignalTrack) else BigWig(source)
 
 
 def infinite_value(path: Path, locus: str) -> InputError:

@@ -18,7 +18,7 @@ from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, common_
 from epizoo.genome.coverage import CoverageTransform
 from epizoo.genome.intervals import check_blacklist, check_intervals, read_bed, subtract_blacklist, tile, whole_genome
 from epizoo.genome.marks import MISSING, arrange_marks, find_one_cell, read_chromosomes
-from epizoo.genome.signal import BigWig
+from epizoo.genome.signal import BigWig, SignalTrack, open_signal
 
 Intervals = pd.DataFrame | str | os.PathLike[str]
 """An interval table, or the BED file to read it from."""
@@ -106,8 +106,8 @@ class CoverageWindows(_Windows):
     """Windows of transformed coverage, one track for the treatment and one for an optional control.
 
     Args:
-        bigwig: the treatment.
-        intervals: where; the whole genome of the bigWig where None.
+        bigwig: the treatment, a bigWig or another track.
+        intervals: where; the whole genome of the track where None.
         shape: bins of a window.
         transform: how coverage is transformed; fitted here, once per file.
         control: an optional control, which becomes the second track.
@@ -123,26 +123,27 @@ class CoverageWindows(_Windows):
 
     def __init__(
         self,
-        bigwig: str | os.PathLike[str],
+        bigwig: str | os.PathLike[str] | SignalTrack,
         intervals: Intervals | None,
         shape: WindowShape,
         transform: CoverageTransform,
         *,
-        control: str | os.PathLike[str] | None = None,
+        control: str | os.PathLike[str] | SignalTrack | None = None,
         kind: str | None = None,
         control_kind: str | None = None,
         known_regions: Intervals | None = None,
         blacklist: Intervals | None = None,
     ) -> None:
-        self.bigwigs = [BigWig(path) for path in (bigwig, control) if path is not None]
-        sizes = self.bigwigs[0].chrom_sizes
-        table = _checked(whole_genome(sizes) if intervals is None else intervals, sizes, str(bigwig), blacklist)
+        self.bigwigs = [open_signal(source) for source in (bigwig, control) if source is not None]
+        sizes, name = self.bigwigs[0].chrom_sizes, str(self.bigwigs[0].path)
+        table = _checked(whole_genome(sizes) if intervals is None else intervals, sizes, name, blacklist)
         if control is not None:
             _check_control(self.bigwigs[1], self.bigwigs[0], table["chrom"].unique())
         known = None if known_regions is None else interval_table(known_regions, "the known regions")
         if known is not None:
-            check_intervals(known, sizes, known.attrs["name"], str(bigwig))
-        kinds = (kind, control_kind or kind)[: len(self.bigwigs)]
+            check_intervals(known, sizes, known.attrs["name"], name)
+        # The treatment's kind says nothing of a control whose format fixes its own.
+        kinds = (kind, control_kind or (kind if self.bigwigs[-1].kind is None else None))[: len(self.bigwigs)]
         self.fitted = [
             transform.fit(track, kind=stated, known_regions=known)
             for track, stated in zip(self.bigwigs, kinds, strict=True)
@@ -314,7 +315,7 @@ def _checked(
     return subtract_blacklist(table, excluded)
 
 
-def _check_control(control: BigWig, treatment: BigWig, chroms: Iterable[str]) -> None:
+def _check_control(control: SignalTrack, treatment: SignalTrack, chroms: Iterable[str]) -> None:
     for chrom in chroms:
         found, expected = control.chrom_sizes.get(chrom), treatment.chrom_sizes[chrom]
         if found != expected:

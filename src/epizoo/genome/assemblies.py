@@ -1,0 +1,107 @@
+"""Chromosome lengths and ENCODE's blacklists of genome assemblies, by name or from files."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from epizoo.errors import InputError
+from epizoo.genome.intervals import check_blacklist, read_bed, read_chrom_sizes
+
+BLACKLISTS = ("hg19", "hg38", "mm10")
+"""Assemblies whose blacklist is installed with the package: version 2 of ENCODE's (Amemiya et al., Sci Rep 2019)."""
+_FOLDER = Path(__file__).parent / "blacklists"
+_SAME_ASSEMBLY = {"GRCh37": "hg19", "GRCh38": "hg38", "GRCm38": "mm10"}
+
+
+def chrom_sizes(name_or_file: str | os.PathLike[str]) -> dict[str, int]:
+    """Chromosome lengths in bp, of an assembly such as hg38 or from a two-column file; a file of that name wins.
+
+    Raises:
+        InputError: there is neither such a file nor such an assembly, or the file is no list of lengths.
+
+    >>> chrom_sizes("hg19")["chr1"]
+    249250621
+    """
+    if os.path.exists(name_or_file) or os.sep in os.fspath(name_or_file):
+        return read_chrom_sizes(name_or_file)
+    # bioframe takes most of a second to import, and few runs need it.
+    import bioframe
+
+    name = _SAME_ASSEMBLY.get(os.fspath(name_or_file), os.fspath(name_or_file))
+    known = sorted({*BLACKLISTS, *bioframe.assemblies_available()["provider_build"]})
+    if name not in known:
+        raise InputError(
+            f"{name_or_file}: neither a file of chromosome lengths nor a known assembly; name one of "
+            f"{', '.join(known)}, or a file of two columns, chromosome and length"
+        )
+    return {str(chrom): int(size) for chrom, size in bioframe.assembly_info(name).chromsizes.items()}
+
+
+def read_blacklist(name_or_file: str | os.PathLike[str], sizes: Mapping[str, int], sizes_name: str) -> pd.DataFrame:
+    """A blacklist as an interval table, by an assembly's name or from a BED file, in the names of the signal's file.
+
+    Args:
+        name_or_file: one of `BLACKLISTS` (or GRCh37, GRCh38, GRCm38), or a BED file; a file of that name wins.
+        sizes: chromosome lengths of the signal, in bp.
+        sizes_name: what the signal is called in messages.
+
+    Raises:
+        InputError: there is neither such a file nor such a list, or the signal is of another assembly.
+    """
+    name = _SAME_ASSEMBLY.get(os.fspath(name_or_file), os.fspath(name_or_file))
+    if not os.path.exists(name_or_file) and name in BLACKLISTS:
+        table = read_bed(_FOLDER / f"{name}.bed.gz")
+        renamed = _names_like(sizes, chrom_sizes(name), name, sizes_name)
+        table = table.assign(chrom=table["chrom"].map(renamed)).dropna(subset="chrom")
+        table.attrs["name"] = f"the blacklist of {name}"
+        return table.reset_index(drop=True)
+    if not os.path.exists(name_or_file):
+        raise InputError(
+            f"{name_or_file}: no such file, and no blacklist of this name; name {', '.join(BLACKLISTS)} or a BED file"
+        )
+    table = read_bed(name_or_file)
+    table.attrs["name"] = str(name_or_file)
+    check_blacklist_fits(table, sizes, str(name_or_file), sizes_name)
+    return table
+
+
+def check_blacklist_fits(blacklist: pd.DataFrame, sizes: Mapping[str, int], name: str, sizes_name: str) -> None:
+    """Check that a blacklist belongs to the assembly of a signal.
+
+    Raises:
+        InputError: none of its chromosomes is known, or an interval lies past the end of its chromosome.
+    """
+    check_blacklist(blacklist, sizes, name, sizes_name)
+    lengths = blacklist["chrom"].map(dict(sizes))
+    past = blacklist[blacklist["end"] > lengths]
+    if len(past):
+        row = past.iloc[0]
+        raise InputError(
+            f"{name}: {row['chrom']}:{row['start']}-{row['end']} lies past the end of the chromosome in {sizes_name}, "
+            f"which is {sizes[row['chrom']]:,} bp long; give the blacklist of the same assembly"
+        )
+
+
+def _names_like(sizes: Mapping[str, int], assembly: Mapping[str, int], name: str, sizes_name: str) -> dict[str, str]:
+    """The signal's name for each chromosome of an assembly that it has, with or without the prefix chr."""
+    renamed = {}
+    for chrom, size in assembly.items():
+        own = next((other for other in (chrom, chrom.removeprefix("chr")) if other in sizes), None)
+        # hg19 exists with two mitochondrial genomes, chrM of 16,571 bp and MT of 16,569 bp.
+        if own is None or chrom == "chrM":
+            continue
+        if sizes[own] != size:
+            fitting = [other for other in BLACKLISTS if chrom_sizes(other).get(chrom) == sizes[own]]
+            hint = f"it fits {fitting[0]}: name that" if fitting else "give a BED file of its own assembly"
+            raise InputError(
+                f"blacklist: {own} is {size:,} bp long in {name}, but {sizes[own]:,} bp in {sizes_name}; {hint}"
+            )
+        renamed[chrom] = own
+    if not renamed:
+        raise InputError(
+            f"blacklist: {sizes_name} has none of the chromosomes of {name}, its first is {next(iter(sizes))}; give a "
+            "BED file of its own assembly"
+        )
+    return renamed
