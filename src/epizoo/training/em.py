@@ -16,6 +16,7 @@ from epizoo.errors import InputError
 from epizoo.files import atomic_path
 from epizoo.models.expected_counts import ExpectedCounts, RunCounter
 from epizoo.models.runs import MISSING, Float64Parameters, Parameters, in_float64
+from epizoo.training.priors import Prior, add_priors, log_density, uniform_prior
 
 # Beyond these, probabilities are left to plain EM: their logarithms jump, and extrapolating them gains nothing.
 _SMALLEST_EXTRAPOLATED = 1e-10
@@ -78,9 +79,13 @@ class Learned(NamedTuple):
 
 
 def maximize(
-    counts: ExpectedCounts, marks: UInt8[np.ndarray, "symbol mark"], previous: Parameters, config: LearningConfig
+    counts: ExpectedCounts,
+    marks: UInt8[np.ndarray, "symbol mark"],
+    previous: Parameters,
+    config: LearningConfig,
+    prior: Prior | None = None,
 ) -> Float64Parameters:
-    """The M step: the parameters under which the expected counts are most probable, given the pseudo-counts.
+    """The M step: the parameters under which the expected counts are most probable, given the prior.
 
     States and marks without any expected count keep their previous values.
 
@@ -89,14 +94,16 @@ def maximize(
         marks: `RunCounter.marks`.
         previous: the parameters that the counts were made with.
         config: pseudo-counts and the threshold of transitions.
+        prior: further pseudo-counts.
     """
     previous = in_float64(previous)
-    initial = _normalize(counts.initial + config.initial_pseudocount, previous.initial)
-    transition = _normalize(counts.transition + config.transition_pseudocount, previous.transition)
+    pseudo = _pseudocounts(previous, config, prior)
+    initial = _normalize(counts.initial + pseudo.initial, previous.initial)
+    transition = _normalize(counts.transition + pseudo.transition, previous.transition)
     small = (transition < config.zero_transitions_below) & ~np.eye(len(transition), dtype=bool)
     transition = _normalize(np.where(small, 0, transition), previous.transition)
-    present = counts.occupancy.T @ (marks == 1) + config.emission_pseudocount
-    measured = counts.occupancy.T @ (marks != MISSING) + 2 * config.emission_pseudocount
+    present = counts.occupancy.T @ (marks == 1) + pseudo.present
+    measured = counts.occupancy.T @ (marks != MISSING) + pseudo.present + pseudo.absent
     emission = np.where(measured > 0, present / np.where(measured > 0, measured, 1), previous.emission)
     return Float64Parameters(initial, transition, np.clip(emission, 0, 1))
 
@@ -106,15 +113,21 @@ def expectation_maximization(
     start: Parameters,
     config: LearningConfig | None = None,
     *,
+    prior: Prior | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     show_progress: bool = False,
 ) -> Learned:
     """Learn from one start.
 
+    To adapt a pretrained model to other data, start from it with a prior centred on it: ``prior=centred_prior(model,
+    strength)`` of `epizoo.training.priors`, the strength being the bins that the model counts for in each state. What
+    is maximised then is the log-likelihood plus `log_prior`, and never falls (MAP).
+
     Args:
         counter: the sequences.
         start: the first parameters.
         config: how to learn.
+        prior: pseudo-counts of each parameter, added to those of the config.
         checkpoint: a file that keeps the state of learning after each iteration; where it exists, learning goes on from
             it, with the same final result. It stays there when learning is done.
         show_progress: draw a progress bar.
@@ -123,15 +136,16 @@ def expectation_maximization(
         InputError: the start does not fit the sequences, or the checkpoint belongs to another start, config or data.
     """
     config = config or LearningConfig()
+    objective = _Objective(counter, config, prior)
     state = _State(in_float64(start), np.zeros(0), np.zeros(0), _FIRST_LONGEST_STEP, False)
-    fingerprint = _fingerprint(counter, state.parameters, config)
+    fingerprint = _fingerprint(objective, state.parameters)
     if checkpoint is not None and Path(checkpoint).exists():
         state = _load(Path(checkpoint), fingerprint)
     columns = (*Progress.get_default_columns(), TimeElapsedColumn(), TextColumn("log-likelihood {task.fields[value]}"))
     with Progress(*columns) if show_progress else nullcontext() as bar:
         task = bar.add_task("learning", total=config.max_iterations, value="") if bar else TaskID(0)
         while len(state.trajectory) < config.max_iterations and not state.converged:
-            state = (_squarem_cycle if config.accelerate else _em_step)(counter, state, config)
+            state = (_squarem_cycle if config.accelerate else _em_step)(objective, state)
             if checkpoint is not None:
                 _save(Path(checkpoint), state, fingerprint)
             if bar:
@@ -183,19 +197,25 @@ def _descending(learned: Learned) -> float:
     return -learned.log_likelihood
 
 
-def log_prior(parameters: Parameters, config: LearningConfig) -> float:
+def log_prior(parameters: Parameters, config: LearningConfig, prior: Prior | None = None) -> float:
     """What the pseudo-counts add to the log-likelihood: EM never lowers the sum of both. Constants are left out."""
     model = in_float64(parameters)
-    total = 0.0
-    for pseudocount, probabilities in (
-        (config.initial_pseudocount, (model.initial,)),
-        (config.transition_pseudocount, (model.transition,)),
-        (config.emission_pseudocount, (model.emission, 1 - model.emission)),
-    ):
-        if pseudocount:
-            with np.errstate(divide="ignore"):
-                total += pseudocount * sum(float(np.log(values).sum()) for values in probabilities)
-    return total
+    return log_density(_pseudocounts(model, config, prior), model)
+
+
+def _pseudocounts(model: Float64Parameters, config: LearningConfig, prior: Prior | None) -> Prior:
+    uniform = uniform_prior(
+        *model.emission.shape, config.initial_pseudocount, config.transition_pseudocount, config.emission_pseudocount
+    )
+    return uniform if prior is None else add_priors(uniform, prior)
+
+
+class _Objective(NamedTuple):
+    """What learning maximises: the likelihood of some sequences, and priors."""
+
+    counter: RunCounter
+    config: LearningConfig
+    prior: Prior | None
 
 
 class _State(NamedTuple):
@@ -208,31 +228,32 @@ class _State(NamedTuple):
     converged: bool
 
 
-def _em_step(counter: RunCounter, state: _State, config: LearningConfig) -> _State:
+def _em_step(objective: _Objective, state: _State) -> _State:
+    counter, config, prior = objective
     counts = counter.count(state.parameters)
-    objective = counts.log_likelihood + log_prior(state.parameters, config)
-    converged = len(state.objectives) > 0 and objective - state.objectives[-1] < config.tolerance
+    value = counts.log_likelihood + log_prior(state.parameters, config, prior)
+    converged = len(state.objectives) > 0 and value - state.objectives[-1] < config.tolerance
     return state._replace(
-        parameters=maximize(counts, counter.marks, state.parameters, config),
+        parameters=maximize(counts, counter.marks, state.parameters, config, prior),
         trajectory=np.append(state.trajectory, counts.log_likelihood),
-        objectives=np.append(state.objectives, objective),
+        objectives=np.append(state.objectives, value),
         converged=bool(converged),
     )
 
 
-def _squarem_cycle(counter: RunCounter, state: _State, config: LearningConfig) -> _State:
+def _squarem_cycle(objective: _Objective, state: _State) -> _State:
     """Two EM steps, and a third from where they point to, unless that is worse than the first."""
-    first = _em_step(counter, state, config)
+    first = _em_step(objective, state)
     if first.converged:
         return first
-    second = _em_step(counter, first, config)
+    second = _em_step(objective, first)
     if second.converged:
         return second
     step = _step_length(state.parameters, first.parameters, second.parameters)
     length = min(step, state.longest_step)
     target = _extrapolate(state.parameters, first.parameters, second.parameters, length)
     try:
-        third = _em_step(counter, second._replace(parameters=target), config)
+        third = _em_step(objective, second._replace(parameters=target))
     except InputError:  # Impossible there: too far.
         return second._replace(longest_step=max(state.longest_step / 4, 1.0))
     if third.objectives[-1] < second.objectives[-1]:
@@ -283,9 +304,10 @@ def _normalize(counts: Float64[np.ndarray, "... state"], previous: Float64[np.nd
     return np.where(totals > 0, counts / np.where(totals > 0, totals, 1), previous)
 
 
-def _fingerprint(counter: RunCounter, start: Float64Parameters, config: LearningConfig) -> str:
+def _fingerprint(objective: _Objective, start: Float64Parameters) -> str:
+    counter, config, prior = objective
     digest = hashlib.sha256(repr((astuple(config), counter.n_bins)).encode())
-    for array in (counter.marks, *start):
+    for array in (counter.marks, *start, *(prior or ())):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
