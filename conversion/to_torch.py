@@ -79,7 +79,8 @@ def build_twin(entry: Entry, dtype: torch.dtype = torch.float32) -> Twin:
     Raises:
         EntryError: the weights are missing, do not match their hash, or do not fit the model; all misfits are named.
     """
-    return fill_twin(blank_twin(entry.family, entry.config["model"]), entry.family, entry.weights()).to(dtype)
+    # The dtype comes first: float64 weights of published models must not pass through float32.
+    return fill_twin(blank_twin(entry.family, entry.config["model"]).to(dtype), entry.family, entry.weights())
 
 
 def blank_twin(family: str, config: Mapping[str, Any]) -> Twin:

@@ -54,6 +54,14 @@ def test_peaks_are_the_same_whatever_computes_them(zoo):
         assert (found[["chrom", "start", "end"]] == expected[["chrom", "start", "end"]]).all(axis=None)
 
 
+@pytest.mark.parametrize("name", ["chromatin_states/roadmap-15", "chromatin_states/encode-10"])
+def test_weights_in_float64_lose_no_digit_on_the_way_to_torch(name):
+    entry = epizoo.load(name)
+    marks = {"marks": np.random.default_rng(0).random((1, entry.window.input_bins, len(entry.channels)), np.float32)}
+    found, expected = with_backend(entry, "torch").predict(marks), entry.predict(marks)
+    np.testing.assert_allclose(found["log_likelihood"], expected["log_likelihood"], rtol=1e-12)
+
+
 def test_the_entry_itself_keeps_its_backend(zoo):
     entry = zoo["peak_caller/random"]
     with_backend(entry, "onnx").prepare()
