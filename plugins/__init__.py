@@ -6,7 +6,7 @@ Modules are imported when they are first touched: Kipoi resolves ``epizoo.plugin
 import importlib
 from typing import Any
 
-_MODULES = ("kipoi_dataloader", "kipoi_model", "kipoi_patches", "kipoi_source")
+_MODULES = ("grelu", "kipoi_dataloader", "kipoi_model", "kipoi_patches", "kipoi_source")
 
 
 def __getattr__(name: str) -> Any:
