@@ -54,10 +54,12 @@ class GenomeMarks(NamedTuple):
     Attributes:
         chromosomes: chromosome to marks (bin, mark).
         sizes: length in bp of each chromosome; that of its bins where the true length is not known.
+        cell: the cell type, where files name it.
     """
 
     chromosomes: Chromosomes
     sizes: dict[str, int]
+    cell: str = "cell"
 
 
 def read_folder(
@@ -85,7 +87,7 @@ def read_folder(
         # Binarised text does not say where in its last, incomplete bin a chromosome ends.
         longest = {chrom: size + bin_bp - 1 for chrom, size in sizes.items()}
         _check_regions(regions, longest, bin_bp, str(folder))
-    return GenomeMarks(chromosomes, sizes)
+    return GenomeMarks(chromosomes, sizes, files[0].cell)
 
 
 def binarize_files(
@@ -184,7 +186,9 @@ def _check_used(files: MarkFiles, reads: Mapping[str, File], bigwigs: Mapping[st
     for unused, kind, others in ((of_reads, reads, "reads"), (of_bigwigs, bigwigs, "bigWigs")):
         for name, value in unused.items():
             if value is not None and not kind:
-                raise InputError(f"{name}: given ({value}), but no mark is given as {others}; leave it out")
+                named = value.items() if isinstance(value, Mapping) else ()
+                shown = ", ".join(f"{mark}={path}" for mark, path in named) or value
+                raise InputError(f"{name}: given ({shown}), but no mark is given as {others}; leave it out")
 
 
 def _is_reads(path: File) -> bool:

@@ -1,25 +1,22 @@
 """Chromatin states of a whole genome by a chromatin-state entry: marks in, BED9 and posteriors out."""
 
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
-from itertools import groupby
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
 
-from epizoo.calling.formats import StateStyle, write_bed9
+from epizoo.calling.formats import StateStyle
 from epizoo.calling.segments import clip_segments, segments_from_states
 from epizoo.errors import EntryError, InputError
-from epizoo.files import check_outputs
-from epizoo.genome.bigwig_writer import BigWigWriter
-from epizoo.genome.marks import encode, present_marks
+from epizoo.genome.marks import MISSING
 from epizoo.genome.windows import Intervals, interval_table
-from epizoo.model_zoo.mark_sources import Chromosomes, File, MarkFiles, binarize_files, read_folder
+from epizoo.model_zoo.mark_sources import File, GenomeMarks, MarkFiles, binarize_files, read_folder
+from epizoo.model_zoo.state_decoding import decode_by_windows, decode_chromosomes
+from epizoo.model_zoo.state_outputs import AnnotatedGenome, ChromHMMFolder, StateOutputs, StateWriter, chosen_states
 
 if TYPE_CHECKING:
     from epizoo.model_zoo.entry import ChromatinStateEntry
@@ -36,11 +33,13 @@ class Annotation(NamedTuple):
         segments: chrom, start, end, state (from 0), name; sorted by chromosome name and start.
         log_likelihood: of all marks of the decoded chromosomes under the model, in nats.
         n_bins: number of bins of these chromosomes.
+        missing_marks: the share of these bins in which a mark was missing, for each mark of which some were.
     """
 
     segments: pd.DataFrame
     log_likelihood: float
     n_bins: int
+    missing_marks: dict[str, float]
 
 
 def annotate(
@@ -52,8 +51,11 @@ def annotate(
     cell: str | None = None,
     allow_missing: bool = False,
     viterbi: bool = False,
+    by_windows: bool = False,
     output: File | None = None,
     posteriors_folder: File | None = None,
+    hdf5: File | None = None,
+    chromhmm: ChromHMMFolder | File | None = None,
     track: str | None = None,
     progress: Progress | None = None,
 ) -> Annotation:
@@ -71,8 +73,12 @@ def annotate(
         cell: The cell type, needed where the folder holds several.
         allow_missing: Whether marks of the model may be absent; they then say nothing about the states.
         viterbi: Take the most probable path.
+        by_windows: Compute window by window with the entry's own backend instead of the kernels for whole genomes:
+            the same states, but for ties in float32, and slower.
         output: The BED9 file to write, if any.
         posteriors_folder: A folder for a bigWig of posteriors for each state, if any; made where there is none.
+        hdf5: A file for states and posteriors in the layout of `epizoo.calling.state_hdf5`, if any.
+        chromhmm: A folder for ChromHMM's own files, if any; made where there is none.
         track: A line for UCSC's genome browser to begin the BED file with.
         progress: Called after each step.
 
@@ -80,48 +86,40 @@ def annotate(
         InputError: a file cannot be used, a mark is missing and that is not allowed, or an output cannot be written.
         EntryError: the entry's weights are missing or do not match their hash.
     """
-    if (binarized is None) == (marks is None):
-        found = "neither" if marks is None else "both"
-        raise InputError(f"{entry.name}: {found} of binarised marks and a file for each mark given; give one of them")
-    styles = state_styles(entry)
-    files = MarkFiles(marks) if isinstance(marks, Mapping) else marks
-    if files is not None and cell is not None:
-        raise InputError(f"cell: {cell} given, but a file for each mark holds one cell type; leave it out")
-    posterior_paths = [] if posteriors_folder is None else _posterior_paths(Path(posteriors_folder), styles)
-    given = [binarized, regions, *(files.all_paths() if files is not None else [])]
-    inputs = [path for path in given if isinstance(path, str | os.PathLike)]
-    check_outputs([*([] if output is None else [output]), *posterior_paths], inputs)
-    table = None if regions is None else interval_table(regions, "the regions")
-    if files is not None:
-        chromosomes, sizes = binarize_files(entry.channels, entry.window.bin_bp, files, allow_missing, table)
-    else:
-        chromosomes, sizes = read_folder(
-            entry.channels,
-            entry.window.bin_bp,
-            binarized,  # type: ignore[arg-type]
-            cell,
-            allow_missing,
-            table,
+    if by_windows and viterbi:
+        raise InputError(
+            "viterbi: a most probable path is one of whole chromosomes, which is not found window by window; leave out "
+            "the backend, or viterbi"
         )
-    tables, log_likelihood, done = [], 0.0, 0
-    with ExitStack() as stack:
-        writers = [stack.enter_context(BigWigWriter(path, sizes, entry.window.bin_bp)) for path in posterior_paths]
-        for chrom, decoding in _decode(entry, chromosomes, viterbi, posteriors=bool(writers)):
-            states = decoding.viterbi_path if decoding.viterbi_path is not None else decoding.states
-            segments = segments_from_states(states, chrom, bin_bp=entry.window.bin_bp, chrom_size=sizes[chrom])
-            tables.append(segments if table is None else clip_segments(segments, table[table["chrom"] == chrom]))
+    source = _source(entry, binarized, marks, cell)
+    styles = state_styles(entry)
+    folder = chromhmm if isinstance(chromhmm, ChromHMMFolder | None) else ChromHMMFolder(chromhmm)
+    outputs = StateOutputs(output, track, posteriors_folder, hdf5, folder)
+    given = [regions, *(source.all_paths() if isinstance(source, MarkFiles) else [source])]
+    inputs = [path for path in given if isinstance(path, str | os.PathLike)]
+    outputs.check(styles, inputs)
+    table = None if regions is None else interval_table(regions, "the regions")
+    genome = _read(entry, source, cell, allow_missing, table)
+    about = {"model": entry.name, "model_version": entry.version, "weights_sha256": entry.sha256}
+    shown = AnnotatedGenome(styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, about)
+    with StateWriter(outputs, shown, sorted(genome.chromosomes), inputs) as writer:
+        decode = (
+            partial(decode_by_windows, entry) if by_windows else partial(decode_chromosomes, entry, viterbi=viterbi)
+        )
+        decoded = decode(genome.chromosomes, posteriors=outputs.needs_posteriors)
+        tables, log_likelihood, done = [], 0.0, 0
+        for chrom, decoding in decoded:
+            tables.append(_segments(entry, decoding, chrom, genome.sizes[chrom], table))
+            writer.add(chrom, tables[-1], decoding, list(missing_share(entry.channels, [genome.chromosomes[chrom]])))
             log_likelihood += decoding.log_likelihood
-            if decoding.posteriors is not None:
-                for writer, posterior in zip(writers, decoding.posteriors.T, strict=True):
-                    writer.add(chrom, 0, posterior)
-            done += len(states)
+            done += len(decoding.states)
             if progress is not None:
-                progress(done, sum(map(len, chromosomes.values())))
-        if output is not None:
-            write_bed9(output, tables, styles, track)
+                progress(done, sum(map(len, genome.chromosomes.values())))
+        writer.finish()
     segments = pd.concat(tables, ignore_index=True)
     names = pd.Categorical.from_codes(segments["state"].to_numpy(), pd.Index([style.name for style in styles]))
-    return Annotation(segments.assign(name=names), log_likelihood, done)
+    missing = missing_share(entry.channels, list(genome.chromosomes.values()))
+    return Annotation(segments.assign(name=names), log_likelihood, done, missing)
 
 
 def state_styles(entry: "ChromatinStateEntry") -> list[StateStyle]:
@@ -145,36 +143,53 @@ def state_styles(entry: "ChromatinStateEntry") -> list[StateStyle]:
     return styles
 
 
-def _decode(
-    entry: "ChromatinStateEntry", chromosomes: Chromosomes, viterbi: bool, posteriors: bool
-) -> Iterator[tuple[str, "Decoding"]]:
-    """Decoded chromosomes sorted by name; side by side, but one by one where posteriors would fill the memory."""
-    from epizoo.models.decoding import decode_all
+def missing_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, "bin mark"]]) -> dict[str, float]:
+    """The share of bins in which a mark is missing, for each mark of which some are.
 
-    parameters = entry.parameters()
-    coded = {chrom: _coded(values) for chrom, values in sorted(chromosomes.items())}
-    for group, chroms in groupby(coded, key=lambda chrom: (coded[chrom][1], chrom if posteriors else None)):
-        names = list(chroms)
-        present = None if group[0] is None else np.array(group[0])
-        sequences = [coded[chrom][0] for chrom in names]
-        yield from zip(
-            names, decode_all(parameters, sequences, present, posteriors=posteriors, viterbi=viterbi), strict=True
-        )
+    >>> missing_share(("H3K4me3", "CTCF"), [np.array([[1, 2], [0, 2]], np.uint8), np.array([[0, 1]], np.uint8)])
+    {'CTCF': 0.6666666666666666}
+    """
+    n_bins = sum(map(len, chromosomes))
+    missing = sum((np.count_nonzero(values == MISSING, axis=0) for values in chromosomes), np.zeros(len(marks)))
+    return {mark: float(n) / n_bins for mark, n in zip(marks, missing, strict=True) if n}
 
 
-def _coded(values: UInt8[np.ndarray, "bin mark"]) -> tuple[np.ndarray, tuple[bool, ...] | None]:
-    """Codes and which marks are present; the values themselves and None where codes cannot say it."""
-    try:
-        return encode(values), tuple(present_marks(values).tolist())
-    except InputError:
-        return values, None
+def _source(
+    entry: "ChromatinStateEntry",
+    binarized: File | None,
+    marks: MarkFiles | Mapping[str, File] | None,
+    cell: str | None,
+) -> MarkFiles | File:
+    """Where the marks come from.
+
+    Raises:
+        InputError: both or neither are given, or a cell type is named for files of one.
+    """
+    if binarized is not None and marks is None:
+        return binarized
+    if marks is None or binarized is not None:
+        found = "neither" if marks is None else "both"
+        raise InputError(f"{entry.name}: {found} of binarised marks and a file for each mark given; give one of them")
+    if cell is not None:
+        raise InputError(f"cell: {cell} given, but a file for each mark holds one cell type; leave it out")
+    return MarkFiles(marks) if isinstance(marks, Mapping) else marks
 
 
-def _posterior_paths(folder: Path, styles: list[StateStyle]) -> list[Path]:
-    # Names such as ZNF/Rpts are no file names.
-    names = [re.sub(r"[^\w.-]", "_", style.name) for style in styles]
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror}); give a folder that can be written") from error
-    return [folder / f"state_{number}_{name}.bw" for number, name in enumerate(names, start=1)]
+def _read(
+    entry: "ChromatinStateEntry",
+    source: MarkFiles | File,
+    cell: str | None,
+    allow_missing: bool,
+    regions: pd.DataFrame | None,
+) -> GenomeMarks:
+    if isinstance(source, MarkFiles):
+        return binarize_files(entry.channels, entry.window.bin_bp, source, allow_missing, regions)
+    return read_folder(entry.channels, entry.window.bin_bp, source, cell, allow_missing, regions)
+
+
+def _segments(
+    entry: "ChromatinStateEntry", decoding: "Decoding", chrom: str, size: int, regions: pd.DataFrame | None
+) -> pd.DataFrame:
+    """The segments of a chromosome, or what lies of them in regions."""
+    segments = segments_from_states(chosen_states(decoding), chrom, bin_bp=entry.window.bin_bp, chrom_size=size)
+    return segments if regions is None else clip_segments(segments, regions[regions["chrom"] == chrom])

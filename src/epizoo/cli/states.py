@@ -1,7 +1,7 @@
 """`epizoo annotate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -64,25 +64,49 @@ def annotate(
     posteriors: Annotated[
         Path | None, option("FOLDER", "Also write each state's posterior probability, as bigWigs in this folder.")
     ] = None,
+    hdf5: Annotated[Path | None, option("FILE", "Also write states and posteriors of every bin, as HDF5.")] = None,
+    chromhmm: Annotated[
+        Path | None,
+        option("FOLDER", "Also write ChromHMM's own files here: CELL_N_segments.bed, _dense.bed and _expanded.bed."),
+    ] = None,
+    state_by_line: Annotated[
+        bool, typer.Option("--state-by-line", help="With --chromhmm: STATEBYLINE/ too, a state for each bin.")
+    ] = False,
+    text_posteriors: Annotated[
+        bool, typer.Option("--text-posteriors", help="With --chromhmm: POSTERIOR/ too, the posteriors as text.")
+    ] = False,
+    backend: Annotated[
+        str | None,
+        option(
+            "NAME",
+            "Compute window by window in jax, onnx or torch; by default whole chromosomes are decoded by compiled "
+            "kernels, which is many times faster and gives the same states.",
+        ),
+    ] = None,
     track_line: TrackLine = None,
 ) -> None:
     """Annotate a genome with chromatin states and write them as BED with names and colours."""
     from epizoo.calling.formats import track_line as make_track_line
-    from epizoo.model_zoo.state_annotation import MarkFiles
+    from epizoo.conversion import with_backend
+    from epizoo.model_zoo.state_annotation import ChromHMMFolder, MarkFiles
 
     loaded = load_of_family("chromatin_states", entry)
+    if backend is not None:
+        loaded = with_backend(loaded, backend)
     paths = named_files([*(marks or []), *(more_marks or [])], "--marks")
-    if not paths:
-        of_marks = {
-            "--controls": controls,
-            "--chrom-sizes": chrom_sizes,
-            "--signal-kind": signal_kind,
-            "--read-length-bp": read_length_bp,
-            "--threshold": threshold,
-        }
-        for option, value in of_marks.items():
-            if value is not None:
-                raise InputError(f"{option}: given, but it belongs to --marks, which is not given; leave it out")
+    of_marks = {
+        "--controls": controls,
+        "--chrom-sizes": chrom_sizes,
+        "--signal-kind": signal_kind,
+        "--read-length-bp": read_length_bp,
+        "--threshold": threshold,
+    }
+    _require("--marks", bool(paths), of_marks)
+    _require(
+        "--chromhmm",
+        chromhmm is not None,
+        {"--state-by-line": state_by_line or None, "--text-posteriors": text_posteriors or None},
+    )
     files = MarkFiles(
         paths, named_files(controls or [], "--controls") or None, chrom_sizes, signal_kind, read_length_bp, threshold
     )
@@ -94,8 +118,11 @@ def annotate(
             cell=cell,
             allow_missing=allow_missing,
             viterbi=viterbi,
+            by_windows=backend is not None,
             output=output,
             posteriors_folder=posteriors,
+            hdf5=hdf5,
+            chromhmm=None if chromhmm is None else ChromHMMFolder(chromhmm, state_by_line, text_posteriors),
             track=make_track_line("bed9", track_line) if track_line else None,
             progress=progress,
         )
@@ -104,17 +131,44 @@ def annotate(
         f"Wrote {output}: {len(annotation.segments):,} segments over {annotation.n_bins:,} bins, by {loaded.name} "
         f"{loaded.version}; log-likelihood {per_bin:.4f} per bin."
     )
-    if posteriors is not None:
-        say(f"Wrote {posteriors}/state_*.bw: the posterior probability of each state.")
-    out.print(_shares(annotation.segments))
+    for path, what in (
+        (posteriors, "the posterior probability of each state, state_*.bw"),
+        (hdf5, "states and posteriors of every bin"),
+        (chromhmm, "ChromHMM's own files"),
+    ):
+        if path is not None:
+            say(f"Wrote {path}: {what}.")
+    _say_missing(annotation.missing_marks)
+    out.print(_shares(annotation.segments, "REGIONS" if regions is not None else "GENOME"))
 
 
-def _shares(segments: "pd.DataFrame") -> Table:
-    """The share of the genome in each state."""
+def _require(option: str, is_given: bool, dependents: dict[str, Any]) -> None:
+    """Refuse options that would be ignored without another one.
+
+    Raises:
+        InputError: one of ``dependents`` has a value and the option that it belongs to is not given.
+    """
+    for name, value in dependents.items():
+        if value is not None and not is_given:
+            raise InputError(f"{name}: given, but it belongs to {option}, which is not given; leave it out")
+
+
+def _say_missing(shares: dict[str, float]) -> None:
+    """Name the marks that said nothing about the states."""
+    wholly = [mark for mark, share in shares.items() if share == 1]
+    partly = [f"{mark} in {share:.2%} of the bins" for mark, share in shares.items() if share < 1]
+    if wholly:
+        say(f"Marks missing everywhere, left out of the likelihood: {', '.join(wholly)}.")
+    if partly:
+        say(f"Marks missing in places: {', '.join(partly)}.")
+
+
+def _shares(segments: "pd.DataFrame", of_what: str) -> Table:
+    """The share of the genome, or of the regions, in each state."""
     lengths = (segments["end"] - segments["start"]).groupby(segments["name"], observed=False).sum()
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("STATE")
-    table.add_column("GENOME", justify="right")
+    table.add_column(of_what, justify="right")
     for name, length in lengths.items():
         table.add_row(str(name), f"{length / max(lengths.sum(), 1):.2%}")
     return table
