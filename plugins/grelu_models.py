@@ -72,6 +72,11 @@ class StateEmbedding(ChromatinStateAnnotator):
     def forward(self, x: Float[Tensor, "batch channel bin"]) -> Float[Tensor, "batch state window"]:  # type: ignore[override]
         """Log p(state | all bins), at least log 1e-30; bins outside the chromosome have equal values."""
         marks = without_frame(x, len(self.config.marks), self.config.bin_bp, "marks").signal
+        if bool((marks > 1).any()):
+            raise InputError(
+                f"marks: values up to {float(marks.nan_to_num(0).max()):g} found, expected 0 to 1, NaN or -1; give a "
+                "dataset that was made for this model"
+            )
         with full_precision():
             posteriors, _ = self.posteriors(marks.mT.double())
         return cropped(posteriors.clamp_min(LEAST_POSTERIOR).log().mT, self.crop_len).float()
