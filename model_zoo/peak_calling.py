@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from epizoo.calling.formats import write_narrowpeak
-from epizoo.calling.peaks import PeakCallingConfig, PeakCollector, name_peaks, narrowpeak_table
+from epizoo.calling.peak_files import peak_format, write_peaks, write_summits
+from epizoo.calling.peaks import PeakCallingConfig, PeakCollector, name_peaks, peak_table
 from epizoo.calling.stream import Piece, predict_track
 from epizoo.files import check_outputs
 from epizoo.genome.assemblies import check_blacklist_fits, read_blacklist
@@ -25,18 +25,20 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Called now and then with the bins that are done and those there are."""
 
-OUTPUTS = ("peak_probabilities", "peak_summits")
+OUTPUTS = ("peak_probabilities",)
 CHUNK_BINS = 1 << 15
 ROW_BINS = 1 << 12
 """A chunk goes through the network as rows of this many bins side by side, faster than one long row."""
 
 
 class Stretch(NamedTuple):
-    """Consecutive bins of a chromosome."""
+    """Consecutive bins of a chromosome, and the bp of them that were asked for."""
 
     chrom: str
     start_bin: int
     end_bin: int
+    start: int
+    end: int
 
 
 def call_peaks(
@@ -46,6 +48,8 @@ def call_peaks(
     *,
     regions: Intervals | None = None,
     output: File | None = None,
+    output_format: str | None = None,
+    summits_output: File | None = None,
     probabilities_bigwig: File | None = None,
     blacklist: Intervals | None = None,
     signal_kind: str | None = None,
@@ -66,7 +70,9 @@ def call_peaks(
         control: The control, likewise, for an entry that takes one.
         regions: Where to call, an interval table or a BED file; all chromosomes of the bigWig where None. Signal around
             a region is seen, and peaks end at its border.
-        output: The narrowPeak file to write, if any.
+        output: The file of peaks to write, if any; gzipped where its name ends in ``.gz``.
+        output_format: narrowPeak, broadPeak or gappedPeak; by the suffix of `output` where None, else narrowPeak.
+        summits_output: The BED file of all summits to write, if any.
         probabilities_bigwig: The bigWig of peak probabilities to write, if any; it covers the regions.
         blacklist: Peaks that overlap these intervals are left out: a table, a BED file, or the assembly (hg19, hg38,
             mm10) whose ENCODE blacklist is meant.
@@ -74,12 +80,13 @@ def call_peaks(
         control_signal_kind: The same for the control; that of the treatment where None.
         known_regions: Where an absent value means 0 when the background is estimated; see `CoverageTransform`.
         config: How probabilities become peaks; the entry's own where None.
-        track: A line for UCSC's genome browser to begin the narrowPeak file with.
+        track: A line for UCSC's genome browser to begin the file of peaks with.
         progress: Called after each chunk.
 
     Returns:
-        narrowPeak's ten columns, sorted by chromosome name and start. `signalValue` is in multiples of the local
-        background, which counts as at least the background of the whole file.
+        `epizoo.calling.peaks.PEAK_COLUMNS` (narrowPeak's ten, and blocks and summits), sorted by chromosome name and
+        start. `signalValue` is in multiples of the local background, which counts as at least the background of the
+        whole file.
 
     Raises:
         InputError: a file or an interval cannot be used, or an output cannot be written.
@@ -88,7 +95,8 @@ def call_peaks(
     given = (bigwig, control, regions, blacklist, known_regions)
     inputs = [path for path in given if isinstance(path, str | os.PathLike)]
     inputs += [path for track in given if isinstance(track, SignalTrack) for path in track.sources]
-    check_outputs([path for path in (output, probabilities_bigwig) if path is not None], inputs)
+    check_outputs([path for path in (output, summits_output, probabilities_bigwig) if path is not None], inputs)
+    kind = "narrowPeak" if output is None else peak_format(output, output_format)
     windows = coverage_windows(
         entry, regions, bigwig, control, signal_kind, control_signal_kind, known_regions, blacklist_file=None
     )
@@ -106,28 +114,36 @@ def call_peaks(
         if excluded is not None:
             peaks = name_peaks(_outside(peaks, excluded))
         if output is not None:
-            write_narrowpeak(output, peaks, track)
+            write_peaks(output, peaks, kind, track)
+        if summits_output is not None:
+            write_summits(summits_output, peaks)
     return peaks
 
 
 def stretches(intervals: pd.DataFrame, bin_bp: int) -> list[Stretch]:
-    """Intervals snapped outwards to whole bins, joined where they touch, sorted by chromosome name and start."""
+    """Intervals as whole bins, joined where these touch, sorted by chromosome name and start."""
     found: list[Stretch] = []
-    for chrom, start, end in sorted(zip(intervals["chrom"], intervals["start"], intervals["end"], strict=True)):
-        first, after = int(start) // bin_bp, -(-int(end) // bin_bp)
-        if found and found[-1].chrom == chrom and first <= found[-1].end_bin:
-            found[-1] = found[-1]._replace(end_bin=max(after, found[-1].end_bin))
+    for chrom, low, high in sorted(zip(intervals["chrom"], intervals["start"], intervals["end"], strict=True)):
+        start, end = int(low), int(high)
+        first, after = start // bin_bp, -(-end // bin_bp)
+        last = found[-1] if found else None
+        if last is not None and last.chrom == chrom and first <= last.end_bin:
+            found[-1] = last._replace(end_bin=max(after, last.end_bin), end=max(end, last.end))
         else:
-            found.append(Stretch(chrom, first, after))
+            found.append(Stretch(chrom, first, after, start, end))
     return found
 
 
 def predict_stretch(
-    entry: "PeakCallerEntry", windows: CoverageWindows, stretch: Stretch, chunk_bins: int = CHUNK_BINS
+    entry: "PeakCallerEntry",
+    windows: CoverageWindows,
+    stretch: Stretch,
+    chunk_bins: int = CHUNK_BINS,
+    silent: dict[str, np.ndarray] | None = None,
 ) -> Iterator[Piece]:
     """Transformed coverage and the outputs `OUTPUTS` of consecutive bins, piece by piece.
 
-    Longer chunks than `ROW_BINS` must be multiples of it.
+    Longer chunks than `ROW_BINS` must be multiples of it; `silent` is that of `epizoo.calling.stream.predict_track`.
     """
 
     def read(start: int, end: int) -> Float[np.ndarray, "bin track"]:
@@ -147,6 +163,7 @@ def predict_stretch(
         end_bin=stretch.end_bin,
         flank_bins=entry.window.flank_bins,
         chunk_bins=chunk_bins,
+        silent=silent,
     )
 
 
@@ -164,16 +181,17 @@ def _call(
     chunk_bins = min(CHUNK_BINS, 1 << (longest - 1).bit_length())
     total = sum(stretch.end_bin - stretch.start_bin for stretch in todo)
     done = 0
-    tables = [narrowpeak_table()]
+    tables = [peak_table()]
+    silent: dict[str, np.ndarray] = {}
     for stretch in todo:
-        chrom_size = windows.bigwigs[0].chrom_sizes[stretch.chrom]
         fitted = windows.fitted[0]
-        collector = PeakCollector(stretch.chrom, stretch.start_bin, config, bin_bp=bin_bp, chrom_size=chrom_size)
-        for piece in predict_stretch(entry, windows, stretch, chunk_bins):
+        bounds = (stretch.start, stretch.end)
+        collector = PeakCollector(stretch.chrom, stretch.start_bin, config, bin_bp=bin_bp, bounds=bounds)
+        for piece in predict_stretch(entry, windows, stretch, chunk_bins, silent):
             probabilities = piece.outputs["peak_probabilities"]
             # The transform is arcsinh(signal / scale); folds want the signal in backgrounds.
             signal = np.sinh(piece.inputs[:, 0]) * (fitted.scale / fitted.background)
-            collector.add(probabilities, piece.outputs["peak_summits"], signal)
+            collector.add(probabilities, signal)
             if writer is not None:
                 writer.add(stretch.chrom, piece.start_bin, probabilities)
             done += len(probabilities)

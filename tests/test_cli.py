@@ -169,7 +169,7 @@ def test_a_full_disk_is_one_sentence_too(folder, monkeypatch):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device", "out/x.narrowPeak")
 
-    monkeypatch.setattr("epizoo.model_zoo.peak_calling.write_narrowpeak", full)
+    monkeypatch.setattr("epizoo.model_zoo.peak_calling.write_peaks", full)
     result = call("--probabilities", "out/x.bw")
     assert result.exit_code == 2
     assert result.stderr.startswith("epizoo: out/x.narrowPeak: No space left on device")

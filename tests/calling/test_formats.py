@@ -2,12 +2,10 @@
 
 import bioframe
 import numpy as np
-import pandas as pd
 import pyBigWig
 import pytest
 
-from epizoo.calling.formats import StateStyle, track_line, write_bed9, write_narrowpeak
-from epizoo.calling.peaks import narrowpeak_table
+from epizoo.calling.formats import StateStyle, write_bed9
 from epizoo.calling.segments import segments_from_states
 from epizoo.errors import InputError
 from epizoo.genome.bigwig_writer import BigWigWriter
@@ -45,40 +43,6 @@ def test_no_states_give_no_segments():
 def test_segments_keep_their_place_on_the_chromosome():
     segments = segments_from_states(np.array([0, 2, 2]), "chr1", bin_bp=200, chrom_size=10_000, start_bin=10)
     assert segments[["start", "end", "state"]].to_numpy().tolist() == [[2000, 2200, 0], [2200, 2600, 2]]
-
-
-@pytest.fixture
-def peaks():
-    return narrowpeak_table(
-        chrom=["chr2", "chr10", "chr10"],
-        start=[500, 900, 100],
-        end=[700, 950, 150],
-        name=["b", "d", "c"],
-        score=[1000, 3, 512],
-        strand=".",
-        signalValue=[12.345678, 1e6, 0.25],
-        pValue=-1,
-        qValue=-1,
-        peak=[20, 0, 49],
-    )
-
-
-def test_narrowpeak_is_read_by_bioframe(tmp_path, peaks):
-    write_narrowpeak(tmp_path / "x.narrowPeak", peaks)
-    read = bioframe.read_table(tmp_path / "x.narrowPeak", schema="narrowPeak")
-    assert read["chrom"].tolist() == ["chr10", "chr10", "chr2"]
-    assert read["start"].tolist() == [100, 900, 500]
-    assert read["relSummit"].tolist() == [49, 0, 20]
-    assert read["score"].tolist() == [512, 3, 1000]
-    np.testing.assert_allclose(read["fc"], [0.25, 1e6, 12.345678], rtol=1e-4)
-    assert (tmp_path / "x.narrowPeak").read_text().splitlines()[0] == "chr10\t100\t150\tc\t512\t.\t0.25\t-1\t-1\t49"
-
-
-def test_track_lines_stand_first_and_only_when_asked_for(tmp_path, peaks):
-    line = track_line("narrowPeak", "mine")
-    write_narrowpeak(tmp_path / "x.narrowPeak", peaks, track=line)
-    assert (tmp_path / "x.narrowPeak").read_text().splitlines()[0] == line
-    assert line.startswith("track type=narrowPeak ")
 
 
 def test_bed9_is_read_by_bioframe(tmp_path):
@@ -146,9 +110,3 @@ def test_bigwig_keeps_runs_and_noise_alike(tmp_path, share_of_changes, size):
             writer.add("chr1", start, values[start : start + 60])
     with pyBigWig.open(str(tmp_path / "x.bw")) as file:
         np.testing.assert_allclose(file.values("chr1", 0, size, numpy=True), np.repeat(values, 10)[:size], atol=1e-7)
-
-
-def test_a_table_without_peaks_is_an_empty_file(tmp_path):
-    write_narrowpeak(tmp_path / "x.narrowPeak", narrowpeak_table())
-    assert (tmp_path / "x.narrowPeak").read_bytes() == b""
-    assert isinstance(narrowpeak_table(), pd.DataFrame)

@@ -1,12 +1,14 @@
 """Peaks against a per-bin brute force, and in pieces against the whole."""
 
 import itertools
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from epizoo.calling.peaks import NARROWPEAK_COLUMNS, PeakCallingConfig, PeakCollector, call_peaks
+from epizoo.calling.peaks import PEAK_COLUMNS, PeakCallingConfig, PeakCollector, call_peaks
+from epizoo.calling.summits import smoothing_bins
 from epizoo.errors import InputError
 
 BIN_BP = 10
@@ -14,50 +16,76 @@ CONFIGS = [
     PeakCallingConfig(),
     PeakCallingConfig(enter_probability=0.8, extend_probability=0.3),
     PeakCallingConfig(enter_probability=0.7, extend_probability=0.4, merge_gap_bp=30, min_width_bp=40),
-    PeakCallingConfig(enter_probability=0.9, extend_probability=0.2, merge_gap_bp=35, background_bp=300),
+    PeakCallingConfig(
+        enter_probability=0.9, extend_probability=0.2, merge_gap_bp=35, background_bp=300, summit_smoothing_bp=50
+    ),
+    PeakCallingConfig(0.6, 0.1, merge_gap_bp=60, summit_smoothing_bp=30, summit_valley=0.9),
     PeakCallingConfig(enter_probability=1.0, extend_probability=1.0, background_bp=0),
 ]
 
 
-def brute_force(start_bin, probabilities, summits, signal, config, chrom_size):
-    """(start, end, score, summit position, fold) of every peak, one bin at a time."""
-    spans, current = [], None
+def brute_force(start_bin, probabilities, signal, config, bounds):
+    """(start, end, score, summit offset, blocks, summit offsets, fold) of every peak, one bin at a time."""
+    runs, current = [], None
     for i, probability in enumerate([*probabilities, -1.0]):
         if probability >= config.extend_probability:
             current = [i, i + 1] if current is None else [current[0], i + 1]
         elif current is not None:
             if any(p >= config.enter_probability for p in probabilities[current[0] : current[1]]):
-                spans.append(current)
+                runs.append(current)
             current = None
     merged = []
-    for span in spans:
-        if merged and (span[0] - merged[-1][1]) * BIN_BP <= config.merge_gap_bp:
-            merged[-1][1] = span[1]
+    for run in runs:
+        if merged and (run[0] - merged[-1][-1][1]) * BIN_BP <= config.merge_gap_bp:
+            merged[-1].append(run)
         else:
-            merged.append(list(span))
+            merged.append([run])
     found = []
-    for low, high in merged:
-        start, end = (start_bin + low) * BIN_BP, min((start_bin + high) * BIN_BP, chrom_size)
+    for peak in merged:
+        spans = [(max((start_bin + i) * BIN_BP, bounds[0]), min((start_bin + j) * BIN_BP, bounds[1])) for i, j in peak]
+        start, end = spans[0][0], spans[-1][1]
         if end - start < max(1, config.min_width_bp):
             continue
-        inside = [i for i in range(low, high) if probabilities[i] >= config.extend_probability]
-        # Bins in a merged gap are no candidates: they are below the threshold, or in a run that never entered.
-        inside = [i for i in inside if run_enters(i, probabilities, config)]
-        best = max(inside, key=lambda i: (np.float32(summits[i] * signal[i]), -i))
-        summit = min((start_bin + best) * BIN_BP + BIN_BP // 2, end - 1)
-        background = brute_force_background(best, probabilities, signal, config)
-        score = round(1000 * float(max(probabilities[low:high])))
-        found.append((start, end, score, summit - start, float(signal[best]) / max(background, 2.0)))
+        summits = []
+        for (low, high), (left, right) in zip(peak, spans, strict=True):
+            for i, offset, height in brute_force_summits(signal[low:high], config):
+                place = min(max(math.floor(round((start_bin + low + i + 0.5 + offset) * BIN_BP, 3)), left), right - 1)
+                summits.append((height, low + i, place))
+        best = max(summits, key=lambda summit: summit[0])
+        background = brute_force_background(best[1], probabilities, signal, config)
+        score = round(1000 * float(max(p for low, high in peak for p in probabilities[low:high])))
+        blocks = [(left - start, right - left) for left, right in spans]
+        fold = float(signal[best[1]]) / max(background, 2.0)
+        places = [place - start for _, _, place in summits]
+        found.append((start, end, score, best[2] - start, blocks, places, fold))
     return found
 
 
-def run_enters(i, probabilities, config):
-    left = right = i
-    while left > 0 and probabilities[left - 1] >= config.extend_probability:
-        left -= 1
-    while right + 1 < len(probabilities) and probabilities[right + 1] >= config.extend_probability:
-        right += 1
-    return max(probabilities[left : right + 1]) >= config.enter_probability
+def brute_force_summits(signal, config):
+    """(bin, offset, height) of each summit of a run: every pair of maxima is looked at."""
+    width = smoothing_bins(config.summit_smoothing_bp, BIN_BP)
+    weights = [width - abs(k) for k in range(-width + 1, width)]
+    smooth = [
+        sum(w * signal[i + k] for k, w in enumerate(weights, start=-width + 1) if 0 <= i + k < len(signal)) / width**2
+        for i in range(len(signal))
+    ]
+    if max(smooth) == 0:
+        return [((len(signal) - 1) // 2, 0.0, 0.0)]
+    kept = []
+    # From the highest on, a maximum counts where a valley parts it from each higher one that counts.
+    for i in sorted(range(len(smooth)), key=lambda i: (-smooth[i], i)):
+        between = [min(smooth[min(i, j) : max(i, j) + 1]) for j in kept]
+        if smooth[i] > 0 and all(low <= config.summit_valley * smooth[i] for low in between):
+            kept.append(i)
+    found = []
+    for i in sorted(kept):
+        offset = 0.0
+        if 0 < i < len(smooth) - 1:
+            before, here, after = smooth[i - 1 : i + 2]
+            curvature = before - 2 * here + after
+            offset = min(max(0.5 * (before - after) / curvature, -0.5), 0.5) if curvature < -1e-12 else 0.0
+        found.append((i, offset, smooth[i]))
+    return found
 
 
 def brute_force_background(best, probabilities, signal, config):
@@ -73,63 +101,76 @@ def stretch(seed, n_bins=400):
     rng = np.random.default_rng(seed)
     noise = np.convolve(rng.normal(size=n_bins + 8), np.ones(9) / 3, mode="valid")
     probabilities = np.round(1 / (1 + np.exp(-3 * noise)), 1).astype(np.float32)
-    summits = np.round(rng.uniform(size=n_bins), 1).astype(np.float32)
-    signal = rng.poisson(3, size=n_bins).astype(np.float32) * (rng.uniform(size=n_bins) < 0.7)
-    return probabilities, summits, signal.astype(np.float32)
+    # Irregular numbers, so that no two sums are equal but for rounding.
+    signal = rng.gamma(1.0, 3.0, size=n_bins) * (rng.uniform(size=n_bins) < 0.7)
+    return probabilities, signal.astype(np.float32)
 
 
 @pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("seed", range(8))
 def test_peaks_match_brute_force(config, seed):
     arrays = stretch(seed)
-    start_bin, chrom_size = 7, (7 + 400) * BIN_BP - 4
-    peaks = call_peaks("chr1", start_bin, *arrays, config, bin_bp=BIN_BP, chrom_size=chrom_size, least_background=2.0)
-    expected = brute_force(start_bin, *arrays, config, chrom_size)
-    found = list(peaks[["start", "end", "score", "peak"]].itertuples(index=False, name=None))
-    assert found == [row[:4] for row in expected]
-    np.testing.assert_allclose(peaks["signalValue"], [row[4] for row in expected], rtol=1e-12)
+    start_bin, bounds = 7, (7 * BIN_BP + 3, (7 + 400) * BIN_BP - 4)
+    collector = PeakCollector("chr1", start_bin, config, bin_bp=BIN_BP, bounds=bounds, least_background=2.0)
+    collector.add(*arrays)
+    peaks = collector.finish()
+    expected = brute_force(start_bin, *arrays, config, bounds)
+    assert len(expected) > 3
+    found = list(peaks[["start", "end", "score"]].itertuples(index=False, name=None))
+    assert found == [row[:3] for row in expected]
+    for peak, row in zip(peaks.itertuples(), expected, strict=True):
+        blocks = zip(numbers(peak.blockStarts), numbers(peak.blockSizes), strict=True)
+        assert list(blocks) == row[4]
+        # Sums in another order may round a place to the next bp.
+        np.testing.assert_allclose([peak.peak, *numbers(peak.summits)], [row[3], *row[5]], atol=1)
+    np.testing.assert_allclose(peaks["signalValue"], [row[6] for row in expected], rtol=1e-6)
+
+
+def numbers(text):
+    return [int(part) for part in text.split(",")]
 
 
 @pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("cuts", [[1], [200], [3, 4, 5, 6], list(range(1, 400)), list(range(0, 400, 37))])
 def test_pieces_give_the_peaks_of_the_whole(config, cuts):
     arrays = stretch(seed=11)
-    options = {"bin_bp": BIN_BP, "chrom_size": 10_000, "least_background": 0.5}
-    collector = PeakCollector("chr2", 5, config, **options)
+    options = {"bin_bp": BIN_BP, "least_background": 0.5}
+    collector = PeakCollector("chr2", 5, config, bounds=(0, 10_000), **options)
     for low, high in itertools.pairwise([0, *cuts, 400]):
         collector.add(*(array[low:high] for array in arrays))
-    pd.testing.assert_frame_equal(collector.finish(), call_peaks("chr2", 5, *arrays, config, **options))
+    pd.testing.assert_frame_equal(
+        collector.finish(), call_peaks("chr2", 5, *arrays, config, chrom_size=10_000, **options)
+    )
 
 
 def test_a_peak_may_cover_the_whole_chromosome():
     ones = np.ones(12, dtype=np.float32)
     config = PeakCallingConfig(merge_gap_bp=100)
-    peaks = call_peaks("chrM", 0, ones, ones, ones, config, bin_bp=BIN_BP, chrom_size=113)
-    assert peaks.to_dict("records") == [
-        dict(zip(NARROWPEAK_COLUMNS, ("chrM", 0, 113, "chrM_peak_1", 1000, ".", 1.0, -1.0, -1.0, 5), strict=True))
-    ]
+    peaks = call_peaks("chrM", 0, ones, ones, config, bin_bp=BIN_BP, chrom_size=113)
+    row = ("chrM", 0, 113, "chrM_peak_1", 1000, ".", 1.0, -1.0, -1.0, 60, "0", "113", "60")
+    assert peaks.to_dict("records") == [dict(zip(PEAK_COLUMNS, row, strict=True))]
 
 
 @pytest.mark.parametrize("n_bins", [0, 50])
 def test_no_peaks_give_an_empty_table_of_the_same_types(n_bins):
     none = np.zeros(n_bins, dtype=np.float32)
     config = PeakCallingConfig()
-    empty = call_peaks("chr1", 0, none, none, none, config, bin_bp=BIN_BP, chrom_size=500)
+    empty = call_peaks("chr1", 0, none, none, config, bin_bp=BIN_BP, chrom_size=500)
     some = call_peaks("chr1", 0, *stretch(0), config, bin_bp=BIN_BP, chrom_size=5000)
     assert len(empty) == 0
     assert len(some) > 0
-    assert list(empty.columns) == list(NARROWPEAK_COLUMNS)
+    assert list(empty.columns) == list(PEAK_COLUMNS)
     assert dict(empty.dtypes) == dict(some.dtypes)
 
 
 def test_bins_past_the_chromosome_never_make_a_peak():
     ones = np.ones(20, dtype=np.float32)
-    peaks = call_peaks("chr1", 90, ones, ones, ones, PeakCallingConfig(), bin_bp=BIN_BP, chrom_size=900)
+    peaks = call_peaks("chr1", 90, ones, ones, PeakCallingConfig(), bin_bp=BIN_BP, chrom_size=900)
     assert peaks.empty
 
 
 def test_config_survives_a_round_trip():
-    for config in CONFIGS:
+    for config in [*CONFIGS, PeakCallingConfig(calibration=((0.5, 0.3), (1.0, 0.9)))]:
         assert PeakCallingConfig.from_dict(config.to_dict()) == config
 
 
@@ -140,8 +181,27 @@ def test_config_survives_a_round_trip():
         ({"extend_probability": 0.0}, "extend_probability is 0.0"),
         ({"min_width_bp": -1}, "min_width_bp is -1"),
         ({"min_width": 100}, "unknown key 'min_width'"),
+        ({"summit_valley": 1.0}, "summit_valley is 1.0"),
+        ({"calibration": [[0.5, 0.4], [0.5, 0.9]]}, "calibration is"),
+        ({"calibration": [[0.5, 0.4], [0.7, 0.3]]}, "calibration is"),
+        ({"calibration": [[0.5, 0.4], [0.7, 1.3]]}, "calibration is"),
     ],
 )
 def test_impossible_configs_are_refused(values, message):
     with pytest.raises(InputError, match=message):
         PeakCallingConfig.from_dict(values)
+
+
+def test_scores_are_calibrated_probabilities():
+    probabilities = np.array([0.6, 0.0, 0.8, 0.9, 0.0], np.float32)
+    config = PeakCallingConfig(calibration=((0.5, 0.1), (0.7, 0.3), (0.9, 0.9)))
+    ones = np.ones(5, np.float32)
+    peaks = call_peaks("chr1", 0, probabilities, ones, config, bin_bp=BIN_BP, chrom_size=100)
+    assert peaks["score"].tolist() == [200, 900]
+
+
+def test_a_summit_lies_in_the_middle_of_a_plateau_and_not_on_its_noise():
+    signal = np.array([1, 1, 1, 9, 1, 1, 1, 1, 6, 7, 7, 7, 7, 7, 6, 1, 1, 1, 1, 1], np.float32)
+    config = PeakCallingConfig(summit_smoothing_bp=50)
+    peaks = call_peaks("chr1", 0, np.ones(20, np.float32), signal, config, bin_bp=BIN_BP, chrom_size=200)
+    assert peaks["peak"].tolist() == [115]

@@ -1,5 +1,7 @@
 """Peaks of a genome, file in and file out, against the network over whole chromosomes at once."""
 
+import dataclasses
+
 import bioframe
 import numpy as np
 import pandas as pd
@@ -24,7 +26,7 @@ def entry(random_zoo):
 
 @pytest.fixture(scope="module")
 def whole(entry, random_zoo):
-    """Probabilities, summits and signal in backgrounds of every chromosome, computed in one piece."""
+    """Probabilities and signal in backgrounds of every chromosome, computed in one piece."""
     bin_bp, flank = entry.window.bin_bp, entry.window.flank_bins
     found = {}
     with BigWig(random_zoo.bigwig) as bigwig:
@@ -33,9 +35,7 @@ def whole(entry, random_zoo):
             n_bins = -(-size // bin_bp)
             signal = bigwig.binned(chrom, -flank, n_bins + flank, bin_bp)
             outputs = entry.predict({"coverage": fitted(signal)[None, :, None]})
-            names = ("peak_probabilities", "peak_summits")
-            inside = signal[flank : flank + n_bins] / fitted.background
-            found[chrom] = (*(outputs[name][0] for name in names), inside)
+            found[chrom] = (outputs["peak_probabilities"][0], signal[flank : flank + n_bins] / fitted.background)
     return found
 
 
@@ -86,7 +86,7 @@ def test_files_hold_what_is_returned(entry, random_zoo, whole, rule, small_chunk
     read = bioframe.read_table(peaks_file, schema="narrowPeak")
     assert read[["chrom", "start", "end"]].to_numpy().tolist() == found[["chrom", "start", "end"]].to_numpy().tolist()
     with pyBigWig.open(str(track)) as bigwig:
-        for chrom, (probabilities, _, _) in whole.items():
+        for chrom, (probabilities, _) in whole.items():
             size = bigwig.chroms(chrom)
             values = bigwig.values(chrom, 0, size, numpy=True)
             np.testing.assert_allclose(values, np.repeat(probabilities, entry.window.bin_bp)[:size], atol=6e-5)
@@ -105,7 +105,20 @@ def test_regions_see_the_signal_around_them(entry, random_zoo, whole, rule, tmp_
     on_chr1 = found[found["chrom"] == "chr1"]
     assert len(on_chr1) > 0
     assert on_chr1["start"].min() >= 4000
-    assert on_chr1["end"].max() <= 9050
+    assert on_chr1["end"].max() <= 9010
+
+
+def test_peaks_end_at_the_border_of_regions(entry, random_zoo, rule):
+    whole = entry.call_peaks(random_zoo.bigwig, config=dataclasses.replace(rule, min_width_bp=0, merge_gap_bp=0))
+    wide = whole[(whole["end"] - whole["start"] > 100) & (whole["chrom"] == "chr1")].iloc[:5]
+    assert len(wide) == 5
+    for peak in wide.itertuples():
+        region = pd.DataFrame({"chrom": ["chr1"], "start": [peak.start + 13], "end": [peak.end - 17]})
+        cut = entry.call_peaks(random_zoo.bigwig, regions=region, config=dataclasses.replace(rule, min_width_bp=0))
+        if len(cut):
+            assert (cut["start"].min(), cut["end"].max()) == (peak.start + 13, peak.end - 17)
+            assert (cut["peak"] >= 0).all()
+            assert (cut["peak"] < cut["end"] - cut["start"]).all()
 
 
 def test_stretches_are_whole_bins_joined_where_they_touch():
@@ -113,8 +126,9 @@ def test_stretches_are_whole_bins_joined_where_they_touch():
         [("chr2", 10, 20), ("chr1", 90, 210), ("chr1", 200, 205), ("chr1", 250, 260), ("chr1", 300, 301)],
         columns=["chrom", "start", "end"],
     )
-    assert stretches(table, 50) == [("chr1", 1, 7), ("chr2", 0, 1)]
-    assert stretches(table.iloc[:4], 20) == [("chr1", 4, 11), ("chr1", 12, 13), ("chr2", 0, 1)]
+    assert stretches(table, 50) == [("chr1", 1, 7, 90, 301), ("chr2", 0, 1, 10, 20)]
+    found = stretches(table.iloc[:4], 20)
+    assert found == [("chr1", 4, 11, 90, 210), ("chr1", 12, 13, 250, 260), ("chr2", 0, 1, 10, 20)]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -138,10 +152,10 @@ def test_peaks_on_the_blacklist_are_left_out(entry, random_zoo, rule, seed):
     assert kept["name"].is_unique
 
 
-def test_empty_stretches_go_through_the_network_once_a_chromosome(entry, small_chunks, tmp_path, monkeypatch):
+def test_empty_stretches_go_through_the_network_once(entry, small_chunks, tmp_path, monkeypatch):
     path = tmp_path / "sparse.bw"
     with pyBigWig.open(str(path), "w") as bigwig:
-        bigwig.addHeader([("chr1", 500_000)])
+        bigwig.addHeader([("chr1", 500_000), ("chr2", 70_000), ("chr3", 30_000)])
         bigwig.addEntries(["chr1"] * 40, list(range(0, 4000, 100)), ends=list(range(100, 4100, 100)), values=[4.0] * 40)
     runs = []
     run = entry.activations

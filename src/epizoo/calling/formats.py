@@ -1,4 +1,4 @@
-"""narrowPeak and BED9 files, sorted by chromosome name and start, written whole or not at all."""
+"""BED9 files of states and browsers' track lines; files are written whole or not at all."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,7 +6,6 @@ from typing import NamedTuple, TextIO
 
 import pandas as pd
 
-from epizoo.calling.peaks import NARROWPEAK_COLUMNS
 from epizoo.files import atomic_path
 
 
@@ -19,29 +18,15 @@ class StateStyle(NamedTuple):
 
 
 def track_line(kind: str, name: str, description: str = "") -> str:
-    """The line that UCSC's genome browser wants before `narrowPeak` or `bed9` rows; other tools refuse it.
+    """The line that UCSC's genome browser wants before rows of `bed9` or of a format of peaks; other tools refuse it.
 
     >>> track_line("bed9", "GM12878")
     'track name="GM12878" description="GM12878" visibility=1 itemRgb="On"'
     """
     label = f'name="{name}" description="{description or name}"'
-    if kind == "narrowPeak":
-        return f"track type=narrowPeak {label} visibility=2"
+    if kind != "bed9":
+        return f"track type={kind} {label} visibility=2"
     return f'track {label} visibility=1 itemRgb="On"'
-
-
-def write_narrowpeak(path: str | os.PathLike[str], peaks: pd.DataFrame, track: str | None = None) -> None:
-    """Write peaks (narrowPeak's ten columns) sorted by chromosome and start, after a track line where one is given.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    ordered = peaks.sort_values(["chrom", "start"], kind="stable")[list(NARROWPEAK_COLUMNS)]
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        _write_track(file, track)
-        # -1 stays an integer there: some readers want it literally.
-        ordered = ordered.astype({"pValue": "int64", "qValue": "int64"})
-        ordered.to_csv(file, sep="\t", header=False, index=False, float_format="%.5g", lineterminator="\n")
 
 
 def write_bed9(

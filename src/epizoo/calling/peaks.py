@@ -1,14 +1,17 @@
 """Peaks from per-bin probabilities: hysteresis, merging, summits and folds, whole or chunk by chunk."""
 
 import dataclasses
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
+from epizoo.calling.local_background import LocalBackground
+from epizoo.calling.summits import find_summits, smoothing_bins
 from epizoo.errors import InputError
 
 NARROWPEAK_COLUMNS = (
@@ -23,6 +26,9 @@ NARROWPEAK_COLUMNS = (
     "qValue",
     "peak",
 )
+PEAK_COLUMNS = (*NARROWPEAK_COLUMNS, "blockStarts", "blockSizes", "summits")
+"""narrowPeak's, then what a peak is made of, as offsets from its start in lists such as ``0,350``: the stretches that
+were joined, and all summits."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,13 @@ class PeakCallingConfig:
     merge_gap_bp: int = 0
     background_bp: int = 10_000
     """How far on both sides of the summit the background of `signalValue` is taken from."""
+    summit_smoothing_bp: int = 250
+    """Width of the triangle, at half its height, that smooths the signal in which summits are the maxima."""
+    summit_valley: float = 0.6
+    """A second summit counts where the smoothed signal falls to this share of the lower one in between."""
+    calibration: tuple[tuple[float, float], ...] = ()
+    """The share of true peaks among peaks of a highest probability, as corners (probability, share) of a rising line;
+    without any, the probability itself. The score is made of it."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.extend_probability <= self.enter_probability <= 1.0:
@@ -46,9 +59,13 @@ class PeakCallingConfig:
                 f"peak calling: extend_probability is {self.extend_probability} and enter_probability is "
                 f"{self.enter_probability}; expected 0 < extend_probability <= enter_probability <= 1"
             )
-        for field in ("min_width_bp", "merge_gap_bp", "background_bp"):
+        for field in ("min_width_bp", "merge_gap_bp", "background_bp", "summit_smoothing_bp"):
             if getattr(self, field) < 0:
                 raise InputError(f"peak calling: {field} is {getattr(self, field)}; expected at least 0")
+        if not 0.0 < self.summit_valley < 1.0:
+            raise InputError(f"peak calling: summit_valley is {self.summit_valley}; expected more than 0 and below 1")
+        # Lists, as YAML has them, would make the config unhashable.
+        object.__setattr__(self, "calibration", _checked_calibration(self.calibration))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -64,15 +81,28 @@ class PeakCallingConfig:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by field name, for YAML and JSON."""
-        return dataclasses.asdict(self)
+        """Plain values by field name, for YAML and JSON; a calibration only where there is one."""
+        values = dataclasses.asdict(self)
+        corners = values.pop("calibration")
+        return values | ({"calibration": [list(corner) for corner in corners]} if corners else {})
+
+    def calibrated(self, probability: Float[np.ndarray, " peak"]) -> Float[np.ndarray, " peak"]:
+        """The share of true peaks among peaks of these highest probabilities; beyond the corners that of the nearest.
+
+        >>> PeakCallingConfig(calibration=((0.5, 0.2), (1.0, 0.9))).calibrated(np.array([0.4, 0.75, 1.0])).tolist()
+        [0.2, 0.55, 0.9]
+        """
+        clipped = np.clip(np.asarray(probability, np.float64), 0, 1)
+        if not self.calibration:
+            return clipped
+        corners = np.array(self.calibration)
+        return np.interp(clipped, corners[:, 0], corners[:, 1])
 
 
 def call_peaks(
     chrom: str,
     start_bin: int,
     probabilities: Float[np.ndarray, " bin"],
-    summits: Float[np.ndarray, " bin"],
     signal: Float[np.ndarray, " bin"],
     config: PeakCallingConfig,
     *,
@@ -80,13 +110,12 @@ def call_peaks(
     chrom_size: int,
     least_background: float = 1.0,
 ) -> pd.DataFrame:
-    """Peaks of one contiguous stretch of bins, as narrowPeak's ten columns, sorted by start.
+    """Peaks of one contiguous stretch of bins, with `PEAK_COLUMNS`, sorted by start.
 
     Args:
         chrom: The chromosome's name.
         start_bin: Number of the first bin on the chromosome's grid.
         probabilities: That a bin lies in a peak, in [0, 1].
-        summits: How strongly a bin is a local maximum, at least 0.
         signal: The treatment's coverage in any linear unit, at least 0.
         config: The rule.
         bin_bp: Width of a bin.
@@ -95,23 +124,28 @@ def call_peaks(
             the whole genome is the usual choice, as in MACS.
 
     Returns:
-        `score` is 1000 times the highest probability; `peak` is the offset in bp of the middle of the bin with the
-        highest summit times signal (the first of equals); `signalValue` is the fold of the signal there over the local
-        background: the mean of bins below `extend_probability` within `background_bp` of the summit (in blocks of about
-        a tenth of it; of all such bins where there are none so near), but at least `least_background`. `pValue` and
-        `qValue` are -1: none is defined.
+        `score` is 1000 times the highest probability, calibrated where the rule has a calibration; `peak` is the offset
+        in bp of the highest summit (the first of equals) and `summits` those of all, as `epizoo.calling.summits` finds
+        them; `signalValue` is the fold of the signal in the summit's bin over the local background: the mean of bins
+        below `extend_probability` within `background_bp` of the summit (in blocks of about a tenth of it; of all such
+        bins where there are none so near), but at least `least_background`. `pValue` and `qValue` are -1: none is
+        defined.
     """
     collector = PeakCollector(
-        chrom, start_bin, config, bin_bp=bin_bp, chrom_size=chrom_size, least_background=least_background
+        chrom, start_bin, config, bin_bp=bin_bp, bounds=(0, chrom_size), least_background=least_background
     )
-    collector.add(probabilities, summits, signal)
+    collector.add(probabilities, signal)
     return collector.finish()
 
 
 class PeakCollector:
     """`call_peaks` for a stretch that arrives in consecutive pieces: the same peaks, whatever the pieces.
 
-    Memory grows with the number of peaks and the length in blocks of background, not with the number of bins.
+    Memory grows with the bins inside peaks and the length in blocks of background, not with the number of bins.
+
+    Args:
+        chrom, start_bin, config, bin_bp, least_background: See `call_peaks`.
+        bounds: Start and end of what was asked for, in bp; peaks are cut there.
     """
 
     def __init__(
@@ -121,67 +155,97 @@ class PeakCollector:
         config: PeakCallingConfig,
         *,
         bin_bp: int,
-        chrom_size: int,
+        bounds: tuple[int, int],
         least_background: float = 1.0,
     ) -> None:
         self.chrom = chrom
         self.config = config
         self.bin_bp = bin_bp
-        self.chrom_size = chrom_size
+        self.bounds = bounds
         self.least_background = least_background
         self._next_bin = start_bin
-        self._runs: list[pd.DataFrame] = []
-        self._background = _Background(start_bin, config.background_bp, bin_bp)
+        self._inside: list[_Bins] = []
+        self._background = LocalBackground(start_bin, config.background_bp, bin_bp)
 
-    def add(
-        self,
-        probabilities: Float[np.ndarray, " bin"],
-        summits: Float[np.ndarray, " bin"],
-        signal: Float[np.ndarray, " bin"],
-    ) -> None:
+    def add(self, probabilities: Float[np.ndarray, " bin"], signal: Float[np.ndarray, " bin"]) -> None:
         """Take in the next bins; see `call_peaks` for the arrays."""
         extends = probabilities >= self.config.extend_probability
         self._background.add(signal, ~extends)
-        runs = _runs(extends, probabilities, summits * signal, signal)
-        # A run inside the piece is whole: without a bin to enter by, it can never become a peak.
-        touches_border = (runs["start"] == 0) | (runs["end"] == len(probabilities))
-        runs = runs[touches_border | (runs["probability"] >= self.config.enter_probability)]
-        runs[["start", "end", "summit"]] += self._next_bin
-        self._runs.append(runs)
+        number = np.flatnonzero(extends)
+        if len(number):
+            inside = _Bins(number, probabilities[number], signal[number])
+            first, after = inside.runs()
+            # A run inside the piece is whole: without a bin to enter by, it can never become a peak.
+            touches_border = (number[first] == 0) | (number[after - 1] == len(probabilities) - 1)
+            enters = np.maximum.reduceat(inside.probability, first) >= self.config.enter_probability
+            kept = inside.of_runs(first, after, touches_border | enters)
+            self._inside.append(kept._replace(number=kept.number + self._next_bin))
         self._next_bin += len(probabilities)
 
     def finish(self) -> pd.DataFrame:
         """All peaks of what was added, as in `call_peaks`."""
-        if not self._runs:
-            return narrowpeak_table()
-        runs = _merge(pd.concat(self._runs, ignore_index=True), max_gap_bins=0)
-        peaks = runs[runs["probability"] >= self.config.enter_probability].reset_index(drop=True)
-        peaks = _merge(peaks, max_gap_bins=self.config.merge_gap_bp // self.bin_bp)
-        start = peaks["start"].to_numpy() * self.bin_bp
-        end = np.minimum(peaks["end"].to_numpy() * self.bin_bp, self.chrom_size)
-        summit = np.minimum(peaks["summit"].to_numpy() * self.bin_bp + self.bin_bp // 2, end - 1)
-        background = self._background.around(peaks["summit"].to_numpy())
-        table = narrowpeak_table(
+        if not sum(len(bins.number) for bins in self._inside):
+            return peak_table()
+        bins = _Bins(*(np.concatenate(column) for column in zip(*self._inside, strict=True)))
+        first, after = bins.runs()
+        bins = bins.of_runs(first, after, np.maximum.reduceat(bins.probability, first) >= self.config.enter_probability)
+        if not len(bins.number):
+            return peak_table()
+        return self._table(bins)
+
+    def _table(self, bins: "_Bins") -> pd.DataFrame:
+        """Peaks of the bins of runs that all enter."""
+        first, after = bins.runs()
+        low, high = self.bounds
+        # Runs and summits in bp, cut to what was asked for.
+        start = np.clip(bins.number[first] * self.bin_bp, low, high)
+        end = np.clip((bins.number[after - 1] + 1) * self.bin_bp, low, high)
+        found = find_summits(
+            bins.signal,
+            after - first,
+            smooth_bins=smoothing_bins(self.config.summit_smoothing_bp, self.bin_bp),
+            valley=self.config.summit_valley,
+        )
+        middle = (bins.number[found.place] + 0.5 + found.offset) * self.bin_bp
+        # Between two equal bins lies a whole number, which the parabola misses by a rounding error.
+        place = np.floor(np.round(middle, 3)).astype(np.int64)
+        place = np.clip(place, start[found.run], np.maximum(end[found.run] - 1, start[found.run]))
+        gap = bins.number[first[1:]] - bins.number[after[:-1] - 1] - 1
+        group = np.concatenate([[0], np.cumsum(gap > self.config.merge_gap_bp // self.bin_bp)])
+        runs, summits = _edges(group), _edges(group[found.run])
+        best = np.array([i + int(np.argmax(found.height[i:j])) for i, j in itertools.pairwise(summits)], np.int64)
+        peak_start, peak_end = start[runs[:-1]], end[runs[1:] - 1]
+        background = self._background.around(bins.number[found.place[best]])
+        probability = np.maximum.reduceat(bins.probability, first[runs[:-1]])
+        table = peak_table(
             chrom=self.chrom,
-            start=start,
-            end=end,
+            start=peak_start,
+            end=peak_end,
             name=".",
-            score=np.rint(1000 * np.clip(peaks["probability"].to_numpy(), 0, 1)),
+            score=np.rint(1000 * self.config.calibrated(probability)),
             strand=".",
-            signalValue=peaks["signal"].to_numpy(np.float64) / np.maximum(background, self.least_background),
+            signalValue=bins.signal[found.place[best]] / np.maximum(background, self.least_background),
             pValue=-1.0,
             qValue=-1.0,
-            peak=summit - start,
+            peak=place[best] - peak_start,
+            blockStarts=_texts(start, runs, peak_start),
+            blockSizes=_texts(end - start, runs, np.zeros_like(peak_start)),
+            summits=_texts(place, summits, peak_start),
         )
-        return name_peaks(table[(end - start) >= max(self.config.min_width_bp, 1)])
+        return name_peaks(table[(peak_end - peak_start) >= max(self.config.min_width_bp, 1)])
 
 
-def narrowpeak_table(**columns: Any) -> pd.DataFrame:
-    """A table with narrowPeak's columns and types; without columns, an empty one."""
-    table = pd.DataFrame(columns or {}, columns=list(NARROWPEAK_COLUMNS))
+def peak_table(**columns: Any) -> pd.DataFrame:
+    """A table with `PEAK_COLUMNS` and their types; without columns, an empty one."""
+    return narrowpeak_table(PEAK_COLUMNS, **columns)
+
+
+def narrowpeak_table(names: Sequence[str] = NARROWPEAK_COLUMNS, **columns: Any) -> pd.DataFrame:
+    """A table with narrowPeak's columns, or more, and their types; without columns, an empty one."""
+    table = pd.DataFrame(columns or {}, columns=list(names))
     integers = dict.fromkeys(("start", "end", "score", "peak"), "int64")
     floats = dict.fromkeys(("signalValue", "pValue", "qValue"), "float64")
-    return table.astype({**dict.fromkeys(("chrom", "name", "strand"), "str"), **integers, **floats})
+    return table.astype({**dict.fromkeys(names, "str"), **integers, **floats})
 
 
 def name_peaks(peaks: pd.DataFrame) -> pd.DataFrame:
@@ -190,80 +254,43 @@ def name_peaks(peaks: pd.DataFrame) -> pd.DataFrame:
     return peaks.assign(name=peaks["chrom"] + "_peak_" + number.astype(str)).reset_index(drop=True)
 
 
-def _runs(
-    inside: Bool[np.ndarray, " bin"],
-    probabilities: Float[np.ndarray, " bin"],
-    weights: Float[np.ndarray, " bin"],
-    signal: Float[np.ndarray, " bin"],
-) -> pd.DataFrame:
-    """Maximal runs of inside bins: start, end, highest probability, and the first bin of highest weight."""
-    edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
-    start, end = edges[::2], edges[1::2]
-    # reduceat takes [start, next start); cutting to inside bins makes that exactly the run.
-    rows = np.flatnonzero(inside)
-    first = np.searchsorted(rows, start)
-    weight = weights[rows]
-    highest = np.maximum.reduceat(weight, first)
-    is_highest = np.flatnonzero(weight == np.repeat(highest, end - start))
-    summit = rows[is_highest[np.searchsorted(is_highest, first)]]
-    return pd.DataFrame(
-        {
-            "start": start,
-            "end": end,
-            "probability": np.maximum.reduceat(probabilities[rows], first),
-            "weight": highest,
-            "signal": signal[summit],
-            "summit": summit,
-        }
-    )
+class _Bins(NamedTuple):
+    """Bins inside peaks, by their number on the chromosome's grid, in order."""
+
+    number: Int[np.ndarray, " bin"]
+    probability: Float[np.ndarray, " bin"]
+    signal: Float[np.ndarray, " bin"]
+
+    def runs(self) -> tuple[Int[np.ndarray, " run"], Int[np.ndarray, " run"]]:
+        """Where each run of neighbours begins and ends, as positions in these arrays."""
+        breaks = np.flatnonzero(np.diff(self.number) != 1) + 1
+        return np.concatenate([[0], breaks]), np.concatenate([breaks, [len(self.number)]])
+
+    def of_runs(self, first: Int[np.ndarray, " run"], after: Int[np.ndarray, " run"], keep: np.ndarray) -> "_Bins":
+        """The bins of some of the runs."""
+        is_kept = np.repeat(keep, after - first)
+        return _Bins(*(column[is_kept] for column in self))
 
 
-def _merge(runs: pd.DataFrame, max_gap_bins: int) -> pd.DataFrame:
-    """Sorted runs with at most this many bins between neighbours joined; the first of the highest summits is kept."""
-    if runs.empty:
-        return runs
-    gap = runs["start"].to_numpy()[1:] - runs["end"].to_numpy()[:-1]
-    group = np.concatenate([[0], np.cumsum(gap > max_gap_bins)])
-    merged = runs.groupby(group).agg(start=("start", "first"), end=("end", "last"), probability=("probability", "max"))
-    best = runs.groupby(group)["weight"].idxmax().to_numpy()
-    summit = runs.loc[best, ["weight", "signal", "summit"]].reset_index(drop=True)
-    return pd.concat([merged.reset_index(drop=True), summit], axis=1)
+def _edges(group: Int[np.ndarray, " item"]) -> Int[np.ndarray, " edge"]:
+    """Where each group of equal neighbours begins, and where the last one ends."""
+    return np.concatenate([[0], np.flatnonzero(np.diff(group)) + 1, [len(group)]])
 
 
-class _Background:
-    """Sums of background bins in blocks, so that a chromosome takes a few MB and pieces cannot change them."""
+def _texts(
+    values: Int[np.ndarray, " item"], edges: Int[np.ndarray, " edge"], base: Int[np.ndarray, " group"]
+) -> list[str]:
+    """The values of each group less its base, as ``0,350``."""
+    relative = list(map(str, (values - np.repeat(base, np.diff(edges))).tolist()))
+    return [",".join(relative[i:j]) for i, j in itertools.pairwise(edges.tolist())]
 
-    def __init__(self, start_bin: int, background_bp: int, bin_bp: int) -> None:
-        self.start_bin = start_bin
-        self.block_bins = max(1, background_bp // (10 * bin_bp))
-        self.reach_blocks = round(background_bp / (self.block_bins * bin_bp))
-        self._sums: list[np.ndarray] = []
-        self._counts: list[np.ndarray] = []
-        # Bins of a block that is not full yet are kept as they came: adding part sums would round differently.
-        self._values = np.zeros(0)
-        self._keep = np.zeros(0, dtype=bool)
 
-    def add(self, values: Float[np.ndarray, " bin"], keep: Bool[np.ndarray, " bin"]) -> None:
-        self._values = np.concatenate([self._values, values.astype(np.float64) * keep])
-        self._keep = np.concatenate([self._keep, keep])
-        full = len(self._values) // self.block_bins * self.block_bins
-        self._push(self._values[:full], self._keep[:full])
-        self._values, self._keep = self._values[full:], self._keep[full:]
-
-    def around(self, bins: Int[np.ndarray, " peak"]) -> Float[np.ndarray, " peak"]:
-        """Mean of the background bins in the blocks around each of these bins."""
-        missing = -len(self._values) % self.block_bins
-        self._push(np.pad(self._values, (0, missing)), np.pad(self._keep, (0, missing)))
-        self._values, self._keep = self._values[:0], self._keep[:0]
-        sums = np.concatenate([[0.0], np.cumsum(np.concatenate(self._sums))])
-        counts = np.concatenate([[0], np.cumsum(np.concatenate(self._counts))])
-        block = (bins - self.start_bin) // self.block_bins
-        low = np.clip(block - self.reach_blocks, 0, len(sums) - 1)
-        high = np.clip(block + self.reach_blocks + 1, 0, len(sums) - 1)
-        n_near = counts[high] - counts[low]
-        near = (sums[high] - sums[low]) / np.maximum(n_near, 1)
-        return np.where(n_near > 0, near, sums[-1] / max(counts[-1], 1))
-
-    def _push(self, values: np.ndarray, keep: np.ndarray) -> None:
-        self._sums.append(values.reshape(-1, self.block_bins).sum(axis=1))
-        self._counts.append(keep.reshape(-1, self.block_bins).sum(axis=1))
+def _checked_calibration(corners: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
+    pairs = tuple((float(probability), float(share)) for probability, share in corners)
+    flat = [value for pair in pairs for value in pair]
+    rises = all(a[0] < b[0] and a[1] <= b[1] for a, b in itertools.pairwise(pairs))
+    if not rises or not all(0.0 <= value <= 1.0 for value in flat):
+        raise InputError(
+            f"peak calling: calibration is {list(pairs)}; expected corners (probability, share) within 0 to 1 that rise"
+        )
+    return pairs

@@ -55,6 +55,13 @@ def call_peaks(
     known_regions: Annotated[
         Path | None, option("FILE", "For a bigWig of a part of the genome: where no value means no signal (BED).")
     ] = None,
+    output_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="FORMAT", help="narrowPeak, broadPeak or gappedPeak; by default as FILE is called."
+        ),
+    ] = None,
+    summits: Annotated[Path | None, option("FILE", "Also write all summits of all peaks, as this BED file.")] = None,
     probabilities: Annotated[
         Path | None, option("FILE", "Also write the probability of a peak, as this bigWig.")
     ] = None,
@@ -67,13 +74,15 @@ def call_peaks(
     ] = None,
     track_line: TrackLine = None,
 ) -> None:
-    """Call peaks in a bigWig, or in reads, and write them as narrowPeak.
+    """Call peaks in a bigWig, or in reads, and write them as narrowPeak, broadPeak or gappedPeak.
 
-    Thresholds that are not given are the model's own. The file's seventh column is the fold over the local background,
-    the fifth 1000 times the highest probability, and the tenth the summit's distance from the start; p and q values
-    are -1, because the model defines none.
+    Thresholds that are not given are the model's own. The seventh column of narrowPeak is the fold over the local
+    background, the fifth 1000 times the highest probability (calibrated, where the model has a calibration), and the
+    tenth the distance of the highest summit from the start; p and q values are -1, because the model defines none. The
+    blocks of gappedPeak are the stretches that --merge-gap-bp joined.
     """
     from epizoo.calling.formats import track_line as make_track_line
+    from epizoo.calling.peak_files import peak_format
     from epizoo.calling.peaks import PeakCallingConfig
     from epizoo.conversion import with_backend
     from epizoo.files import check_outputs
@@ -98,7 +107,8 @@ def call_peaks(
     }
     rule = loaded.config.get("calling", {}) | {key: value for key, value in given.items() if value is not None}
     # Before reads are read, which may take minutes.
-    outputs = [path for path in (output, probabilities) if path is not None]
+    kind = peak_format(output, output_format)
+    outputs = [path for path in (output, summits, probabilities) if path is not None]
     check_outputs(outputs, [*(reads or []), *(control_reads or [])])
     piling = PileUpConfig(fragment_length_bp, keep_duplicates, min_mapping_quality or 0, atac)
     treatment = _pile_up(reads, piling, chrom_sizes) if reads else bigwig
@@ -110,17 +120,21 @@ def call_peaks(
             background,
             regions=regions,
             output=output,
+            output_format=kind,
+            summits_output=summits,
             probabilities_bigwig=probabilities,
             blacklist=blacklist,
             signal_kind=signal_kind,
             control_signal_kind=control_signal_kind,
             known_regions=known_regions,
             config=PeakCallingConfig.from_dict(rule),
-            track=make_track_line("narrowPeak", track_line) if track_line else None,
+            track=make_track_line(kind, track_line) if track_line else None,
             progress=progress,
         )
     covered = int((peaks["end"] - peaks["start"]).sum())
     say(f"Wrote {output}: {len(peaks):,} peaks over {covered:,} bp, by {loaded.name} {loaded.version}.")
+    if summits is not None:
+        say(f"Wrote {summits}: {int(peaks['summits'].str.count(',').sum()) + len(peaks):,} summits.")
     if probabilities is not None:
         say(f"Wrote {probabilities}: probability of a peak in bins of {loaded.window.bin_bp} bp.")
 

@@ -26,7 +26,6 @@ class Prediction(NamedTuple):
     start_bin: int
     """On the chromosome's grid."""
     probabilities: Float[np.ndarray, " bin"]
-    summits: Float[np.ndarray, " bin"]
     signal: Float[np.ndarray, " bin"]
 
 
@@ -37,8 +36,7 @@ def predict_stretches(model: PeakCaller, stretches: Iterable[Stretch]) -> list[P
 
     @jax.jit
     def outputs(parameters, coverage):
-        named = nnx.merge(graph, parameters)(coverage)
-        return named.peak_probabilities, named.peak_summits
+        return nnx.merge(graph, parameters)(coverage).peak_probabilities
 
     predictions = []
     for stretch in stretches:
@@ -48,9 +46,9 @@ def predict_stretches(model: PeakCaller, stretches: Iterable[Stretch]) -> list[P
         # Few shapes, so that little is compiled.
         length = -(-length // _SHAPE_BINS) * _SHAPE_BINS
         coverage = np.arcsinh(crop(stretch.signal, first - flank, length + 2 * flank) / stretch.scale)
-        probabilities, summits = (np.asarray(x)[0, flank:-flank] for x in outputs(parameters, coverage[None, :, None]))
+        probabilities = np.asarray(outputs(parameters, coverage[None, :, None]))[0, flank:-flank]
         signal = crop(stretch.signal, first, length)
-        predictions.append(Prediction(stretch.start_bin + first, probabilities, summits, signal))
+        predictions.append(Prediction(stretch.start_bin + first, probabilities, signal))
     return predictions
 
 
@@ -64,7 +62,6 @@ def call_errors(
             stretch.chrom,
             prediction.start_bin,
             prediction.probabilities,
-            prediction.summits,
             prediction.signal,
             calling,
             bin_bp=bin_bp,

@@ -1,0 +1,50 @@
+"""The mean of background bins around a place, from a chromosome that arrives in pieces."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+
+class LocalBackground:
+    """Sums of background bins in blocks, so that a chromosome takes a few MB and pieces cannot change them.
+
+    Args:
+        start_bin: number of the first bin on the chromosome's grid.
+        background_bp: how far on both sides the background is taken from, in blocks of about a tenth of it.
+        bin_bp: width of a bin.
+    """
+
+    def __init__(self, start_bin: int, background_bp: int, bin_bp: int) -> None:
+        self.start_bin = start_bin
+        self.block_bins = max(1, background_bp // (10 * bin_bp))
+        self.reach_blocks = round(background_bp / (self.block_bins * bin_bp))
+        self._sums: list[np.ndarray] = []
+        self._counts: list[np.ndarray] = []
+        # Bins of a block that is not full yet are kept as they came: adding part sums would round differently.
+        self._values = np.zeros(0)
+        self._keep = np.zeros(0, dtype=bool)
+
+    def add(self, values: Float[np.ndarray, " bin"], keep: Bool[np.ndarray, " bin"]) -> None:
+        """Take in the next bins and which of them are background."""
+        self._values = np.concatenate([self._values, values.astype(np.float64) * keep])
+        self._keep = np.concatenate([self._keep, keep])
+        full = len(self._values) // self.block_bins * self.block_bins
+        self._push(self._values[:full], self._keep[:full])
+        self._values, self._keep = self._values[full:], self._keep[full:]
+
+    def around(self, bins: Int[np.ndarray, " place"]) -> Float[np.ndarray, " place"]:
+        """Mean of the background bins in the blocks around each of these bins; of all where there are none so near."""
+        missing = -len(self._values) % self.block_bins
+        self._push(np.pad(self._values, (0, missing)), np.pad(self._keep, (0, missing)))
+        self._values, self._keep = self._values[:0], self._keep[:0]
+        sums = np.concatenate([[0.0], np.cumsum(np.concatenate(self._sums))])
+        counts = np.concatenate([[0], np.cumsum(np.concatenate(self._counts))])
+        block = (bins - self.start_bin) // self.block_bins
+        low = np.clip(block - self.reach_blocks, 0, len(sums) - 1)
+        high = np.clip(block + self.reach_blocks + 1, 0, len(sums) - 1)
+        n_near = counts[high] - counts[low]
+        near = (sums[high] - sums[low]) / np.maximum(n_near, 1)
+        return np.where(n_near > 0, near, sums[-1] / max(counts[-1], 1))
+
+    def _push(self, values: np.ndarray, keep: np.ndarray) -> None:
+        self._sums.append(values.reshape(-1, self.block_bins).sum(axis=1))
+        self._counts.append(keep.reshape(-1, self.block_bins).sum(axis=1))

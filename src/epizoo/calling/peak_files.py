@@ -1,0 +1,110 @@
+"""Files of peaks as UCSC defines them, and BED files of summits, sorted and written whole or not at all.
+
+The formats: https://genome.ucsc.edu/FAQ/FAQformat.html, narrowPeak (BED6+4), broadPeak (BED6+3), gappedPeak (BED12+3).
+"""
+
+import gzip
+import os
+import string
+from pathlib import Path
+
+import pandas as pd
+
+from epizoo.calling.peaks import NARROWPEAK_COLUMNS
+from epizoo.errors import InputError
+from epizoo.files import atomic_path
+
+FORMATS = ("narrowPeak", "broadPeak", "gappedPeak")
+
+
+def peak_format(path: str | os.PathLike[str], wanted: str | None = None) -> str:
+    """The format that is asked for; else that of the file's suffix, else narrowPeak.
+
+    Raises:
+        InputError: there is no such format, or the suffix is that of another one.
+
+    >>> [peak_format(path) for path in ("a.broadPeak", "a.gappedPeak.gz", "a.bed")]
+    ['broadPeak', 'gappedPeak', 'narrowPeak']
+    """
+    suffix = Path(os.fspath(path).removesuffix(".gz")).suffix.lower()
+    by_suffix = {f".{name.lower()}": name for name in FORMATS}.get(suffix)
+    if wanted is None:
+        return by_suffix or "narrowPeak"
+    chosen = {name.lower(): name for name in FORMATS}.get(wanted.lower())
+    if chosen is None:
+        raise InputError(f"format: {wanted!r} is no format of peaks; choose {', '.join(FORMATS)}")
+    if by_suffix not in (None, chosen):
+        raise InputError(f"{path}: has the suffix of {by_suffix}, but {chosen} was asked for; change one of the two")
+    return chosen
+
+
+def write_peaks(
+    path: str | os.PathLike[str], peaks: pd.DataFrame, kind: str = "narrowPeak", track: str | None = None
+) -> None:
+    """Write peaks sorted by chromosome and start, after a track line where one is given; gzipped by the suffix .gz.
+
+    Args:
+        path: The file to write.
+        peaks: `epizoo.calling.peaks.PEAK_COLUMNS`; narrowPeak and broadPeak need narrowPeak's ten alone.
+        kind: One of `FORMATS`. The blocks of gappedPeak are the stretches that were joined into a peak.
+        track: A first line for UCSC's genome browser.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    ordered = peaks.sort_values(["chrom", "start"], kind="stable")
+    # -1 stays an integer there: some readers want it literally.
+    ordered = ordered.astype({"pValue": "int64", "qValue": "int64"})
+    table = _gapped(ordered) if kind == "gappedPeak" else ordered[list(NARROWPEAK_COLUMNS)]
+    if kind == "broadPeak":
+        table = table.drop(columns="peak")
+    _write(path, table, track)
+
+
+def write_summits(path: str | os.PathLike[str], peaks: pd.DataFrame) -> None:
+    """Write all summits as BED5: 1 bp each, named after their peak with a letter where it has several, and its score.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    rows = []
+    ordered = peaks.sort_values(["chrom", "start"], kind="stable")
+    columns = (ordered[column] for column in ("chrom", "start", "name", "score", "summits"))
+    for chrom, start, name, score, summits in zip(*columns, strict=True):
+        places = [start + int(offset) for offset in summits.split(",")]
+        for number, place in enumerate(places):
+            rows.append((chrom, place, place + 1, name + (_letters(number) if len(places) > 1 else ""), score))
+    _write(path, pd.DataFrame(rows), None)
+
+
+def _gapped(peaks: pd.DataFrame) -> pd.DataFrame:
+    counts = peaks["blockSizes"].str.count(",") + 1
+    bed12 = peaks[["chrom", "start", "end", "name", "score", "strand"]].assign(
+        thickStart=peaks["start"],
+        thickEnd=peaks["end"],
+        itemRgb="0",
+        blockCount=counts.astype("int64"),
+        blockSizes=peaks["blockSizes"],
+        blockStarts=peaks["blockStarts"],
+    )
+    return bed12.join(peaks[["signalValue", "pValue", "qValue"]])
+
+
+def _letters(number: int) -> str:
+    """The letters of a number from 0: a to z, then aa, ab and so on.
+
+    >>> [_letters(number) for number in (0, 25, 26, 53)]
+    ['a', 'z', 'aa', 'bb']
+    """
+    letters = string.ascii_lowercase
+    more, last = divmod(number, len(letters))
+    return (_letters(more - 1) if more else "") + letters[last]
+
+
+def _write(path: str | os.PathLike[str], table: pd.DataFrame, track: str | None) -> None:
+    text = table.to_csv(sep="\t", header=False, index=False, float_format="%.5g", lineterminator="\n")
+    content = ("" if track is None else track + "\n") + text
+    with atomic_path(path) as temporary:
+        # No time stamp, so that equal peaks make equal files.
+        packed = gzip.compress(content.encode(), mtime=0) if os.fspath(path).endswith(".gz") else content.encode()
+        temporary.write_bytes(packed)
