@@ -7,6 +7,7 @@ entry is stands in ``model_params["zoo"]``, which gReLU keeps through fine-tunin
 import json
 import os
 import pickle
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> LightningModel:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; give a checkpoint that epizoo export --to grelu or gReLU wrote")
     try:
+        if not zipfile.is_zipfile(path):
+            raise pickle.UnpicklingError("no archive")
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError) as error:
         raise InputError(

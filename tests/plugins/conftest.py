@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from hub_server import hub_server
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +39,20 @@ def run_kipoi(kipoi_home):
         return result.stdout + result.stderr
 
     return run
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A hub on the loopback that the real Hugging Face client talks to, with an empty cache."""
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    with hub_server() as server:
+        # What HF_ENDPOINT, HF_HOME and HF_HUB_DISABLE_XET set when the client is first imported.
+        monkeypatch.setattr(constants, "ENDPOINT", server.endpoint)
+        template = server.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(huggingface_hub.file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", server.endpoint)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        yield server

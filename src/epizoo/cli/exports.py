@@ -1,17 +1,22 @@
 """`epizoo export`."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from epizoo.cli.app import Entry, Output, app, err, option, out, say
+from epizoo.errors import InputError
+
+if TYPE_CHECKING:
+    from epizoo.conversion.parity import ParityReport
 
 
 @app.command()
 def export(
     entry: Entry,
     output: Output,
-    to: Annotated[str, option("FORMAT", "onnx, torch, pt2 (a program for torch alone) or safetensors.")],
+    to: Annotated[str, option("FORMAT", "onnx, torch, pt2 (a program for torch alone), safetensors or grelu.")],
     opset: Annotated[int | None, option("NUMBER", "Of ONNX's operators.")] = None,
     raw_coverage: Annotated[
         bool, typer.Option("--raw-coverage", help="ONNX of a peak caller: normalise in the graph, by a second input.")
@@ -19,13 +24,27 @@ def export(
     layers: Annotated[bool, typer.Option("--layers", help="ONNX and pt2: hidden layers as outputs too.")] = False,
     crop: Annotated[bool, typer.Option("--crop/--no-crop", help="ONNX and pt2: leave out the flanks.")] = True,
 ) -> None:
-    """Write a model for ONNX Runtime or torch, after proof that it is still the same model.
+    """Write a model for ONNX Runtime, torch or gReLU, after proof that it is still the same model.
 
     The proof, how far every output is from JAX's, is printed and stored beside the file.
     """
     from epizoo.conversion import export as export_entry
 
     with err.status("Exporting, and comparing with JAX"):
-        report = export_entry(entry, to, output, opset=opset, raw_coverage=raw_coverage, layers=layers, crop=crop)
+        if to == "grelu":
+            report = _export_to_grelu(entry, output, opset, raw_coverage, layers, crop)
+        else:
+            report = export_entry(entry, to, output, opset=opset, raw_coverage=raw_coverage, layers=layers, crop=crop)
     out.print(str(report), markup=False)
     say(f"Wrote {output} and {output}.parity.json.")
+
+
+def _export_to_grelu(
+    entry: str, output: Path, opset: int | None, raw_coverage: bool, layers: bool, crop: bool
+) -> "ParityReport":
+    if opset is not None or raw_coverage or layers or not crop:
+        raise InputError("export: a checkpoint of gReLU takes no options about operators or outputs; leave them out")
+    # Conversions know nothing of the adapters above them.
+    from epizoo.plugins.grelu import export_checkpoint
+
+    return export_checkpoint(entry, output)
