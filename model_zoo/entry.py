@@ -190,7 +190,12 @@ class Entry:
         """
         check_sha256(self.folder / self.zoo.weights, self.zoo.sha256)
         check_sha256(self.folder / self.zoo.golden, self.zoo.golden_sha256)
-        check_sha256(self.folder / self.kipoi["test"]["expect"], self.zoo.expect_sha256)
+        expected = (self.kipoi.get("test") or {}).get("expect")
+        if not isinstance(expected, str):
+            raise EntryError(
+                f"{self.folder / 'model.yaml'}: test.expect is missing; it names the file of expected predictions"
+            )
+        check_sha256(self.folder / expected, self.zoo.expect_sha256)
         if self.zoo.onnx is not None and self.zoo.onnx_sha256 is not None:
             check_sha256(self.folder / self.zoo.onnx, self.zoo.onnx_sha256)
 

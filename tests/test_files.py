@@ -1,5 +1,8 @@
 """Outputs are checked before work begins, and written whole or not at all."""
 
+import os
+import tempfile
+
 import pytest
 
 from epizoo.errors import InputError
@@ -42,3 +45,48 @@ def test_a_failed_write_keeps_what_was_there_and_leaves_nothing_else(tmp_path):
         fail()
     assert [path.name for path in tmp_path.iterdir()] == ["out.bed"]
     assert target.read_text() == "before"
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "real.bed").write_text("before")
+    for name, real in (("link.bed", "far/real.bed"), ("new.bed", "far/none-yet.bed")):
+        link = tmp_path / name
+        link.symlink_to(tmp_path / real)
+        with atomic_path(link) as temporary:
+            temporary.write_text("after")
+        assert link.is_symlink()
+        assert (tmp_path / real).read_text() == "after"
+    assert len(list((tmp_path / "far").iterdir())) == 2
+
+
+def test_a_link_to_nowhere_pipes_and_devices_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "lost").symlink_to(tmp_path / "none" / "x.bed")
+    for path, message in (
+        (tmp_path / "pipe", r"pipe: cannot be written, it is a pipe or a device"),
+        ("/dev/null", "/dev/null: cannot be written, it is a pipe or a device"),
+        (tmp_path / "lost", r"lost: cannot be written, its folder .*none does not exist"),
+    ):
+        with pytest.raises(InputError, match=message):
+            check_outputs([path], [])
+
+
+def test_errors_name_the_file_that_the_user_knows(tmp_path, monkeypatch):
+    def no_space(temporary):
+        raise OSError(28, "No space left on device", str(temporary))
+
+    def write():
+        with atomic_path(tmp_path / "x.bed") as temporary:
+            no_space(temporary)
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        write()
+    assert caught.value.filename == str(tmp_path / "x.bed")
+
+    def read_only(**options):
+        raise OSError(30, "Read-only file system", "/somewhere/.epizoo-123")
+
+    monkeypatch.setattr(tempfile, "mkstemp", read_only)
+    with pytest.raises(InputError, match=r"x\.bed: cannot be written in .*: Read-only file system"):
+        write()

@@ -14,14 +14,18 @@ from epizoo.errors import InputError
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside ``path``, renamed to ``path`` on success and removed on any failure.
 
-    The temporary name keeps all suffixes of ``path``, because writers choose their format by them.
+    The temporary name keeps all suffixes of ``path``, because writers choose their format by them. Where ``path`` is a
+    symbolic link, the file that it leads to is replaced and the link stays.
 
     Raises:
-        InputError: the folder of ``path`` does not exist or cannot be written to.
+        InputError: the folder of ``path`` does not exist or cannot be written to, or ``path`` is no regular file.
     """
-    target = Path(path)
-    require_writable(target)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".epizoo-", suffix=f"-{target.name}")
+    require_writable(path)
+    target = Path(os.path.realpath(path))
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".epizoo-", suffix=f"-{Path(path).name}")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written in {target.parent}: {error.strerror}") from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -31,6 +35,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
+    except OSError as error:
+        # The user knows the file by its own name, not by the temporary one.
+        if error.filename == name:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -39,14 +48,17 @@ def require_writable(path: str | os.PathLike[str]) -> None:
     """Check, before any work is done, that ``path`` can be written.
 
     Raises:
-        InputError: the folder does not exist, is not a folder, or cannot be written to, or ``path`` is a folder.
+        InputError: the folder does not exist, is not a folder, or cannot be written to, or ``path`` is a folder or
+            another thing that is no regular file, such as a pipe or a device.
     """
     target = Path(path)
-    folder = target.parent
+    folder = Path(os.path.realpath(path)).parent if target.is_symlink() else target.parent
     if not folder.is_dir():
         raise InputError(f"{target}: cannot be written, its folder {folder} does not exist; create it first")
     if target.is_dir():
         raise InputError(f"{target}: cannot be written, it is a folder; give the name of a file")
+    if target.exists() and not target.is_file():
+        raise InputError(f"{target}: cannot be written, it is a pipe or a device; give the name of a file")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{target}: cannot be written, no permission to write in {folder}")
 

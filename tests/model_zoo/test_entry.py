@@ -229,3 +229,11 @@ def timed(code):
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True)
     return time.perf_counter() - start
+
+
+@pytest.mark.parametrize("test", [None, {}, {"precision_decimal": 5}])
+def test_an_entry_without_expected_predictions_is_refused(random_zoo, test):
+    entry = epizoo.load(random_zoo.folder / "peak_caller/random")
+    changed = type(entry)(entry.folder, entry.kipoi | {"test": test}, entry.zoo)
+    with pytest.raises(EntryError, match=r"model\.yaml: test\.expect is missing"):
+        changed.check_files()
