@@ -83,7 +83,7 @@ def lightning_model(entry: Entry) -> LightningModel:
         "train": {"bin_size": window.bin_bp, "seq_len": window.input_bins, "label_len": window.window_bins},
     }
     model.performance = {"zoo": [_plain(metric.model_dump()) for metric in entry.zoo.metrics]}
-    return model.eval()
+    return model
 
 
 def description(entry: Entry) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> LightningModel:
             f"{path}: holds {'a model of the type ' + str(found) if found else 'no model of gReLU'}, expected "
             f"{' or '.join(MODELS)}; give a checkpoint that was made from an entry of the zoo"
         )
-    return LightningModel.load_from_checkpoint(path, map_location="cpu").eval()
+    return LightningModel.load_from_checkpoint(path, map_location="cpu")
 
 
 def check(entry: Entry, model: LightningModel) -> ParityReport:
