@@ -26,7 +26,7 @@ from epizoo.files import sha256
 from epizoo.model_zoo import kipoi_yaml
 from epizoo.model_zoo.card import render_card
 from epizoo.model_zoo.catalogue import ZOO_FOLDER, list_entries
-from epizoo.model_zoo.description import About, Family, Metric, TrainedOn, Window
+from epizoo.model_zoo.description import About, Ancestor, Family, Metric, TrainedOn, Window
 from epizoo.model_zoo.entry import Entry, first_problem, load
 
 DEFAULT_ENTRY = "peak_caller/h3k4me3"
@@ -59,7 +59,8 @@ def write_entry(
               each state in the model's order, colours as "r,g,b";
             - ``training.json``: ``trained_on: {data: [{name, source, license}], assembly, cell_types, chromosomes,
               held_out_chromosomes, held_out_cell_types}`` (lists of names), ``procedure`` (one or two sentences),
-              ``command``, ``seed``, and whatever else is worth keeping (plain values);
+              ``command``, ``seed``, ``lineage`` (of what was fine-tuned, a list of ``{name, version, sha256}``, the
+              first ancestor first), and whatever else is worth keeping (plain values);
             - ``metrics.json``: a list of ``{name, value, on, compared_with: {tool: value}}`` measured on held-out
               data, ``compared_with`` optional;
             - ``about.yaml``: the card's prose, the keys of `epizoo.model_zoo.description.About`: doc, license,
@@ -126,6 +127,7 @@ def _assemble(folder: Path, run: Path, name: str, example_files: Mapping[str, An
     training = json.loads((run / "training.json").read_text(encoding="utf-8"))
     about = _checked(About, yaml.safe_load((run / "about.yaml").read_text(encoding="utf-8")), run / "about.yaml")
     trained_on = _checked(TrainedOn, training.pop("trained_on", None), run / "training.json", "trained_on")
+    lineage = _checked(list[Ancestor], training.pop("lineage", []), run / "training.json", "lineage")
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     metrics = _checked(list[Metric], metrics, run / "metrics.json")
     family, window = _family_and_window(config, run / "config.yaml")
@@ -146,6 +148,7 @@ def _assemble(folder: Path, run: Path, name: str, example_files: Mapping[str, An
         "golden_sha256": "0" * 64,
         "expect_sha256": "0" * 64,
         "base_model": about.base_model,
+        **({"lineage": [ancestor.model_dump() for ancestor in lineage]} if lineage else {}),
         "trained_on": trained_on.model_dump(),
         "training": training,
         "metrics": [metric.model_dump() for metric in metrics],

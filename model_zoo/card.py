@@ -101,7 +101,8 @@ def _training(entry: Entry) -> str:
         f"cell types {_listed(trained.held_out_cell_types)}",
     ]
     if entry.zoo.base_model:
-        lines.append(f"- Fine-tuned from: {entry.zoo.base_model}")
+        versions = [f"{one.name} {one.version} (weights {one.sha256[:12]})" for one in entry.zoo.lineage]
+        lines.append(f"- Fine-tuned from: {', from '.join(reversed(versions)) or entry.zoo.base_model}")
     if "procedure" in training:
         lines.append(f"- Training: {_paragraph(training['procedure'])}")
     if "command" in training:

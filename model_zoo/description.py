@@ -50,6 +50,14 @@ class TrainedOn(Strict):
     held_out_cell_types: list[str]
 
 
+class Ancestor(Strict):
+    """An entry that another one was fine-tuned from, and the hash of the weights that it started with."""
+
+    name: str
+    version: str
+    sha256: str = Field(pattern=SHA256)
+
+
 class Metric(Strict):
     """One measurement on held-out data, with what other tools reach on the same."""
 
@@ -101,6 +109,7 @@ class ZooBlock(Strict):
         golden_sha256: hash of that file.
         expect_sha256: hash of the predictions that ``kipoi test`` expects.
         base_model: name of the entry that this one was fine-tuned from.
+        lineage: that entry with its version and hash, after those that it was itself fine-tuned from.
         trained_on: what training saw, and what it did not.
         training: how it was trained: ``procedure``, ``command``, ``seed`` and whatever the recipe noted.
         metrics: how good it is on what was held out.
@@ -123,6 +132,7 @@ class ZooBlock(Strict):
     golden_sha256: str = Field(pattern=SHA256)
     expect_sha256: str = Field(pattern=SHA256)
     base_model: str | None = None
+    lineage: list[Ancestor] = []
     trained_on: TrainedOn
     training: dict[str, Any] = {}
     metrics: list[Metric] = Field(min_length=1)

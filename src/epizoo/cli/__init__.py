@@ -4,10 +4,10 @@ import signal
 import sys
 
 # Each module of commands adds its own to the application.
-from epizoo.cli import comparison, enrichment, exports, peaks, pictures, states, zoo
+from epizoo.cli import comparison, enrichment, exports, finetuning, peaks, pictures, states, zoo
 from epizoo.cli.app import app
 
-__all__ = ["app", "comparison", "enrichment", "exports", "main", "peaks", "pictures", "states", "zoo"]
+__all__ = ["app", "comparison", "enrichment", "exports", "finetuning", "main", "peaks", "pictures", "states", "zoo"]
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ def show(entry: Entry) -> None:
 
     from epizoo.model_zoo import load
     from epizoo.model_zoo.card import render_card
+    from epizoo.model_zoo.lineage import draw_lineage
 
     loaded = load(entry)
     _, _, card = render_card(loaded).split("---\n", 2)
@@ -37,6 +38,10 @@ def show(entry: Entry) -> None:
         out.print(Markdown(card))
     else:
         out.print(card.strip(), markup=False)
+    lineage = draw_lineage(loaded)
+    if lineage is not None:
+        out.print("\nLineage")
+        out.print(lineage, markup=False)
     out.print(f"\nFolder {loaded.folder}\nWeights sha256 {loaded.sha256}", markup=False)
 
 

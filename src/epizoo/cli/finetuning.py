@@ -1,0 +1,122 @@
+"""`epizoo finetune`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from epizoo.cli.app import Entry, app, err, option, say
+from epizoo.errors import InputError
+
+# Options that are of one family alone, so that none is ignored in silence.
+_OF_PEAKS = (
+    "train",
+    "steps",
+    "evaluate",
+    "folds",
+    "from_scratch",
+    "learning_curve",
+    "allow",
+    "whole_file_scale",
+    "log",
+)
+_OF_STATES = ("strength", "fraction", "restarts")
+
+
+@app.command()
+def finetune(
+    entry: Entry,
+    data: Annotated[Path, option("FILE", "YAML file that names the new cell type's files and labels.")],
+    name: Annotated[str, option("NAME", "What to call the new entry, such as muscle.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="A zoo: the entry becomes FOLDER/FAMILY/NAME.")
+    ],
+    train: Annotated[
+        str | None,
+        option("WHAT", "Peaks: threshold, head, adapters or all. By default threshold with few labels, else adapters."),
+    ] = None,
+    steps: Annotated[int | None, option("NUMBER", "Peaks: train so many steps, without looking for the best.")] = None,
+    evaluate: Annotated[
+        str | None, option("SCHEME", "Peaks: leave out each locus (default) or chromosome in turn, or none.")
+    ] = None,
+    folds: Annotated[int | None, option("NUMBER", "Peaks: into how many parts loci are dealt (5).")] = None,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Peaks: measure training from scratch too.")] = (
+        False
+    ),
+    learning_curve: Annotated[
+        bool, typer.Option("--learning-curve", help="Peaks: errors over 5 to 100% of the labels, as table and picture.")
+    ] = False,
+    allow: Annotated[
+        list[str] | None, option("LEAK", "Peaks: allow a leak that is refused: locus, cell-type or normalisation.")
+    ] = None,
+    whole_file_scale: Annotated[
+        bool, typer.Option("--whole-file-scale", help="Peaks: normalise on test loci too (with --allow normalisation).")
+    ] = False,
+    log: Annotated[
+        list[str] | None, option("KIND", "Peaks: log to csv, tensorboard or wandb (offline); may be given twice.")
+    ] = None,
+    strength: Annotated[
+        float | None, option("BINS", "States: how many bins of each state the pretrained model counts for (1000).")
+    ] = None,
+    fraction: Annotated[float | None, option("SHARE", "States: learn on about this share of the bins.")] = None,
+    restarts: Annotated[int | None, option("NUMBER", "States: random moves of the start besides it.")] = None,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Of everything random.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run of this name that was killed.")] = False,
+) -> None:
+    """Fine-tune a model on a new cell type, measure what it gained, and make an entry of it."""
+    from epizoo.model_zoo import load
+
+    given = {key: value for key, value in locals().items() if key in (*_OF_PEAKS, *_OF_STATES)}
+    given = {key: value for key, value in given.items() if value is not None and value is not False}
+    base = load(entry)
+    wrong = _OF_STATES if base.family == "peak_caller" else _OF_PEAKS
+    for key in given:
+        if key in wrong:
+            raise InputError(f"--{key.replace('_', '-')}: is not for {base.name}; leave it out")
+    common = {"seed": seed, "resume": resume}
+    run = _finetune_peaks if base.family == "peak_caller" else _finetune_states
+    new = run(base, data, name, output, given, common)
+    say(f"Wrote {new.folder}: {new.name} {new.version}, fine-tuned from {base.name} {base.version}.")
+    say(f"Reports are in {output / 'runs' / new.name.split('/')[1]}.")
+    for metric in new.zoo.metrics:
+        others = "".join(f"; {tool} {value}" for tool, value in metric.compared_with.items())
+        say(f"  {metric.name}: {metric.value}{others} ({metric.on})")
+
+
+def _finetune_peaks(base: Any, data: Path, name: str, output: Path, given: dict[str, Any], common: dict) -> Any:
+    from epizoo.model_zoo.finetuning import EvaluationPlan, default_train
+    from epizoo.model_zoo.finetuning import finetune as run
+    from epizoo.training.finetuning.data import read_peak_data
+    from epizoo.training.finetuning.samples import read_labels
+    from epizoo.training.finetuning.settings import TuningSettings
+
+    scheme = given.get("evaluate", "locus")
+    plan = EvaluationPlan(
+        scheme=None if scheme == "none" else scheme,
+        n_folds=given.get("folds", 5),
+        from_scratch="from_scratch" in given,
+        curve="learning_curve" in given,
+        allow=given.get("allow", ()),
+        whole_file_scale="whole_file_scale" in given,
+    )
+    train: Any = given.get("train") or default_train(len(read_labels(read_peak_data(data))))
+    settings = TuningSettings(train=train, steps=given.get("steps"))
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        log = given.get("log", ())
+        return run(base, data, name, output, settings=settings, plan=plan, log=log, progress=progress, **common)
+
+
+def _finetune_states(base: Any, data: Path, name: str, output: Path, given: dict[str, Any], common: dict) -> Any:
+    from epizoo.model_zoo.state_finetuning import finetune_states
+
+    with err.status("Learning"):
+        return finetune_states(base, data, name, output, **given, **common)
