@@ -16,7 +16,7 @@ from epizoo.training.labelled_calls import (
     choose_calling,
     predict_stretches,
 )
-from epizoo.training.peak_caller_h3k4me3 import average
+from epizoo.training.peak_caller_recipe import average
 from epizoo.training.simulate import SimulationConfig
 
 from .test_labelled_stretches import BIN_BP, SETTINGS, make_stretch
@@ -25,7 +25,7 @@ MODEL = PeakCallerConfig(bin_bp=BIN_BP, n_filters=4, kernel_sizes=(3, 7), dilati
 
 
 def make_batches():
-    return Batches(0, BIN_BP, SETTINGS, SimulationConfig(), n_pool=20, n_simulated=2, n_real=4)
+    return Batches(0, BIN_BP, SETTINGS, (SimulationConfig(),), n_pool=20, n_simulated=2, n_real=4)
 
 
 def fitted(n_steps):

@@ -1,17 +1,20 @@
 """Batches of simulated windows and labelled crops, reproducible from a seed."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from epizoo.training.fit import Batch
 from epizoo.training.labelled_stretches import CropSettings, Stretch, random_crops
-from epizoo.training.region_label_likelihood import pack_labels
+from epizoo.training.region_label_likelihood import LabelBatch, pack_labels
 from epizoo.training.simulate import SimulatedCoverage, SimulationConfig, simulate
+from epizoo.training.simulate_fragments import FragmentSimulationConfig, simulate_fragments
 
 
 class Batches:
     """Gives batches of one shape: `next` with labelled crops, `next_simulated` without.
 
-    The windows of the simulation are drawn once; every use reflects them at random.
+    The windows of the simulations, as many of each, are drawn once; every use reflects them at random.
     """
 
     def __init__(
@@ -19,7 +22,7 @@ class Batches:
         seed: int,
         bin_bp: int,
         crops: CropSettings,
-        simulation: SimulationConfig,
+        simulations: Sequence[SimulationConfig],
         *,
         n_pool: int,
         n_simulated: int,
@@ -30,17 +33,18 @@ class Batches:
         self.crops = crops
         self.n_simulated = n_simulated
         self.n_real = n_real
-        self.pool: SimulatedCoverage = simulate(self.random, n_pool, crops.n_bins, bin_bp, simulation)
+        n_each = n_pool // len(simulations)
+        drawn = [simulate(self.random, n_each, crops.n_bins, bin_bp, simulation) for simulation in simulations]
+        self.pool = SimulatedCoverage(*(np.concatenate(column) for column in zip(*drawn, strict=True)))
 
     def next_simulated(self, n_windows: int) -> Batch:
         """Simulated windows alone."""
-        nothing = np.zeros((1, self.crops.n_bins), np.float32)
-        return Batch(*self._simulated(n_windows), nothing, pack_labels([], 1, 2))
+        return Batch(*self._simulated(n_windows), *_no_labels(self.crops.n_bins, 1))
 
     def next(self, stretches: list[Stretch]) -> Batch:
         """Simulated windows and augmented crops around labels of these stretches."""
         real, labels = random_crops(self.random, stretches, self.n_real, self.crops, self.bin_bp)
-        return Batch(*self._simulated(self.n_simulated), real, labels)
+        return Batch(*self._simulated(self.n_simulated), real[..., None], labels)
 
     def _simulated(self, n_windows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         chosen = self.random.choice(len(self.pool.scale), n_windows, replace=False)
@@ -51,4 +55,30 @@ class Batches:
         weight[:, -flank:] = 0
         if self.random.random() < 0.5:
             coverage, is_peak, weight = coverage[:, ::-1], is_peak[:, ::-1], weight[:, ::-1]
-        return np.ascontiguousarray(coverage), np.ascontiguousarray(is_peak), np.ascontiguousarray(weight)
+        return np.ascontiguousarray(coverage)[..., None], np.ascontiguousarray(is_peak), np.ascontiguousarray(weight)
+
+
+class FragmentBatches:
+    """Gives batches of windows of simulated fragments alone; see `Batches`."""
+
+    def __init__(
+        self, seed: int, bin_bp: int, crops: CropSettings, config: FragmentSimulationConfig, *, n_pool: int
+    ) -> None:
+        self.random = np.random.default_rng(seed)
+        self.flank_bins = crops.flank_bins
+        self.pool = simulate_fragments(self.random, n_pool, crops.n_bins, bin_bp, config)
+
+    def next(self, n_windows: int) -> Batch:
+        """Some windows of the pool, reflected or not."""
+        chosen = self.random.choice(len(self.pool.scale), n_windows, replace=False)
+        coverage = np.arcsinh(self.pool.coverage[chosen] / self.pool.scale[chosen][:, None])
+        is_peak, weight = self.pool.is_peak[chosen], self.pool.is_clear[chosen].astype(np.float32)
+        weight[:, : self.flank_bins] = 0
+        weight[:, -self.flank_bins :] = 0
+        order = slice(None, None, -1 if self.random.random() < 0.5 else 1)
+        ordered = [np.ascontiguousarray(values[:, order]) for values in (coverage, is_peak, weight)]
+        return Batch(ordered[0], ordered[1], ordered[2], *_no_labels(*coverage.shape[1:]))
+
+
+def _no_labels(n_bins: int, n_tracks: int) -> tuple[np.ndarray, LabelBatch]:
+    return np.zeros((1, n_bins, n_tracks), np.float32), pack_labels([], 1, 2)

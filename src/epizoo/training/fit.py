@@ -18,10 +18,10 @@ from epizoo.training.region_label_likelihood import LabelBatch, gather_labels, r
 class Batch(NamedTuple):
     """One step's data; either half may have weight 0."""
 
-    simulated: Float[np.ndarray, "window bin"]
+    simulated: Float[np.ndarray, "window bin track"]
     is_peak: Bool[np.ndarray, "window bin"]
     weight: Float[np.ndarray, "window bin"]
-    real: Float[np.ndarray, "crop bin"]
+    real: Float[np.ndarray, "crop bin track"]
     labels: LabelBatch
 
 
@@ -79,7 +79,7 @@ def _make_step(graph: nnx.GraphDef, settings: FitSettings) -> tuple[Any, optax.G
 
 
 def _loss(model: PeakCaller, batch: Batch, settings: FitSettings) -> Float[Array, ""]:
-    logits = model.logits(jnp.concatenate([batch.simulated, batch.real])[..., None])
+    logits = model.logits(jnp.concatenate([batch.simulated, batch.real]))
     simulated, real = logits[: len(batch.simulated)], logits[len(batch.simulated) :]
     bins = optax.sigmoid_binary_cross_entropy(simulated, batch.is_peak.astype(logits.dtype))
     loss = jnp.sum(bins * batch.weight) / jnp.maximum(jnp.sum(batch.weight), 1.0)

@@ -8,10 +8,11 @@ import pandas as pd
 from jaxtyping import Float
 
 from epizoo.genome.coverage import CoverageTransform
-from epizoo.genome.signal import BigWig
+from epizoo.genome.signal import BigWig, SignalTrack
 from epizoo.training.label_errors import LOCUS_GAP_BP, assign_loci
 from epizoo.training.region_label_likelihood import LabelBatch, LabelBins, label_bins, pack_labels
 from epizoo.training.simulate import thin
+from epizoo.training.thinning import thinned
 
 LABELS_FOLDER = Path("peaks") / "histone_labels"
 _MIRRORED = (0, 1, 3, 2)
@@ -43,7 +44,14 @@ class CropSettings(NamedTuple):
 
 
 def read_stretches(
-    data: Path, mark: str, cell_types: tuple[str, ...], transform: CoverageTransform, bin_bp: int, pad_bp: int
+    data: Path,
+    mark: str,
+    cell_types: tuple[str, ...],
+    transform: CoverageTransform,
+    bin_bp: int,
+    pad_bp: int,
+    *,
+    keep: float = 1.0,
 ) -> list[Stretch]:
     """All labelled loci of a mark in some cell types, one stretch for each sample, with `pad_bp` on both sides.
 
@@ -54,18 +62,21 @@ def read_stretches(
         transform: how the scale of each file is estimated.
         bin_bp: width of a bin.
         pad_bp: how much more to read on both sides of a locus.
+        keep: share of the fragments of each file that are kept, drawn at random; scales are fitted to what is left.
     """
     folder = data / LABELS_FOLDER
     labels = _of(pd.read_csv(folder / "labels.tsv", sep="\t"), mark, cell_types)
     windows = _of(pd.read_csv(folder / "windows.tsv", sep="\t"), mark, cell_types)
     per_region = labels.groupby(["chrom", "start", "end"])["window"].transform("size")
     labels = labels.assign(locus=assign_loci(labels, LOCUS_GAP_BP), share=1 / per_region)
-    stretches = []
+    stretches: list[Stretch] = []
     for file, own in windows.groupby("bw"):
+        known = own[["chrom", "start", "end"]].reset_index(drop=True)
         with BigWig(folder / str(file)) as bigwig:
-            fitted = transform.fit(bigwig, "coverage", own[["chrom", "start", "end"]].reset_index(drop=True))
+            track = bigwig if keep == 1 else thinned(bigwig, known, keep, seed=len(stretches))
+            scale = transform.fit(track, "coverage", known).scale
             for _, rows in labels[labels["window"].isin(own["window"])].groupby(["chrom", "locus"]):
-                stretches.append(read_stretch(bigwig, fitted.scale, rows, bin_bp, pad_bp))
+                stretches.append(read_stretch(track, scale, rows, bin_bp, pad_bp))
     return stretches
 
 
@@ -101,7 +112,7 @@ def _of(table: pd.DataFrame, mark: str, cell_types: tuple[str, ...]) -> pd.DataF
     return table[(table["mark"] == mark) & table["celltype"].isin(cell_types)].reset_index(drop=True)
 
 
-def read_stretch(bigwig: BigWig, scale: float, labels: pd.DataFrame, bin_bp: int, pad_bp: int) -> Stretch:
+def read_stretch(track: SignalTrack, scale: float, labels: pd.DataFrame, bin_bp: int, pad_bp: int) -> Stretch:
     """The signal around the labels of one locus, with `pad_bp` on both sides; labels as of `Stretch`, without bins."""
     chrom = labels["chrom"].iloc[0]
     start_bin = (int(labels["start"].min()) - pad_bp) // bin_bp
@@ -109,9 +120,9 @@ def read_stretch(bigwig: BigWig, scale: float, labels: pd.DataFrame, bin_bp: int
     rows = zip(labels["annotation"], labels["start"], labels["end"], strict=True)
     bins = [label_bins(annotation, int(start), int(end), bin_bp) for annotation, start, end in rows]
     moved = [LabelBins(code, first - start_bin, last - start_bin) for code, first, last in bins]
-    signal = bigwig.binned(chrom, start_bin, end_bin, bin_bp)
+    signal = track.binned(chrom, start_bin, end_bin, bin_bp)
     labels = labels.assign(bins=pd.Series(moved, index=labels.index, dtype=object))
-    return Stretch(chrom, start_bin, bigwig.chrom_sizes[chrom], signal, scale, labels)
+    return Stretch(chrom, start_bin, track.chrom_sizes[chrom], signal, scale, labels)
 
 
 def crop(values: Float[np.ndarray, " bin"], start: int, n_bins: int) -> Float[np.ndarray, " crop"]:

@@ -1,44 +1,63 @@
-"""The example files of peak_caller/h3k4me3: 150 kb of one T-cell sample, written anew.
+"""The example files of the peak callers that learn from human labels: stretches without labels, written anew.
 
-    python -m epizoo.training.peak_caller_examples --data DIR -o FOLDER
+    python -m epizoo.training.peak_caller_examples h3k4me3 --data DIR -o FOLDER
 
-The stretch is part of a long window without labels. Source: McGill/IHEC, Hocking et al., Bioinformatics 2017, from R
-packages under GPL-3 (see DATA_LICENSES.md); the files are under GPL-3.
+Source: McGill/IHEC, Hocking et al., Bioinformatics 2017, from R packages under GPL-3 (see DATA_LICENSES.md); the files
+are under GPL-3.
 """
 
 import argparse
 from pathlib import Path
+from typing import NamedTuple
 
 from epizoo.files import atomic_path
 from epizoo.genome.bigwig_writer import BigWigWriter
 from epizoo.genome.signal import BigWig
 from epizoo.training.labelled_stretches import LABELS_FOLDER
 
-SOURCE = Path("coverage") / "H3K4me3.tcell.McGill0027.bw"
-CHROM, START, END = "chr17", 7_996_000, 8_146_000
-INTERVALS = ((8_000_000, 8_050_000), (8_060_000, 8_142_000))
+
+class Example(NamedTuple):
+    """An excerpt of one sample's coverage, and the intervals that an entry is shown on."""
+
+    mark: str
+    sample: str
+    chrom: str
+    start: int
+    end: int
+    intervals: tuple[tuple[int, int], ...]
 
 
-def write_examples(data: Path, folder: Path) -> tuple[Path, Path]:
+_H3K4ME3 = Example(
+    "H3K4me3", "tcell.McGill0027", "chr17", 7_996_000, 8_146_000, ((8_000_000, 8_050_000), (8_060_000, 8_142_000))
+)
+_H3K36ME3 = Example(
+    "H3K36me3", "monocyte.McGill0002", "chr1", 7_760_000, 8_440_000, ((7_780_000, 7_980_000), (8_020_000, 8_400_000))
+)
+EXAMPLES = {"h3k4me3": _H3K4ME3, "h3k36me3": _H3K36ME3, "universal": _H3K4ME3}
+
+
+def write_examples(data: Path, folder: Path, example: Example = _H3K4ME3) -> tuple[Path, Path]:
     """Write the excerpt as a bigWig and the intervals as a BED file; their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    bigwig_path, intervals_path = folder / "H3K4me3.bw", folder / "intervals.bed"
-    with BigWig(data / LABELS_FOLDER / SOURCE) as source:
-        sizes = {CHROM: source.chrom_sizes[CHROM]}
+    bigwig_path, intervals_path = folder / f"{example.mark}.bw", folder / "intervals.bed"
+    with BigWig(data / LABELS_FOLDER / "coverage" / f"{example.mark}.{example.sample}.bw") as source:
+        sizes = {example.chrom: source.chrom_sizes[example.chrom]}
         with BigWigWriter(bigwig_path, sizes, bin_bp=1) as writer:
-            writer.add(CHROM, START, source.binned(CHROM, START, END, 1))
+            writer.add(example.chrom, example.start, source.binned(example.chrom, example.start, example.end, 1))
+    rows = "".join(f"{example.chrom}\t{start}\t{end}\n" for start, end in example.intervals)
     with atomic_path(intervals_path) as path:
-        path.write_text("".join(f"{CHROM}\t{start}\t{end}\n" for start, end in INTERVALS), encoding="utf-8")
+        path.write_text(rows, encoding="utf-8")
     return bigwig_path, intervals_path
 
 
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("entry", choices=sorted(EXAMPLES), help="which entry")
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds peaks/histone_labels")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the folder to write")
     arguments = parser.parse_args()
-    print(*write_examples(arguments.data, arguments.output), sep="\n")
+    print(*write_examples(arguments.data, arguments.output, EXAMPLES[arguments.entry]), sep="\n")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from epizoo.models.peak_caller import PeakCaller
 from epizoo.training.label_errors import Interval, compare, region_rates, summarise
 from epizoo.training.labelled_calls import Prediction, calibration
 from epizoo.training.labelled_stretches import LABELS_FOLDER, Stretch
+from epizoo.training.peak_caller_settings import LabelledSet
 
 _PACKAGES = ("epizoo", "flax", "jax", "numpy", "optax")
 _KEYS = ["window", "chrom", "start", "end", "annotation"]
@@ -32,6 +33,8 @@ class CrossValidation(NamedTuple):
     """Every label, with `wrong`; each chromosome called by a rule that was chosen on the others."""
     calling: PeakCallingConfig
     """The rule to ship."""
+    thinned_errors: pd.DataFrame
+    """As `errors`, from a share of the fragments."""
 
 
 def write_config(
@@ -51,38 +54,43 @@ def write_config(
 
 
 def write_metrics(
-    folder: Path, validation: CrossValidation, stretches: list[Stretch], macs3: Path | None, on: str
+    folder: Path,
+    validation: CrossValidation,
+    stretches: list[Stretch],
+    macs3: list[Path],
+    labelled: tuple[LabelledSet, ...],
+    thinned_to: float,
 ) -> None:
     """`metrics.json`, the list that a card shows, and `evaluation.json`, every label's outcome behind it."""
-    errors = validation.errors
-    summary = summarise(errors)
-    others = {} if macs3 is None else _macs3_errors(macs3, errors)
-    best = {name: summarise(table) for name, table in others.items()}
-    calibrated = calibration(validation.predictions, stretches)
-    metrics = [
-        _metric("wrong labels, mean over regions", summary.mean_over_regions, on, best, "mean_over_regions"),
-        _metric("wrong labels, share of all labels", summary.wrong_labels, on, best, "wrong_labels"),
-    ]
-    for chrom, table in errors.groupby("chrom"):
-        there = {name: _counts(other[other["chrom"] == chrom]) for name, other in others.items()}
-        row = {"name": f"wrong labels on {chrom}", "value": _counts(table), "on": f"{chrom}, left out of training"}
-        metrics.append(row | ({"compared_with": there} if there else {}))
-    for name, table in others.items():
-        comparison = compare(errors, table)
-        metrics.append(
-            {
-                "name": f"wrong labels, mean over regions, minus that of {name}",
-                "value": round(comparison.difference.value, 4),
-                "on": f"{on}; {_bounds(comparison.difference)}, better in {comparison.share_better:.1%} of draws",
-            }
+    metrics: list[dict[str, Any]] = []
+    evaluation: dict[str, Any] = {}
+    for part in labelled:
+        errors, thinned = (
+            table[table["mark"] == part.mark].reset_index(drop=True)
+            for table in (validation.errors, validation.thinned_errors)
         )
-    metrics += [
-        {"name": f"calibration, {name}".replace("_", " "), "value": round(value, 4), "on": f"{on}; one case a label"}
-        for name, value in calibrated.items()
-    ]
+        pairs = zip(validation.predictions, stretches, strict=True)
+        own = [pair for pair in pairs if (pair[1].labels["mark"] == part.mark).all()]
+        calibrated = calibration([pair[0] for pair in own], [pair[1] for pair in own])
+        others = {name: table for path in macs3 for name, table in _macs3_errors(path, part.mark, errors).items()}
+        metrics += _error_metrics(errors, others, part.on)
+        metrics += _thinned_metrics(errors, thinned, part.on, thinned_to)
+        metrics += [
+            {
+                "name": f"calibration, {name}".replace("_", " "),
+                "value": round(value, 4),
+                "on": f"{part.on}; one case a label",
+            }
+            for name, value in calibrated.items()
+        ]
+        evaluation[part.mark] = {
+            "summary": summarise(errors)._asdict(),
+            "calibration": calibrated,
+            "regions": region_rates(errors).to_dict("records"),
+            "thinned": summarise(thinned)._asdict(),
+        }
     write_json(folder / "metrics.json", metrics)
-    rates = region_rates(errors).to_dict("records")
-    write_json(folder / "evaluation.json", {"summary": summary._asdict(), "calibration": calibrated, "regions": rates})
+    write_json(folder / "evaluation.json", evaluation)
 
 
 def data_hashes(data: Path, stretches: list[Stretch]) -> dict[str, str]:
@@ -110,9 +118,52 @@ def write_yaml(path: Path, content: Any) -> None:
         temporary.write_text(yaml.safe_dump(content, sort_keys=False, width=120), encoding="utf-8")
 
 
-def _macs3_errors(path: Path, errors: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The outcome of the same labels in a run of benchmarks/peak_caller_labels.py, by setting."""
+def _error_metrics(errors: pd.DataFrame, others: dict[str, pd.DataFrame], on: str) -> list[dict[str, Any]]:
+    """Wrong labels of one mark, over all and by chromosome, beside and minus those of other callers."""
+    summary = summarise(errors)
+    best = {name: summarise(table) for name, table in others.items()}
+    mark = errors["mark"].iloc[0]
+    metrics = [
+        _metric("wrong labels, mean over regions", summary.mean_over_regions, on, best, "mean_over_regions"),
+        _metric("wrong labels, share of all labels", summary.wrong_labels, on, best, "wrong_labels"),
+    ]
+    for chrom, table in errors.groupby("chrom"):
+        there = {name: _counts(other[other["chrom"] == chrom]) for name, other in others.items()}
+        row = {
+            "name": f"wrong labels on {chrom}",
+            "value": _counts(table),
+            "on": f"{mark}, {chrom} left out of training",
+        }
+        metrics.append(row | ({"compared_with": there} if there else {}))
+    for name, table in others.items():
+        comparison = compare(errors, table)
+        metrics.append(
+            {
+                "name": f"wrong labels, mean over regions, minus that of {name}",
+                "value": round(comparison.difference.value, 4),
+                "on": f"{on}; {_bounds(comparison.difference)}, better in {comparison.share_better:.1%} of draws",
+            }
+        )
+    return metrics
+
+
+def _thinned_metrics(errors: pd.DataFrame, thinned: pd.DataFrame, on: str, keep: float) -> list[dict[str, Any]]:
+    """How many labels are wrong when fragments are drawn at random from each file, and the scale is fitted again."""
+    whole, shallow = summarise(errors), summarise(thinned)
+    where = f"{on}; each fragment kept with a chance of {keep:g}"
+    change = shallow.wrong_labels.value - whole.wrong_labels.value
+    return [
+        _metric("wrong labels, mean over regions, thinned", shallow.mean_over_regions, where, {}, ""),
+        _metric("wrong labels, share of all labels, thinned", shallow.wrong_labels, where, {}, ""),
+        {"name": "wrong labels, share of all labels, thinned minus whole", "value": round(change, 4), "on": where},
+    ]
+
+
+def _macs3_errors(path: Path, mark: str, errors: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The outcome of the same labels in a run of benchmarks/peak_caller_labels.py, by setting; {} of another mark."""
     results = json.loads(path.read_text(encoding="utf-8"))
+    if results["mark"] != mark:
+        return {}
     tables = {}
     for name, result in results["settings"].items():
         wrong = {tuple(row) for row in result["wrong_labels"]}

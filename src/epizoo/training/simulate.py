@@ -39,6 +39,14 @@ class SimulationConfig:
     """Largest log standard deviation of each wave of background."""
     scale_error_sd: float = 0.15
     """Log standard deviation of the error in the estimate of a file's scale."""
+    knot_bp: int = 400
+    """Distance between the knots of a peak's uneven top."""
+    dip_bp: tuple[float, float] = (60.0, 150.0)
+    """Standard deviation of a dip's Gaussian, uniform."""
+    truth_width_bp: int = 0
+    """Truth is judged by the mean over so much of what is expected: people overlook ripples of a broad mark."""
+    truth_gap_bp: int = 0
+    """Peaks with at most this much between them are one."""
 
 
 class SimulatedCoverage(NamedTuple):
@@ -89,7 +97,7 @@ def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, conf
 
     waves = np.zeros(n_steps)
     for length in (1_000, 10_000, 50_000):
-        waves += random.uniform(0, config.wave_sd) * _wave(random, n_steps, length / STEP_BP)
+        waves += random.uniform(0, config.wave_sd) * wave(random, n_steps, length / STEP_BP)
     expected = _silence(random, level * np.exp(waves) + _peaks(random, n_steps, config))
 
     shape = np.exp(random.uniform(np.log(1.0), np.log(50.0)))
@@ -104,7 +112,7 @@ def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, conf
     return coverage.astype(np.float32), np.float32(estimate), is_peak[middle], is_clear[middle]
 
 
-def _wave(random: np.random.Generator, n_steps: int, length: float) -> Float[np.ndarray, " step"]:
+def wave(random: np.random.Generator, n_steps: int, length: float) -> Float[np.ndarray, " step"]:
     """Smooth noise of unit variance at its knots, `length` steps apart."""
     n_knots = int(n_steps / length) + 3
     offset = random.uniform(0, 1)
@@ -118,21 +126,23 @@ def _peaks(random: np.random.Generator, n_steps: int, config: SimulationConfig) 
     for _ in range(random.poisson(rate * n_steps * STEP_BP / 10_000)):
         width = _lognormal(random, *config.width_bp) / STEP_BP
         height = _lognormal(random, *config.height)
-        total += height * _profile(random, np.arange(n_steps) - random.uniform(0, n_steps), width)
+        total += height * _profile(random, np.arange(n_steps) - random.uniform(0, n_steps), width, config)
     return total
 
 
-def _profile(random: np.random.Generator, x: Float[np.ndarray, " step"], width: float) -> Float[np.ndarray, " step"]:
+def _profile(
+    random: np.random.Generator, x: Float[np.ndarray, " step"], width: float, config: SimulationConfig
+) -> Float[np.ndarray, " step"]:
     """One peak around 0, about 1 high: soft edges, an uneven top, and often a dip where nucleosomes are missing."""
     edges = width * random.uniform(0.05, 0.5, size=2)
     rise = 1 / (1 + np.exp(-np.clip(4 * (x + width / 2) / edges[0], -30, 30)))
     fall = 1 / (1 + np.exp(np.clip(4 * (x - width / 2) / edges[1], -30, 30)))
-    knots = np.exp(random.uniform(0, 0.8) * random.normal(size=int(width * STEP_BP / 400) + 3))
+    knots = np.exp(random.uniform(0, 0.8) * random.normal(size=int(width * STEP_BP / config.knot_bp) + 3))
     top = np.interp(x, np.linspace(-0.6, 0.6, len(knots)) * width, knots / knots.max())
     profile = rise * fall * top
     if random.random() < 0.5:
         centre = random.uniform(-0.25, 0.25) * width
-        dip = random.uniform(60, 150) / STEP_BP
+        dip = random.uniform(*config.dip_bp) / STEP_BP
         profile = profile * (1 - random.uniform(0.3, 0.95) * np.exp(-0.5 * ((x - centre) / dip) ** 2))
     return profile
 
@@ -160,9 +170,12 @@ def _artefacts(random: np.random.Generator, n_steps: int, depth: float) -> Float
 
 def _truth(expected: Float[np.ndarray, " step"], config: SimulationConfig) -> tuple[np.ndarray, np.ndarray]:
     """Which steps are peak, and which are clear: not so near a level that another draw might be judged otherwise."""
+    if config.truth_width_bp:
+        n_mean = config.truth_width_bp // STEP_BP
+        expected = np.convolve(expected, np.full(n_mean, 1 / n_mean), mode="same")
     local = config.extend_share * _windowed_max(expected, 2_000 // STEP_BP)
     extend = np.maximum(config.extend_level, local)
-    is_peak = expected > extend
+    is_peak = _close_gaps(expected > extend, config.truth_gap_bp // STEP_BP)
     is_clear = (expected < _DOUBT * extend) | (expected > extend / _DOUBT)
     edges = np.flatnonzero(np.diff(is_peak, prepend=False, append=False))
     for start, end in zip(edges[::2], edges[1::2], strict=True):
@@ -173,6 +186,16 @@ def _truth(expected: Float[np.ndarray, " step"], config: SimulationConfig) -> tu
         elif height < config.enter_level:
             is_clear[start:end] = True
     return is_peak, is_clear
+
+
+def _close_gaps(inside: Bool[np.ndarray, " step"], longest: int) -> Bool[np.ndarray, " step"]:
+    """Runs with at most this many steps between them joined."""
+    edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
+    joined = inside.copy()
+    for end, start in zip(edges[1:-1:2], edges[2::2], strict=True):
+        if start - end <= longest:
+            joined[end:start] = True
+    return joined
 
 
 def _windowed_max(values: Float[np.ndarray, " step"], half: int) -> Float[np.ndarray, " step"]:

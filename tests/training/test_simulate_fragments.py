@@ -1,0 +1,99 @@
+"""Simulated experiments against their own parameters: depth, enrichment, where fragments lie, and what is truth."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from epizoo.training.simulate_fragments import (
+    GENOME_BP,
+    FragmentSimulationConfig,
+    Sites,
+    simulate_experiment,
+    simulate_fragments,
+    site_truth,
+)
+
+PLAIN = FragmentSimulationConfig(
+    reads=(1e8, 1e8),
+    background_share=(1.0, 1.0),
+    sites_per_10kb=(1e-9, 1e-9),
+    control_share=1.0,
+    wave_sd=0.0,
+    scale_error_sd=0.0,
+)
+CUTS = dataclasses.replace(PLAIN, cuts=True, control_share=0.0, peak_bp=0, site_bp=(400.0, 0.5, 100.0, 2_000.0))
+
+
+def coverage_of(reads, n_bp):
+    """Pile-up, read by read."""
+    covered = np.zeros(n_bp)
+    for start, end in zip(reads.start, reads.end, strict=True):
+        covered[max(start, 0) : max(end, 0)] += 1
+    return covered
+
+
+def test_the_same_seed_gives_the_same_windows():
+    first, second = (
+        simulate_fragments(np.random.default_rng(3), 4, 200, 20, FragmentSimulationConfig()) for _ in range(2)
+    )
+    for left, right in zip(first, second, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize("config", [PLAIN, CUTS])
+def test_background_has_the_depth_of_its_reads(config):
+    config = dataclasses.replace(config, reads=(1e10, 1e10))
+    random = np.random.default_rng(0)
+    for _ in range(8):
+        experiment = simulate_experiment(random, 200_000, config)
+        width = np.median(experiment.treatment.end - experiment.treatment.start)
+        median = np.median(coverage_of(experiment.treatment, 200_000))
+        assert experiment.background[0] == pytest.approx(1e10 / GENOME_BP * width, rel=0.1)
+        # Hot spots, unmappable stretches and copies of reads move the median but little.
+        assert median == pytest.approx(experiment.background[0], rel=0.3)
+
+
+@pytest.mark.parametrize("config", [PLAIN, CUTS])
+def test_a_site_holds_as_many_fragments_as_its_enrichment_says(config):
+    config = dataclasses.replace(
+        config, sites_per_10kb=(1.0, 1.0), enrichment=(40.0, 1e-9, 40.0, 40.0), reads=(1e9, 1e9)
+    )
+    random, folds = np.random.default_rng(1), []
+    for _ in range(10):
+        experiment = simulate_experiment(random, 100_000, config)
+        coverage = coverage_of(experiment.treatment, 100_000) / experiment.background[0]
+        for centre, width in zip(experiment.sites.centre, experiment.sites.width_bp, strict=True):
+            low, high = int(centre - 2 * width - 400), int(centre + 2 * width + 400)
+            if low > 0 and high < 100_000 and (np.abs(experiment.sites.centre - centre) < 6_000).sum() == 1:
+                reach = max(width, np.median(experiment.treatment.end - experiment.treatment.start))
+                folds.append((coverage[low:high].sum() - (high - low)) / reach)
+    assert len(folds) > 10
+    assert np.median(folds) == pytest.approx(40, rel=0.25)
+
+
+def test_coverage_of_a_point_source_is_highest_at_the_source():
+    config = dataclasses.replace(
+        PLAIN, sites_per_10kb=(2.0, 2.0), enrichment=(60.0, 0.1, 30.0, 100.0), site_bp=(5.0, 0.1, 1.0, 10.0)
+    )
+    windows = simulate_fragments(np.random.default_rng(2), 60, 400, 20, config)
+    fold = windows.coverage[..., 0] / windows.scale[:, :1]
+    assert np.median(fold[windows.is_peak]) > 5 * np.median(fold[~windows.is_peak])
+    # Truth is 120 bp wide, six bins.
+    lengths = np.diff(np.flatnonzero(np.diff(windows.is_peak.ravel(), prepend=False, append=False)))[::2]
+    assert np.median(lengths) == 6
+
+
+def test_a_window_without_control_has_an_empty_track():
+    config = dataclasses.replace(PLAIN, control_share=0.5)
+    windows = simulate_fragments(np.random.default_rng(4), 30, 100, 20, config)
+    empty = ~windows.coverage[..., 1].any(axis=1)
+    assert 5 < empty.sum() < 25
+    np.testing.assert_array_equal(windows.scale[empty, 1], 1)
+
+
+def test_weak_sites_are_not_judged():
+    sites = Sites(np.array([500.0, 1_500.0]), np.array([10.0, 10.0]), np.array([1.5, 20.0]))
+    is_peak, is_clear = site_truth(sites, 2_000, FragmentSimulationConfig())
+    assert np.flatnonzero(is_peak).tolist() == list(range(1_440, 1_560))
+    assert np.flatnonzero(~is_clear).tolist() == list(range(440, 560))
