@@ -52,7 +52,7 @@ def arrays_from_state(
         leaf = leaf_of_torch(family, name)
         assert leaf is not None, name
         array = tensor.detach().cpu().numpy()
-        arrays[renamed(name, leaf.jax_name)] = np.ascontiguousarray(np.transpose(array, np.argsort(leaf.axes)))
+        arrays[renamed(name, leaf.jax_name)] = np.array(np.transpose(array, np.argsort(leaf.axes)), order="C")
     return dict(sorted(arrays.items()))
 
 

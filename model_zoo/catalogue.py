@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from epizoo.errors import EntryError
+from epizoo.model_zoo.remote import download_entry, is_remote
 
 ZOO_FOLDER = Path(__file__).parent
 
@@ -16,11 +17,13 @@ def list_entries(zoo_folder: str | os.PathLike[str] = ZOO_FOLDER) -> list[str]:
 
 
 def find_entry(entry: str | os.PathLike[str], zoo_folder: str | os.PathLike[str] = ZOO_FOLDER) -> Path:
-    """The folder of an entry, given its name in the zoo or a folder that holds a ``model.yaml``.
+    """The folder of an entry, given its name in the zoo, a folder that holds a ``model.yaml``, or ``hf://ORG/NAME``.
 
     Raises:
         EntryError: there is no such entry; the message lists those that exist and suggests the nearest.
     """
+    if is_remote(entry):
+        return download_entry(os.fspath(entry))
     for folder in (Path(zoo_folder) / entry, Path(entry)):
         if (folder / "model.yaml").is_file():
             return folder.resolve()

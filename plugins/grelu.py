@@ -16,6 +16,7 @@ require("grelu", "grelu")
 from epizoo.plugins.grelu_checkpoints import export as export_checkpoint  # noqa: E402
 from epizoo.plugins.grelu_checkpoints import lightning_model, load_checkpoint  # noqa: E402
 from epizoo.plugins.grelu_datasets import MarkDataset, SignalDataset  # noqa: E402
+from epizoo.plugins.grelu_import import import_checkpoint  # noqa: E402
 from epizoo.plugins.grelu_models import (  # noqa: E402
     ChromatinStateModel,
     PeakCallerModel,
@@ -30,6 +31,7 @@ __all__ = [
     "SignalDataset",
     "export_checkpoint",
     "full_precision",
+    "import_checkpoint",
     "lightning_model",
     "load_checkpoint",
     "register",

@@ -155,15 +155,15 @@ def load_checkpoint(path: str | os.PathLike[str]) -> LightningModel:
     return LightningModel.load_from_checkpoint(path, map_location="cpu")
 
 
-def check(entry: Entry, model: LightningModel) -> ParityReport:
-    """How far predictions of a model through gReLU are from an entry's, on the inputs of every export.
+def check(entry: Entry, model: LightningModel, task: int = 0) -> ParityReport:
+    """How far predictions of a model (of one task of a peak caller) are from an entry's, on the inputs of every export.
 
     Bins outside the chromosome, where an entry's posteriors are 0, are left out: gReLU's softmax sums to 1 anywhere.
     """
     checks: list[Check] = []
     for case, inputs in cases(entry):
         expected = entry.activations({entry.input_name: inputs}, (OUTPUTS[entry.family], *_layers(entry)))
-        checks += compare(entry, case, inputs, _as_in_zoo(entry, model, inputs), expected)
+        checks += compare(entry, case, inputs, _as_in_zoo(entry, model, inputs, task), expected)
     return ParityReport(entry.name, entry.sha256, TARGET, tuple(checks))
 
 
@@ -191,13 +191,13 @@ def _layers(entry: Entry) -> tuple[str, ...]:
     return ("features", "logits") if entry.family == "peak_caller" else ()
 
 
-def _as_in_zoo(entry: Entry, model: LightningModel, inputs: Float[np.ndarray, "batch bin channel"]) -> Named:
+def _as_in_zoo(entry: Entry, model: LightningModel, inputs: Float[np.ndarray, "batch bin channel"], task: int) -> Named:
     found = predictions(model, inputs)
     if entry.family == "peak_caller":
         signal = torch.tensor(inputs).mT
         with torch.no_grad():
             logits, features = model(signal, logits=True).mT.numpy(), model.model.embedding(signal).mT.numpy()
-        return {"peak_probabilities": found[..., 0], "logits": logits[..., 0], "features": features}
+        return {"peak_probabilities": found[..., task], "logits": logits[..., task], "features": features}
     flank = entry.window.flank_bins
     outside = (inputs == -1).any(-1)[:, flank : inputs.shape[1] - flank]
     return {"state_posteriors": np.where(outside[..., None], 0, found)}

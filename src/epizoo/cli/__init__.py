@@ -4,10 +4,24 @@ import signal
 import sys
 
 # Each module of commands adds its own to the application.
-from epizoo.cli import comparison, enrichment, exports, finetuning, peaks, pictures, states, zoo
+from epizoo.cli import comparison, enrichment, evaluation, exports, finetuning, grelu, hub, peaks, pictures, states, zoo
 from epizoo.cli.app import app
 
-__all__ = ["app", "comparison", "enrichment", "exports", "finetuning", "main", "peaks", "pictures", "states", "zoo"]
+__all__ = [
+    "app",
+    "comparison",
+    "enrichment",
+    "evaluation",
+    "exports",
+    "finetuning",
+    "grelu",
+    "hub",
+    "main",
+    "peaks",
+    "pictures",
+    "states",
+    "zoo",
+]
 
 
 def main() -> None:

@@ -1,0 +1,111 @@
+"""Entries on the Hugging Face hub: ``hf://ORG/NAME@REVISION``, downloaded once, and checked whenever they are loaded.
+
+The client is the extra ``hub``, imported when a reference is used.
+"""
+
+import importlib
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from epizoo.errors import EntryError, InputError, MissingDependencyError
+
+PREFIX = "hf://"
+_FORM = re.compile(r"^hf://(?P<repo>[\w.-]+/[\w.-]+)(?P<entry>/[a-z0-9_]+/[\w.-]+)?(@(?P<revision>[^@\s]+))?$")
+
+
+class Reference(NamedTuple):
+    """An entry on the hub.
+
+    Attributes:
+        repo_id: ``ORG/NAME``.
+        entry: ``family/tag`` in a repository that holds several entries; empty where the repository is the entry.
+        revision: branch, tag or commit; ``main`` where None.
+    """
+
+    repo_id: str
+    entry: str
+    revision: str | None
+
+
+def is_remote(entry: object) -> bool:
+    """Whether a name means an entry on the hub."""
+    return isinstance(entry, str) and entry.startswith(PREFIX)
+
+
+def parse_reference(text: str) -> Reference:
+    """The parts of ``hf://ORG/NAME[/FAMILY/TAG][@REVISION]``.
+
+    >>> parse_reference("hf://org/h3k4me3@v1")
+    Reference(repo_id='org/h3k4me3', entry='', revision='v1')
+
+    Raises:
+        InputError: it is not of this form.
+    """
+    match = _FORM.match(text)
+    if match is None:
+        raise InputError(f"{text}: not of the form hf://ORG/NAME@REVISION or hf://ORG/NAME/FAMILY/TAG@REVISION")
+    return Reference(match["repo"], (match["entry"] or "").strip("/"), match["revision"])
+
+
+def download_entry(text: str) -> Path:
+    """The folder of an entry on the hub, its files checked against their hashes; the hub's own cache keeps them.
+
+    Raises:
+        InputError: the reference is not of the right form.
+        EntryError: there is no such repository or revision, it cannot be reached, it holds no entry, or a file does
+            not match its hash.
+        MissingDependencyError: huggingface_hub is not installed.
+    """
+    reference = parse_reference(text)
+    hub = client()
+    below = f"{reference.entry}/" if reference.entry else ""
+    try:
+        # The checkpoint for gReLU is no part of the entry.
+        root = hub.snapshot_download(
+            reference.repo_id,
+            revision=reference.revision,
+            allow_patterns=[f"{below}*"],
+            ignore_patterns=["*.ckpt", "*.ckpt.parity.json"],
+        )
+    except (hub.errors.HfHubHTTPError, hub.errors.LocalEntryNotFoundError, OSError) as error:
+        raise hub_error(text, error) from error
+    folder = Path(root) / reference.entry
+    if not (folder / "model.yaml").is_file():
+        raise EntryError(
+            f"{text}: holds no entry, there is no {below}model.yaml; give a repository that epizoo publish made"
+        )
+    from epizoo.model_zoo.entry import load
+
+    load(folder).check_files()
+    return folder
+
+
+def client() -> ModuleType:
+    """The module huggingface_hub.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    try:
+        hub = importlib.import_module("huggingface_hub")
+        importlib.import_module("huggingface_hub.errors")
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            "huggingface_hub: not installed, and entries on the hub need it; install it with: pip install 'epizoo[hub]'"
+        ) from error
+    return hub
+
+
+def hub_error(text: str, error: Exception) -> EntryError:
+    """What the client raised, in one sentence."""
+    reason = {
+        "RepositoryNotFoundError": "the hub has no such repository, or it is private",
+        "GatedRepoError": "its authors must grant you access first",
+        "RevisionNotFoundError": "the repository has no such revision",
+        "EntryNotFoundError": "the repository has no such file",
+        "RemoteEntryNotFoundError": "the repository has no such file",
+        "LocalEntryNotFoundError": "the hub cannot be reached, and it was not downloaded before",
+    }.get(type(error).__name__, f"the hub answers {' '.join(str(error).split())[:200]}")
+    return EntryError(f"{text}: {reason}; check the name, the revision and your network")

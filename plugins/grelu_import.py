@@ -1,0 +1,206 @@
+"""Checkpoints that gReLU has fine-tuned as entries of the zoo, proven to be the same model."""
+
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from grelu.lightning import LightningModel
+from safetensors.numpy import save_file
+
+from epizoo.conversion.from_torch import arrays_from_state
+from epizoo.conversion.parity import require_parity
+from epizoo.errors import InputError
+from epizoo.model_zoo import load
+from epizoo.model_zoo.build import write_entry
+from epizoo.model_zoo.entry import Entry
+from epizoo.model_zoo.lineage import lineage_from
+from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
+from epizoo.plugins.grelu_checkpoints import check, load_checkpoint, require_signal_model
+from epizoo.plugins.grelu_models import PeakHead, SignalModel, twin_state
+
+_KEPT_SETTINGS = ("lr", "optimizer", "max_epochs", "batch_size", "early_stopping", "patience", "grelu_version")
+
+
+def import_checkpoint(
+    path: str | os.PathLike[str],
+    name: str,
+    output: str | os.PathLike[str],
+    *,
+    base: Entry | str | None = None,
+    task: str | None = None,
+    version: str = "1.0.0",
+) -> Entry:
+    """Make an entry of a checkpoint that was fine-tuned from one; whole or not at all.
+
+    Its predictions equal the checkpoint's to 1e-5, its example files, terms and prose are those of the entry that it
+    was fine-tuned from, and its metrics are gReLU's on the validation set.
+
+    Args:
+        path: a checkpoint that gReLU wrote.
+        name: ``TAG`` or ``FAMILY/TAG`` of the new entry.
+        output: folder of a zoo, made where there is none; the entry is ``OUTPUT/FAMILY/TAG``.
+        base: the entry that it was fine-tuned from; the one that the checkpoint names where None.
+        task: which of several kinds of peaks.
+        version: of the new entry.
+
+    Raises:
+        InputError: the checkpoint is of another model type, says nothing of an entry, or was fine-tuned from other
+            weights than the base's; the task is unknown or needed, the name is of another family or exists already,
+            or the model is more than an HMM.
+        EntryError: the entry's predictions are not those of the checkpoint; nothing is left.
+    """
+    model = load_checkpoint(path)
+    inner = require_signal_model(model)
+    origin = _base_of(path, inner, base)
+    number = _task_number(path, model, inner, task)
+    target = Path(output) / _full_name(name, origin)
+    if target.exists():
+        raise InputError(f"{target}: exists already, and nothing is overwritten; give another name")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".epizoo-") as scratch:
+        run = Path(scratch) / "run"
+        run.mkdir()
+        _write_run(run, model, inner, origin, number)
+        entry_name = f"{origin.family}/{target.name}"
+        entry = write_entry(run, entry_name, example_of(origin), version=version, zoo_folder=Path(scratch) / "zoo")
+        require_parity(check(entry, model, task=number))
+        entry.folder.rename(target)
+    return load(target)
+
+
+def _base_of(path: str | os.PathLike[str], model: SignalModel, base: Entry | str | None) -> Entry:
+    if model.zoo is None and base is None:
+        raise InputError(
+            f"{path}: was trained from scratch, so that nothing is known of its example files and terms; name an entry "
+            "of the same family as its base"
+        )
+    named = base if base is not None else str((model.zoo or {})["name"])
+    entry = named if isinstance(named, Entry) else load(named)
+    if entry.family != model.family:
+        raise InputError(f"{entry.name}: is no base of a {type(model).__name__}; name an entry of {model.family}")
+    if tuple(entry.channels) != tuple(model.channels) or entry.window.bin_bp != model.bin_bp:
+        raise InputError(
+            f"{entry.name}: takes {', '.join(entry.channels)} in bins of {entry.window.bin_bp} bp, {path} takes "
+            f"{', '.join(model.channels)} in bins of {model.bin_bp} bp; name the entry that it was fine-tuned from"
+        )
+    if model.zoo is not None and model.zoo["sha256"] != entry.sha256:
+        raise InputError(
+            f"{path}: was fine-tuned from {model.zoo['name']} {model.zoo['version']} with weights "
+            f"{model.zoo['sha256'][:12]}, but {entry.name} {entry.version} has {entry.sha256[:12]}; name the entry "
+            "with those weights as base"
+        )
+    return entry
+
+
+def _full_name(name: str, base: Entry) -> str:
+    family, _, tag = name.rpartition("/")
+    if family not in ("", base.family) or not tag or tag.startswith("."):
+        raise InputError(f"name: {name!r} found, expected a word such as muscle, or {base.family}/muscle")
+    return f"{base.family}/{tag}"
+
+
+def _task_number(path: str | os.PathLike[str], model: LightningModel, inner: SignalModel, task: str | None) -> int:
+    names = list(model.data_params["tasks"]["name"])
+    if isinstance(inner.head, PeakHead) and (len(names) > 1 or task is not None):
+        if task not in names:
+            found = "no task given" if task is None else f"no task {task}"
+            raise InputError(f"{path}: {found}, its tasks are {', '.join(names)}; name the one to import")
+        return names.index(task)
+    if task is not None:
+        raise InputError(f"task: {task!r} given, but an HMM is imported with all of its states; leave it out")
+    return 0
+
+
+def _write_run(run: Path, model: LightningModel, inner: SignalModel, base: Entry, task: int) -> None:
+    """The run folder that `epizoo.model_zoo.build.write_entry` takes."""
+    config = _model_config(inner)
+    save_file(arrays_from_state(inner.family, config, twin_state(inner, task)), run / "weights.safetensors")
+    settings: dict[str, Any] = {**base.config, "model": config}
+    train = model.data_params.get("train", {})
+    if train.get("transform"):
+        settings["transform"] = json.loads(train["transform"])
+    if base.family == "chromatin_states":
+        settings["states"] = _states(base, model)
+    window_bins = base.window.window_bins
+    window = {"window_bins": window_bins, "flank_bins": inner.crop_len}
+    write_yaml(run / "config.yaml", {"family": base.family, "window": window, **settings})
+    write_yaml(run / "about.yaml", _about(base, train))
+    write_json(run / "training.json", _training(base, model))
+    write_json(run / "metrics.json", _metrics(model, base, task))
+
+
+def _model_config(model: SignalModel) -> dict[str, Any]:
+    values = dataclasses.asdict(model.config)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _states(base: Entry, model: LightningModel) -> list[dict[str, Any]]:
+    """The base's states, renamed where the tasks are called otherwise."""
+    states, names = base.config["states"], model.data_params["tasks"]["name"]
+    if [state["name"] for state in states] == list(names):
+        return states
+    return [{**state, "name": name, "description": ""} for state, name in zip(states, names, strict=True)]
+
+
+def _about(base: Entry, train: Mapping[str, Any]) -> dict[str, Any]:
+    info = base.kipoi["info"]
+    what = train.get("cell_type") or train.get("source") or "data that the checkpoint does not name"
+    about = {
+        "doc": f"{info['doc']} Fine-tuned from {base.name} {base.version} to {what}, with gReLU.",
+        "license": info["license"],
+        "weights_license": f"Fine-tuned from {base.name} {base.version}: {base.zoo.weights_license} "
+        "The terms of the data that it was fine-tuned on are not known to the checkpoint.",
+        "limits": [*base.zoo.limits, "The metrics are those of the validation set, which chose the checkpoint."],
+        "authors": [author["name"] for author in info["authors"]],
+        "tags": list(dict.fromkeys([*info.get("tags", []), "fine-tuned", "grelu"])),
+        "datasets": base.zoo.datasets,
+        "base_model": base.name,
+        "cite_as": info.get("cite_as"),
+    }
+    return {key: value for key, value in about.items() if value is not None}
+
+
+def _training(base: Entry, model: LightningModel) -> dict[str, Any]:
+    before = base.zoo.trained_on
+    train, validation = model.data_params.get("train", {}), model.data_params.get("val", {})
+    seen = sorted(set(train.get("intervals", {}).get("chrom", [])))
+    chose = sorted(set(validation.get("intervals", {}).get("chrom", [])))
+    cell = train.get("cell_type")
+    source = {
+        "name": f"Data of {cell}" if cell else "Data of the fine-tuning",
+        "source": train.get("source") or "unknown",
+    }
+    settings = {name: model.train_params[name] for name in _KEPT_SETTINGS if name in model.train_params}
+    return {
+        "trained_on": {
+            "data": [*(one.model_dump() for one in before.data), source | {"license": "not stated"}],
+            "assembly": train.get("assembly") or before.assembly,
+            "cell_types": list(dict.fromkeys([*before.cell_types, *([cell] if cell else [])])),
+            "chromosomes": list(dict.fromkeys([*before.chromosomes, *seen])),
+            "held_out_chromosomes": [c for c in before.held_out_chromosomes if c not in {*seen, *chose}],
+            "held_out_cell_types": [name for name in before.held_out_cell_types if name != cell],
+        },
+        "procedure": f"Fine-tuned by gReLU from {base.name} {base.version}, validated on {', '.join(chose) or 'none'}.",
+        "lineage": [ancestor.model_dump() for ancestor in lineage_from(base)],
+        "grelu": settings,
+    }
+
+
+def _metrics(model: LightningModel, base: Entry, task: int) -> list[dict[str, Any]]:
+    """GReLU's own, of one task or averaged over states; the base's where there was no validation."""
+    performance = model.performance
+    rows = []
+    for split, key in (("test", "test"), ("validation", "val")):
+        chroms = sorted(set(model.data_params.get(key, {}).get("intervals", {}).get("chrom", [])))
+        for name, values in performance.get(key, {}).items():
+            found = np.atleast_1d(np.asarray(values, np.float64)).ravel()
+            value = float(found[task] if base.family == "peak_caller" and len(found) > task else np.nanmean(found))
+            if np.isfinite(value):
+                on = f"{split} set of the fine-tuning, {', '.join(chroms) or 'unknown chromosomes'}, all bins"
+                rows.append({"name": name.partition("_")[2], "value": round(value, 4), "on": on})
+    return rows or [metric.model_dump() for metric in base.zoo.metrics]
