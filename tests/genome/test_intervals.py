@@ -215,3 +215,27 @@ def test_text_is_utf8_whatever_the_locale_says(tmp_path):
         check=True,
     )
     assert run.stdout.strip() == r"['P\xe4k', 'P\xe4k']"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "chr1\t0\t10\nchr1\t5\t9\n",
+        'track name="x"\n\n# c\nchr1\t0\t10\tNA\t0\t+\textra\nchr2\t5\t9\t"q\t.\t-\tmore\n',
+        "chr1\t0\t10\ta\t0\nchr1\t5\t9\tb\n",
+        "chr1\t0\t10\nchr1\t5\t9\tb\n",
+        "chr1\t0\t10\ta\nchr1\t5\t9\t\n",
+        "chr1\t0\t10\n\n#c\nbrowser x\nchr1 5 9\n",
+        "chr1 0 10\nchr1\t5\t9\n",
+        "chr1\t0\t10\r\nchr1\t5\t9\r\n",
+        "chr1\t0\t10\tx\t0\t+\nchr1\t5\t9\t+1\t0\t+\n",
+        "1\t00\t 10\nNaN\t5\t9",
+    ],
+)
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_files_read_at_once_give_what_their_rows_give(tmp_path, monkeypatch, text, gzipped):
+    path = tmp_path / "x.bed"
+    path.write_bytes(gzip.compress(text.encode()) if gzipped else text.encode())
+    at_once = read_bed(path)
+    monkeypatch.setattr("epizoo.genome.intervals._read_plain_bed", lambda path: None)
+    pd.testing.assert_frame_equal(at_once, read_bed(path))
