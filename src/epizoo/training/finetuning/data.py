@@ -107,6 +107,8 @@ class StateData(_Strict):
         chromosomes: what to learn on; all that are not held out where empty.
         held_out_chromosomes: never learned on, measured at the end.
         annotation: BED of the states' names, to learn from instead of EM without labels.
+        allow_missing: whether marks of the model may be absent.
+        ignore_marks: marks of the folder that the model lacks, to be left out.
     """
 
     cell_type: str
@@ -122,6 +124,8 @@ class StateData(_Strict):
     chromosomes: list[str] = []
     held_out_chromosomes: list[str] = []
     annotation: File | None = None
+    allow_missing: bool = False
+    ignore_marks: list[str] = []
 
     @model_validator(mode="after")
     def _one_source_of_marks(self) -> "StateData":
