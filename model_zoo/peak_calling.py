@@ -15,6 +15,7 @@ from epizoo.calling.stream import Piece, predict_track
 from epizoo.files import check_outputs
 from epizoo.genome.assemblies import check_blacklist_fits, read_blacklist
 from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.signal import SignalTrack
 from epizoo.genome.windows import CoverageWindows, Intervals
 from epizoo.model_zoo.windows import File, coverage_windows
@@ -112,7 +113,7 @@ def call_peaks(
         )
         peaks = _call(entry, windows, rule, writer, progress)
         if excluded is not None:
-            peaks = name_peaks(_outside(peaks, excluded))
+            peaks = name_peaks(peaks[~overlaps_any(peaks, excluded)])
         if output is not None:
             write_peaks(output, peaks, kind, track)
         if summits_output is not None:
@@ -147,8 +148,7 @@ def predict_stretch(
     """
 
     def read(start: int, end: int) -> Float[np.ndarray, "bin track"]:
-        tracks = zip(windows.bigwigs, windows.fitted, strict=True)
-        return np.stack([fit(file.binned(stretch.chrom, start, end, entry.window.bin_bp)) for file, fit in tracks], 1)
+        return windows.coverage(stretch.chrom, start, end)
 
     def predict(window: Float[np.ndarray, "bin track"]) -> dict[str, np.ndarray]:
         row_bins = min(chunk_bins, ROW_BINS)
@@ -199,19 +199,6 @@ def _call(
                 progress(done, total)
         tables.append(collector.finish())
     return name_peaks(pd.concat(tables, ignore_index=True))
-
-
-def _outside(peaks: pd.DataFrame, excluded: pd.DataFrame) -> pd.DataFrame:
-    """The peaks that overlap none of the intervals."""
-    keep = np.ones(len(peaks), dtype=bool)
-    for chrom, rows in peaks.groupby("chrom"):
-        intervals = excluded[excluded["chrom"] == chrom].sort_values("start")
-        # Ends so far, so that an interval inside a longer one does not hide it.
-        ends = np.maximum.accumulate(intervals["end"].to_numpy())
-        before = np.searchsorted(intervals["start"].to_numpy(), rows["end"].to_numpy(), side="left")
-        overlaps = (before > 0) & (np.append(ends, 0)[before - 1] > rows["start"].to_numpy())
-        keep[rows.index.to_numpy()[overlaps]] = False
-    return peaks[keep]
 
 
 def _blacklist_table(blacklist: Intervals, track: SignalTrack) -> pd.DataFrame:

@@ -1,0 +1,72 @@
+"""Peaks read from narrowPeak, broadPeak, gappedPeak and BED files of any caller."""
+
+import os
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int64
+
+from epizoo.errors import InputError
+from epizoo.genome.intervals import SKIPPED_LINES, read_lines
+
+_COLUMNS = ("chrom", "start", "end", "name", "score", "strand", "signalValue", "pValue", "qValue", "peak")
+_NUMBERS = ("score", "signalValue", "pValue", "qValue", "peak")
+
+
+def read_peaks(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Peaks as chrom, start, end, score, signalValue, pValue, qValue and peak; NaN, and -1 for peak, where absent.
+
+    Of rows with fifteen columns (gappedPeak) the last three are signalValue, pValue and qValue; of BED files with up to
+    six columns the fifth is the score, and further columns are not looked at. A file without rows holds no peaks.
+
+    Raises:
+        InputError: the file is missing or a row is no interval (it is named).
+    """
+    rows = []
+    for number, line in read_lines(path):
+        if not line.strip() or line.startswith(SKIPPED_LINES):
+            continue
+        fields = line.split("\t") if "\t" in line else line.split()
+        if len(fields) == 15:
+            fields = [*fields[:6], *fields[12:]]
+        values = dict(zip(_COLUMNS, fields if len(fields) in (9, 10) else fields[:6], strict=False))
+        try:
+            start, end = int(values["start"]), int(values["end"])
+            if not 0 <= start < end:
+                raise ValueError
+            rows.append((values["chrom"], start, end, *(_number(values.get(name)) for name in _NUMBERS)))
+        except (KeyError, ValueError):
+            raise InputError(
+                f"{path}: line {number} is {line[:60]!r}, expected a peak: chrom, start, end with start below end"
+            ) from None
+    table = pd.DataFrame(rows, columns=["chrom", "start", "end", *_NUMBERS])
+    floats = dict.fromkeys(_NUMBERS, "float64")
+    table = table.astype({"chrom": "str", "start": "int64", "end": "int64", **floats})
+    return table.assign(peak=table["peak"].fillna(-1).astype("int64"))
+
+
+def peak_rank(peaks: pd.DataFrame) -> Float[np.ndarray, " peak"] | None:
+    """Numbers that are higher for peaks the caller is surer of; None where it states none.
+
+    -log10 p where it is given (MACS's score is cut off), else the score, with the signal value between equal scores.
+    """
+    if len(peaks) and (peaks["pValue"] >= 0).all():
+        return peaks["pValue"].to_numpy(np.float64)
+    score = peaks["score"].fillna(0).to_numpy(np.float64)
+    signal = peaks["signalValue"].fillna(0).to_numpy(np.float64)
+    if not len(peaks) or (np.ptp(score) == 0 and np.ptp(signal) == 0):
+        return None
+    order = np.lexsort((signal, score))
+    rank = np.empty(len(order))
+    rank[order] = np.arange(len(order))
+    return rank
+
+
+def summit_places(peaks: pd.DataFrame) -> Int64[np.ndarray, " peak"]:
+    """Position of each peak's summit; its middle where it states none."""
+    start, end, offset = (peaks[column].to_numpy(np.int64) for column in ("start", "end", "peak"))
+    return np.where(offset >= 0, start + offset, (start + end) // 2)
+
+
+def _number(text: str | None) -> float:
+    return np.nan if text in (None, ".", "") else float(text)

@@ -1,0 +1,67 @@
+"""`epizoo evaluate`: tables, figures and pictures of files and entries, one sentence for what cannot be evaluated."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from epizoo.cli import app
+
+
+@pytest.fixture
+def folder(random_zoo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "peak_caller").symlink_to(random_zoo.folder / "peak_caller")
+    (tmp_path / "good.bw").symlink_to(random_zoo.bigwig)
+    (tmp_path / "labels.tsv").write_text(
+        "chrom\tstart\tend\tannotation\tsample\nchr1\t1000\t9000\tpeaks\tgood\nchr2\t24000\t25130\tnoPeaks\tgood\n"
+    )
+    (tmp_path / "odd.tsv").write_text("chr1\t1000\t9000\tpeaks\nchr1\t9000\t9900\tenriched\n")
+    (tmp_path / "truth.bed").write_text("chr1\t1000\t2000\nchr1\t8000\t8500\n")
+    (tmp_path / "mine.bed").write_text("chr1\t1100\t1900\tp\t7\nchr2\t24000\t24100\tp\t3\n")
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
+
+
+def test_files_and_entries_stand_side_by_side(folder):
+    entry = ["--entry", "peak_caller/random", "--bigwig", "{sample}.bw", "--labels", "labels.tsv"]
+    result = run("--peaks", "mine=mine.bed", *entry, "--metrics", "x.json", "--picture", "x.png")
+    assert result.exit_code == 0, result.output
+    assert "Mean over regions, paired over loci" in result.stdout
+    figures = json.loads((folder / "x.json").read_text())
+    assert list(figures["callers"]) == ["peak_caller/random 1.0.0", "mine"]
+    assert figures["callers"]["mine"]["labels"]["false_positives"] == 1
+    assert "calibration" in figures["callers"]["peak_caller/random 1.0.0"]
+    assert (folder / "x.png").stat().st_size > 10_000
+
+
+def test_truth_and_sites_give_their_tables(folder):
+    result = run("--peaks", "mine=mine.bed", "--truth", "truth.bed", "--sites", "truth.bed")
+    assert result.exit_code == 0, result.output
+    assert "0.500, 0.500, 0.500" in result.stdout
+    assert "50.0%" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--peaks", "mine=mine.bed"], "neither labels, true intervals nor sites given"),
+        (["--labels", "labels.tsv"], "no caller given"),
+        (["--peaks", "mine=mine.bed", "--labels", "odd.tsv"], "line 2: the annotation 'enriched' is unknown"),
+        (["--peaks", "mine.bed", "--labels", "labels.tsv"], "'mine.bed' is not of the form"),
+        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--metrics", "labels.tsv"], "would overwrite an input"),
+        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--picture", "x.jpg"], "cannot draw into a .jpg file"),
+        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--regions", "truth.bed"], "--regions: given without"),
+        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--probabilities", "b=x.bw"], "b has no --peaks"),
+        (["--entry", "peak_caller/random", "--labels", "labels.tsv"], "--entry: given without --bigwig"),
+        (["--peaks", "a={donor}.bed", "--labels", "labels.tsv"], "'donor' is no column that names a sample"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(folder, arguments, message):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
