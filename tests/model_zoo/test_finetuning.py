@@ -132,3 +132,20 @@ def test_a_learning_curve_is_written_as_table_json_and_picture(random_zoo, new, 
     assert "pretrained" in curve["others"]
     assert (tmp_path / "runs/child/learning_curve.tsv").read_text().startswith("fraction\tn_labels")
     assert (tmp_path / "runs/child/learning_curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_labels_an_entry_says_where_it_changed_its_mind(random_zoo, new, tmp_path):
+    words = ["finetune", str(random_zoo.folder / "peak_caller/random"), "--data", str(new), "--name", "child"]
+    words += ["--unlabelled", "-o", str(tmp_path)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    entry = load(tmp_path / "peak_caller/child")
+    report = json.loads((tmp_path / "runs/child/movement.json").read_text())
+    assert entry.config["transform"]["scale_factor"] == pytest.approx(report["scale_factor"], abs=1e-4)
+    changed = (tmp_path / "runs/child/changed.bed").read_text().splitlines()
+    assert all(line.split("\t")[3] in ("gained", "lost") for line in changed)
+    assert entry.zoo.metrics[0].name == "share of bins whose judgement changed"
+    assert "being surer is not being right" in entry.zoo.limits[0]
+    refused = CliRunner().invoke(app, [*words, "--folds", "3"])
+    assert refused.exit_code == 2
+    assert "--folds: needs labels, and --unlabelled reads none; leave it out" in refused.output

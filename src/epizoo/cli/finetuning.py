@@ -10,17 +10,8 @@ from epizoo.cli.app import Entry, app, err, option, say
 from epizoo.errors import InputError
 
 # Options that are of one family alone, so that none is ignored in silence.
-_OF_PEAKS = (
-    "train",
-    "steps",
-    "evaluate",
-    "folds",
-    "from_scratch",
-    "learning_curve",
-    "allow",
-    "whole_file_scale",
-    "log",
-)
+_OF_MEASURING = ("evaluate", "folds", "from_scratch", "learning_curve", "allow", "whole_file_scale")
+_OF_PEAKS = ("unlabelled", "train", "steps", "log", *_OF_MEASURING)
 _OF_STATES = ("strength", "fraction", "restarts")
 
 
@@ -36,6 +27,10 @@ def finetune(
         str | None,
         option("WHAT", "Peaks: threshold, head, adapters or all. By default threshold with few labels, else adapters."),
     ] = None,
+    unlabelled: Annotated[
+        bool,
+        typer.Option("--unlabelled", help="Peaks: without labels, by the scale it is surest at and self-training."),
+    ] = False,
     steps: Annotated[int | None, option("NUMBER", "Peaks: train so many steps, without looking for the best.")] = None,
     evaluate: Annotated[
         str | None, option("SCHEME", "Peaks: leave out each locus (default) or chromosome in turn, or none.")
@@ -64,7 +59,11 @@ def finetune(
     seed: Annotated[int, typer.Option(metavar="NUMBER", help="Of everything random.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run of this name that was killed.")] = False,
 ) -> None:
-    """Fine-tune a model on a new cell type, measure what it gained, and make an entry of it."""
+    """Fine-tune a model on a new cell type, measure what it gained, and make an entry of it.
+
+    The YAML file says, for peaks, cell_type and samples (each with bigwig, and labels or peaks and regions; perhaps
+    known_regions and calls); for states, cell_type and binarized or marks.
+    """
     from epizoo.model_zoo import load
 
     given = {key: value for key, value in locals().items() if key in (*_OF_PEAKS, *_OF_STATES)}
@@ -75,7 +74,9 @@ def finetune(
         if key in wrong:
             raise InputError(f"--{key.replace('_', '-')}: is not for {base.name}; leave it out")
     common = {"seed": seed, "resume": resume}
-    run = _finetune_peaks if base.family == "peak_caller" else _finetune_states
+    run = _finetune_states
+    if base.family == "peak_caller":
+        run = _finetune_unlabelled if unlabelled else _finetune_peaks
     new = run(base, data, name, output, given, common)
     say(f"Wrote {new.folder}: {new.name} {new.version}, fine-tuned from {base.name} {base.version}.")
     say(f"Reports are in {output / 'runs' / new.name.split('/')[1]}.")
@@ -113,6 +114,20 @@ def _finetune_peaks(base: Any, data: Path, name: str, output: Path, given: dict[
 
         log = given.get("log", ())
         return run(base, data, name, output, settings=settings, plan=plan, log=log, progress=progress, **common)
+
+
+def _finetune_unlabelled(base: Any, data: Path, name: str, output: Path, given: dict[str, Any], common: dict) -> Any:
+    from epizoo.model_zoo.unlabelled_finetuning import finetune_unlabelled
+    from epizoo.training.finetuning.unlabelled import SelfTrainingSettings
+
+    for key in given:
+        if key not in ("unlabelled", "train"):
+            raise InputError(f"--{key.replace('_', '-')}: needs labels, and --unlabelled reads none; leave it out")
+    if common["resume"]:
+        raise InputError("--resume: is not for --unlabelled, which takes a minute; leave it out")
+    settings = SelfTrainingSettings(train=given.get("train", SelfTrainingSettings.train))
+    with err.status("Adapting"):
+        return finetune_unlabelled(base, data, name, output, settings=settings, seed=common["seed"])
 
 
 def _finetune_states(base: Any, data: Path, name: str, output: Path, given: dict[str, Any], common: dict) -> Any:

@@ -79,6 +79,7 @@ class CoverageTransform:
         log10_p_background: the assumed mean of the background pile-up behind -log10 p, in reads.
         peak_weight: how far the scale follows the peaks' level; with 0 it is the background.
         peak_fold: how many times the background a stretch holds at least to count as peak.
+        scale_factor: what the scale is multiplied by at the end, as adapting to a cell type without labels finds it.
     """
 
     background_bin_bp: int = 1_000
@@ -86,6 +87,7 @@ class CoverageTransform:
     log10_p_background: float = 2.0
     peak_weight: float = 0.0
     peak_fold: float = 5.0
+    scale_factor: float = 1.0
 
     def fit(
         self, bigwig: SignalTrack, kind: str | None = None, known_regions: pd.DataFrame | None = None
@@ -113,7 +115,7 @@ class CoverageTransform:
             raise InputError(f"{bigwig.path}: has no signal {where}, so its background is unknown; give another file")
         level = _peak_level(linear, background, self.peak_fold)
         scale = background ** (1 - self.peak_weight) * (level / self.peak_fold) ** self.peak_weight
-        return FittedTransform(stated, background, scale, self.log10_p_background)
+        return FittedTransform(stated, background, scale * self.scale_factor, self.log10_p_background)
 
     def to_dict(self) -> dict[str, Any]:
         """The settings as plain numbers, for YAML."""

@@ -180,7 +180,7 @@ def take_blocks(sequences: Sequence[CodedMarks], fraction: float, block_bins: in
 
     >>> marks = CodedMarks(np.arange(10), np.zeros((10, 1), np.uint8))
     >>> [block.codes.tolist() for block in take_blocks([marks], 0.4, 2, 0)]
-    [[4, 5], [8, 9]]
+    [[6, 7, 8, 9]]
     """
     if fraction >= 1:
         return list(sequences)
