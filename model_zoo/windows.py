@@ -34,7 +34,8 @@ def coverage_windows(
     if control_file is not None and len(entry.channels) == 1:
         given = control_file.path if isinstance(control_file, SignalTrack) else control_file
         raise InputError(f"control: {given} is given, but {entry.name} takes no control; leave it out")
-    if control_file is None and len(entry.channels) == 2:
+    is_optional = entry.config["model"].get("optional_control", False)
+    if control_file is None and len(entry.channels) == 2 and not is_optional:
         raise InputError(f"control: none is given, but {entry.name} needs one; add the signal of a control (input)")
     return CoverageWindows(
         bigwig_file,
@@ -46,6 +47,7 @@ def coverage_windows(
         control_kind=control_signal_kind,
         known_regions=known_regions_file,
         blacklist=blacklist_file,
+        n_tracks=len(entry.channels),
     )
 
 

@@ -89,6 +89,14 @@ def test_a_control_is_the_second_track_with_its_own_background(bigwig, make_bigw
     np.testing.assert_allclose(coverage[:, 1], np.arcsinh(1), rtol=1e-6)
 
 
+def test_a_control_that_is_not_given_is_an_empty_track_where_two_are_wanted(bigwig):
+    windows = CoverageWindows(bigwig[0], None, SHAPE, CoverageTransform(), n_tracks=2)
+    alone = CoverageWindows(bigwig[0], None, SHAPE, CoverageTransform())
+    for both, one in zip(windows, alone, strict=True):
+        np.testing.assert_array_equal(both["inputs"]["coverage"][:, :1], one["inputs"]["coverage"])
+        assert not both["inputs"]["coverage"][:, 1].any()
+
+
 def test_blacklisted_stretches_are_left_out(bigwig):
     windows = CoverageWindows(
         bigwig[0], table(("chr1", 0, 200)), SHAPE, CoverageTransform(), blacklist=table(("chr1", 40, 160))

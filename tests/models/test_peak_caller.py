@@ -154,6 +154,7 @@ def test_config_survives_plain_values():
     [
         ({"kernel_sizes": []}, "kernel_sizes is empty"),
         ({"n_tracks": 3}, "n_tracks is 3"),
+        ({"optional_control": True}, "n_tracks is 1"),
         ({"bin_bp": 0}, "bin_bp is 0"),
         ({"dilations": [1, 0]}, "dilations is"),
         ({"filters": 8}, "unknown key 'filters'"),

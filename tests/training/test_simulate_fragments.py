@@ -18,6 +18,7 @@ PLAIN = FragmentSimulationConfig(
     reads=(1e8, 1e8),
     background_share=(1.0, 1.0),
     sites_per_10kb=(1e-9, 1e-9),
+    decoys_per_10kb=(1e-9, 1e-9),
     control_share=1.0,
     wave_sd=0.0,
     scale_error_sd=0.0,
@@ -43,13 +44,13 @@ def test_the_same_seed_gives_the_same_windows():
 
 @pytest.mark.parametrize("config", [PLAIN, CUTS])
 def test_background_has_the_depth_of_its_reads(config):
-    config = dataclasses.replace(config, reads=(1e10, 1e10))
+    config = dataclasses.replace(config, reads=(2e9, 2e9))
     random = np.random.default_rng(0)
-    for _ in range(8):
-        experiment = simulate_experiment(random, 200_000, config)
+    for _ in range(4):
+        experiment = simulate_experiment(random, 100_000, config)
         width = np.median(experiment.treatment.end - experiment.treatment.start)
-        median = np.median(coverage_of(experiment.treatment, 200_000))
-        assert experiment.background[0] == pytest.approx(1e10 / GENOME_BP * width, rel=0.1)
+        median = np.median(coverage_of(experiment.treatment, 100_000))
+        assert experiment.background[0] == pytest.approx(2e9 / GENOME_BP * width, rel=0.1)
         # Hot spots, unmappable stretches and copies of reads move the median but little.
         assert median == pytest.approx(experiment.background[0], rel=0.3)
 
@@ -57,7 +58,7 @@ def test_background_has_the_depth_of_its_reads(config):
 @pytest.mark.parametrize("config", [PLAIN, CUTS])
 def test_a_site_holds_as_many_fragments_as_its_enrichment_says(config):
     config = dataclasses.replace(
-        config, sites_per_10kb=(1.0, 1.0), enrichment=(40.0, 1e-9, 40.0, 40.0), reads=(1e9, 1e9)
+        config, sites_per_10kb=(1.0, 1.0), enrichment=(40.0, 1e-9, 40.0, 40.0), reads=(3e8, 3e8)
     )
     random, folds = np.random.default_rng(1), []
     for _ in range(10):
@@ -92,8 +93,9 @@ def test_a_window_without_control_has_an_empty_track():
     np.testing.assert_array_equal(windows.scale[empty, 1], 1)
 
 
-def test_weak_sites_are_not_judged():
-    sites = Sites(np.array([500.0, 1_500.0]), np.array([10.0, 10.0]), np.array([1.5, 20.0]))
-    is_peak, is_clear = site_truth(sites, 2_000, FragmentSimulationConfig())
+def test_weak_sites_are_not_judged_and_those_with_few_fragments_are_background():
+    enrichment, fragments = np.array([1.5, 20.0, 20.0]), np.array([30.0, 30.0, 3.0])
+    sites = Sites(np.array([500.0, 1_500.0, 2_500.0]), np.full(3, 10.0), enrichment, fragments)
+    is_peak, is_clear = site_truth(sites, 3_000, FragmentSimulationConfig())
     assert np.flatnonzero(is_peak).tolist() == list(range(1_440, 1_560))
     assert np.flatnonzero(~is_clear).tolist() == list(range(440, 560))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from epizoo.errors import InputError
 from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, common_sizes
@@ -115,6 +115,7 @@ class CoverageWindows(_Windows):
         control_kind: the same for the control; that of the treatment where None.
         known_regions: where an absent value means 0; elsewhere it is unknown.
         blacklist: stretches to leave out.
+        n_tracks: how many tracks a window has; those that are not given hold 0. None: as many as are given.
 
     Raises:
         InputError: a file cannot be used, an interval is not in the bigWig, or control and treatment differ in their
@@ -133,6 +134,7 @@ class CoverageWindows(_Windows):
         control_kind: str | None = None,
         known_regions: Intervals | None = None,
         blacklist: Intervals | None = None,
+        n_tracks: int | None = None,
     ) -> None:
         self.bigwigs = [open_signal(source) for source in (bigwig, control) if source is not None]
         sizes, name = self.bigwigs[0].chrom_sizes, str(self.bigwigs[0].path)
@@ -148,16 +150,19 @@ class CoverageWindows(_Windows):
             transform.fit(track, kind=stated, known_regions=known)
             for track, stated in zip(self.bigwigs, kinds, strict=True)
         ]
+        self.n_tracks = n_tracks or len(self.bigwigs)
         super().__init__(table, shape, {chrom: -(-size // shape.bin_bp) for chrom, size in sizes.items()})
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """One window: ``inputs.coverage`` (window + 2 * flank, track) float32, 0 outside the chromosome."""
-        chrom, first, end = self._locus(index)
-        tracks = [
-            fitted(bigwig.binned(chrom, first, end, self.shape.bin_bp))
-            for bigwig, fitted in zip(self.bigwigs, self.fitted, strict=True)
-        ]
-        return {"inputs": {"coverage": np.stack(tracks, axis=1)}, "metadata": self._metadata(index)}
+        return {"inputs": {"coverage": self.coverage(*self._locus(index))}, "metadata": self._metadata(index)}
+
+    def coverage(self, chrom: str, start_bin: int, end_bin: int) -> Float[np.ndarray, "bin track"]:
+        """Transformed coverage of any bins, float32, 0 outside the chromosome and of tracks that were not given."""
+        coverage = np.zeros((end_bin - start_bin, self.n_tracks), np.float32)
+        for track, (bigwig, fitted) in enumerate(zip(self.bigwigs, self.fitted, strict=True)):
+            coverage[:, track] = fitted(bigwig.binned(chrom, start_bin, end_bin, self.shape.bin_bp))
+        return coverage
 
     def _chrom_end(self, chrom: str) -> int:
         return self.bigwigs[0].chrom_sizes[chrom]

@@ -28,6 +28,8 @@ class PeakCallerConfig:
     bin_bp: int = 50
     n_tracks: int = 1
     """1 is the treatment alone, 2 is the treatment and its control."""
+    optional_control: bool = False
+    """Whether the network also knows a second track that is 0 everywhere, so that the control may be left out."""
     n_filters: int = 32
     kernel_sizes: tuple[int, ...] = (5, 11, 21)
     dilations: tuple[int, ...] = ()
@@ -38,14 +40,24 @@ class PeakCallerConfig:
     """Where the learned temperature starts."""
     summit_window_bins: int = 50
     """A summit is a soft maximum over this many bins around it."""
+    heads: tuple[str, ...] = ()
+    """Names of cell types, each with a last layer, threshold and temperature of its own over one trunk; none is one."""
+    paired: bool = False
+    """Whether the input is two conditions, all tracks of the first before those of the second, and a peak is what is one
+    in the first and not in the second: a siamese network, whose trunk sees each condition by itself."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernel_sizes", tuple(self.kernel_sizes))
         object.__setattr__(self, "dilations", tuple(self.dilations))
+        object.__setattr__(self, "heads", tuple(self.heads))
+        if len(set(self.heads)) < len(self.heads):
+            raise InputError(f"peak caller: heads are {', '.join(self.heads)}; expected each name once")
         if not self.kernel_sizes:
             raise InputError("peak caller: kernel_sizes is empty; expected at least one width in bins")
         if self.n_tracks not in (1, 2):
             raise InputError(f"peak caller: n_tracks is {self.n_tracks}; expected 1 (treatment) or 2 (with control)")
+        if self.optional_control and self.n_tracks == 1:
+            raise InputError("peak caller: optional_control is set, but n_tracks is 1; expected 2, or leave it out")
         positive = {field: getattr(self, field) for field in ("bin_bp", "n_filters", "temperature")}
         positive |= {"summit_window_bins": self.summit_window_bins}
         positive |= {"kernel_sizes": min(self.kernel_sizes), "dilations": min(self.dilations, default=1)}
@@ -125,15 +137,16 @@ class PeakCaller(nnx.Module):
         n_combined = config.n_filters * len(config.kernel_sizes)
         self.combine_conv = nnx.Conv(n_combined, config.n_filters, (3,), padding="SAME", rngs=rngs)
         self.context = nnx.List([ContextBlock(config.n_filters, dilation, rngs=rngs) for dilation in config.dilations])
-        self.output_conv = nnx.Conv(config.n_filters, 1, (1,), rngs=rngs)
-        self.threshold = nnx.Param(jnp.asarray(config.threshold))
-        self.temperature = nnx.Param(jnp.asarray(config.temperature))
+        self.output_conv = nnx.Conv(config.n_filters * (1 + config.paired), max(len(config.heads), 1), (1,), rngs=rngs)
+        shape = (len(config.heads),) if config.heads else ()
+        self.threshold = nnx.Param(jnp.full(shape, config.threshold))
+        self.temperature = nnx.Param(jnp.full(shape, config.temperature))
 
-    def __call__(self, coverage: Float[Array, "batch bin track"]) -> PeakCallerOutput:
-        """All outputs for every input bin; coverage as the entry's transform gives it."""
-        scores = self.scores(coverage)
-        temperature = jnp.abs(self.temperature[...]) + _TEMPERATURE_FLOOR
-        probabilities = nnx.sigmoid((scores - self.threshold[...]) / temperature)
+    def __call__(self, coverage: Float[Array, "batch bin track"], head: str | int = 0) -> PeakCallerOutput:
+        """All outputs for every input bin; coverage as the entry's transform gives it, head by name or number."""
+        scores = self.scores(coverage, head)
+        threshold, temperature = self._calibration(head)
+        probabilities = nnx.sigmoid((scores - threshold) / temperature)
         summits = soft_local_maximum(scores * probabilities / temperature, self.config.summit_window_bins)
         rise = jnp.diff(probabilities, axis=-1, prepend=probabilities[:, :1])
         return PeakCallerOutput(
@@ -145,21 +158,40 @@ class PeakCaller(nnx.Module):
         )
 
     def features(self, coverage: Float[Array, "batch bin track"]) -> Float[Array, "batch bin feature"]:
-        """The last hidden layer, `n_filters` wide, from which the scores are one linear step."""
+        """The last hidden layer, from which the scores are one linear step: `n_filters` wide, twice that if paired."""
+        if self.config.paired:
+            conditions = jnp.split(coverage, 2, axis=-1)
+            return jnp.concatenate([self._trunk(condition) for condition in conditions], axis=-1)
+        return self._trunk(coverage)
+
+    def _trunk(self, coverage: Float[Array, "batch bin track"]) -> Float[Array, "batch bin feature"]:
         scales = [nnx.relu(conv(coverage)) for conv in self.scale_convs]
         features = nnx.relu(self.combine_conv(jnp.concatenate(scales, axis=-1)))
         for block in self.context:
             features = block(features)
         return features
 
-    def scores(self, coverage: Float[Array, "batch bin track"]) -> Float[Array, "batch bin"]:
+    def scores(self, coverage: Float[Array, "batch bin track"], head: str | int = 0) -> Float[Array, "batch bin"]:
         """`peak_scores` alone."""
-        return self.output_conv(self.features(coverage))[..., 0]
+        return self.output_conv(self.features(coverage))[..., self._head(head)]
 
-    def logits(self, coverage: Float[Array, "batch bin track"]) -> Float[Array, "batch bin"]:
+    def logits(self, coverage: Float[Array, "batch bin track"], head: str | int = 0) -> Float[Array, "batch bin"]:
         """Log-odds of `peak_probabilities`, without their rounding: what a loss should use."""
-        temperature = jnp.abs(self.temperature[...]) + _TEMPERATURE_FLOOR
-        return (self.scores(coverage) - self.threshold[...]) / temperature
+        threshold, temperature = self._calibration(head)
+        return (self.scores(coverage, head) - threshold) / temperature
+
+    def _calibration(self, head: str | int) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        threshold, temperature = self.threshold[...], jnp.abs(self.temperature[...]) + _TEMPERATURE_FLOOR
+        if not self.config.heads:
+            return threshold, temperature
+        return threshold[self._head(head)], temperature[self._head(head)]
+
+    def _head(self, head: str | int) -> int:
+        names = self.config.heads
+        number = names.index(head) if isinstance(head, str) and head in names else head
+        if isinstance(number, str) or not 0 <= number < max(len(names), 1):
+            raise InputError(f"head: {head!r} found, the model has {', '.join(names) or 'one without a name'}")
+        return number
 
     @property
     def receptive_field_bins(self) -> int:

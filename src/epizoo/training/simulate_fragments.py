@@ -1,8 +1,8 @@
 """Simulated sequencing, fragment by fragment, of point sources and of accessible chromatin, with a control.
 
 Each window has its own depth, copy number, mappability, enrichment, fragment lengths and way of piling up reads: what
-the bigWigs of many laboratories look like. Truth is where the sites are, however few fragments show them: a network
-that is fitted to it by cross-entropy learns how probable a site is.
+the bigWigs of many laboratories look like. Truth is where sites with enough fragments to call them by are expected: a
+network that is fitted to it by cross-entropy learns how probable such a site is.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,8 @@ from epizoo.training.simulate import wave
 GENOME_BP = 2.7e9
 _MARGIN_BP = 1_000
 _CUT_WIDTH_BP = (100, 200)
+_Range = tuple[float, float, float, float]
+"""Of a clipped log-normal: median, log standard deviation, smallest and largest."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,20 @@ class FragmentSimulationConfig:
     background_share: tuple[float, float] = (0.6, 0.98)
     """Of the reads, how many are background."""
     sites_per_10kb: tuple[float, float] = (0.3, 5.0)
-    enrichment: tuple[float, float, float, float] = (8.0, 1.2, 1.0, 300.0)
+    enrichment: _Range = (8.0, 1.2, 1.0, 300.0)
     """Fragments of a site over those that its width would hold of background: median, log sd, smallest, largest."""
-    site_bp: tuple[float, float, float, float] = (20.0, 0.5, 1.0, 100.0)
+    site_bp: _Range = (20.0, 0.5, 1.0, 100.0)
     """Where the fragments of a site may be anchored: median width, log sd, smallest, largest."""
+    decoys_per_10kb: tuple[float, float] = (0.3, 5.0)
+    decoy_bp: _Range = (400.0, 0.6, 150.0, 2_000.0)
+    """Wider and weaker than sites: what sticks to open chromatin, in the treatment alone, and is no peak."""
+    decoy_enrichment: _Range = (2.0, 0.8, 0.3, 30.0)
     peak_bp: int = 120
     """Width of what counts as peak around a point source; 0 where sites have a width of their own."""
     least_enrichment: float = 3.0
-    """Weaker sites are not judged."""
+    """Weaker sites are not judged, …"""
+    least_fragments: float = 8.0
+    """… and those with fewer fragments, in expectation, are no peaks: there is nothing to call them by."""
     cuts: bool = False
     """Piles up both ends of each fragment (ATAC) instead of fragments or extended reads."""
     control_share: float = 0.6
@@ -76,6 +84,8 @@ class Sites(NamedTuple):
     width_bp: Float[np.ndarray, " site"]
     enrichment: Float[np.ndarray, " site"]
     """See `FragmentSimulationConfig`."""
+    fragments: Float[np.ndarray, " site"]
+    """How many are expected: the enrichment times those of background over the site."""
 
 
 class Reads(NamedTuple):
@@ -115,10 +125,13 @@ def simulate_experiment(random: np.random.Generator, n_bp: int, config: Fragment
     reads = np.exp(random.uniform(*np.log(config.reads)))
     rate = reads * random.uniform(*config.background_share) / GENOME_BP
     shared = _waves(random, n_bp, config.wave_sd) * _hot_spots(random, n_bp) * _mappable(random, n_bp)
-    sites = _draw_sites(random, n_bp, config)
+    here = rate * shared
+    sites = _draw_sites(random, here, library, config.sites_per_10kb, config.site_bp, config.enrichment)
+    decoys = _draw_sites(random, here, library, config.decoys_per_10kb, config.decoy_bp, config.decoy_enrichment)
     fragments = _join(
-        _background(random, rate * shared * _waves(random, n_bp, config.wave_sd / 2), library),
-        _site_fragments(random, sites, rate * shared, library),
+        _background(random, here * _waves(random, n_bp, config.wave_sd / 2), library),
+        _site_fragments(random, sites, library),
+        _site_fragments(random, decoys, library),
     )
     control_rate, control = 0.0, _Fragments(np.zeros(0, np.int64), np.zeros(0, np.int64))
     if random.random() < config.control_share:
@@ -195,14 +208,25 @@ def _mappable(random: np.random.Generator, n_bp: int) -> Float[np.ndarray, " bp"
     return mappable
 
 
-def _draw_sites(random: np.random.Generator, n_bp: int, config: FragmentSimulationConfig) -> Sites:
-    rate = np.exp(random.uniform(*np.log(config.sites_per_10kb)))
-    n_sites = random.poisson(rate * n_bp / 10_000)
+def _draw_sites(
+    random: np.random.Generator,
+    rate: Float[np.ndarray, " bp"],
+    library: _Library,
+    per_10kb: tuple[float, float],
+    width_range: _Range,
+    enrichment_range: _Range,
+) -> Sites:
+    """Sites in a stretch with this rate of background reads per bp; those that cannot be mapped hold no fragment."""
+    n_sites = random.poisson(np.exp(random.uniform(*np.log(per_10kb))) * len(rate) / 10_000)
 
     def lognormal(median: float, sd: float, low: float, high: float) -> Float[np.ndarray, " site"]:
         return np.clip(median * np.exp(sd * random.normal(size=n_sites)), low, high)
 
-    return Sites(random.uniform(0, n_bp, n_sites), lognormal(*config.site_bp), lognormal(*config.enrichment))
+    centre = random.uniform(0, len(rate), n_sites)
+    width, enrichment = lognormal(*width_range), lognormal(*enrichment_range)
+    local = rate[np.minimum(centre.astype(np.int64), len(rate) - 1)]
+    fragments = enrichment * local * np.maximum(width, library.width_bp) / (2 if library.cuts else 1)
+    return Sites(centre, width, enrichment, fragments)
 
 
 def _background(random: np.random.Generator, rate: Float[np.ndarray, " bp"], library: _Library) -> _Fragments:
@@ -219,15 +243,9 @@ def _background(random: np.random.Generator, rate: Float[np.ndarray, " bp"], lib
     return _Fragments(lefts, lengths)
 
 
-def _site_fragments(
-    random: np.random.Generator, sites: Sites, rate: Float[np.ndarray, " bp"], library: _Library
-) -> _Fragments:
-    """Fragments over the sites, in multiples of the rate of background reads there: unmappable sites have none."""
-    per_fragment = 2 if library.cuts else 1
-    reach_bp = np.maximum(sites.width_bp, library.width_bp)
-    local = rate[np.minimum(sites.centre.astype(np.int64), len(rate) - 1)]
-    expected = sites.enrichment * local * reach_bp / per_fragment
-    number = random.poisson(expected * random.gamma(10.0, 0.1, len(expected)))
+def _site_fragments(random: np.random.Generator, sites: Sites, library: _Library) -> _Fragments:
+    """Fragments over the sites."""
+    number = random.poisson(sites.fragments * random.gamma(10.0, 0.1, len(sites.fragments)))
     site = np.repeat(np.arange(len(number)), number)
     lengths = library.lengths(random, len(site))
     shape = random.uniform(1.0, 2.5)
@@ -267,7 +285,10 @@ def site_truth(
     """Which bp are peak, and which are clear, as of `SimulatedFragments`."""
     is_peak, is_weak = np.zeros(n_bp, bool), np.zeros(n_bp, bool)
     width = np.full(len(sites.centre), float(config.peak_bp)) if config.peak_bp else sites.width_bp
-    for centre, half, enrichment in zip(sites.centre, width / 2, sites.enrichment, strict=True):
-        into = is_peak if enrichment >= config.least_enrichment else is_weak
-        into[max(int(centre - half), 0) : max(int(centre + half), 0)] = True
+    for centre, half, enrichment, fragments in zip(
+        sites.centre, width / 2, sites.enrichment, sites.fragments, strict=True
+    ):
+        if fragments >= config.least_fragments:
+            into = is_peak if enrichment >= config.least_enrichment else is_weak
+            into[max(int(centre - half), 0) : max(int(centre + half), 0)] = True
     return is_peak, is_peak | ~is_weak
