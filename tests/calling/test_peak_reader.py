@@ -46,6 +46,14 @@ def test_ranks_follow_p_values_then_scores_then_signal(tmp_path):
     assert summit_places(read_peaks(tmp_path / "macs")).tolist() == [3, 13]
 
 
+@pytest.mark.parametrize("rest", ["5\t50\t255,0,0", "5\t50\t0", "5\t50\t0\t1\t45\t0"])
+def test_the_colours_of_bed9_and_bed12_are_no_p_values(tmp_path, rest):
+    (tmp_path / "x.bed").write_text(f"chr1\t5\t50\ta\t7\t.\t{rest}\n")
+    read = read_peaks(tmp_path / "x.bed")
+    assert read["score"].tolist() == [7]
+    assert read[["signalValue", "pValue"]].isna().to_numpy().all()
+
+
 def test_a_file_without_peaks_is_empty_and_no_error(tmp_path):
     (tmp_path / "x.bed").write_text("# nothing\n")
     assert len(read_peaks(tmp_path / "x.bed")) == 0

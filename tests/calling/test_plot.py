@@ -11,6 +11,7 @@ from epizoo.calling.plot import (
     ProbabilityPanel,
     Region,
     SignalPanel,
+    _figure,
     draw,
 )
 from epizoo.errors import InputError
@@ -109,6 +110,33 @@ def test_a_region_without_anything_in_it_is_drawn(tmp_path):
     panels = [peaks_panel(tmp_path / "x.bed", REGION, "peaks"), states_panel(tmp_path / "x.bed", REGION, "states")]
     draw(tmp_path / "x.png", REGION, panels)
     assert (tmp_path / "x.png").stat().st_size > 1000
+    # An empty strip would look like a chromosome without peaks.
+    assert [[text.get_text() for text in drawn(panel).texts] for panel in panels] == [["x.bed has nothing on chr1"]] * 2
+
+
+def test_a_file_with_other_names_of_chromosomes_is_refused(tmp_path):
+    (tmp_path / "x.bed").write_text("1\t1000\t1200\tTss\t0\t.\t0\t0\t255,0,0\n")
+    for make in (peaks_panel, states_panel):
+        with pytest.raises(InputError, match=r"x\.bed: has 1, but the region is on chr1"):
+            make(tmp_path / "x.bed", REGION, "x")
+
+
+def test_the_legend_follows_the_states_order(tmp_path):
+    rows = [f"chr1\t{1000 + 200 * i}\t{1200 + 200 * i}\t{n}\t0\t.\t0\t0\t9,9,9\n" for i, n in enumerate("QATB")]
+    (tmp_path / "x.bed").write_text("".join(rows))
+    panel = states_panel(tmp_path / "x.bed", REGION, "states")._replace(order=("T", "A", "Q"))
+    assert [patch.get_label() for patch in panel.legend()] == ["T", "A", "Q", "B"]
+
+
+def test_no_label_of_the_axis_is_cut_off():
+    panel = SignalPanel("x", 0, 100, np.ones(4000, np.float32))
+    for end in (400_000, 249_000_000):
+        figure = _figure(Region("chr1", end - 400_000, end), [panel], None)
+        renderer = figure.canvas.get_renderer()
+        figure.draw_without_rendering()
+        labels = figure.axes[-1].xaxis.get_ticklabels()
+        right = max(label.get_window_extent(renderer).x1 for label in labels if label.get_text())
+        assert right <= figure.bbox.x1
 
 
 @pytest.mark.parametrize(("path", "label"), [("a/H3K4me3.tcell.bw", "H3K4me3.tcell"), ("x.bed.gz", "x"), ("x", "x")])

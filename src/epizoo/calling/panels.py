@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from epizoo.calling.peaks import NARROWPEAK_COLUMNS
+from epizoo.calling.peak_reader import read_peaks
 from epizoo.calling.plot import (
     CONTROL,
     MarkCallsPanel,
@@ -87,13 +87,24 @@ def binarized_panels(folder: File, region: Region, cell: str | None = None) -> l
 
 
 def peaks_panel(path: File, region: Region, label: str) -> PeaksPanel:
-    """The region's peaks of a narrowPeak file; without the tenth column, of any BED file, without summits."""
-    return PeaksPanel(label, _read_rows(path, region, NARROWPEAK_COLUMNS, {"peak": int}, {"peak": -1}))
+    """The region's peaks of a narrowPeak, broadPeak, gappedPeak or BED file, with summits where it has them.
+
+    Raises:
+        InputError: the file cannot be read, or it names the chromosome otherwise.
+    """
+    peaks = read_peaks(path)
+    inside = (peaks["chrom"] == region.chrom) & (peaks["start"] < region.end) & (peaks["end"] > region.start)
+    return PeaksPanel(label, peaks[inside], _absence(path, region, set(peaks["chrom"])))
 
 
 def states_panel(path: File, region: Region, label: str) -> StatesPanel:
-    """The region's states of a BED9 file, in its colours."""
-    return StatesPanel(label, _read_rows(path, region, BED9_COLUMNS, {"itemRgb": _checked_rgb}, {}))
+    """The region's states of a BED9 file, in its colours.
+
+    Raises:
+        InputError: the file cannot be read, or it names the chromosome otherwise.
+    """
+    rows, chroms = _read_rows(path, region, BED9_COLUMNS, {"itemRgb": _checked_rgb})
+    return StatesPanel(label, rows, _absence(path, region, chroms))
 
 
 def _binned(path: File, region: Region) -> tuple[int, int, np.ndarray]:
@@ -110,31 +121,42 @@ def _read_rows(
     region: Region,
     columns: tuple[str, ...],
     convert: Mapping[str, Callable[[str], object]],
-    default: Mapping[str, object],
-) -> pd.DataFrame:
-    """start, end, name and the converted columns of the rows that overlap the region.
+) -> tuple[pd.DataFrame, set[str]]:
+    """start, end, name and the converted columns of the rows that overlap the region, and all chromosomes' names.
 
     Raises:
-        InputError: the file is missing, or a row lacks a column without default or holds something else.
+        InputError: the file is missing, or a row lacks a column or holds something else.
     """
-    rows = []
+    rows, chroms = [], set()
     for number, line in read_lines(path):
         if not line.strip() or line.startswith(("#", "track", "browser")):
             continue
         fields = dict(zip(columns, line.split("\t"), strict=False))
         try:
             start, end = int(fields["start"]), int(fields["end"])
+            chroms.add(fields["chrom"])
             if fields["chrom"] != region.chrom or start >= region.end or end <= region.start:
                 continue
-            extra = {
-                name: function(fields[name]) if name in fields or name not in default else default[name]
-                for name, function in convert.items()
-            }
+            extra = {name: function(fields[name]) for name, function in convert.items()}
             rows.append({"start": start, "end": end, "name": fields.get("name", "."), **extra})
         except (KeyError, ValueError):
             expected = f"tab-separated columns {', '.join(columns)}"
             raise InputError(f"{path}: line {number} is {line[:60]!r}, expected {expected}; correct it") from None
-    return pd.DataFrame(rows, columns=["start", "end", "name", *convert])
+    return pd.DataFrame(rows, columns=["start", "end", "name", *convert]), chroms
+
+
+def _absence(path: File, region: Region, chroms: set[str]) -> str:
+    """What to say in a panel whose file has nothing on the region's chromosome.
+
+    Raises:
+        InputError: the file names the chromosome with or without the prefix chr, as the region does not.
+    """
+    other = region.chrom.removeprefix("chr") if region.chrom.startswith("chr") else f"chr{region.chrom}"
+    if region.chrom in chroms:
+        return ""
+    if other in chroms:
+        raise InputError(f"{path}: has {other}, but the region is on {region.chrom}; name the region as the file does")
+    return f"{Path(path).name} has nothing on {region.chrom}"
 
 
 def _checked_rgb(text: str) -> str:

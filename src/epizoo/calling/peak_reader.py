@@ -29,7 +29,9 @@ def read_peaks(path: str | os.PathLike[str]) -> pd.DataFrame:
         fields = line.split("\t") if "\t" in line else line.split()
         if len(fields) == 15:
             fields = [*fields[:6], *fields[12:]]
-        values = dict(zip(_COLUMNS, fields if len(fields) in (9, 10) else fields[:6], strict=False))
+        # BED9 has as many columns as broadPeak; there the seventh is the start of the thick part, the ninth a colour.
+        is_plain = len(fields) not in (9, 10) or "," in fields[-1] or fields[6] == fields[1]
+        values = dict(zip(_COLUMNS, fields[:6] if is_plain else fields, strict=False))
         try:
             start, end = int(values["start"]), int(values["end"])
             if not 0 <= start < end:

@@ -102,10 +102,12 @@ class PeaksPanel(NamedTuple):
 
     label: str
     peaks: pd.DataFrame
+    note: str = ""
     height: float = 0.3
 
     def draw(self, axes: Axes, region: Region) -> None:
         """See `Panel`."""
+        _write_note(axes, self.note)
         _boxes(axes, self.peaks["start"], self.peaks["end"], [INK] * len(self.peaks), low=0.3, high=0.7)
         # On a peak narrower than a few pixels, a tick would hide the peak.
         is_wide = self.peaks["end"] - self.peaks["start"] > (region.end - region.start) / 250
@@ -153,19 +155,25 @@ class StatesPanel(NamedTuple):
 
     label: str
     segments: pd.DataFrame
+    note: str = ""
+    order: tuple[str, ...] = ()
+    """Names of states in the order of the legend; others follow."""
     height: float = 0.42
 
     def draw(self, axes: Axes, region: Region) -> None:
         """See `Panel`."""
+        _write_note(axes, self.note)
         _boxes(axes, self.segments["start"], self.segments["end"], self.segments["itemRgb"].map(_rgb), low=0, high=1)
         _bare(axes)
         for spine in axes.spines.values():
             spine.set_visible(True)
 
     def legend(self) -> list[Patch]:
-        """A patch for each state within the region, in the order of their numbers or names."""
+        """A patch for each state within the region, in the states' order, else by their numbers or names."""
         shown = self.segments.drop_duplicates("name")
-        order = sorted(range(len(shown)), key=lambda i: _natural(shown["name"].iloc[i]))
+        place = {name: number for number, name in enumerate(self.order)}
+        names = shown["name"].tolist()
+        order = sorted(range(len(shown)), key=lambda i: (place.get(names[i], len(place)), _natural(names[i])))
         return [
             Patch(facecolor=_rgb(shown["itemRgb"].iloc[i]), edgecolor=MUTED, linewidth=0.5, label=shown["name"].iloc[i])
             for i in order
@@ -214,7 +222,8 @@ def _figure(region: Region, panels: Sequence[Panel], title: str | None) -> Figur
     legend = [patch for panel in panels if isinstance(panel, StatesPanel) for patch in panel.legend()]
     columns = 6
     legend_rows = -(-len(legend) // columns)
-    gap, top, bottom, left, right = 0.09, 0.42, 0.5 + 0.2 * legend_rows + 0.1 * bool(legend), 1.25, 0.2
+    # Half of the last position's label reaches into the right margin.
+    gap, top, bottom, left, right = 0.09, 0.42, 0.5 + 0.2 * legend_rows + 0.1 * bool(legend), 1.25, 0.45
     height = top + bottom + sum(panel.height for panel in panels) + gap * (len(panels) - 1)
     figure = Figure(figsize=(WIDTH_INCHES, height))
     FigureCanvasAgg(figure)
@@ -281,6 +290,11 @@ def _boxes(axes: Axes, starts: Any, ends: Any, colors: Any, low: float, high: fl
     corners = [[(start, low), (start, high), (end, high), (end, low)] for start, end in zip(starts, ends, strict=True)]
     # A hairline of the same colour keeps boxes that are narrower than a pixel visible.
     axes.add_collection(PolyCollection(corners, facecolors=list(colors), edgecolors=list(colors), linewidths=0.3))
+
+
+def _write_note(axes: Axes, note: str) -> None:
+    if note:
+        axes.text(0.5, 0.5, note, transform=axes.transAxes, ha="center", va="center", fontsize=8, color=MUTED)
 
 
 def _bare(axes: Axes) -> None:

@@ -40,6 +40,7 @@ def plot(
     from epizoo.calling import panels as make
     from epizoo.calling.plot import draw
     from epizoo.files import check_outputs
+    from epizoo.model_zoo.state_order import state_order
 
     where = make.parse_region(region)
     labelled = [path for texts in (bigwig, peaks, states) for _, path in _labelled(texts, "")]
@@ -54,7 +55,9 @@ def plot(
     panels += [make.mark_signal_panel(path, where, mark) for mark, path in named_files(marks or [], "--marks").items()]
     if binarized is not None:
         panels += make.binarized_panels(binarized, where, cell)
-    panels += [make.states_panel(path, where, label) for label, path in _labelled(states, "states")]
+    for label, path in _labelled(states, "states"):
+        panel = make.states_panel(path, where, label)
+        panels.append(panel._replace(order=state_order(panel.segments["name"])))
     draw(output, where, panels, title)
     say(f"Wrote {output}.")
 

@@ -195,7 +195,7 @@ def _draw_locus(
     figure.text(1.3 / WIDTH_INCHES, (top + 0.08) / height, title, fontsize=9, fontweight="bold")
     for number, (label, panel, inches) in enumerate(panels):
         top -= inches + 0.05
-        box = (1.3 / WIDTH_INCHES, top / height, 1 - 1.5 / WIDTH_INCHES, inches / height)
+        box = (1.3 / WIDTH_INCHES, top / height, 1 - 1.75 / WIDTH_INCHES, inches / height)
         axes = figure.add_axes(box)
         axes.spines[["top", "right"]].set_visible(False)
         if panel is None:
