@@ -22,13 +22,13 @@ import yaml
 from jaxtyping import UInt8
 from safetensors.numpy import save_file
 
-from epizoo.conversion.chromhmm import ChromHMMModel, read_model
 from epizoo.errors import EpizooError, InputError
 from epizoo.files import sha256
 from epizoo.genome.marks import MISSING, BinarizedChromosome, arrange_marks, decode, write_binarized
 from epizoo.models.chromatin_state_annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.decoding import decode_all
 from epizoo.models.parameters import flatten_parameters
+from epizoo.training.chromhmm_models import ChromHMMModel, read_model
 
 WINDOW_BINS, FLANK_BINS, BIN_BP = 2048, 512, 200
 CELLS = ("GM12878", "K562")

@@ -10,10 +10,10 @@ from jaxtyping import Float64
 from epizoo.calling.chromhmm_files import ORDERS, read_lines
 from epizoo.calling.comparison import Emissions
 from epizoo.calling.state_colors import Color
-from epizoo.conversion.chromhmm import read_model, read_table
 from epizoo.errors import InputError
 from epizoo.model_zoo import find_entry, load
 from epizoo.model_zoo.state_annotation import state_styles
+from epizoo.training.chromhmm_models import read_model, read_table
 
 
 class StateModel(NamedTuple):

@@ -13,10 +13,10 @@ from epizoo.calling.comparison import compare_models
 from epizoo.calling.enrichment import neighborhood_enrichment, overlap_enrichment, read_anchors, write_table
 from epizoo.calling.segmentations import read_segmentation
 from epizoo.calling.segments import segments_from_states
-from epizoo.conversion.chromhmm import ChromHMMModel, write_emissions
 from epizoo.conversion.state_models import read_state_model
 from epizoo.genome.intervals import read_bed
 from epizoo.models.hmm import HMMParameters
+from epizoo.training.chromhmm_models import ChromHMMModel, write_emissions
 
 JAR = Path("/usr/share/java/chromhmm.jar")
 SIZES = {"chr1": 2_000, "chr2": 431, "chrX": 1}

@@ -12,10 +12,10 @@ import pytest
 from epizoo.calling import chromhmm_files
 from epizoo.calling.segments import segments_from_states
 from epizoo.calling.state_colors import default_colors
-from epizoo.conversion.chromhmm import ChromHMMModel, write_model
 from epizoo.genome.marks import MISSING, BinarizedChromosome, write_binarized
 from epizoo.models import hmm
 from epizoo.models.hmm import HMMParameters
+from epizoo.training.chromhmm_models import ChromHMMModel, write_model
 
 JAR = Path("/usr/share/java/chromhmm.jar")
 MARKS = ("H3K4me3", "H3K27ac", "H3K36me3", "H3K27me3")

@@ -9,13 +9,13 @@ from flax import nnx
 
 import epizoo
 from epizoo.conversion import roadmap
-from epizoo.conversion.chromhmm import read_model
 from epizoo.errors import InputError
 from epizoo.files import sha256
 from epizoo.genome.marks import MISSING
 from epizoo.models.chromatin_state_annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.decoding import decode
 from epizoo.models.parameters import build_model
+from epizoo.training.chromhmm_models import read_model
 
 TABLE = "one_index\tshort_name\tlong_name\thex\n2\tQuies\tQuiescent/Low\t#ffffff\n1\tTssA\tActive TSS\t#ff0a00\n"
 

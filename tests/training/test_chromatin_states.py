@@ -11,10 +11,10 @@ from safetensors.numpy import load_file
 
 from epizoo.genome.marks import read_binarized
 from epizoo.models.chromatin_state_annotator import ChromatinStateAnnotator, ChromatinStateConfig
-from epizoo.models.chromhmm_files import read_chromhmm_model, write_chromhmm_model
 from epizoo.models.parameters import build_model
 from epizoo.training import chromatin_state_examples, chromatin_states
 from epizoo.training.chromatin_state_run import describe_entry
+from epizoo.training.chromhmm_models import ChromHMMModel, read_model, write_model
 
 MARKS = ("CTCF", "H3K36me3", "H3K4me1", "H3K4me3")
 REFERENCE_MARKS = ("H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
@@ -35,7 +35,7 @@ def write_data(folder, seed=0, held_out_seed=0):
             chromosomes[chrom] = (values @ [8, 4, 2, 1]).astype(np.uint16)
         np.savez(folder / "states" / "wholegenome_hg19" / f"{cell}_codes9.npz", marks=np.array(MARKS), **chromosomes)
     published = folder / "states" / "published_models"
-    write_chromhmm_model(published / "model_15_coreMarks.txt", random_model(rng, 5, 4), REFERENCE_MARKS)
+    write_model(published / "model_15_coreMarks.txt", ChromHMMModel(random_model(rng, 5, 4), REFERENCE_MARKS))
     rows = [f"{i}\t{i + 1}\tS{i}\tState {i}\t#000000\trgba({i},0,0,1)\tBlack" for i in range(5)]
     header = "zero_index\tone_index\tshort_name\tlong_name\thex\trgba\tcolor"
     (published / "human_Roadmap_Consortium_127_sample_hg19_15.tsv").write_text("\n".join([header, *rows]) + "\n")
@@ -94,7 +94,7 @@ def test_another_tools_model_is_measured_beside(tmp_path):
     again = run(data, tmp_path / "again", "--compare", f"Twin={output / 'model_3.txt'}")
     for metric in json.loads((again / "metrics.json").read_text()):
         assert metric["compared_with"] == {"Twin": metric["value"]}
-    assert read_chromhmm_model(output / "model_3.txt").marks == MARKS
+    assert read_model(output / "model_3.txt").marks == MARKS
 
 
 def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, capsys):

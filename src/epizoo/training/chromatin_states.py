@@ -28,7 +28,6 @@ from epizoo.models.chromatin_state_annotator import (
     ChromatinStateAnnotator,
     ChromatinStateConfig,
 )
-from epizoo.models.chromhmm_files import read_chromhmm_model, write_chromhmm_model
 from epizoo.models.decoding import decode_all
 from epizoo.models.expected_counts import RunCounter
 from epizoo.models.hmm import HMMParameters
@@ -43,6 +42,7 @@ from epizoo.training.chromatin_state_run import (
     describe_training,
     read_codes,
 )
+from epizoo.training.chromhmm_models import ChromHMMModel, read_model, write_model
 from epizoo.training.em import Learned, LearningConfig, learn_best
 from epizoo.training.initialization import information_parameters, perturbed_parameters
 from epizoo.training.state_names import name_states, read_reference
@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(options: argparse.Namespace, command: str) -> None:
     began = time.perf_counter()
-    compared = {tool: read_chromhmm_model(path) for tool, path in (pair.split("=", 1) for pair in options.compare)}
+    compared = {tool: read_model(path) for tool, path in (pair.split("=", 1) for pair in options.compare)}
     marks, chromosomes = read_codes(options.data, options.cell)
     train = [runs.from_codes(codes, len(marks)) for chrom, codes in chromosomes.items() if chrom not in HELD_OUT]
     best, results = learn(train, options.states, options.seed, options.restarts, show_progress=True)
@@ -169,11 +169,8 @@ def _run(options: argparse.Namespace, command: str) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     with atomic_path(options.output / "weights.safetensors") as path:
         save_file(arrays, path)
-    write_chromhmm_model(
-        options.output / f"model_{options.states}.txt",
-        shipped_parameters(arrays),
-        marks,
-    )
+    shipped = HMMParameters(*shipped_parameters(arrays))
+    write_model(options.output / f"model_{options.states}.txt", ChromHMMModel(shipped, marks, "U"))
     _write_yaml(
         options.output / "config.yaml",
         describe_config(config, [states[state] for state in order]),

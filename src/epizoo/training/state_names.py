@@ -28,7 +28,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from epizoo.errors import InputError
-from epizoo.models.chromhmm_files import read_chromhmm_model
+from epizoo.training.chromhmm_models import read_model
 
 DEFINING = 0.3
 SHARED_LOW = 0.2
@@ -114,7 +114,7 @@ def read_reference(data_dir: str | os.PathLike[str]) -> ReferenceStates:
         InputError: a file is missing or in another format.
     """
     folder = Path(data_dir) / "states" / "published_models"
-    model, marks = read_chromhmm_model(folder / "model_15_coreMarks.txt")
+    model, marks, *_ = read_model(folder / "model_15_coreMarks.txt")
     table = folder / "human_Roadmap_Consortium_127_sample_hg19_15.tsv"
     try:
         with open(table, encoding="utf-8", newline="") as file:
@@ -128,7 +128,7 @@ def read_reference(data_dir: str | os.PathLike[str]) -> ReferenceStates:
         raise InputError(f"{table}: cannot be read ({error.strerror}); give the folder of the data") from None
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{table}: expected the columns zero_index, short_name, long_name and rgba") from None
-    return ReferenceStates(marks, model.emission, names, descriptions, colors)
+    return ReferenceStates(marks, np.asarray(model.emission), names, descriptions, colors)
 
 
 def _distances(

@@ -6,7 +6,11 @@ import jax
 import numpy as np
 import pytest
 
-from epizoo.conversion.chromhmm import (
+from epizoo.errors import InputError
+from epizoo.genome.marks import read_binarized
+from epizoo.models import hmm
+from epizoo.models.hmm import HMMParameters
+from epizoo.training.chromhmm_models import (
     ChromHMMModel,
     java_double,
     read_model,
@@ -16,10 +20,6 @@ from epizoo.conversion.chromhmm import (
     write_model,
     write_transitions,
 )
-from epizoo.errors import InputError
-from epizoo.genome.marks import read_binarized
-from epizoo.models import hmm
-from epizoo.models.hmm import HMMParameters
 
 MODEL = ChromHMMModel(
     HMMParameters(
