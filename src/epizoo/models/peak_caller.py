@@ -43,8 +43,8 @@ class PeakCallerConfig:
     heads: tuple[str, ...] = ()
     """Names of cell types, each with a last layer, threshold and temperature of its own over one trunk; none is one."""
     paired: bool = False
-    """Whether the input is two conditions, all tracks of the first before those of the second, and a peak is what is one
-    in the first and not in the second: a siamese network, whose trunk sees each condition by itself."""
+    """Whether the input is two conditions, all tracks of the first before those of the second, and a peak is one of the
+    first that is none of the second: a siamese network, whose trunk sees each condition by itself."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernel_sizes", tuple(self.kernel_sizes))
