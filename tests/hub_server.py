@@ -25,6 +25,7 @@ class Hub:
         self.commits: list[dict[str, bytes]] = []
         self.downloads: list[str] = []
         self.endpoint = ""
+        self.refuses = False
 
 
 @contextmanager
@@ -60,9 +61,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path = unquote(urlsplit(self.path).path)
-        if path == "/api/repos/create":
+        if self.hub.refuses:
+            self._missing("Forbidden", 403)
+        elif path == "/api/repos/create":
             self.hub.created.append(json.loads(body))
             self._json({"url": f"{self.hub.endpoint}/{json.loads(body)['name']}"})
+        elif path == "/api/validate-yaml":
+            self._json({"errors": [], "warnings": []})
         elif "/preupload/" in path:
             files = json.loads(body)["files"]
             answer = [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]
@@ -141,8 +146,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _missing(self, code: str) -> None:
-        self.send_response(404)
+    def _missing(self, code: str, status: int = 404) -> None:
+        self.send_response(status)
         self.send_header("X-Error-Code", code)
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -1,0 +1,232 @@
+"""Repositories on the hub: complete, answered for by gReLU and the real client, loaded with their hashes checked."""
+
+import importlib
+import json
+import shutil
+
+import grelu.resources
+import huggingface_hub
+import numpy as np
+import pytest
+import torch
+from grelu_warnings import IGNORED
+from typer.testing import CliRunner
+
+import epizoo
+from epizoo.cli import app
+from epizoo.errors import EntryError, InputError, MissingDependencyError
+from epizoo.model_zoo import remote
+from epizoo.plugins.grelu import load_checkpoint
+from epizoo.plugins.hub import local_checkpoint, publish
+
+pytestmark = IGNORED
+ENTRIES = ["peak_caller/random", "chromatin_states/random"]
+FILES = {
+    "README.md",
+    "dataloader.py",
+    "dataloader.yaml",
+    "expected_predictions.h5",
+    "golden.safetensors",
+    "model.ckpt",
+    "model.ckpt.parity.json",
+    "model.onnx",
+    "model.onnx.parity.json",
+    "model.yaml",
+    "weights.safetensors",
+}
+
+
+@pytest.fixture(scope="module")
+def staged(random_zoo, tmp_path_factory):
+    """The repositories of each entry, and of both together, as they would be uploaded."""
+    folder = tmp_path_factory.mktemp("staged")
+    for name in ENTRIES:
+        publish([str(random_zoo.folder / name)], f"org/{name.split('/')[0]}", dry_run=True, folder=folder / name)
+    return folder
+
+
+@pytest.fixture
+def served(hub, staged):
+    hub.repositories["org/peaks"] = staged / "peak_caller/random"
+    hub.repositories["org/states"] = staged / "chromatin_states/random"
+    return hub
+
+
+def front_matter(path):
+    return huggingface_hub.ModelCard.load(path).data
+
+
+def test_a_repository_is_complete(staged):
+    for name in ENTRIES:
+        folder = staged / name
+        found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        examples = {path for path in found if path.startswith("example_files/")}
+        assert found - examples == FILES
+        assert examples
+        assert json.loads((folder / "model.ckpt.parity.json").read_text())["passed"]
+
+
+def test_the_card_says_what_the_hub_asks_for(staged):
+    data = front_matter(staged / "peak_caller/random/README.md")
+    assert data.license == "cc0-1.0"
+    assert {"genomics", "grelu", "test"} <= set(data.tags)
+    assert data.datasets == ["random numbers"]
+    [result] = data.eval_results
+    assert (result.metric_name, result.metric_value, result.dataset_name) == ("wrong labels", 0.5, "chr2")
+    assert data.model_name == "peak_caller/random"
+    text = (staged / "peak_caller/random/README.md").read_text()
+    assert 'epizoo.load("hf://org/peak_caller")' in text
+    assert 'load_model(repo_id="org/peak_caller")' in text
+
+
+def test_grelus_functions_answer_for_a_repository(served, staged, random_zoo):
+    model = grelu.resources.load_model(repo_id="org/peaks")
+    entry = epizoo.load(random_zoo.folder / "peak_caller/random")
+    golden = entry.golden()
+    with torch.no_grad():
+        found = model(torch.from_numpy(golden["inputs.coverage"]).mT)[:, 0].numpy()
+    np.testing.assert_allclose(found, golden["peak_probabilities"], rtol=0, atol=1e-5)
+    info = grelu.resources.get_model_info("org/peaks")
+    assert set(info["files"]) >= FILES
+    assert info["card_data"]["license"] == "cc0-1.0"
+    assert grelu.resources.get_datasets_by_model("org/peaks") == ["random numbers"]
+    assert grelu.resources.get_base_models("org/peaks") == []
+
+
+def test_a_base_model_is_named(random_zoo, hub, tmp_path):
+    entry = str(random_zoo.folder / "peak_caller/random")
+    publish([entry], "org/tuned", dry_run=True, folder=tmp_path / "tuned", base_model="org/peaks")
+    hub.repositories["org/tuned"] = tmp_path / "tuned"
+    assert grelu.resources.get_base_models("org/tuned") == ["org/peaks"]
+
+
+@pytest.mark.parametrize("revision", ["", "@v1", "@main"])
+def test_entries_load_from_the_hub_and_are_kept(served, random_zoo, revision):
+    entry = epizoo.load(f"hf://org/states{revision}")
+    assert entry.name == "chromatin_states/random"
+    local = epizoo.load(random_zoo.folder / "chromatin_states/random")
+    marks = local.golden()["inputs.marks"]
+    np.testing.assert_array_equal(
+        entry.predict({"marks": marks})["state_posteriors"], local.predict({"marks": marks})["state_posteriors"]
+    )
+    windows = entry.windows(intervals_file=random_zoo.intervals, binarized=random_zoo.marks)
+    assert len(windows) > 0
+    assert "model.ckpt" not in served.downloads
+    before = len(served.downloads)
+    epizoo.load(f"hf://org/states{revision}")
+    assert len(served.downloads) == before
+
+
+def test_what_was_downloaded_is_there_without_the_hub(served, monkeypatch):
+    epizoo.load("hf://org/peaks")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    # Sessions are made for the network, or against it.
+    huggingface_hub.utils.reset_sessions()
+    try:
+        assert epizoo.load("hf://org/peaks").name == "peak_caller/random"
+        with pytest.raises(EntryError, match="the hub cannot be reached, and it was not downloaded before"):
+            epizoo.load("hf://org/states")
+    finally:
+        huggingface_hub.utils.reset_sessions()
+
+
+def test_a_file_that_does_not_match_its_hash_is_refused(served, staged, tmp_path):
+    shutil.copytree(staged / "peak_caller/random", tmp_path / "changed")
+    with open(tmp_path / "changed/weights.safetensors", "ab") as file:
+        file.write(b" ")
+    served.repositories["org/changed"] = tmp_path / "changed"
+    with pytest.raises(EntryError, match=r"weights.safetensors: sha256 is .* model.yaml expects"):
+        epizoo.load("hf://org/changed")
+
+
+def test_what_is_not_there_is_said_in_a_sentence(served, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/README.md").write_text("---\nlicense: mit\n---\n")
+    served.repositories["org/empty"] = tmp_path / "empty"
+    with pytest.raises(EntryError, match=r"hf://org/none: the hub has no such repository"):
+        epizoo.load("hf://org/none")
+    with pytest.raises(EntryError, match=r"hf://org/peaks@v9: the repository has no such revision"):
+        epizoo.load("hf://org/peaks@v9")
+    with pytest.raises(EntryError, match=r"hf://org/empty: holds no entry, there is no model.yaml"):
+        epizoo.load("hf://org/empty")
+    with pytest.raises(EntryError, match=r"hf://org/empty: the repository has no model.ckpt"):
+        local_checkpoint("hf://org/empty")
+    with pytest.raises(EntryError, match=r"hf://org/none: the hub has no such repository"):
+        local_checkpoint("hf://org/none")
+    with pytest.raises(InputError, match="not of the form hf://ORG/NAME@REVISION"):
+        epizoo.load("hf://peaks")
+
+
+def test_a_checkpoint_comes_from_the_hub_too(served):
+    assert load_checkpoint(local_checkpoint("hf://org/peaks@v1")).model_params["zoo"]["name"] == "peak_caller/random"
+    assert local_checkpoint("here.ckpt") == "here.ckpt"
+
+
+def test_without_the_client_the_extra_is_named(monkeypatch):
+    real = importlib.import_module
+
+    def without(name, *arguments):
+        if name.startswith("huggingface_hub"):
+            raise ModuleNotFoundError("none", name="huggingface_hub")
+        return real(name, *arguments)
+
+    monkeypatch.setattr(remote.importlib, "import_module", without)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'epizoo\[hub\]'"):
+        epizoo.load("hf://org/peaks")
+
+
+def test_exactly_the_files_are_sent(random_zoo, staged, hub):
+    published = publish([str(random_zoo.folder / "peak_caller/random")], "org/peak_caller", private=True)
+    assert [(made["name"], made["organization"], made["private"]) for made in hub.created] == [
+        ("peak_caller", "org", True)
+    ]
+    [sent] = hub.commits
+    assert published.files == {name: len(content) for name, content in sorted(sent.items())}
+    assert published.url.startswith(f"{hub.endpoint}/org/peak_caller/commit/")
+    folder = staged / "peak_caller/random"
+    expected = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    assert sent.keys() == expected.keys()
+    same = {name for name, path in expected.items() if sent[name] == path.read_bytes()}
+    assert expected.keys() - same <= {"model.ckpt"}
+
+
+def test_several_entries_share_a_repository(random_zoo, hub, tmp_path):
+    names = [str(random_zoo.folder / name) for name in ENTRIES]
+    published = publish(names, "org/zoo", dry_run=True, folder=tmp_path / "zoo")
+    assert published.url is None
+    assert hub.created == hub.commits == []
+    assert {"README.md", *(f"{name}/model.ckpt" for name in ENTRIES)} <= published.files.keys()
+    hub.repositories["org/zoo"] = tmp_path / "zoo"
+    assert epizoo.load("hf://org/zoo/chromatin_states/random@v1").name == "chromatin_states/random"
+    assert not any(name.startswith("peak_caller") for name in hub.downloads)
+    model = grelu.resources.load_model(repo_id="org/zoo", filename="chromatin_states/random/model.ckpt")
+    assert model.data_params["tasks"]["name"] == ["S0", "S1", "S2", "S3"]
+    assert grelu.resources.get_datasets_by_model("org/zoo") == ["random numbers"]
+    assert load_checkpoint(local_checkpoint("hf://org/zoo/peak_caller/random")).get_task_idxs("random") == 0
+
+
+def test_what_cannot_be_published_is_refused(random_zoo, hub, tmp_path):
+    entry = str(random_zoo.folder / "peak_caller/random")
+    for repo_id in ("name", "a/b/c", "org/na me"):
+        with pytest.raises(InputError, match="is no name of a repository"):
+            publish([entry], repo_id, dry_run=True)
+    with pytest.raises(InputError, match="each of them once"):
+        publish([entry, entry], "org/x", dry_run=True)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is not empty"):
+        publish([entry], "org/x", dry_run=True, folder=tmp_path)
+    hub.refuses = True
+    with pytest.raises(EntryError, match="org/x: the hub refuses the upload"):
+        publish([entry], "org/x")
+
+
+def test_the_command_shows_what_it_would_send(random_zoo, hub):
+    entry = str(random_zoo.folder / "peak_caller/random")
+    run = CliRunner().invoke(app, ["publish", entry, "--repo-id", "org/peaks", "--dry-run"])
+    assert run.exit_code == 0, run.output
+    assert all(name in run.output for name in FILES)
+    assert "Nothing was uploaded to org/peaks" in run.output
+    assert hub.created == []
+    run = CliRunner().invoke(app, ["show", "hf://org/none"])
+    assert run.exit_code == 2
+    assert len(run.output.strip().splitlines()) == 1
