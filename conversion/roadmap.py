@@ -199,7 +199,7 @@ def _about(source: Published, marks: Sequence[str], n_states: int) -> dict[str, 
         f"available under NIH's data access policy. Cite: {PAPER}.",
         "limits": [
             "The figures above are no measure on held-out data: the model was learned on many cell types, and GM12878 "
-            "and K562 are among the epigenomes that the consortium annotated with it.",
+            "(E116) and K562 (E123) are among the epigenomes that the consortium annotated with it.",
             "The data of the figures and of the example lack H3K9me3, which is treated as missing: ZNF/Rpts and Het, "
             "which it defines, cannot be told from other states there. Give H3K9me3 where it was measured.",
             "The consortium binarised its marks in 200-bp bins against whole-cell extract at p = 1e-4; other ways to "
