@@ -1,0 +1,136 @@
+"""A domain shift of known truth: what peak_caller/h3k4me3 loses to it, and how much of that few labels win back.
+
+    python benchmarks/finetune_shift.py --scratch FOLDER -o benchmarks/results/finetune_shift.json
+
+Each seed simulates one experiment as the model was pretrained for and one that is shallower, of longer fragments and
+higher background, with 150 loci each. Labels of the first loci are trained on, all labels of the loci from the 30th on
+are the test. Accuracy is the share of right labels by PeakError's rules, with peaks called as users call them.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.files import atomic_path
+from epizoo.genome.coverage import CoverageTransform
+from epizoo.model_zoo import load
+from epizoo.model_zoo.finetuning import default_train
+from epizoo.training.finetuning import unlabelled
+from epizoo.training.finetuning.data import PeakData
+from epizoo.training.finetuning.evaluation import Problem, train_from_scratch
+from epizoo.training.finetuning.fitting import fine_tune
+from epizoo.training.finetuning.samples import read_labels
+from epizoo.training.finetuning.settings import TuningSettings
+from epizoo.training.finetuning.simulated_genome import domain, write_simulated_genome
+from epizoo.training.label_errors import summarise
+
+AS_PRETRAINED = {"depth": 5.0, "fragment_bp": 150, "background_level": 0.4}
+SHIFTED = {"depth": 0.5, "fragment_bp": 400, "background_level": 0.6}
+N_LOCI, FIRST_TEST_LOCUS = 150, 30
+N_LABELS = (10, 20, 50)
+SEEDS = range(5)
+
+
+def problem_of(entry, folder: Path, name: str, settings: dict, seed: int) -> Problem:
+    genome = write_simulated_genome(folder, name, domain(**settings), N_LOCI, seed)
+    genome.labels.to_csv(folder / f"{name}.labels.bed", sep="\t", header=False, index=False)
+    sample = {"bigwig": genome.bigwig, "known_regions": genome.known_regions, "signal_kind": "coverage"}
+    sample["labels"] = folder / f"{name}.labels.bed"
+    data = PeakData.model_validate({"cell_type": "simulated", "samples": [sample]}, context={"folder": folder})
+    return Problem(
+        model=entry.model(),
+        data=data,
+        labels=read_labels(data),
+        transform=CoverageTransform.from_dict(entry.config["transform"]),
+        calling=PeakCallingConfig.from_dict(entry.config["calling"]),
+        settings=TuningSettings(),
+    )
+
+
+def accuracy(problem: Problem, model, stretches) -> float:
+    return 1 - float(problem.errors(model, stretches)["wrong"].mean())
+
+
+def one_seed(entry, folder: Path, seed: int) -> dict:
+    model = entry.model()
+    source = problem_of(entry, folder, f"as_pretrained{seed}", AS_PRETRAINED, seed)
+    there = problem_of(entry, folder, f"shifted{seed}", SHIFTED, 100 + seed)
+    row: dict = {"seed": seed}
+    parts = [one.labels[one.labels["locus"] >= FIRST_TEST_LOCUS] for one in (source, there)]
+    tests = [one.stretches(part, None) for one, part in zip((source, there), parts, strict=True)]
+    row["as pretrained"], row["shifted"] = accuracy(source, model, tests[0]), accuracy(there, model, tests[1])
+    row["shifted, interval"] = summarise(there.errors(model, tests[1])).wrong_labels
+    first = there.labels[there.labels["locus"] < FIRST_TEST_LOCUS]
+    for n_labels in N_LABELS:
+        training = there.stretches(first.iloc[:n_labels], None)
+        for train in dict.fromkeys(("threshold", default_train(n_labels))):
+            began = time.monotonic()
+            settings = replace(there.settings, train=train, seed=seed)
+            tuned = fine_tune(model, training, settings)
+            found = {"accuracy": accuracy(there, tuned.model, tests[1]), "steps": tuned.n_steps}
+            row[f"{train}, {n_labels} labels"] = found | {"seconds": round(time.monotonic() - began, 1)}
+        if n_labels == 20:
+            scratch = train_from_scratch(there, training, seed)
+            row["from scratch, 20 labels"] = {"accuracy": accuracy(there, scratch, tests[1])}
+    row |= without_labels(there, parts[1], seed)
+    lost = row["as pretrained"] - row["shifted"]
+    for value in row.values():
+        if isinstance(value, dict):
+            value["won back"] = round((value["accuracy"] - row["shifted"]) / lost, 3)
+    print(json.dumps(row), flush=True)
+    return row
+
+
+def without_labels(there: Problem, labels, seed: int) -> dict:
+    settings = unlabelled.SelfTrainingSettings(seed=seed)
+    windows = unlabelled.read_windows(there.data, there.transform, there.model, settings.n_windows, seed)
+    factor = unlabelled.find_scale_factor(there.model, windows)
+    moved = replace(there, transform=replace(there.transform, scale_factor=factor))
+    row = {"no labels, scale": {"accuracy": accuracy(moved, there.model, moved.stretches(labels, None))}}
+    row["no labels, scale"]["factor"] = round(factor, 3)
+    for train in ("threshold", "adapters"):
+        student = unlabelled.self_train(there.model, windows, replace(settings, train=train))
+        found = accuracy(there, student, there.stretches(labels, None))
+        row[f"no labels, self-training, {train}"] = {"accuracy": found}
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scratch", type=Path, required=True, help="a folder for the simulated bigWigs")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args()
+    options.scratch.mkdir(parents=True, exist_ok=True)
+    entry = load("peak_caller/h3k4me3")
+    rows = [one_seed(entry, options.scratch, seed) for seed in SEEDS]
+    names = [name for name, value in rows[0].items() if isinstance(value, dict)]
+    content = {
+        "entry": {"name": entry.name, "version": entry.version, "sha256": entry.sha256},
+        "as pretrained": AS_PRETRAINED,
+        "shifted": SHIFTED,
+        "mean": {
+            "as pretrained": float(np.mean([row["as pretrained"] for row in rows])),
+            "shifted": float(np.mean([row["shifted"] for row in rows])),
+            **{name: float(np.mean([row[name]["accuracy"] for row in rows])) for name in names},
+        },
+        "won back": {
+            name: {
+                "mean": float(np.mean([row[name]["won back"] for row in rows])),
+                "least": float(np.min([row[name]["won back"] for row in rows])),
+            }
+            for name in names
+        },
+        "seeds": rows,
+    }
+    with atomic_path(options.output) as path:
+        path.write_text(json.dumps(content, indent=1) + "\n")
+    print(json.dumps(content["mean"], indent=1), json.dumps(content["won back"], indent=1))
+
+
+if __name__ == "__main__":
+    main()
