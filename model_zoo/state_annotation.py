@@ -10,6 +10,7 @@ import pandas as pd
 from jaxtyping import UInt8
 
 from epizoo.calling.formats import StateStyle
+from epizoo.calling.segmentations import Segmentation
 from epizoo.calling.segments import clip_segments, segments_from_states
 from epizoo.errors import EntryError, InputError
 from epizoo.genome.marks import MISSING
@@ -40,6 +41,10 @@ class Annotation(NamedTuple):
     log_likelihood: float
     n_bins: int
     missing_marks: dict[str, float]
+
+    def segmentation(self) -> Segmentation:
+        """The segments as `epizoo.calling.enrichment` and `epizoo.calling.comparison` take them."""
+        return Segmentation(self.segments, tuple(self.segments["name"].cat.categories))
 
 
 def annotate(

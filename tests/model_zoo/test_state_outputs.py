@@ -12,6 +12,9 @@ from typer.testing import CliRunner
 
 import epizoo
 from epizoo.calling import chromhmm_files
+from epizoo.calling.comparison import compare_segmentations
+from epizoo.calling.enrichment import overlap_enrichment
+from epizoo.calling.segmentations import read_segmentation
 from epizoo.cli import app
 from epizoo.conversion import with_backend
 from epizoo.errors import InputError
@@ -120,6 +123,18 @@ def test_missing_marks_are_told(entry, tmp_path):
     values = np.ones((10, 2), np.uint8)
     write_binarized(folder / "a_chr1_binary.txt", BinarizedChromosome("a", "chr1", MARKS[:2], values))
     assert entry.annotate(folder, allow_missing=True).missing_marks == {MARKS[2]: 1.0}
+
+
+def test_an_annotation_is_compared_and_enriched_without_a_file(entry, tmp_path):
+    source = long_marks(tmp_path / "marks")
+    annotation = entry.annotate(source, output=tmp_path / "s.bed")
+    segmentation = annotation.segmentation()
+    assert segmentation.labels == ("S0", "S1", "S2", "S3")
+    from_file = read_segmentation(tmp_path / "s.bed", segmentation.labels)
+    found = compare_segmentations(segmentation, from_file)
+    assert (found.adjusted_rand, found.agreement) == (1, 1)
+    over = {"start": pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [300_000]})}
+    pd.testing.assert_frame_equal(overlap_enrichment(segmentation, over), overlap_enrichment(from_file, over))
 
 
 def test_no_file_is_left_where_one_cannot_be_written(entry, tmp_path):

@@ -91,6 +91,8 @@ def merge_intervals(
 
     >>> merge_intervals(np.array([5, 0, 3]), np.array([9, 2, 5])).tolist()
     [[0, 3], [2, 9]]
+    >>> merge_intervals(np.array([0, 1, 5]), np.array([9, 2, 6])).tolist()
+    [[0], [9]]
     """
     order = np.argsort(starts, kind="stable")
     starts, reached = starts[order], np.maximum.accumulate(ends[order])
