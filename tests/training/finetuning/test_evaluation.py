@@ -1,0 +1,124 @@
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from finetuning_files import write_experiment, write_new_yaml
+from flax import nnx
+
+from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.errors import InputError
+from epizoo.genome.coverage import CoverageTransform
+from epizoo.models.peak_caller import PeakCaller, PeakCallerConfig
+from epizoo.training.finetuning.baselines import joined
+from epizoo.training.finetuning.data import read_peak_data
+from epizoo.training.finetuning.evaluation import (
+    MEAN,
+    PRETRAINED,
+    SCRATCH,
+    TUNED,
+    Problem,
+    cross_validate,
+    make_folds,
+    measure_test_samples,
+    subset,
+)
+from epizoo.training.finetuning.leakage import LeakageError
+from epizoo.training.finetuning.samples import loci_table, read_labels
+from epizoo.training.finetuning.settings import TuningSettings
+from epizoo.training.label_errors import label_errors
+
+CONFIG = PeakCallerConfig(n_filters=3, kernel_sizes=(3, 5), dilations=(), summit_window_bins=5)
+QUICK = TuningSettings(train="threshold", max_steps=4, check_every=2, n_crops=2, n_folds=2)
+KEYS = ["chrom", "start", "end", "annotation"]
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluation")
+    return folder, write_experiment(folder)
+
+
+@pytest.fixture(scope="module")
+def problem(experiment):
+    folder, genome = experiment
+    (folder / "true.bed").write_text("sim1\t10\t20\nsim1\t15\t30\nsim1\t200000\t224000\n")
+    data = read_peak_data(write_new_yaml(folder, genome, calls={"another tool": "true.bed"}))
+    data = data.model_copy(update={"other_cell_types": [genome.bigwig]})
+    model = PeakCaller(CONFIG, rngs=nnx.Rngs(0))
+    return Problem(model, data, read_labels(data), CoverageTransform(), PeakCallingConfig(), QUICK)
+
+
+@pytest.fixture(scope="module")
+def evaluation(problem):
+    return cross_validate(problem, n_folds=2)
+
+
+def test_every_label_is_judged_once_by_every_method(problem, evaluation):
+    expected = problem.labels[KEYS].sort_values(KEYS).to_numpy().tolist()
+    assert set(evaluation.errors) == {TUNED, PRETRAINED, SCRATCH, MEAN, "another tool"}
+    for errors in evaluation.errors.values():
+        assert errors[KEYS].to_numpy().tolist() == expected
+
+
+def test_other_tools_are_judged_by_the_peaks_of_their_file(problem, evaluation):
+    peaks = pd.DataFrame([["sim1", 10, 30], ["sim1", 200_000, 224_000]], columns=["chrom", "start", "end"])
+    expected = label_errors(problem.labels, peaks).sort_values(KEYS)["wrong"]
+    assert evaluation.errors["another tool"]["wrong"].tolist() == expected.tolist()
+    overlapping = pd.DataFrame([["c", 5, 9], ["c", 1, 6], ["b", 1, 2]], columns=["chrom", "start", "end"])
+    assert joined(overlapping).to_numpy().tolist() == [["b", 1, 2], ["c", 1, 9]]
+
+
+def test_the_report_says_what_the_tables_say(evaluation):
+    told = evaluation.to_dict()
+    assert told["methods"][PRETRAINED]["n_wrong"] == int(evaluation.errors[PRETRAINED]["wrong"].sum())
+    assert set(told["fine_tuned_minus"]) == set(evaluation.errors) - {TUNED}
+    difference = evaluation.errors[TUNED]["wrong"].mean() - evaluation.errors[PRETRAINED]["wrong"].mean()
+    # One label a region, so that the mean over regions is the share of labels.
+    assert told["fine_tuned_minus"][PRETRAINED]["difference"]["value"] == pytest.approx(difference)
+
+
+@pytest.mark.parametrize("scheme", ["locus", "chromosome"])
+def test_folds_never_share_a_locus(problem, scheme):
+    labels = problem.labels.assign(chrom=np.where(problem.labels["locus"] < 3, "sim1", "sim2"))
+    folds = make_folds(labels, scheme, 3, 0)
+    assert sorted(np.concatenate(folds).tolist()) == sorted(loci_table(labels).index.tolist())
+    if scheme == "chromosome":
+        assert [labels[labels["locus"].isin(fold)]["chrom"].unique().tolist() for fold in folds] == [["sim1"], ["sim2"]]
+
+
+def test_smaller_shares_are_parts_of_larger_ones_and_hold_both_kinds(problem):
+    parts = [subset(problem.labels, fraction, 3) for fraction in (0.05, 0.3, 0.6, 1.0)]
+    keys = [set(map(tuple, part[KEYS].to_numpy())) for part in parts]
+    assert all(small <= large for small, large in itertools.pairwise(keys))
+    assert len(keys[-1]) == len(problem.labels)
+    for part in parts:
+        assert {(kind == "noPeaks") for kind in part["annotation"]} == {True, False}
+
+
+def test_one_locus_or_chromosome_cannot_be_left_out(problem):
+    one = replace(problem, labels=problem.labels[problem.labels["locus"] == 0])
+    with pytest.raises(InputError, match=r"all lie in one locus, so that nothing can be left out"):
+        cross_validate(one)
+    with pytest.raises(InputError, match=r"all lie in one chromosome"):
+        cross_validate(problem, "chromosome")
+    with pytest.raises(InputError, match=r"scheme: 'sample' is unknown; expected locus or chromosome"):
+        cross_validate(problem, "sample")
+
+
+def test_a_scale_of_the_whole_file_needs_its_allowance(problem):
+    with pytest.raises(LeakageError, match=r"signal.bw: .*--allow normalisation"):
+        cross_validate(problem, n_folds=2, whole_file_scale=True)
+    allowed = {"allow": {"normalisation"}, "methods": (PRETRAINED,)}
+    cross_validate(problem, n_folds=2, whole_file_scale=True, **allowed)
+
+
+def test_test_samples_must_lie_elsewhere(problem):
+    with pytest.raises(LeakageError, match=r"trained on and measured.*--allow locus"):
+        measure_test_samples(problem, problem.model, problem.data, problem.labels)
+    here = problem.labels["locus"] < 3
+    training = replace(problem, labels=problem.labels[here])
+    found = measure_test_samples(training, problem.model, problem.data, problem.labels[~here])
+    assert len(found.errors[TUNED]) == int((~here).sum())
+    assert found.errors[TUNED]["wrong"].tolist() == found.errors[PRETRAINED]["wrong"].tolist()
