@@ -137,6 +137,26 @@ def test_an_annotation_is_compared_and_enriched_without_a_file(entry, tmp_path):
     pd.testing.assert_frame_equal(overlap_enrichment(segmentation, over), overlap_enrichment(from_file, over))
 
 
+@pytest.mark.parametrize("by_windows", [False, True])
+def test_a_chromosome_shorter_than_a_bin_has_no_state(entry, tmp_path, by_windows):
+    with pyBigWig.open(str(tmp_path / "a.bw"), "w") as bigwig:
+        bigwig.addHeader([("chr1", 20_150), ("tiny", 30)])
+        bigwig.addEntries(["chr1", "tiny"], [0, 0], ends=[9_000, 30], values=[5.0, 5.0])
+    files = MarkFiles(dict.fromkeys(MARKS, tmp_path / "a.bw"), signal_kind="coverage", threshold=4.0)
+    annotation = entry.annotate(
+        marks=files,
+        by_windows=by_windows,
+        hdf5=tmp_path / "s.h5",
+        posteriors_folder=tmp_path,
+        chromhmm=ChromHMMFolder(tmp_path, states_by_line=True, posteriors=True),
+    )
+    assert set(annotation.segments["chrom"]) == {"chr1"}
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert file["chromosomes/tiny/posteriors"].shape == (0, 4)
+        assert file["chromosomes/chr1"].attrs["length_bp"] == 20_150
+    assert len(chromhmm_files.read_posteriors(tmp_path / "POSTERIOR" / "cell_4_tiny_posterior.txt").posteriors) == 0
+
+
 def test_no_file_is_left_where_one_cannot_be_written(entry, tmp_path):
     source = long_marks(tmp_path / "marks")
     (tmp_path / "chromhmm" / "K562_4_segments.bed").mkdir(parents=True)
