@@ -246,6 +246,11 @@ class PeakCallerModel(SignalModel):
         **config: Any,
     ) -> None:
         self.config = PeakCallerConfig.from_dict(config)
+        if self.config.heads or self.config.paired:
+            raise InputError(
+                "peak caller: heads and pairs of conditions are options of the JAX model alone; leave them out, and "
+                "give gReLU's model one task for each kind of peaks"
+            )
         filters, start = self.config.n_filters, (self.config.threshold, self.config.temperature)
         head = PeakHead(n_tasks, filters, final_pool_func, *start)
         super().__init__(PeakEmbedding(self.config, crop_len), head, crop_len, zoo, self.config.bin_bp)

@@ -17,5 +17,7 @@ _TEXTS = (
     "You called .self.log.*num_workers",
     "Average precision score for one or more classes",
     ".*in1d",
+    "is_categorical_dtype",
+    "Setting forward, backward hooks",
 )
 IGNORED = [pytest.mark.filterwarnings(f"ignore:{text}") for text in _TEXTS]
