@@ -41,7 +41,8 @@ def compare_states(
     if picture is not None:
         overlaps = found.confusion.astype(float)
         overlaps.loc[:, :] = jaccard(overlaps.to_numpy())
-        draw_heatmap(picture, overlaps, f"Jaccard index, {first.name} and {second.name}", limits=(0, 1))
+        overlaps.index.name = first.name
+        draw_heatmap(picture, overlaps, "Jaccard index of states", x_label=second.name, limits=(0, 1))
     total = int(found.confusion.to_numpy().sum())
     say(f"Wrote {output}: {total:,} bp that both cover.")
     same = "" if found.agreement != found.agreement else f"; {found.agreement:.2%} of the bp have the same state"
