@@ -31,12 +31,7 @@ def coverage_windows(
     Raises:
         InputError: a file cannot be used, or a control is given and not wanted, or wanted and not given.
     """
-    if control_file is not None and len(entry.channels) == 1:
-        given = control_file.path if isinstance(control_file, SignalTrack) else control_file
-        raise InputError(f"control: {given} is given, but {entry.name} takes no control; leave it out")
-    is_optional = entry.config["model"].get("optional_control", False)
-    if control_file is None and len(entry.channels) == 2 and not is_optional:
-        raise InputError(f"control: none is given, but {entry.name} needs one; add the signal of a control (input)")
+    check_control(entry, control_file)
     return CoverageWindows(
         bigwig_file,
         intervals_file,
@@ -49,6 +44,20 @@ def coverage_windows(
         blacklist=blacklist_file,
         n_tracks=len(entry.channels),
     )
+
+
+def check_control(entry: "PeakCallerEntry", control: File | SignalTrack | None) -> None:
+    """Check that a control is given where an entry wants one, and nowhere else.
+
+    Raises:
+        InputError: it is given and not wanted, or wanted and not given.
+    """
+    if control is not None and len(entry.channels) == 1:
+        given = control.path if isinstance(control, SignalTrack) else control
+        raise InputError(f"control: {given} is given, but {entry.name} takes no control; leave it out")
+    is_optional = entry.config["model"].get("optional_control", False)
+    if control is None and len(entry.channels) == 2 and not is_optional:
+        raise InputError(f"control: none is given, but {entry.name} needs one; add the signal of a control (input)")
 
 
 def mark_windows(

@@ -83,6 +83,9 @@ BAD_INPUTS = [
     (["call-peaks", PEAK_CALLER], "--bigwig, --reads: neither given, expected one of the two"),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--reads", "good.bed"], "--bigwig, --reads: both given"),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--atac"], "--atac: some given, but they are about reads"),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--control-reads", "x.bam"], "control: x.bam is given, but"),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--enter-probability", "2"], "enter_probability is 2.0"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--format", "bed12"], "'bed12' is no format of peaks"),
     (["call-peaks", PEAK_CALLER, "--reads", "none.bam"], "none.bam: no such file"),
     (["call-peaks", PEAK_CALLER, "--reads", "good.bed", "--chrom-sizes", "hg0"], "hg0: neither a file of chromosome"),
     (["call-peaks", PEAK_CALLER, "--reads", "good.bed", "--chrom-sizes", "hg19"], "good.bed: line 1 has no strand"),
@@ -174,6 +177,22 @@ def test_a_full_disk_is_one_sentence_too(folder, monkeypatch):
     assert result.exit_code == 2
     assert result.stderr.startswith("epizoo: out/x.narrowPeak: No space left on device")
     assert list((folder / "out").iterdir()) == []
+
+
+def test_reads_become_gapped_peaks_and_summits(folder):
+    (folder / "sizes").write_text("chr1\t40000\nchr2\t25130\n")
+    rows = [f"chr1\t{20_000 + 7 * i % 600}\t{20_036 + 7 * i % 600}\tr\t0\t{'+-'[i % 2]}\n" for i in range(300)]
+    rows += [f"chr1\t{97 * i}\t{97 * i + 36}\tr\t0\t+\n" for i in range(400)]
+    (folder / "reads.bed").write_text("".join(rows))
+    options = ["--chrom-sizes", "sizes", "--enter-probability", "0.45", "--extend-probability", "0.4"]
+    out = ["-o", "out/x.gappedPeak", "--summits", "out/s.bed", "--merge-gap-bp", "500"]
+    result = run("call-peaks", PEAK_CALLER, "--reads", "reads.bed", *options, *out)
+    assert result.exit_code == 0, result.output
+    assert "fragments piled up, 200 bp a single read" in result.stdout
+    peaks = (folder / "out" / "x.gappedPeak").read_text().splitlines()
+    assert peaks
+    assert {len(row.split("\t")) for row in peaks} == {15}
+    assert len((folder / "out" / "s.bed").read_text().splitlines()) >= len(peaks)
 
 
 def test_from_signal_and_marks_to_files_and_a_picture(folder):

@@ -87,11 +87,9 @@ def call_peaks(
     from epizoo.conversion import with_backend
     from epizoo.files import check_outputs
     from epizoo.genome.read_coverage import PileUpConfig
+    from epizoo.model_zoo.windows import check_control
 
-    if (bigwig is None) == (not reads):
-        raise InputError(f"--bigwig, --reads: {'both' if reads else 'neither'} given, expected one of the two")
-    if control is not None and control_reads:
-        raise InputError("--control, --control-reads: both given, expected at most one of the two")
+    _check_sources(bigwig, reads, control, control_reads)
     settings = (chrom_sizes, fragment_length_bp, min_mapping_quality, keep_duplicates or None, atac or None)
     if not reads and not control_reads and any(setting is not None for setting in settings):
         raise InputError(
@@ -105,11 +103,13 @@ def call_peaks(
         "min_width_bp": min_width_bp,
         "merge_gap_bp": merge_gap_bp,
     }
-    rule = loaded.config.get("calling", {}) | {key: value for key, value in given.items() if value is not None}
+    stated = {key: value for key, value in given.items() if value is not None}
+    rule = PeakCallingConfig.from_dict(loaded.config.get("calling", {}) | stated)
     # Before reads are read, which may take minutes.
     kind = peak_format(output, output_format)
     outputs = [path for path in (output, summits, probabilities) if path is not None]
     check_outputs(outputs, [*(reads or []), *(control_reads or [])])
+    check_control(loaded, control_reads[0] if control_reads else control)
     piling = PileUpConfig(fragment_length_bp, keep_duplicates, min_mapping_quality or 0, atac)
     treatment = _pile_up(reads, piling, chrom_sizes) if reads else bigwig
     background = _pile_up(control_reads, piling, chrom_sizes) if control_reads else control
@@ -127,7 +127,7 @@ def call_peaks(
             signal_kind=signal_kind,
             control_signal_kind=control_signal_kind,
             known_regions=known_regions,
-            config=PeakCallingConfig.from_dict(rule),
+            config=rule,
             track=make_track_line(kind, track_line) if track_line else None,
             progress=progress,
         )
@@ -137,6 +137,15 @@ def call_peaks(
         say(f"Wrote {summits}: {int(peaks['summits'].str.count(',').sum()) + len(peaks):,} summits.")
     if probabilities is not None:
         say(f"Wrote {probabilities}: probability of a peak in bins of {loaded.window.bin_bp} bp.")
+
+
+def _check_sources(
+    bigwig: Path | None, reads: list[Path] | None, control: Path | None, control_reads: list[Path] | None
+) -> None:
+    if (bigwig is None) == (not reads):
+        raise InputError(f"--bigwig, --reads: {'both' if reads else 'neither'} given, expected one of the two")
+    if control is not None and control_reads:
+        raise InputError("--control, --control-reads: both given, expected at most one of the two")
 
 
 def _pile_up(paths: list[Path], config: "PileUpConfig", chrom_sizes: str | None) -> "ReadCoverage":
