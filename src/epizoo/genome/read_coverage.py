@@ -136,7 +136,8 @@ class ReadCoverage(SignalTrack):
     ) -> tuple[int, Int32[np.ndarray, " fragment"]]:
         """How many edges lie before a stretch, and those within it."""
         of_chrom = edges.get(chrom, np.zeros(0, np.int32))
-        first, after = np.searchsorted(of_chrom, [start, end])
+        # Of the same type: else all edges would be converted in every call.
+        first, after = np.searchsorted(of_chrom, np.array([start, end], np.int32))
         return int(first), of_chrom[first:after]
 
 
