@@ -96,7 +96,7 @@ def finetune(
     content = read_peak_data(path)
     check_cell_type(content.cell_type, base.zoo.trained_on.cell_types, check_allowances(plan.allow))
     problem = _problem(base, content, settings, seed)
-    target = make_target(base, name, output, resume)
+    target = make_target(base.family, name, output, resume)
     with open_logs(log, target.run_folder, asdict(problem.settings), target.name) as write:
         tuned = _fit(problem, target, write, progress)
     evaluations = _evaluate(problem, tuned, plan, seed, progress)

@@ -79,7 +79,7 @@ def finetune_states(
     names = [style.name for style in state_styles(base)]
     sequences = {chrom: coded(values) for chrom, values in chromosomes.items()}
     before = base.parameters()
-    target = make_target(base, name, output, resume)
+    target = make_target(base.family, name, output, resume)
     training = {chrom: sequences[chrom] for chrom in learned}
     if content.annotation is None:
         tuned = tune_states(before, list(training.values()), settings, checkpoint=target.run_folder / "checkpoint.npz")

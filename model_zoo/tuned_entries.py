@@ -40,11 +40,11 @@ class Target:
         return self.zoo_folder / "runs" / self.name.split("/")[1]
 
 
-def make_target(base: Entry, name: str, output: File, resume: bool) -> Target:
+def make_target(family: str, name: str, output: File, resume: bool) -> Target:
     """Where the new entry goes, its run folder made.
 
     Args:
-        base: the entry that is fine-tuned.
+        family: of the entry.
         name: ``TAG`` or ``FAMILY/TAG``.
         output: folder of a zoo, made where there is none.
         resume: whether a run folder of this name may be there.
@@ -52,10 +52,10 @@ def make_target(base: Entry, name: str, output: File, resume: bool) -> Target:
     Raises:
         InputError: the name is none or of another family, it exists already, or nothing can be resumed.
     """
-    family, _, tag = name.rpartition("/")
-    if family not in ("", base.family) or not _TAG.match(tag) or tag.startswith("."):
-        raise InputError(f"name: {name!r} found, expected a word such as muscle, or {base.family}/muscle")
-    target = Target(Path(output), f"{base.family}/{tag}")
+    given, _, tag = name.rpartition("/")
+    if given not in ("", family) or not _TAG.match(tag) or tag.startswith("."):
+        raise InputError(f"name: {name!r} found, expected a word such as muscle, or {family}/muscle")
+    target = Target(Path(output), f"{family}/{tag}")
     if target.entry_folder.exists():
         raise InputError(f"{target.entry_folder}: exists already, and nothing is overwritten; give another --name")
     if target.run_folder.exists() and not resume:

@@ -66,7 +66,7 @@ def finetune_unlabelled(
     transform = CoverageTransform.from_dict(base.config.get("transform", {}))
     model: PeakCaller = base.model()  # type: ignore[assignment]
     windows = unlabelled.read_windows(content, transform, model, chosen.n_windows, seed)
-    target = make_target(base, name, output, resume=False)
+    target = make_target(base.family, name, output, resume=False)
     factor = unlabelled.find_scale_factor(model, windows) if normalise else 1.0
     there = windows._replace(scale=windows.scale * factor)
     tuned = unlabelled.self_train(model, there, chosen, progress) if self_train else model

@@ -4,7 +4,20 @@ import signal
 import sys
 
 # Each module of commands adds its own to the application.
-from epizoo.cli import comparison, enrichment, evaluation, exports, finetuning, grelu, hub, peaks, pictures, states, zoo
+from epizoo.cli import (
+    comparison,
+    enrichment,
+    evaluation,
+    exports,
+    finetuning,
+    grelu,
+    hub,
+    learning,
+    peaks,
+    pictures,
+    states,
+    zoo,
+)
 from epizoo.cli.app import app
 
 __all__ = [
@@ -16,6 +29,7 @@ __all__ = [
     "finetuning",
     "grelu",
     "hub",
+    "learning",
     "main",
     "peaks",
     "pictures",

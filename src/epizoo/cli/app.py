@@ -22,7 +22,11 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 # In the order of a user's work; commands that are not named here follow.
-COMMANDS = ("list", "show", "call-peaks", "annotate", "plot", "evaluate", "learn-states", "finetune", "export")
+COMMANDS = (
+    *("list", "show", "call-peaks", "evaluate", "annotate", "plot"),
+    *("learn-states", "select-states", "plot-model", "compare-models", "compare-states", "enrichment", "neighborhood"),
+    *("finetune", "export", "publish"),
+)
 
 
 class _Commands(TyperGroup):

@@ -1,5 +1,6 @@
 """Expected counts of a hidden Markov model: the E step of learning, exact, over runs of equal bins."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,14 @@ class RunCounter:
             self._symbols, self._table = runs.tabulate(self._sequences, widths.pop(), pool)
         self.marks: UInt8[np.ndarray, "symbol mark"] = self._symbols.marks
         self._cut(self._table.longest)
+
+    def digest(self) -> str:
+        """A hash of all sequences, by which a checkpoint knows its data."""
+        found = hashlib.blake2b(digest_size=16)
+        for sequence in self._sequences:
+            found.update(np.ascontiguousarray(sequence.marks).tobytes())
+            found.update(np.ascontiguousarray(sequence.codes).view(np.uint8).data)
+        return found.hexdigest()
 
     def _cut(self, longest) -> None:
         with ThreadPoolExecutor(self._threads) as pool:

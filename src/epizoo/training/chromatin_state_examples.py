@@ -25,12 +25,22 @@ def write_example(data_dir: Path, cell: str, chrom: str, output: Path) -> None:
         InputError: the data hold no such cell type, or the folder cannot be written to.
     """
     marks, chromosomes = read_codes(data_dir, cell)
+    values = decode(chromosomes[chrom][:EXCERPT_BINS], len(marks))
+    write_excerpt(BinarizedChromosome(cell, chrom, marks, values), output, FIRST_BIN, BIN_BP)
+
+
+def write_excerpt(chromosome: BinarizedChromosome, output: Path, first_bin: int, bin_bp: int) -> None:
+    """Write ``marks/CELL_CHROM_binary.txt.gz``, and ``regions.bed`` with an interval of it from some bin on.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
     folder = output / "marks"
     folder.mkdir(parents=True, exist_ok=True)
-    excerpt = BinarizedChromosome(cell, chrom, marks, decode(chromosomes[chrom][:EXCERPT_BINS], len(marks)))
-    write_binarized(folder / f"{cell}_{chrom}_binary.txt.gz", excerpt)
+    write_binarized(folder / f"{chromosome.cell}_{chromosome.chrom}_binary.txt.gz", chromosome)
+    end_bin = min(first_bin + INTERVAL_BINS, len(chromosome.values))
     with atomic_path(output / "regions.bed") as path:
-        path.write_text(f"{chrom}\t{FIRST_BIN * BIN_BP}\t{(FIRST_BIN + INTERVAL_BINS) * BIN_BP}\n", encoding="utf-8")
+        path.write_text(f"{chromosome.chrom}\t{first_bin * bin_bp}\t{end_bin * bin_bp}\n", encoding="utf-8")
 
 
 def main() -> None:

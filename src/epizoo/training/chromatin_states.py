@@ -43,7 +43,7 @@ from epizoo.training.chromatin_state_run import (
     read_codes,
 )
 from epizoo.training.chromhmm_models import ChromHMMModel, read_model, write_model
-from epizoo.training.em import Learned, LearningConfig, learn_best
+from epizoo.training.em import Learned, LearningConfig, learn_best, progress_bar
 from epizoo.training.initialization import information_parameters, perturbed_parameters
 from epizoo.training.state_names import name_states, read_reference
 
@@ -75,14 +75,15 @@ def learn(
         first,
         *(perturbed_parameters(first, SPREAD, rng) for _ in range(restarts)),
     ]
-    return learn_best(
-        RunCounter(sequences),
-        starts,
-        LEARNING,
-        trial_iterations=TRIAL_ITERATIONS,
-        finalists=FINALISTS,
-        show_progress=show_progress,
-    )
+    with progress_bar(LEARNING.max_iterations) as report:
+        return learn_best(
+            RunCounter(sequences),
+            starts,
+            LEARNING,
+            trial_iterations=TRIAL_ITERATIONS,
+            finalists=FINALISTS,
+            report=report if show_progress else None,
+        )
 
 
 def reorder(parameters: Float64Parameters, order: np.ndarray) -> Float64Parameters:

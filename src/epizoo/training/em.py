@@ -1,16 +1,18 @@
 """Learning chromatin states by expectation-maximisation (Baum-Welch), as ChromHMM does, and faster."""
 
 import hashlib
+import itertools
 import os
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, UInt8
-from rich.progress import Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
@@ -18,6 +20,8 @@ from epizoo.models.expected_counts import ExpectedCounts, RunCounter
 from epizoo.models.runs import MISSING, Float64Parameters, Parameters, in_float64
 from epizoo.training.priors import Prior, add_priors, log_density, uniform_prior
 
+Report = Callable[[int, float], None]
+"""Called after each iteration with the number of E steps and the latest log-likelihood."""
 # Beyond these, probabilities are left to plain EM: their logarithms jump, and extrapolating them gains nothing.
 _SMALLEST_EXTRAPOLATED = 1e-10
 _FIRST_LONGEST_STEP = 4.0
@@ -115,7 +119,7 @@ def expectation_maximization(
     *,
     prior: Prior | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
-    show_progress: bool = False,
+    report: Report | None = None,
 ) -> Learned:
     """Learn from one start.
 
@@ -130,7 +134,7 @@ def expectation_maximization(
         prior: pseudo-counts of each parameter, added to those of the config.
         checkpoint: a file that keeps the state of learning after each iteration; where it exists, learning goes on from
             it, with the same final result. It stays there when learning is done.
-        show_progress: draw a progress bar.
+        report: see `Report`; `progress_bar` draws them.
 
     Raises:
         InputError: the start does not fit the sequences, or the checkpoint belongs to another start, config or data.
@@ -138,18 +142,15 @@ def expectation_maximization(
     config = config or LearningConfig()
     objective = _Objective(counter, config, prior)
     state = _State(in_float64(start), np.zeros(0), np.zeros(0), _FIRST_LONGEST_STEP, False)
-    fingerprint = _fingerprint(objective, state.parameters)
+    fingerprint = "" if checkpoint is None else _fingerprint(objective, state.parameters)
     if checkpoint is not None and Path(checkpoint).exists():
         state = _load(Path(checkpoint), fingerprint)
-    columns = (*Progress.get_default_columns(), TimeElapsedColumn(), TextColumn("log-likelihood {task.fields[value]}"))
-    with Progress(*columns) if show_progress else nullcontext() as bar:
-        task = bar.add_task("learning", total=config.max_iterations, value="") if bar else TaskID(0)
-        while len(state.trajectory) < config.max_iterations and not state.converged:
-            state = (_squarem_cycle if config.accelerate else _em_step)(objective, state)
-            if checkpoint is not None:
-                _save(Path(checkpoint), state, fingerprint)
-            if bar:
-                bar.update(task, completed=len(state.trajectory), value=f"{state.trajectory[-1]:,.3f}")
+    while len(state.trajectory) < config.max_iterations and not state.converged:
+        state = (_squarem_cycle if config.accelerate else _em_step)(objective, state)
+        if checkpoint is not None:
+            _save(Path(checkpoint), state, fingerprint)
+        if report is not None:
+            report(len(state.trajectory), float(state.trajectory[-1]))
     log_likelihood = counter.count(state.parameters).log_likelihood
     return Learned(state.parameters, log_likelihood, state.trajectory, state.converged)
 
@@ -161,7 +162,8 @@ def learn_best(
     *,
     trial_iterations: int = 0,
     finalists: int = 1,
-    show_progress: bool = False,
+    checkpoints: str | os.PathLike[str] | None = None,
+    report: Report | None = None,
 ) -> tuple[Learned, list[Learned]]:
     """Learn from several starts: the result with the highest log-likelihood (the first of equals), and all results.
 
@@ -172,7 +174,8 @@ def learn_best(
         trial_iterations: where not 0, learn for so many iterations from every start, and only then to the end, from
             what the best of them gave.
         finalists: how many of the trials to learn from to the end.
-        show_progress: draw progress bars.
+        checkpoints: a folder that keeps the state of learning from each start; see `expectation_maximization`.
+        report: see `Report`.
 
     Returns:
         The best result, and all of them: of the trials, in the order of the starts, then of the finalists.
@@ -184,13 +187,31 @@ def learn_best(
     starts = list(starts)
     if not starts:
         raise InputError("no first parameters were given to learn from; give at least one start")
+
+    def learn_all(kind: str, starts: Iterable[Parameters], config: LearningConfig) -> list[Learned]:
+        paths = (None if checkpoints is None else Path(checkpoints) / f"{kind}-{i}.npz" for i in itertools.count(1))
+        return [
+            expectation_maximization(counter, start, config, checkpoint=path, report=report)
+            for start, path in zip(starts, paths, strict=False)
+        ]
+
     results: list[Learned] = []
     if trial_iterations:
         trial = replace(config, max_iterations=min(trial_iterations, config.max_iterations))
-        results = [expectation_maximization(counter, start, trial, show_progress=show_progress) for start in starts]
+        results = learn_all("trial", starts, trial)
         starts = [learned.parameters for learned in sorted(results, key=_descending)[:finalists]]
-    results += [expectation_maximization(counter, start, config, show_progress=show_progress) for start in starts]
+    results += learn_all("start", starts, config)
     return min(results, key=_descending), results
+
+
+@contextmanager
+def progress_bar(max_iterations: int) -> Iterator[Report]:
+    """A bar of iterations with the latest log-likelihood on stderr, where that is a terminal."""
+    columns = (*Progress.get_default_columns(), TimeElapsedColumn(), TextColumn("log-likelihood {task.fields[value]}"))
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Learning", total=max_iterations, value="")
+        yield lambda done, value: bar.update(task, completed=done, value=f"{value:,.3f}")
 
 
 def _descending(learned: Learned) -> float:
@@ -204,8 +225,9 @@ def log_prior(parameters: Parameters, config: LearningConfig, prior: Prior | Non
 
 
 def _pseudocounts(model: Float64Parameters, config: LearningConfig, prior: Prior | None) -> Prior:
+    n_states, n_marks = model.emission.shape
     uniform = uniform_prior(
-        *model.emission.shape, config.initial_pseudocount, config.transition_pseudocount, config.emission_pseudocount
+        n_states, n_marks, config.initial_pseudocount, config.transition_pseudocount, config.emission_pseudocount
     )
     return uniform if prior is None else add_priors(uniform, prior)
 
@@ -306,8 +328,8 @@ def _normalize(counts: Float64[np.ndarray, "... state"], previous: Float64[np.nd
 
 def _fingerprint(objective: _Objective, start: Float64Parameters) -> str:
     counter, config, prior = objective
-    digest = hashlib.sha256(repr((astuple(config), counter.n_bins)).encode())
-    for array in (counter.marks, *start, *(prior or ())):
+    digest = hashlib.sha256(repr((astuple(config), counter.digest())).encode())
+    for array in (*start, *(prior or ())):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 

@@ -1,0 +1,169 @@
+"""States are learned from a folder of marks into an entry that annotates, and into ChromHMM's files."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import epizoo
+from epizoo.cli import app
+from epizoo.errors import InputError
+from epizoo.genome.marks import BinarizedChromosome, write_binarized
+from epizoo.model_zoo.learning_marks import read_learning_marks, read_start
+from epizoo.model_zoo.state_learning import learn_states, select_states
+from epizoo.training.chromhmm_models import read_model, read_table
+from epizoo.training.em import LearningConfig
+from epizoo.training.model_selection import bic, n_free_parameters
+from epizoo.training.state_learning import LearningPlan, learn, log_likelihood_per_bin
+
+MARKS = ("H3K4me3", "H3K27me3", "CTCF")
+EMISSION = np.array([[0.9, 0.05, 0.3], [0.02, 0.8, 0.02], [0.01, 0.02, 0.01]])
+QUICK = LearningConfig(max_iterations=40, zero_transitions_below=1e-8)
+
+
+def write_marks(folder, cells=("A", "B"), chroms=("chr1", "chr2"), n_bins=1600, marks=MARKS):
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for cell in cells:
+        for chrom in chroms:
+            stretch = np.cumsum(rng.random(n_bins) < 0.1)
+            states = rng.integers(0, 3, n_bins)[stretch]
+            values = (rng.random((n_bins, 3)) < EMISSION[states]).astype(np.uint8)
+            columns = [MARKS.index(mark) for mark in marks]
+            path = folder / f"{cell}_{chrom}_binary.txt.gz"
+            write_binarized(path, BinarizedChromosome(cell, chrom, tuple(marks), values[:, columns]))
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_the_command_makes_an_entry_that_annotates_and_chromhmms_files(tmp_path):
+    marks = write_marks(tmp_path / "marks")
+    zoo = tmp_path / "zoo"
+    options = ["--states", 3, "--name", "mine", "-o", zoo, "--hold-out", "chr2", "--pseudo-count", 1, "--restarts", 1]
+    done = run("learn-states", "--binarized", marks, *options)
+    assert done.exit_code == 0, done.output
+    entry = epizoo.load(zoo / "chromatin_states" / "mine")
+    entry.check_files()
+    # What the data were made with, whatever the order of the states.
+    found = entry.parameters().emission
+    for row in EMISSION:
+        assert np.abs(np.asarray(found) - row).max(axis=1).min() < 0.08
+    # The model of ChromHMM's file is that of the entry.
+    model = read_model(zoo / "runs" / "mine" / "model_3.txt")
+    np.testing.assert_allclose(model.parameters.emission, found, rtol=1e-12)
+    names = tuple(state["name"] for state in entry.config["states"])
+    rows = read_table(zoo / "runs" / "mine" / "emissions_3.txt").rows
+    assert rows == tuple(f"{number}_{name}" for number, name in enumerate(names, start=1))
+    held_out = [metric for metric in entry.zoo.metrics if "never seen" in metric.on]
+    assert [metric.on.split(",")[0] for metric in held_out] == ["A", "B"]
+    assert entry.zoo.trained_on.held_out_chromosomes == ["chr2"]
+    assert not list((zoo / "runs" / "mine").glob("*.npz"))
+    annotated = run("annotate", entry.folder, "--binarized", marks, "--cell", "A", "-o", tmp_path / "states.bed")
+    assert annotated.exit_code == 0, annotated.output
+    assert set(pd.read_csv(tmp_path / "states.bed", sep="\t", header=None)[3]) <= set(names)
+    again = run("learn-states", "--binarized", marks, *options)
+    assert again.exit_code == 2
+    assert "exists already" in again.output
+
+
+@pytest.mark.parametrize("algorithm", ["em", "squarem", "incremental"])
+def test_a_killed_run_resumes_with_the_same_result(tmp_path, algorithm):
+    data = read_learning_marks(write_marks(tmp_path / "marks"))
+    plan = LearningPlan(3, algorithm, config=QUICK)
+    whole = learn_states(data, plan, "whole", tmp_path / "zoo")
+    calls = []
+
+    def kill(*progress):
+        calls.append(progress)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learn_states(data, plan, "killed", tmp_path / "zoo", report=kill)
+    with pytest.raises(InputError, match="--resume"):
+        learn_states(data, plan, "killed", tmp_path / "zoo")
+    resumed = learn_states(data, plan, "killed", tmp_path / "zoo", resume=True)
+    assert resumed.sha256 == whole.sha256
+
+
+def test_learning_goes_on_from_a_chromhmm_model_and_from_an_entry(tmp_path):
+    data = read_learning_marks(write_marks(tmp_path / "marks"))
+    entry = learn_states(data, LearningPlan(3, config=QUICK), "first", tmp_path / "zoo")
+    of_file = read_start(str(tmp_path / "zoo" / "runs" / "first" / "model_3.txt"), data.marks)
+    of_entry = read_start(str(entry.folder), data.marks)
+    for array, other in zip(of_file, of_entry, strict=True):
+        np.testing.assert_allclose(array, other, rtol=1e-9, atol=1e-300)
+    learned = learn(data.sequences, LearningPlan(3, "em", of_file, config=QUICK))
+    assert learned.trajectory[0] == pytest.approx(entry.zoo.training["log_likelihood"], abs=1e-3)
+    with pytest.raises(InputError, match="expected 4 and 3"):
+        learn(data.sequences, LearningPlan(4, "em", of_file))
+    with pytest.raises(InputError, match="they must agree"):
+        read_start("chromatin_states/encode-10", data.marks)
+
+
+def test_selection_finds_the_number_of_states_that_the_data_were_made_with(tmp_path):
+    data = read_learning_marks(write_marks(tmp_path / "marks", n_bins=4000))
+    plans = [LearningPlan(number, start="random", restarts=3, config=QUICK) for number in (2, 3, 4)]
+    table = select_states(data, plans, tmp_path / "out", held_out=["chr2"])
+    assert table["bic"].idxmin() == 3
+    assert table["held_out_per_bin"].idxmax() in (3, 4)
+    assert table.loc[4, "median_recovery"] == pytest.approx(1)
+    assert (tmp_path / "out" / "selection.png").stat().st_size > 5_000
+    assert [row["states"] for row in json.loads((tmp_path / "out" / "selection.json").read_text())] == [2, 3, 4]
+    model = read_model(tmp_path / "out" / "model_3.txt")
+    training, left_out = data.split(["chr2"])
+    assert log_likelihood_per_bin(model.parameters, left_out) == pytest.approx(table.loc[3, "held_out_per_bin"])
+    n_bins = sum(len(one.marks.codes) for one in training)
+    expected = bic(table.loc[3, "log_likelihood"], n_free_parameters(model.parameters), n_bins)
+    assert table.loc[3, "bic"] == pytest.approx(expected)
+
+
+def test_cell_types_may_have_their_marks_in_another_order(tmp_path):
+    folder = write_marks(tmp_path / "marks", cells=("A",))
+    other = write_marks(tmp_path / "other", cells=("A",), marks=MARKS[::-1])
+    first, second = read_learning_marks(folder), read_learning_marks(other)
+    assert (first.marks, second.marks) == (MARKS, MARKS[::-1])
+    shutil.rmtree(other)
+    for path in write_marks(other, cells=("B",), marks=MARKS[::-1]).iterdir():
+        path.rename(folder / path.name)
+    both = read_learning_marks(folder)
+    assert both.cells == ["A", "B"]
+    for one, again in zip(both.sequences[:2], both.sequences[2:], strict=True):
+        np.testing.assert_array_equal(one.marks.marks[one.marks.codes], again.marks.marks[again.marks.codes])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--states", 30], "allows only"),
+        (["--states", 3, "--hold-out", "chr9"], "chromosome chr9 is not in the marks"),
+        (["--states", 3, "--hold-out", "chr1,chr2"], "nothing is left"),
+        (["--states", 3, "--algorithm", "magic"], "expected squarem, em, incremental"),
+        (["--states", 3, "--algorithm", "incremental", "--restarts", 2], "one start"),
+        (["--states", 0], "expected 1 or more"),
+        (["--states", 3, "--init", "nothing.txt"], "nothing.txt"),
+        (["--states", 3, "--threshold", 2], "belong to --marks"),
+        (["--states", 3, "--cell", "C"], "no cell type C"),
+        (["--states", 3, "--pseudo-count", -1], "expected 0 or more"),
+    ],
+)
+def test_bad_requests_are_one_sentence_and_leave_no_entry(tmp_path, arguments, message):
+    marks = write_marks(tmp_path / "marks")
+    done = run("learn-states", "--binarized", marks, *arguments, "--name", "mine", "-o", tmp_path / "zoo")
+    assert done.exit_code == 2
+    assert message in " ".join(done.output.split())
+    assert not (tmp_path / "zoo" / "chromatin_states").exists()
+
+
+def test_files_of_other_marks_are_named(tmp_path):
+    folder = write_marks(tmp_path / "marks", cells=("A",))
+    values = np.zeros((5, 1), np.uint8)
+    write_binarized(folder / "B_chr1_binary.txt.gz", BinarizedChromosome("B", "chr1", ("H3K9ac",), values))
+    with pytest.raises(InputError, match=r"B_chr1_binary\.txt\.gz: has the marks H3K9ac, but A_chr1"):
+        read_learning_marks(folder)
