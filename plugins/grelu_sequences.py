@@ -111,11 +111,11 @@ def _without_peaks(
             [(chrom, 0, size) for chrom, size in chrom_sizes.items()], columns=["chrom", "start", "end"]
         )
     rows = []
-    for region in regions.itertuples():
-        own = peaks[peaks["chrom"] == region.chrom]
-        starts = range(int(region.start), int(region.end) - seq_len + 1, seq_len)
+    for chrom, first, last in zip(regions["chrom"], regions["start"], regions["end"], strict=True):
+        own = peaks[peaks["chrom"] == chrom]
+        starts = range(int(first), int(last) - seq_len + 1, seq_len)
         free = [s for s in starts if not ((own["start"] < s + seq_len) & (own["end"] > s)).any()]
-        rows += [(region.chrom, start, start + seq_len) for start in free]
+        rows += [(chrom, start, start + seq_len) for start in free]
     if len(rows) < n_wanted:
         raise InputError(
             f"negatives: {n_wanted} wanted, there is room for {len(rows)} intervals of {seq_len} bp without a peak; "
