@@ -86,6 +86,7 @@ BAD_INPUTS = [
     (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--control-reads", "x.bam"], "control: x.bam is given, but"),
     (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--enter-probability", "2"], "enter_probability is 2.0"),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--format", "bed12"], "'bed12' is no format of peaks"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--coverage", "out/c.bw"], "--coverage: given without --reads"),
     (["call-peaks", PEAK_CALLER, "--reads", "none.bam"], "none.bam: no such file"),
     (["call-peaks", PEAK_CALLER, "--reads", "good.bed", "--chrom-sizes", "hg0"], "hg0: neither a file of chromosome"),
     (["call-peaks", PEAK_CALLER, "--reads", "good.bed", "--chrom-sizes", "hg19"], "good.bed: line 1 has no strand"),
@@ -185,13 +186,16 @@ def test_reads_become_gapped_peaks_and_summits(folder):
     rows += [f"chr1\t{97 * i}\t{97 * i + 36}\tr\t0\t+\n" for i in range(400)]
     (folder / "reads.bed").write_text("".join(rows))
     options = ["--chrom-sizes", "sizes", "--enter-probability", "0.45", "--extend-probability", "0.4"]
-    out = ["-o", "out/x.gappedPeak", "--summits", "out/s.bed", "--merge-gap-bp", "500"]
+    out = ["-o", "out/x.gappedPeak", "--summits", "out/s.bed", "--merge-gap-bp", "500", "--coverage", "out/c.bw"]
     result = run("call-peaks", PEAK_CALLER, "--reads", "reads.bed", *options, *out)
     assert result.exit_code == 0, result.output
     assert "fragments piled up, 200 bp a single read" in result.stdout
     peaks = (folder / "out" / "x.gappedPeak").read_text().splitlines()
     assert peaks
     assert {len(row.split("\t")) for row in peaks} == {15}
+    again = run("call-peaks", PEAK_CALLER, "--bigwig", "out/c.bw", *options[2:], "-o", "out/y.gappedPeak", *out[4:6])
+    assert again.exit_code == 0, again.output
+    assert (folder / "out" / "y.gappedPeak").read_text().splitlines() == peaks
     assert len((folder / "out" / "s.bed").read_text().splitlines()) >= len(peaks)
 
 

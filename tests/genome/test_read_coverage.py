@@ -7,6 +7,7 @@ import pysam
 import pytest
 
 from epizoo.errors import InputError
+from epizoo.genome.bigwig_writer import write_track
 from epizoo.genome.coverage import CoverageTransform
 from epizoo.genome.read_coverage import PileUpConfig, pile_up
 from epizoo.genome.signal import BigWig
@@ -184,6 +185,16 @@ def test_pooled_files_add_up(tmp_path):
     coverage = pile_up(paths, chrom_sizes=SIZES)
     assert_piled_up(coverage, one_at_a_time(extended([*first, *second], 200)))
     assert coverage.sources == tuple(paths)
+
+
+def test_coverage_survives_a_bigwig(tmp_path):
+    coverage = pile_up(write_bed(tmp_path / "x.bed", random_reads(9)), chrom_sizes=SIZES)
+    write_track(tmp_path / "x.bw", coverage)
+    with BigWig(tmp_path / "x.bw") as written:
+        assert written.chrom_sizes == SIZES
+        for chrom, size in SIZES.items():
+            np.testing.assert_array_equal(written.values(chrom, 0, size), coverage.values(chrom, 0, size))
+        assert CoverageTransform().fit(written).kind == "coverage"
 
 
 def test_reads_are_scaled_as_their_bigwig_is(tmp_path, make_bigwig):

@@ -55,6 +55,7 @@ def call_peaks(
     known_regions: Annotated[
         Path | None, option("FILE", "For a bigWig of a part of the genome: where no value means no signal (BED).")
     ] = None,
+    coverage: Annotated[Path | None, option("FILE", "Also write the coverage of --reads, as this bigWig.")] = None,
     output_format: Annotated[
         str | None,
         typer.Option(
@@ -86,10 +87,13 @@ def call_peaks(
     from epizoo.calling.peaks import PeakCallingConfig
     from epizoo.conversion import with_backend
     from epizoo.files import check_outputs
-    from epizoo.genome.read_coverage import PileUpConfig
+    from epizoo.genome.bigwig_writer import write_track
+    from epizoo.genome.read_coverage import PileUpConfig, ReadCoverage
     from epizoo.model_zoo.windows import check_control
 
     _check_sources(bigwig, reads, control, control_reads)
+    if coverage is not None and not reads:
+        raise InputError("--coverage: given without --reads; a bigWig is coverage already, leave it out")
     settings = (chrom_sizes, fragment_length_bp, min_mapping_quality, keep_duplicates or None, atac or None)
     if not reads and not control_reads and any(setting is not None for setting in settings):
         raise InputError(
@@ -107,11 +111,14 @@ def call_peaks(
     rule = PeakCallingConfig.from_dict(loaded.config.get("calling", {}) | stated)
     # Before reads are read, which may take minutes.
     kind = peak_format(output, output_format)
-    outputs = [path for path in (output, summits, probabilities) if path is not None]
+    outputs = [path for path in (output, summits, coverage, probabilities) if path is not None]
     check_outputs(outputs, [*(reads or []), *(control_reads or [])])
     check_control(loaded, control_reads[0] if control_reads else control)
     piling = PileUpConfig(fragment_length_bp, keep_duplicates, min_mapping_quality or 0, atac)
     treatment = _pile_up(reads, piling, chrom_sizes) if reads else bigwig
+    if coverage is not None and isinstance(treatment, ReadCoverage):
+        write_track(coverage, treatment)
+        say(f"Wrote {coverage}: fragments over each bp.")
     background = _pile_up(control_reads, piling, chrom_sizes) if control_reads else control
     assert treatment is not None
     with progress_bar("Calling peaks") as progress:

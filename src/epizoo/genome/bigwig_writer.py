@@ -11,9 +11,23 @@ import pyBigWig
 from jaxtyping import Float
 
 from epizoo.files import atomic_path
+from epizoo.genome.signal import SignalTrack
 
 _ZOOM_LEVELS = 10
 _FEW_EQUAL = 0.3
+_PIECE_BP = 1 << 20
+
+
+def write_track(path: str | os.PathLike[str], track: SignalTrack) -> None:
+    """Write any track as a bigWig, its values of each bp as they are.
+
+    Raises:
+        InputError: the track cannot be read or the file cannot be written.
+    """
+    with BigWigWriter(path, track.chrom_sizes, bin_bp=1) as writer:
+        for chrom, size in writer.chrom_sizes.items():
+            for start in range(0, size, _PIECE_BP):
+                writer.add(chrom, start, track.values(chrom, start, min(start + _PIECE_BP, size)))
 
 
 class BigWigWriter:
