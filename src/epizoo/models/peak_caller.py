@@ -14,7 +14,7 @@ from epizoo.errors import InputError
 
 _EDGE_SOFTNESS = 0.1
 # DiffBio's operator keeps a learned temperature away from zero by this much, and so do we.
-_TEMPERATURE_FLOOR = 1e-6
+TEMPERATURE_FLOOR = 1e-6
 _CONTEXT_KERNEL = 3
 
 
@@ -181,7 +181,7 @@ class PeakCaller(nnx.Module):
         return (self.scores(coverage, head) - threshold) / temperature
 
     def _calibration(self, head: str | int) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        threshold, temperature = self.threshold[...], jnp.abs(self.temperature[...]) + _TEMPERATURE_FLOOR
+        threshold, temperature = self.threshold[...], jnp.abs(self.temperature[...]) + TEMPERATURE_FLOOR
         if not self.config.heads:
             return threshold, temperature
         return threshold[self._head(head)], temperature[self._head(head)]

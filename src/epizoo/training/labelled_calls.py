@@ -1,7 +1,8 @@
 """Peaks of labelled stretches, made as users' peaks are made, and the calling rule that suits the labels best."""
 
+import functools
 import itertools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -34,10 +35,7 @@ def predict_stretches(model: PeakCaller, stretches: Iterable[Stretch]) -> list[P
     graph, parameters = nnx.split(model)
     bin_bp, flank = model.config.bin_bp, model.receptive_field_bins
 
-    @jax.jit
-    def outputs(parameters, coverage):
-        return nnx.merge(graph, parameters)(coverage).peak_probabilities
-
+    outputs = _probabilities(graph)
     predictions = []
     for stretch in stretches:
         margin = _MARGIN_BP // bin_bp
@@ -50,6 +48,12 @@ def predict_stretches(model: PeakCaller, stretches: Iterable[Stretch]) -> list[P
         signal = crop(stretch.signal, first, length)
         predictions.append(Prediction(stretch.start_bin + first, probabilities, signal))
     return predictions
+
+
+@functools.lru_cache(maxsize=4)
+def _probabilities(graph: nnx.GraphDef) -> Callable[..., jax.Array]:
+    """Peak probabilities of coverage, compiled once for all models of one shape."""
+    return jax.jit(lambda parameters, coverage: nnx.merge(graph, parameters)(coverage).peak_probabilities)
 
 
 def call_errors(

@@ -147,7 +147,7 @@ def test_training_lowers_the_loss_of_what_it_sees(model, stretches):
     crops = fixed_crops(stretches, settings)
 
     def loss(one):
-        losses = label_loss(one, crops.coverage, crops.labels, 1.0, 0.02)
+        losses = label_loss(one.logits(crops.coverage[..., None]), crops.labels, 1.0, 0.02)
         return float(balanced_mean(losses, jnp.asarray(crops.labels.annotation), jnp.asarray(crops.weight)))
 
     tuned = fine_tune(model, stretches, TuningSettings(train="all", steps=80, learning_rate=0.05, pull=0.0)).model
@@ -165,8 +165,8 @@ def test_the_gradient_of_the_loss_is_its_finite_difference(model, stretches):
 
         def loss(changes):
             one = with_arrays(graph, paths, trainables.apply(base, changes))
-            coverage = crops.coverage.astype(np.float64)
-            return label_loss(one, coverage, crops.labels, 1.0, 0.02).sum()
+            logits = one.logits(crops.coverage.astype(np.float64)[..., None])
+            return (label_loss(logits, crops.labels, 1.0, 0.02) * crops.weight).sum()
 
         start = trainables.start(base, 0)
         gradient = jax.grad(loss)(start)
@@ -196,3 +196,21 @@ def test_folds_are_a_partition_of_almost_one_size(n_loci, n_folds):
 def test_settings_out_of_range_are_refused(model, stretches, change, message):
     with pytest.raises(InputError, match=message):
         fine_tune(model, stretches, TuningSettings(**change))
+
+
+@pytest.mark.parametrize("train", ["threshold", "head"])
+def test_a_frozen_trunk_gives_the_losses_of_the_whole_network(model, stretches, train):
+    tuned = fine_tune(model, stretches, TuningSettings(train=train, max_steps=4, check_every=2, n_folds=2))
+    crops = fixed_crops(stretches, crop_settings(stretches, model.receptive_field_bins))
+    losses = label_loss(model.logits(crops.coverage[..., None]), crops.labels, 1.0, 0.02)
+    expected = balanced_mean(losses, jnp.asarray(crops.labels.annotation), jnp.asarray(crops.weight))
+    assert tuned.held_out_before == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_crops_that_fill_up_weigh_nothing(stretches, model):
+    crops = fixed_crops(stretches, crop_settings(stretches, model.receptive_field_bins))
+    filling = crops.locus < 0
+    assert len(crops.locus) % 32 == 0
+    assert not crops.weight[filling].any()
+    assert not crops.labels.weight[filling].any()
+    assert crops.weight.sum() == pytest.approx(sum(stretch.labels["share"].sum() for stretch in stretches))

@@ -12,6 +12,8 @@ from epizoo.training.region_label_likelihood import LabelBatch, LabelBins, pack_
 
 _SMALLEST, _LARGEST, _STEP = 512, 4_096, 128
 _CROPS_OF_ONE_LABEL = 3
+# Crops without weight fill up to a multiple of this, so that steps compiled for one set of labels serve the next.
+_CROPS_AT_ONCE = 32
 NO_PEAKS = ANNOTATIONS.index("noPeaks")
 
 
@@ -22,7 +24,7 @@ class FixedCrops(NamedTuple):
     labels: LabelBatch
     locus: Int[np.ndarray, " crop"]
     weight: Float[np.ndarray, " crop"]
-    """Of the crop: the label's share of its region, shared among its crops."""
+    """Of the crop: the label's share of its region, shared among its crops; 0 for crops that only fill up."""
 
 
 def crop_settings(stretches: list[Stretch], flank_bins: int) -> CropSettings:
@@ -72,9 +74,13 @@ def fixed_crops(stretches: list[Stretch], settings: CropSettings, *, most: int =
             coverage.append(np.arcsinh(crop(stretch.signal, start, settings.n_bins) / stretch.scale))
             loci.append(int(locus))
             weights.append(share / len(middles))
-    labels = pack_labels(rows, max(len(rows), 1), settings.n_bins - 2 * settings.flank_bins)
-    array = np.stack(coverage).astype(np.float32)
-    return FixedCrops(array, labels, np.array(loci, np.int64), np.array(weights, np.float32))
+    n_crops = -(-len(rows) // _CROPS_AT_ONCE) * _CROPS_AT_ONCE
+    labels = pack_labels(rows, n_crops, settings.n_bins - 2 * settings.flank_bins)
+    more = n_crops - len(rows)
+    array = np.pad(np.stack(coverage).astype(np.float32), ((0, more), (0, 0)))
+    return FixedCrops(
+        array, labels, np.array(loci + [-1] * more, np.int64), np.array(weights + [0.0] * more, np.float32)
+    )
 
 
 def _middles(bins: LabelBins, settings: CropSettings) -> list[int]:

@@ -21,7 +21,7 @@ from epizoo.training.finetuning.checkpoints import Snapshot, fingerprint, load_s
 from epizoo.training.finetuning.crops import FixedCrops, crop_settings, fixed_crops
 from epizoo.training.finetuning.settings import TuningSettings
 from epizoo.training.finetuning.steps import Names, Stage, balanced_mean, compile_steps
-from epizoo.training.finetuning.trainable import Arrays, model_arrays, with_arrays
+from epizoo.training.finetuning.trainable import FROZEN_TRUNK, Arrays, model_arrays, with_arrays
 from epizoo.training.labelled_stretches import CropSettings, Stretch, random_crops
 
 Log = Callable[[dict[str, Any]], None]
@@ -89,8 +89,9 @@ class _Trainer:
         self.graph, self.paths, self.base = model_arrays(model)
         self.crop_settings: CropSettings = crop_settings(stretches, model.receptive_field_bins)
         self.fixed: FixedCrops = fixed_crops(stretches, self.crop_settings, seed=settings.seed)
-        self.step, self.measure, self.optimiser = compile_steps(self.graph, Names(self.paths), settings)
-        self.loci = np.unique(self.fixed.locus)
+        self.step, self.measure, inputs, self.optimiser = compile_steps(self.graph, Names(self.paths), settings)
+        self.inputs = inputs(self.base, self.fixed.coverage)
+        self.loci = np.unique(self.fixed.locus[self.fixed.weight > 0])
         self.history: list[dict[str, Any]] = []
 
     def run(self) -> Tuned:
@@ -160,7 +161,8 @@ class _Trainer:
         losses = np.zeros(len(self.fixed.locus), np.float32)
         for stage, fold in zip(stages, folds, strict=True):
             left_out = np.isin(self.fixed.locus, fold)
-            losses[left_out] = np.asarray(self.measure(self._arrays(stage), self.fixed))[left_out]
+            found = self.measure(self._arrays(stage), self.inputs, self.fixed.labels)
+            losses[left_out] = np.asarray(found)[left_out]
         row = {"stage": "held-out loci", "step": step, "held_out_loss": self._mean(losses)}
         self._note(row | ({} if training is None else {"training_loss": training}))
         return losses
@@ -171,8 +173,16 @@ class _Trainer:
         return Stage(changes, self.optimiser.init(changes), random)
 
     def _advance(self, stage: Stage, stretches: list[Stretch]) -> tuple[Stage, float]:
-        coverage, labels = random_crops(stage.random, stretches, self.settings.n_crops, self.crop_settings, self.bin_bp)
-        changes, optimiser, loss = self.step(self.base, stage.changes, stage.optimiser, coverage, labels)
+        if self.settings.train in FROZEN_TRUNK:
+            # So few parameters need no augmentation: each step takes all labels, from what the trunk once made of them.
+            loci = [int(stretch.labels["locus"].iloc[0]) for stretch in stretches]
+            weight = self.fixed.weight * np.isin(self.fixed.locus, loci)
+            inputs, labels = self.inputs, self.fixed.labels._replace(weight=weight)
+        else:
+            inputs, labels = random_crops(
+                stage.random, stretches, self.settings.n_crops, self.crop_settings, self.bin_bp
+            )
+        changes, optimiser, loss = self.step(self.base, stage.changes, stage.optimiser, inputs, labels)
         return Stage(changes, optimiser, stage.random), float(loss)
 
     def _arrays(self, stage: Stage) -> Arrays:

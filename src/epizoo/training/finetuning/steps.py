@@ -11,10 +11,10 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from epizoo.models.peak_caller import PeakCaller
-from epizoo.training.finetuning.crops import NO_PEAKS, FixedCrops
+from epizoo.models.peak_caller import TEMPERATURE_FLOOR
+from epizoo.training.finetuning.crops import NO_PEAKS
 from epizoo.training.finetuning.settings import TuningSettings
-from epizoo.training.finetuning.trainable import Arrays, Trainables, with_arrays
+from epizoo.training.finetuning.trainable import FROZEN_TRUNK, Arrays, Trainables, with_arrays
 from epizoo.training.region_label_likelihood import LabelBatch, gather_labels, region_log_likelihood
 
 
@@ -30,22 +30,19 @@ class Steps(NamedTuple):
     """Compiled functions of the base model's arrays and the changes made to them."""
 
     step: Callable[..., tuple[Arrays, Any, Float[Array, ""]]]
-    """(base, changes, optimiser state, coverage, labels): the new changes and state, and the loss before them."""
-    measure: Callable[..., Float[Array, " crop"]]
-    """(arrays, fixed crops): the loss of each crop."""
+    """(base, changes, optimiser state, inputs, labels): the new changes and state, and the loss before them."""
+    measure: Callable[..., Float[Array, " label"]]
+    """(arrays, inputs, labels): the loss of each label."""
+    inputs: Callable[..., Float[Array, "crop bin *feature"]]
+    """(arrays, coverage): what both take: the input of the last layer where that alone is trained, else coverage."""
     optimiser: optax.GradientTransformation
 
 
 def label_loss(
-    model: PeakCaller,
-    coverage: Float[Array | np.ndarray, "crop bin"],
-    labels: LabelBatch,
-    switch_cost: float,
-    doubt: float,
+    logits: Float[Array, "crop bin"], labels: LabelBatch, switch_cost: float, doubt: float
 ) -> Float[Array, " label"]:
     """What each label costs: minus the log-probability that it is right, or that it is wrong by itself."""
-    logits = gather_labels(model.logits(jnp.asarray(coverage)[..., None]), labels)
-    right = region_log_likelihood(logits, labels.inside, labels.annotation, switch_cost)
+    right = region_log_likelihood(gather_labels(logits, labels), labels.inside, labels.annotation, switch_cost)
     return -jnp.logaddexp(right + jnp.log1p(-doubt), jnp.log(doubt))
 
 
@@ -88,23 +85,34 @@ def _compile(
     graph: nnx.GraphDef, names: Names, trainables: Trainables, pull: float, switch_cost: float, doubt: float
 ) -> Steps:
     optimiser = trainables.optimiser()
+    frozen = trainables.train in FROZEN_TRUNK
 
-    def objective(changes: Arrays, base: Arrays, coverage: Array, labels: LabelBatch) -> Float[Array, ""]:
-        model = with_arrays(graph, names.paths, trainables.apply(base, changes))
-        losses = label_loss(model, coverage, labels, switch_cost, doubt)
+    def logits(arrays: Arrays, inputs: Array) -> Float[Array, "crop bin"]:
+        model = with_arrays(graph, names.paths, arrays)
+        if not frozen:
+            return model.logits(inputs[..., None])
+        temperature = jnp.abs(model.temperature[...]) + TEMPERATURE_FLOOR
+        return (model.output_conv(inputs)[..., 0] - model.threshold[...]) / temperature
+
+    def objective(changes: Arrays, base: Arrays, inputs: Array, labels: LabelBatch) -> Float[Array, ""]:
+        losses = label_loss(logits(trainables.apply(base, changes), inputs), labels, switch_cost, doubt)
         loss = balanced_mean(losses, jnp.asarray(labels.annotation), jnp.asarray(labels.weight))
         return loss + pull * trainables.moved(base, changes)
 
     @jax.jit
     def step(
-        base: Arrays, changes: Arrays, state: Any, coverage: Array, labels: LabelBatch
+        base: Arrays, changes: Arrays, state: Any, inputs: Array, labels: LabelBatch
     ) -> tuple[Arrays, Any, Float[Array, ""]]:
-        loss, gradient = jax.value_and_grad(objective)(changes, base, coverage, labels)
+        loss, gradient = jax.value_and_grad(objective)(changes, base, inputs, labels)
         updates, state = optimiser.update(gradient, state, changes)
         return optax.apply_updates(changes, updates), state, loss
 
     @jax.jit
-    def measure(arrays: Arrays, crops: FixedCrops) -> Float[Array, " crop"]:
-        return label_loss(with_arrays(graph, names.paths, arrays), crops.coverage, crops.labels, switch_cost, doubt)
+    def measure(arrays: Arrays, inputs: Array, labels: LabelBatch) -> Float[Array, " label"]:
+        return label_loss(logits(arrays, inputs), labels, switch_cost, doubt)
 
-    return Steps(step, measure, optimiser)
+    @jax.jit
+    def last_inputs(arrays: Arrays, coverage: Array) -> Float[Array, "crop bin feature"]:
+        return with_arrays(graph, names.paths, arrays).features(coverage[..., None])
+
+    return Steps(step, measure, last_inputs if frozen else lambda arrays, coverage: jnp.asarray(coverage), optimiser)

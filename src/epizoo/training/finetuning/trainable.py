@@ -19,7 +19,9 @@ TRAIN: tuple[str, ...] = get_args(Train)
 low-rank change of every convolution; all: every parameter, the first layers slowest."""
 
 Arrays = dict[str, Float[Array, "..."]]
-LEARNING_RATES = {"threshold": 0.05, "head": 0.02, "adapters": 5e-3, "all": 2e-3}
+LEARNING_RATES = {"threshold": 0.1, "head": 0.02, "adapters": 5e-3, "all": 2e-3}
+FROZEN_TRUNK = ("threshold", "head")
+"""With these nothing before the last layer is trained, so that its input need be computed only once."""
 _THRESHOLD = ("threshold", "temperature")
 # How fast each part learns, as a share of the learning rate: what lies nearer to the input changes less.
 _SPEEDS = (("scale_convs", 0.1), ("combine_conv", 0.3), ("context", 0.3), ("output_conv", 1.0))
