@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 TRUTH_COLUMNS = (
     "peaks",
-    *(f"{unit}: precision, recall, F1" for unit in ("bp", "peaks")),
-    "average precision: bins",
-    "ranked peaks",
+    "bp: precision, recall, F1",
+    "peaks: precision, recall, F1",
+    "AP of bins",
+    "AP of ranked peaks",
 )
 SAMPLES = "Columns of the labels may stand in braces: {sample}."
 
@@ -132,7 +133,7 @@ def tables(figures: dict[str, Any]) -> list[Table]:
         (
             "True intervals",
             "truth",
-            ("peaks", "bp: precision", "recall", "F1", "peaks: precision", "recall", "F1", "AP"),
+            TRUTH_COLUMNS,
         ),
         ("Sites", "sites", ("peaks", "summits near a site", "sites near a summit")),
         ("Calibration", "calibration", ("expected calibration error", "Brier score")),
