@@ -3,8 +3,11 @@
 The client is the extra ``hub``, imported when a reference is used.
 """
 
+import contextlib
 import importlib
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -63,12 +66,13 @@ def download_entry(text: str) -> Path:
     below = f"{reference.entry}/" if reference.entry else ""
     try:
         # The checkpoint for gReLU is no part of the entry.
-        root = hub.snapshot_download(
-            reference.repo_id,
-            revision=reference.revision,
-            allow_patterns=[f"{below}*"],
-            ignore_patterns=["*.ckpt", "*.ckpt.parity.json"],
-        )
+        with progress_on_terminals(hub):
+            root = hub.snapshot_download(
+                reference.repo_id,
+                revision=reference.revision,
+                allow_patterns=[f"{below}*"],
+                ignore_patterns=["*.ckpt", "*.ckpt.parity.json"],
+            )
     except (hub.errors.HfHubHTTPError, hub.errors.LocalEntryNotFoundError, OSError) as error:
         raise hub_error(text, error) from error
     folder = Path(root) / reference.entry
@@ -90,12 +94,26 @@ def client() -> ModuleType:
     """
     try:
         hub = importlib.import_module("huggingface_hub")
-        importlib.import_module("huggingface_hub.errors")
+        for part in ("errors", "utils"):
+            importlib.import_module(f"huggingface_hub.{part}")
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             "huggingface_hub: not installed, and entries on the hub need it; install it with: pip install 'epizoo[hub]'"
         ) from error
     return hub
+
+
+@contextlib.contextmanager
+def progress_on_terminals(hub: ModuleType) -> Iterator[None]:
+    """The client's progress bars only where somebody watches."""
+    if sys.stderr.isatty() or hub.utils.are_progress_bars_disabled():
+        yield
+        return
+    hub.utils.disable_progress_bars()
+    try:
+        yield
+    finally:
+        hub.utils.enable_progress_bars()
 
 
 def hub_error(text: str, error: Exception) -> EntryError:

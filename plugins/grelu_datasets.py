@@ -195,7 +195,8 @@ class SignalDataset(WindowDataset):
         model: the model (or gReLU's `LightningModel` of it) that says how wide bins and windows are and how coverage
             is normalised.
         intervals: a table or BED file, as `grelu.data.preprocess.split` and its kin give tables; tiled into windows.
-        bigwigs: the treatment, and the control for a model that takes one; join datasets of several samples.
+        bigwigs: the treatment, and the control for a model that takes one (or may take one); join datasets of several
+            samples.
         labels: task to its peaks or to a bigWig of labels; see `epizoo.plugins.grelu_labels.peak_labels`. None for
             predictions alone.
         labelled: where labels are known (a table or BED); everywhere in the intervals where None.
@@ -228,7 +229,8 @@ class SignalDataset(WindowDataset):
     ) -> None:
         signal = _of_type(model, PeakCallerModel)
         bigwigs = [bigwigs] if isinstance(bigwigs, str | os.PathLike) else list(bigwigs)
-        if len(bigwigs) != len(signal.channels):
+        n_needed = 1 if signal.config.optional_control else len(signal.channels)
+        if not n_needed <= len(bigwigs) <= len(signal.channels):
             raise InputError(
                 f"bigwigs: {len(bigwigs)} given, the model takes {len(signal.channels)} tracks "
                 f"({', '.join(signal.channels)}); give a bigWig for each, and join datasets of several samples"
@@ -242,6 +244,7 @@ class SignalDataset(WindowDataset):
             _shape(signal, window_bins, options.get("max_pair_shift", 0)),
             transform,
             control=bigwigs[1] if len(bigwigs) == 2 else None,
+            n_tracks=len(signal.channels),
             kind=signal_kind,
             known_regions=known_regions,
             blacklist=blacklist,

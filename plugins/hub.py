@@ -1,6 +1,7 @@
 """Entries as complete repositories on the Hugging Face hub: made, shown, uploaded, and their checkpoints fetched."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from epizoo.errors import EntryError, InputError
 from epizoo.model_zoo import load
 from epizoo.model_zoo.card import render_card
 from epizoo.model_zoo.entry import Entry
-from epizoo.model_zoo.remote import client, hub_error, is_remote, parse_reference
+from epizoo.model_zoo.remote import client, hub_error, is_remote, parse_reference, progress_on_terminals
 
 CHECKPOINT = "model.ckpt"
 # The licences of our entries as the hub spells them; any other is called "other" there, with its name beside.
@@ -111,7 +112,8 @@ def local_checkpoint(path: str | os.PathLike[str]) -> str:
     hub = client()
     name = f"{reference.entry}/{CHECKPOINT}" if reference.entry else CHECKPOINT
     try:
-        return hub.hf_hub_download(reference.repo_id, name, revision=reference.revision)
+        with progress_on_terminals(hub):
+            return hub.hf_hub_download(reference.repo_id, name, revision=reference.revision)
     except hub.errors.EntryNotFoundError as error:
         if isinstance(error, hub.errors.LocalEntryNotFoundError):
             raise hub_error(os.fspath(path), error) from error
@@ -160,9 +162,10 @@ def _front_matter(entry: Entry, base_model: str | None) -> str:
     results = [
         hub.EvalResult(
             task_type=_TASK_TYPES[entry.family],
-            dataset_type=entry.zoo.datasets[0] if entry.zoo.datasets else "epizoo",
+            # Results of one type are taken for results on the same data.
+            dataset_type=_slug(metric.on),
             dataset_name=" ".join(metric.on.split()),
-            metric_type="-".join(metric.name.lower().split()),
+            metric_type=_slug(metric.name),
             metric_name=metric.name,
             metric_value=metric.value,
         )
@@ -179,6 +182,15 @@ def _front_matter(entry: Entry, base_model: str | None) -> str:
         eval_results=results,
     )
     return yaml.safe_dump(data.to_dict(), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _slug(text: str) -> str:
+    """Small letters, digits and hyphens.
+
+    >>> _slug("H3K4me3, chr1: left out")
+    'h3k4me3-chr1-left-out'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _index(entries: Sequence[Entry], repo_id: str) -> str:
@@ -208,7 +220,8 @@ def _upload(hub: Any, folder: Path, repo_id: str, entries: Sequence[Entry], priv
     api = hub.HfApi()
     try:
         api.create_repo(repo_id, repo_type="model", exist_ok=True, private=private)
-        commit = api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"Publish {what}")
+        with progress_on_terminals(hub):
+            commit = api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"Publish {what}")
     except (hub.errors.HfHubHTTPError, hub.errors.LocalTokenNotFoundError, OSError, ValueError) as error:
         raise EntryError(
             f"{repo_id}: the hub refuses the upload ({' '.join(str(error).split())[:200]}); log in with hf auth login, "

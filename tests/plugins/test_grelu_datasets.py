@@ -7,6 +7,7 @@ import pytest
 import random_entries
 import torch
 from grelu.data.preprocess import filter_blacklist, split
+from grelu.lightning import LightningModel
 from grelu_warnings import IGNORED
 
 import epizoo
@@ -219,3 +220,21 @@ def test_a_dataset_for_another_model_is_refused(zoo, peaks, states, segments):
     elsewhere = pd.DataFrame({"chrom": ["chr1"], "start": [30_000], "end": [31_000]})
     with pytest.raises(InputError, match="no bin of the intervals has one"):
         SignalDataset(peaks, zoo.intervals, [zoo.bigwig], {"random": PEAKS}, labelled=elsewhere)
+
+
+def test_a_control_is_the_second_track_and_may_be_optional(zoo, peaks, tmp_path):
+    control = random_entries.write_bigwig(tmp_path / "control.bw", seed=5)
+
+    def model(**config):
+        parameters = {"model_type": "PeakCallerModel", "n_tracks": 2, "n_filters": 4, "crop_len": 3, **config}
+        return LightningModel(model_params=parameters)
+
+    both = SignalDataset(model(), zoo.intervals, [zoo.bigwig, control], window_bins=48)
+    alone = SignalDataset(peaks, zoo.intervals, [control], window_bins=48)
+    flank = peaks.model.crop_len - 3
+    np.testing.assert_array_equal(both.seqs[:, 1], alone.seqs[:, 0, flank:-flank])
+    with pytest.raises(InputError, match=r"1 given, the model takes 2 tracks \(treatment, control\)"):
+        SignalDataset(model(), zoo.intervals, [zoo.bigwig], window_bins=48)
+    optional = SignalDataset(model(optional_control=True), zoo.intervals, [zoo.bigwig], window_bins=48)
+    assert optional.seqs.shape[1] == 2
+    assert not optional.seqs[:, 1].any()

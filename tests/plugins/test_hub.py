@@ -2,7 +2,10 @@
 
 import importlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import grelu.resources
 import huggingface_hub
@@ -20,6 +23,7 @@ from epizoo.errors import EntryError, InputError, MissingDependencyError
 from epizoo.model_zoo import remote
 from epizoo.plugins import grelu_checkpoints
 from epizoo.plugins.grelu import load_checkpoint
+from epizoo.plugins.hub import _front_matter as front_matter_of
 from epizoo.plugins.hub import local_checkpoint, publish
 
 pytestmark = IGNORED
@@ -88,6 +92,14 @@ def test_the_card_says_what_the_hub_asks_for(staged):
     text = (staged / "peak_caller/random/README.md").read_text()
     assert 'epizoo.load("hf://org/peak_caller")' in text
     assert 'load_model(repo_id="org/peak_caller")' in text
+
+
+def test_every_metric_keeps_what_it_was_measured_on():
+    entry = epizoo.load("peak_caller/h3k4me3")
+    data = huggingface_hub.ModelCard(f"---\n{front_matter_of(entry, None)}---\n").data
+    found = {(result.metric_name, result.dataset_name, result.metric_value) for result in data.eval_results}
+    assert found == {(metric.name, " ".join(metric.on.split()), metric.value) for metric in entry.zoo.metrics}
+    assert data.license == "gpl-3.0"
 
 
 def test_grelus_functions_answer_for_a_repository(served, staged, random_zoo):
@@ -247,3 +259,17 @@ def test_the_command_shows_what_it_would_send(random_zoo, hub, unproven):
     run = CliRunner().invoke(app, ["show", "hf://org/none"])
     assert run.exit_code == 2
     assert len(run.output.strip().splitlines()) == 1
+
+
+def test_commands_talk_to_the_hub_as_processes_of_their_own(served, tmp_path):
+    environment = {**os.environ, "HF_ENDPOINT": served.endpoint, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
+
+    def run(*arguments):
+        command = [sys.executable, "-c", "from epizoo.cli import main; main()", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+    shown = run("show", "hf://org/peaks@v1")
+    assert "# peak_caller/random" in shown.stdout, shown.stderr
+    refused = run("publish", "hf://org/peaks", "--repo-id", "no name", "--dry-run")
+    assert refused.returncode == 2
+    assert refused.stderr == "epizoo: repo-id: 'no name' is no name of a repository; give ORG/NAME\n"
