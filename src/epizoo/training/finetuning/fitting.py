@@ -23,6 +23,7 @@ from epizoo.training.finetuning.settings import TuningSettings
 from epizoo.training.finetuning.steps import Names, Stage, balanced_mean, compile_steps
 from epizoo.training.finetuning.trainable import FROZEN_TRUNK, Arrays, model_arrays, with_arrays
 from epizoo.training.labelled_stretches import CropSettings, Stretch, random_crops
+from epizoo.training.region_label_likelihood import LabelBatch
 
 Log = Callable[[dict[str, Any]], None]
 """Called with what is worth noting after every check."""
@@ -173,17 +174,18 @@ class _Trainer:
         return Stage(changes, self.optimiser.init(changes), random)
 
     def _advance(self, stage: Stage, stretches: list[Stretch]) -> tuple[Stage, float]:
-        if self.settings.train in FROZEN_TRUNK:
-            # So few parameters need no augmentation: each step takes all labels, from what the trunk once made of them.
-            loci = [int(stretch.labels["locus"].iloc[0]) for stretch in stretches]
-            weight = self.fixed.weight * np.isin(self.fixed.locus, loci)
-            inputs, labels = self.inputs, self.fixed.labels._replace(weight=weight)
-        else:
-            inputs, labels = random_crops(
-                stage.random, stretches, self.settings.n_crops, self.crop_settings, self.bin_bp
-            )
+        inputs, labels = self._batch(stage, stretches)
         changes, optimiser, loss = self.step(self.base, stage.changes, stage.optimiser, inputs, labels)
         return Stage(changes, optimiser, stage.random), float(loss)
+
+    def _batch(self, stage: Stage, stretches: list[Stretch]) -> tuple[Any, LabelBatch]:
+        """What one step learns from."""
+        if self.settings.train not in FROZEN_TRUNK:
+            return random_crops(stage.random, stretches, self.settings.n_crops, self.crop_settings, self.bin_bp)
+        # So few parameters need no augmentation: each step takes all labels, from what the trunk once made of them.
+        loci = [int(stretch.labels["locus"].iloc[0]) for stretch in stretches]
+        weight = self.fixed.weight * np.isin(self.fixed.locus, loci)
+        return self.inputs, self.fixed.labels._replace(weight=weight)
 
     def _arrays(self, stage: Stage) -> Arrays:
         return self.settings.trainables().apply(self.base, stage.changes)
