@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 
 _SUBPACKAGES = ("calling", "conversion", "errors", "files", "genome", "model_zoo", "models", "plugins", "training")
 
-__all__ = ["__version__", "list_entries", "load"]
+__all__ = ["__version__", "finetune", "list_entries", "load"]
 
 
 def load(entry: str) -> Any:
@@ -26,6 +26,22 @@ def list_entries() -> list[str]:
     from epizoo.model_zoo import list_entries as list_zoo_entries
 
     return list_zoo_entries()
+
+
+def finetune(entry: str, data: str, name: str, output: str, **options: Any) -> Any:
+    """Fine-tune an entry on a new cell type, and build an entry of the result.
+
+    Options are those of `epizoo.model_zoo.finetuning.finetune` for peak callers, and of
+    `epizoo.model_zoo.state_finetuning.finetune_states` for chromatin states.
+    """
+    base = load(entry)
+    if base.family == "peak_caller":
+        from epizoo.model_zoo.finetuning import finetune as finetune_peaks
+
+        return finetune_peaks(base, data, name, output, **options)
+    from epizoo.model_zoo.state_finetuning import finetune_states
+
+    return finetune_states(base, data, name, output, **options)
 
 
 def __getattr__(name: str) -> Any:

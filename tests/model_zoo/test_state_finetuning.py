@@ -6,9 +6,11 @@ import yaml
 from random_entries import write_marks
 from typer.testing import CliRunner
 
+import epizoo
 from epizoo.cli import app
 from epizoo.errors import InputError
 from epizoo.model_zoo import load
+from epizoo.model_zoo.finetuning import finetune
 from epizoo.model_zoo.state_finetuning import finetune_states
 
 
@@ -67,6 +69,13 @@ def test_the_command_gives_the_same_weights_twice_and_refuses_a_name_that_is_the
     again = CliRunner().invoke(app, words)
     assert again.exit_code == 2
     assert "exists already, and nothing is overwritten" in again.output
+
+
+def test_one_function_serves_both_families(base, marks, tmp_path):
+    tuned = epizoo.finetune(str(base.folder), write_yaml(tmp_path, marks), "x", tmp_path / "zoo", strength=5.0)
+    assert tuned.family == "chromatin_states"
+    with pytest.raises(InputError, match=r"is no peak caller"):
+        finetune(base, write_yaml(tmp_path, marks), "y", tmp_path / "zoo")
 
 
 def test_states_learn_from_an_annotation(base, marks, tmp_path):
