@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from epizoo.genome.windows import CoverageWindows, MarkWindows
     from epizoo.model_zoo.inference import Predictor
     from epizoo.model_zoo.state_annotation import Annotation
-    from epizoo.models.hmm import HMMParameters
+    from epizoo.models.runs import Float64Parameters
 
 Arrays = dict[str, Shaped[np.ndarray, "batch ..."]]
 
@@ -248,9 +248,25 @@ class ChromatinStateEntry(Entry):
 
         return mark_windows(self, **arguments)
 
-    def parameters(self) -> "HMMParameters":
-        """The HMM's probabilities: initial (state), transition (state, state), emission (state, mark); float64."""
-        return self.predictor.of_module(lambda module: module.parameters())
+    def parameters(self) -> "Float64Parameters":
+        """The HMM's probabilities: initial (state), transition (state, state), emission (state, mark); float64.
+
+        Raises:
+            EntryError: the weights are missing, do not match their hash, or do not fit the model.
+        """
+        from epizoo.models.state_probabilities import probabilities_of_logits
+
+        arrays = self.weights()
+        n_states, n_marks = self.config["model"]["n_states"], len(self.channels)
+        shapes = {"initial": (n_states,), "transition": (n_states, n_states), "emission": (n_states, n_marks)}
+        expected = {f"{name}_logits": shape for name, shape in shapes.items()}
+        if {name: array.shape for name, array in arrays.items()} != expected:
+            found = ", ".join(f"{name} {array.shape}" for name, array in sorted(arrays.items()))
+            raise EntryError(
+                f"{self.folder / self.zoo.weights}: holds {found or 'nothing'}, the model of {n_states} states and "
+                f"{n_marks} marks has {', '.join(f'{name} {shape}' for name, shape in sorted(expected.items()))}"
+            )
+        return probabilities_of_logits(arrays)
 
     def annotate(self, binarized: str | os.PathLike[str] | None = None, **options: Any) -> "Annotation":
         """Chromatin states of a genome; the options are those of `epizoo.model_zoo.state_annotation.annotate`."""

@@ -13,7 +13,7 @@ from epizoo.calling.formats import StateStyle
 from epizoo.calling.segmentations import Segmentation
 from epizoo.calling.segments import clip_segments, segments_from_states
 from epizoo.errors import EntryError, InputError
-from epizoo.genome.marks import MISSING
+from epizoo.genome.marks import count_missing
 from epizoo.genome.windows import Intervals, interval_table
 from epizoo.model_zoo.mark_sources import File, GenomeMarks, MarkFiles, binarize_files, read_folder
 from epizoo.model_zoo.state_decoding import decode_by_windows, decode_chromosomes
@@ -155,7 +155,7 @@ def missing_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, 
     {'CTCF': 0.6666666666666666}
     """
     n_bins = sum(map(len, chromosomes))
-    missing = sum((np.count_nonzero(values == MISSING, axis=0) for values in chromosomes), np.zeros(len(marks)))
+    missing = sum((count_missing(values) for values in chromosomes), np.zeros(len(marks)))
     return {mark: float(n) / n_bins for mark, n in zip(marks, missing, strict=True) if n}
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import yaml
-from jaxtyping import Float64, UInt16
+from jaxtyping import UInt16
 from safetensors.numpy import save_file
 
 from epizoo.errors import EpizooError, InputError
@@ -33,6 +33,7 @@ from epizoo.models.expected_counts import RunCounter
 from epizoo.models.hmm import HMMParameters
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.runs import Float64Parameters, Parameters
+from epizoo.models.state_probabilities import probabilities_of_logits
 from epizoo.training.chromatin_state_run import (
     BIN_BP,
     CELLS,
@@ -103,22 +104,6 @@ def log_likelihood_per_bin(
     return total / sum(len(codes) for codes in chosen)
 
 
-def shipped_parameters(
-    arrays: dict[str, Float64[np.ndarray, "..."]],
-) -> Float64Parameters:
-    """The probabilities that the stored logits stand for, in float64."""
-    initial, transition, emission = (
-        arrays[name].astype(np.float64) for name in ("initial_logits", "transition_logits", "emission_logits")
-    )
-    weights = np.exp(transition - transition.max(axis=-1, keepdims=True))
-    start = np.exp(initial - initial.max())
-    return Float64Parameters(
-        start / start.sum(),
-        weights / weights.sum(axis=-1, keepdims=True),
-        1 / (1 + np.exp(-emission)),
-    )
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m epizoo.training.chromatin_states", description=__doc__)
@@ -170,7 +155,7 @@ def _run(options: argparse.Namespace, command: str) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     with atomic_path(options.output / "weights.safetensors") as path:
         save_file(arrays, path)
-    shipped = HMMParameters(*shipped_parameters(arrays))
+    shipped = HMMParameters(*probabilities_of_logits(arrays))
     write_model(options.output / f"model_{options.states}.txt", ChromHMMModel(shipped, marks, "U"))
     _write_yaml(
         options.output / "config.yaml",
@@ -178,7 +163,7 @@ def _run(options: argparse.Namespace, command: str) -> None:
     )
     _write_json(
         options.output / "metrics.json",
-        _metrics(options, shipped_parameters(arrays), marks, compared),
+        _metrics(options, probabilities_of_logits(arrays), marks, compared),
     )
     _write_yaml(options.output / "about.yaml", describe_entry(options))
     training = describe_training(options, command, list(chromosomes), LEARNING, results, time.perf_counter() - began)
