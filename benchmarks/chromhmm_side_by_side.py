@@ -4,8 +4,8 @@
 
 Jobs: ``sample-10`` and ``sample-15``, LearnModel (``-p 2``, neither browser files nor enrichments nor images) against
 ``epizoo learn-states`` on ChromHMM's own sample; ``segment-sample`` and ``segment-genome``, MakeSegmentation against
-``epizoo annotate`` with one model on the same binarised text; ``learn-genome``, 50 iterations of plain EM, 15 states, on
-GM12878 and K562 (30 million bins), epizoo alone. Processes take turns; the median of --repeat and the largest peak
+``epizoo annotate`` with one model on the same binarised text; ``learn-genome``, 50 iterations of plain EM, 15 states,
+on GM12878 and K562 (30 million bins), epizoo alone. Processes take turns; the median of --repeat and the largest peak
 memory are shown. Likelihoods are exact, of the model that was written, and computed by one code for both tools.
 """
 
