@@ -4,8 +4,8 @@ MACS3 is installed by benchmarks/requirements-macs3.txt in an environment of its
 
     python benchmarks/ctcf_motifs.py --data DIR --macs3 MACS_ENV/bin/macs3 -o benchmarks/results/ctcf_motifs.json
 
-Peaks are ranked by score and then by signal value, MACS3's by p-value. Of MACS3's strongest 100 peaks a quarter has no
-motif in the list within 1 kb, so that no ranking comes near 100%.
+Peaks are ranked by signal value (the fold over the local background), MACS3's by p-value. Of the strongest 100 pile-ups
+a quarter has no motif in the list within 1 kb, so that no ranking comes near 100%.
 """
 
 import argparse
@@ -44,10 +44,10 @@ def macs3_summits(macs3: str, data: Path, options: tuple[str, ...], control: boo
 
 
 def entry_summits(name: str, data: Path, control: bool) -> pd.DataFrame:
-    """chrom and summit of an entry's peaks, the best score first, and of equals the highest signal value."""
+    """chrom and summit of an entry's peaks, the highest signal value first."""
     tracks = [pile_up(data / file, chrom_sizes=CHROM_SIZES) for file in (TREATMENT, CONTROL)]
     peaks = load(name).call_peaks(tracks[0], control=tracks[1] if control else None)
-    ranked = peaks.sort_values(["score", "signalValue"], ascending=False, kind="stable")
+    ranked = peaks.sort_values("signalValue", ascending=False, kind="stable")
     return pd.DataFrame({"chrom": ranked["chrom"], "summit": ranked["start"] + ranked["peak"]}).reset_index(drop=True)
 
 

@@ -29,15 +29,15 @@ class FragmentSimulationConfig:
     """Sequenced in the genome, log-uniform; the control has its own number."""
     background_share: tuple[float, float] = (0.6, 0.98)
     """Of the reads, how many are background."""
-    sites_per_10kb: tuple[float, float] = (0.3, 5.0)
+    sites_per_10kb: tuple[float, float] = (0.2, 4.0)
     enrichment: _Range = (8.0, 1.2, 1.0, 300.0)
     """Fragments of a site over those that its width would hold of background: median, log sd, smallest, largest."""
     site_bp: _Range = (20.0, 0.5, 1.0, 100.0)
     """Where the fragments of a site may be anchored: median width, log sd, smallest, largest."""
     decoys_per_10kb: tuple[float, float] = (0.3, 5.0)
-    decoy_bp: _Range = (400.0, 0.6, 150.0, 2_000.0)
+    decoy_bp: _Range = (700.0, 0.6, 300.0, 3_000.0)
     """Wider and weaker than sites: what sticks to open chromatin, in the treatment alone, and is no peak."""
-    decoy_enrichment: _Range = (2.0, 0.8, 0.3, 30.0)
+    decoy_enrichment: _Range = (2.0, 0.7, 0.3, 15.0)
     peak_bp: int = 120
     """Width of what counts as peak around a point source; 0 where sites have a width of their own."""
     least_enrichment: float = 3.0
