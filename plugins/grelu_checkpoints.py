@@ -25,6 +25,7 @@ from epizoo.files import atomic_path, require_writable
 from epizoo.model_zoo import load
 from epizoo.model_zoo.entry import Entry
 from epizoo.plugins.grelu_models import MODELS, SignalModel, fill_from_twin, register
+from epizoo.plugins.hub import local_checkpoint
 
 TARGET = "grelu"
 MODEL_TYPES = {model.family: name for name, model in MODELS.items()}
@@ -130,10 +131,15 @@ def write_checkpoint(model: LightningModel, path: str | os.PathLike[str]) -> Non
 def load_checkpoint(path: str | os.PathLike[str]) -> LightningModel:
     """A model of epizoo from a checkpoint that epizoo or gReLU wrote, on the CPU, ready to predict.
 
+    Args:
+        path: the file, or a repository that has a ``model.ckpt``: ``hf://ORG/NAME[/FAMILY/TAG][@REVISION]``.
+
     Raises:
         InputError: there is no such file, it is no checkpoint, or it holds a model of another type.
+        EntryError: the repository has no ``model.ckpt``, or cannot be reached.
     """
     register()
+    path = local_checkpoint(path)
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; give a checkpoint that epizoo export --to grelu or gReLU wrote")
     try:

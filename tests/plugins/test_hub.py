@@ -186,7 +186,7 @@ def test_what_is_not_there_is_said_in_a_sentence(served, tmp_path):
 
 
 def test_a_checkpoint_comes_from_the_hub_too(served):
-    assert load_checkpoint(local_checkpoint("hf://org/peaks@v1")).model_params["zoo"]["name"] == "peak_caller/random"
+    assert load_checkpoint("hf://org/peaks@v1").model_params["zoo"]["name"] == "peak_caller/random"
     assert local_checkpoint("here.ckpt") == "here.ckpt"
 
 
@@ -231,7 +231,7 @@ def test_several_entries_share_a_repository(random_zoo, hub, tmp_path, unproven)
     model = grelu.resources.load_model(repo_id="org/zoo", filename="chromatin_states/random/model.ckpt")
     assert model.data_params["tasks"]["name"] == ["S0", "S1", "S2", "S3"]
     assert grelu.resources.get_datasets_by_model("org/zoo") == ["random numbers"]
-    assert load_checkpoint(local_checkpoint("hf://org/zoo/peak_caller/random")).get_task_idxs("random") == 0
+    assert load_checkpoint("hf://org/zoo/peak_caller/random").get_task_idxs("random") == 0
 
 
 def test_what_cannot_be_published_is_refused(random_zoo, hub, tmp_path, unproven):

@@ -22,8 +22,7 @@ def import_grelu(
 ) -> None:
     """Make an entry of a model that gReLU fine-tuned, after proof that it is still the same model."""
     from epizoo.plugins.grelu import import_checkpoint
-    from epizoo.plugins.hub import local_checkpoint
 
     with err.status("Importing, and comparing with the checkpoint"):
-        entry = import_checkpoint(local_checkpoint(checkpoint), name, output, base=base, task=task, version=version)
+        entry = import_checkpoint(checkpoint, name, output, base=base, task=task, version=version)
     say(f"Wrote {entry.folder}: {entry.name} {entry.version}, fine-tuned from {entry.zoo.base_model}.")
