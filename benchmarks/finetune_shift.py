@@ -25,6 +25,7 @@ from epizoo.training.finetuning.data import PeakData
 from epizoo.training.finetuning.evaluation import Problem
 from epizoo.training.finetuning.fitting import fine_tune
 from epizoo.training.finetuning.samples import read_labels
+from epizoo.training.finetuning.scale import scaled
 from epizoo.training.finetuning.settings import TuningSettings
 from epizoo.training.finetuning.simulated_genome import domain, write_simulated_genome
 from epizoo.training.label_errors import summarise
@@ -68,12 +69,16 @@ def one_seed(entry, folder: Path, seed: int) -> dict:
     first = there.labels[there.labels["locus"] < FIRST_TEST_LOCUS]
     for n_labels in N_LABELS:
         training = there.stretches(first.iloc[:n_labels], None)
-        for train in dict.fromkeys(("threshold", default_train(n_labels))):
+        defaults = dict.fromkeys(("threshold", default_train(n_labels)))
+        for train, with_scale in [(train, False) for train in defaults] + [(train, True) for train in defaults]:
             began = time.monotonic()
-            settings = replace(there.settings, train=train, seed=seed)
+            settings = replace(there.settings, train=train, calibrate_scale=with_scale, seed=seed)
             tuned = fine_tune(model, training, settings)
-            found = {"accuracy": accuracy(there, tuned.model, tests[1]), "steps": tuned.n_steps}
-            row[f"{train}, {n_labels} labels"] = found | {"seconds": round(time.monotonic() - began, 1)}
+            right = accuracy(there, tuned.model, scaled(tests[1], tuned.scale_factor))
+            found = {"accuracy": right, "steps": tuned.n_steps, "factor": round(tuned.scale_factor, 3)}
+            row[f"{train}{' and scale' if with_scale else ''}, {n_labels} labels"] = found | {
+                "seconds": round(time.monotonic() - began, 1)
+            }
     row |= without_labels(there, parts[1], seed)
     lost = row["as pretrained"] - row["shifted"]
     for value in row.values():

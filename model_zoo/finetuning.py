@@ -105,7 +105,7 @@ def finetune(
     if plan.curve:
         _write_curve(problem, plan, seed, target, progress)
     story = _story(base, problem, tuned, command or _command(base, path, target, problem.settings), seed)
-    config = dict(base.config)
+    config = _config(base, problem, tuned)
     new = build_tuned_entry(target, base, content, path.parent, story, _arrays(tuned), config, metrics)
     (target.run_folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return new
@@ -191,7 +191,8 @@ def _evaluate(
         )
     if problem.data.test_samples:
         test = problem.data.model_copy(update={"samples": problem.data.test_samples, "test_samples": []})
-        found.append(measure.measure_test_samples(problem, tuned.model, test, read_labels(test), plan.allow))
+        labels = read_labels(test)
+        found.append(measure.measure_test_samples(problem, tuned.model, test, labels, plan.allow, tuned.scale_factor))
     return found
 
 
@@ -217,6 +218,14 @@ def _arrays(tuned: "Tuned") -> dict[str, Any]:
     return flatten_parameters(tuned.model)
 
 
+def _config(base: PeakCallerEntry, problem: "Problem", tuned: "Tuned") -> dict[str, Any]:
+    """The base's config; where the scale was calibrated, with its factor."""
+    if tuned.scale_factor == 1:
+        return dict(base.config)
+    factor = problem.transform.scale_factor * tuned.scale_factor
+    return {**base.config, "transform": replace(problem.transform, scale_factor=factor).to_dict()}
+
+
 def _story(base: PeakCallerEntry, problem: "Problem", tuned: "Tuned", command: str, seed: int) -> Story:
     data, labels, settings = problem.data, problem.labels, problem.settings
     n_loci = int(labels["locus"].max()) + 1
@@ -237,13 +246,19 @@ def _story(base: PeakCallerEntry, problem: "Problem", tuned: "Tuned", command: s
         held_out=[chrom for chrom in base.zoo.trained_on.held_out_chromosomes if chrom not in set(labels["chrom"])],
         command=command,
         seed=seed,
-        details={"settings": asdict(settings), "n_steps": tuned.n_steps, "history": tuned.history},
+        details={
+            "settings": asdict(settings),
+            "n_steps": tuned.n_steps,
+            "scale_factor": tuned.scale_factor,
+            "history": tuned.history,
+        },
     )
 
 
 def _command(base: Entry, data: Path, target: Target, settings: TuningSettings) -> str:
     words = ["epizoo", "finetune", base.name, "--data", data.name, "--name", target.name.split("/")[1]]
-    words += ["--train", settings.train, "--seed", str(settings.seed), "-o", "FOLDER"]
+    words += ["--train", settings.train, *(["--calibrate-scale"] if settings.calibrate_scale else [])]
+    words += ["--seed", str(settings.seed), "-o", "FOLDER"]
     return shlex.join(words)
 
 

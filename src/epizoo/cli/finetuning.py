@@ -11,7 +11,7 @@ from epizoo.errors import InputError
 
 # Options that are of one family alone, so that none is ignored in silence.
 _OF_MEASURING = ("evaluate", "folds", "from_scratch", "learning_curve", "allow", "whole_file_scale")
-_OF_PEAKS = ("unlabelled", "train", "steps", "log", *_OF_MEASURING)
+_OF_PEAKS = ("unlabelled", "train", "calibrate_scale", "steps", "log", *_OF_MEASURING)
 _OF_STATES = ("strength", "fraction", "restarts")
 
 
@@ -27,6 +27,9 @@ def finetune(
         str | None,
         option("WHAT", "Peaks: threshold, head, adapters or all. By default threshold with few labels, else adapters."),
     ] = None,
+    calibrate_scale: Annotated[
+        bool, typer.Option("--calibrate-scale", help="Peaks: first find the factor of the scale that suits the labels.")
+    ] = False,
     unlabelled: Annotated[
         bool,
         typer.Option("--unlabelled", help="Peaks: without labels, by the scale it is surest at and self-training."),
@@ -102,7 +105,7 @@ def _finetune_peaks(base: Any, data: Path, name: str, output: Path, given: dict[
         whole_file_scale="whole_file_scale" in given,
     )
     train: Any = given.get("train") or default_train(len(read_labels(read_peak_data(data))))
-    settings = TuningSettings(train=train, steps=given.get("steps"))
+    settings = TuningSettings(train=train, steps=given.get("steps"), calibrate_scale="calibrate_scale" in given)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         tasks: dict[str, Any] = {}

@@ -14,9 +14,10 @@ from epizoo.genome.coverage import CoverageTransform
 from epizoo.models.peak_caller import PeakCaller
 from epizoo.training.finetuning.baselines import errors_of_calls, errors_of_mean
 from epizoo.training.finetuning.data import PeakData
-from epizoo.training.finetuning.fitting import fine_tune, fold_loci
+from epizoo.training.finetuning.fitting import Tuned, fine_tune, fold_loci
 from epizoo.training.finetuning.leakage import check_loci, check_normalisation
 from epizoo.training.finetuning.samples import loci_table, read_stretches
+from epizoo.training.finetuning.scale import scaled
 from epizoo.training.finetuning.settings import TuningSettings
 from epizoo.training.label_errors import LOCUS_GAP_BP, Comparison, ErrorSummary, compare, summarise
 from epizoo.training.labelled_calls import call_errors, predict_stretches
@@ -131,7 +132,12 @@ def cross_validate(
 
 
 def measure_test_samples(
-    problem: Problem, tuned: PeakCaller, test: PeakData, test_labels: pd.DataFrame, allow: Collection[str] = ()
+    problem: Problem,
+    tuned: PeakCaller,
+    test: PeakData,
+    test_labels: pd.DataFrame,
+    allow: Collection[str] = (),
+    scale_factor: float = 1.0,
 ) -> Evaluation:
     """Errors of a finished model and of the pretrained one on samples that were kept for the end.
 
@@ -141,7 +147,10 @@ def measure_test_samples(
     check_loci(problem.labels, test_labels, allow)
     there = replace(problem, data=test, labels=test_labels)
     stretches = there.stretches(test_labels, None)
-    errors = {TUNED: there.errors(tuned, stretches), PRETRAINED: there.errors(problem.model, stretches)}
+    errors = {
+        TUNED: there.errors(tuned, scaled(stretches, scale_factor)),
+        PRETRAINED: there.errors(problem.model, stretches),
+    }
     errors |= errors_of_calls(test, test_labels)
     return Evaluation("test samples", {name: table.sort_values(_KEYS) for name, table in errors.items()}, [])
 
@@ -187,6 +196,7 @@ def train_from_scratch(problem: Problem, stretches: list[Stretch], seed: int) ->
     fresh = PeakCaller(problem.model.config, rngs=nnx.Rngs(seed))
     # Every part has yet to learn; 0.02 for the last layer is 2e-3 to 6e-3 for what comes before it.
     settings = replace(problem.settings, train="all", learning_rate=0.02, pull=0.0, seed=seed, caution=0.0)
+    settings = replace(settings, calibrate_scale=False)
     return fine_tune(fresh, stretches, settings).model
 
 
@@ -209,7 +219,8 @@ def _measure(
     if TUNED in methods:
         settings = replace(problem.settings, seed=seed)
         tuned = _tuned_or_as_it_is(problem.model, training, settings)
-        errors[TUNED], n_steps = problem.errors(tuned[0], testing), tuned[1]
+        errors[TUNED] = problem.errors(tuned.model, scaled(testing, tuned.scale_factor))
+        n_steps = tuned.n_steps
     if PRETRAINED in methods:
         errors[PRETRAINED] = problem.errors(problem.model, testing)
     if SCRATCH in methods and len(loci_table(train)) > 1:
@@ -219,13 +230,12 @@ def _measure(
     return errors | errors_of_calls(problem.data, test), n_steps
 
 
-def _tuned_or_as_it_is(model: PeakCaller, stretches: list[Stretch], settings: TuningSettings) -> tuple[PeakCaller, int]:
+def _tuned_or_as_it_is(model: PeakCaller, stretches: list[Stretch], settings: TuningSettings) -> Tuned:
     """With labels of one locus nothing can be held out to stop at: the pretrained model stays."""
     loci = {int(locus) for stretch in stretches for locus in stretch.labels["locus"]}
     if len(loci) < 2 and settings.steps is None:
-        return model, 0
-    tuned = fine_tune(model, stretches, settings)
-    return tuned.model, tuned.n_steps
+        return Tuned(model, 0, [], np.nan, np.nan)
+    return fine_tune(model, stretches, settings)
 
 
 def _away_from(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from epizoo.errors import InputError
 from epizoo.models.peak_caller import PeakCaller
 from epizoo.training.finetuning.checkpoints import Snapshot, fingerprint, load_snapshot, save_snapshot
 from epizoo.training.finetuning.crops import FixedCrops, crop_settings, fixed_crops
+from epizoo.training.finetuning.scale import label_scale_factor, scaled
 from epizoo.training.finetuning.settings import TuningSettings
 from epizoo.training.finetuning.steps import Names, Stage, balanced_mean, compile_steps
 from epizoo.training.finetuning.trainable import FROZEN_TRUNK, Arrays, model_arrays, with_arrays
@@ -41,6 +42,8 @@ class Tuned(NamedTuple):
     held_out_before: float
     """Mean loss of held-out loci of the pretrained model; NaN where the number of steps was given."""
     held_out_after: float
+    scale_factor: float = 1.0
+    """What the scale of every file is to be multiplied by, where it was calibrated."""
 
 
 def fine_tune(
@@ -66,7 +69,9 @@ def fine_tune(
     Raises:
         InputError: all labels lie in one locus, so that none can be held out, or the checkpoint is of another training.
     """
-    return _Trainer(model, list(stretches), settings, checkpoint, log, progress).run()
+    factor = label_scale_factor(model, list(stretches), settings) if settings.calibrate_scale else 1.0
+    tuned = _Trainer(model, scaled(stretches, factor), settings, checkpoint, log, progress).run()
+    return tuned._replace(scale_factor=factor)
 
 
 class _Trainer:

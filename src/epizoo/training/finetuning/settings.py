@@ -13,6 +13,7 @@ class TuningSettings:
     Attributes:
         train: threshold, head, adapters or all; see `epizoo.training.finetuning.trainable`.
         max_steps: steps at most.
+        calibrate_scale: first look for the factor of the files' scale that suits the labels best.
         steps: a fixed number of steps instead, without looking for the best.
         learning_rate: that of `train` where None.
         rank: of the adapters.
@@ -27,6 +28,7 @@ class TuningSettings:
     """
 
     train: Train = "head"
+    calibrate_scale: bool = False
     max_steps: int = 200
     steps: int | None = None
     learning_rate: float | None = None
