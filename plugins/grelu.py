@@ -16,11 +16,11 @@ require("grelu", "grelu")
 from epizoo.plugins.grelu_checkpoints import export as export_checkpoint  # noqa: E402
 from epizoo.plugins.grelu_checkpoints import lightning_model, load_checkpoint  # noqa: E402
 from epizoo.plugins.grelu_datasets import MarkDataset, SignalDataset  # noqa: E402
+from epizoo.plugins.grelu_heads import full_precision  # noqa: E402
 from epizoo.plugins.grelu_import import import_checkpoint  # noqa: E402
 from epizoo.plugins.grelu_models import (  # noqa: E402
     ChromatinStateModel,
     PeakCallerModel,
-    full_precision,
     register,
 )
 

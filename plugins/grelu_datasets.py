@@ -1,7 +1,7 @@
 """Datasets for gReLU's loaders and trainers: windows of coverage or marks in, labels of bins out.
 
 They read signal as the Kipoi dataloaders do, once, into memory. A row is (channel + 2, bin) with the flanks that the
-model crops; the last two channels are the frame of `epizoo.plugins.grelu_models`. Positions are bins: ``bin_size`` is
+model crops; the last two channels are the frame of `epizoo.plugins.grelu_frame`. Positions are bins: ``bin_size`` is
 their width, ``seq_len`` and ``max_pair_shift`` are counted in them.
 
 Bins without a label (outside ``labelled``, without a segment, or outside the intervals in a window that reaches beyond
@@ -30,8 +30,9 @@ from epizoo.genome.binarize import BigWigBinarization
 from epizoo.genome.coverage import CoverageTransform
 from epizoo.genome.windows import CoverageWindows, Intervals, MarkWindows, WindowShape, interval_table
 from epizoo.plugins.grelu_checkpoints import require_signal_model
+from epizoo.plugins.grelu_frame import FRAME_CHANNELS
 from epizoo.plugins.grelu_labels import Span, peak_labels, state_labels
-from epizoo.plugins.grelu_models import FRAME_CHANNELS, ChromatinStateModel, PeakCallerModel, SignalModel
+from epizoo.plugins.grelu_models import ChromatinStateModel, PeakCallerModel, SignalModel
 
 File = str | os.PathLike[str]
 

@@ -21,7 +21,8 @@ from epizoo.model_zoo.entry import Entry
 from epizoo.model_zoo.lineage import lineage_from
 from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
 from epizoo.plugins.grelu_checkpoints import check, load_checkpoint, require_signal_model
-from epizoo.plugins.grelu_models import PeakHead, SignalModel, twin_state
+from epizoo.plugins.grelu_heads import PeakHead
+from epizoo.plugins.grelu_models import SignalModel, twin_state
 
 _KEPT_SETTINGS = ("lr", "optimizer", "max_epochs", "batch_size", "early_stopping", "patience", "grelu_version")
 

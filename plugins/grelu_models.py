@@ -2,48 +2,34 @@
 
 The embedding is a twin of `epizoo.conversion.torch_models` without what makes outputs of its features, and the head is
 that last part. `LightningModel.change_head` gives any model a fresh head with random weights; these models catch it
-and keep what was learned where the tasks allow (see `PeakHead.adopt` and `StateHead.adopt`).
+and keep what was learned where the tasks allow (`epizoo.plugins.grelu_heads`).
 
-Input may carry `FRAME_CHANNELS` more channels, as the datasets of `epizoo.plugins.grelu_datasets` give them: the width
-of a bin in bp, negative where a bin has no label, and the number of label tracks (0 where there are none). They are
-checked, and bins without a label are taken out of the loss: their logits become the constant of a certain "no" whose
-loss and gradient are exactly 0 in float32 with the label 0 that those bins have.
+Input may carry a frame (`epizoo.plugins.grelu_frame`), as the datasets of `epizoo.plugins.grelu_datasets` give it. It
+is checked, and bins without a label are taken out of the loss: their logits become the constant of a certain "no"
+whose loss and gradient are exactly 0 in float32 with the label 0 that those bins have.
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from grelu.model.heads import ConvHead
-from grelu.model.layers import AdaptivePool
 from grelu.model.models import BaseModel
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from epizoo.conversion.to_torch import blank_twin
 from epizoo.conversion.torch_models import ChromatinStateAnnotator, PeakCaller
 from epizoo.errors import InputError
 from epizoo.models.chromatin_state_annotator import ChromatinStateConfig
 from epizoo.models.peak_caller import PeakCallerConfig
+from epizoo.plugins.grelu_frame import cropped, without_frame
+from epizoo.plugins.grelu_heads import PeakHead, StateHead, full_precision
 
-FRAME_CHANNELS = 2
 UNLABELLED_LOGIT = -1e4
 """sigmoid and softplus of it are exactly 0 in float32."""
 LEAST_POSTERIOR = 1e-30
-_TEMPERATURE_FLOOR = 1e-6
-
-
-class Framed(NamedTuple):
-    """Input without its frame."""
-
-    signal: Float[Tensor, "batch channel bin"]
-    labelled: Bool[Tensor, "batch bin"] | None
-    """None where the input has no frame."""
-    n_tasks: int
-    """Label tracks that come with the input, 0 where there are none or it is not known."""
 
 
 class PeakEmbedding(PeakCaller):
@@ -80,90 +66,6 @@ class StateEmbedding(ChromatinStateAnnotator):
         with full_precision():
             posteriors, _ = self.posteriors(marks.mT.double())
         return cropped(posteriors.clamp_min(LEAST_POSTERIOR).log().mT, self.crop_len).float()
-
-
-class PeakHead(nn.Module):
-    """(score - threshold) / temperature of each task: the log-odds of a peak, for `in_channels` features."""
-
-    def __init__(
-        self,
-        n_tasks: int,
-        in_channels: int,
-        pool_func: str | None = None,
-        threshold: float = 0.5,
-        temperature: float = 1.0,
-    ) -> None:
-        super().__init__()
-        self.n_tasks = n_tasks
-        self.in_channels = in_channels
-        self.output_conv = nn.Conv1d(in_channels, n_tasks, 1)
-        self.threshold = nn.Parameter(torch.full((n_tasks,), float(threshold)))
-        self.temperature = nn.Parameter(torch.full((n_tasks,), float(temperature)))
-        self.pool = AdaptivePool(pool_func)
-
-    def forward(self, x: Float[Tensor, "batch filter bin"]) -> Float[Tensor, "batch task bin"]:
-        """Logits of each bin, or of the whole window where the head pools."""
-        with full_precision():
-            scores = self.output_conv(x)
-        temperature = self.temperature.abs() + _TEMPERATURE_FLOOR
-        return self.pool((scores - self.threshold[:, None]) / temperature[:, None])
-
-    def adopt(self, fresh: ConvHead) -> "PeakHead":
-        """A head with the tasks and pooling of `fresh` that keeps what this one knows.
-
-        The tasks that are there keep their weights, further ones start as the mean of them. With fewer tasks nobody
-        knows which ones are left, so that the head starts anew, as gReLU's does.
-        """
-        head = PeakHead(fresh.n_tasks, self.in_channels, fresh.pool_func).to(self.threshold.device)
-        if fresh.n_tasks >= self.n_tasks:
-            own = self.state_dict()
-            with torch.no_grad():
-                for name, parameter in head.named_parameters():
-                    more = own[name].mean(0, keepdim=True).expand(fresh.n_tasks - self.n_tasks, *own[name].shape[1:])
-                    parameter.copy_(torch.cat([own[name], more]))
-        return head
-
-
-class StateHead(nn.Module):
-    """A 1x1 convolution that starts as the identity: the softmax of log posteriors is the posteriors.
-
-    As long as the tasks are the states it stays the identity, and what is learned goes into the HMM, unless the
-    embedding is frozen.
-    """
-
-    def __init__(self, n_tasks: int, in_channels: int, pool_func: str | None = None) -> None:
-        super().__init__()
-        self.n_tasks = n_tasks
-        self.in_channels = in_channels
-        start = torch.eye(n_tasks)[..., None] if n_tasks == in_channels else nn.Conv1d(in_channels, n_tasks, 1).weight
-        self.weight = nn.Parameter(start.detach())
-        self.bias = nn.Parameter(torch.zeros(n_tasks))
-        self.pool = AdaptivePool(pool_func)
-
-    def forward(self, x: Float[Tensor, "batch state bin"]) -> Float[Tensor, "batch task bin"]:
-        """Logits of each bin, or of the whole window where the head pools."""
-        with full_precision():
-            return self.pool(functional.conv1d(x, self.weight, self.bias))
-
-    @property
-    def is_identity(self) -> bool:
-        """Whether logits are the log posteriors."""
-        square = self.n_tasks == self.in_channels
-        eye = torch.eye(self.n_tasks, device=self.weight.device)
-        return square and torch.equal(self.weight[..., 0], eye) and not bool(self.bias.any())
-
-    def adopt(self, fresh: ConvHead) -> "StateHead":
-        """A head with the tasks and pooling of `fresh` that keeps what this one knows.
-
-        With the same number of tasks, and for the first ones of more, the weights stay; further tasks, and all tasks
-        where there are fewer, start with random weights.
-        """
-        head = StateHead(fresh.n_tasks, self.in_channels, fresh.pool_func).to(self.weight.device)
-        if fresh.n_tasks >= self.n_tasks:
-            with torch.no_grad():
-                head.weight[: self.n_tasks] = self.weight
-                head.bias[: self.n_tasks] = self.bias
-        return head
 
 
 class SignalModel(BaseModel):
@@ -336,53 +238,6 @@ def twin_state(model: SignalModel, task: int = 0) -> dict[str, Tensor]:
             "the states and without freeze_embedding, so that the HMM learns instead"
         )
     return state
-
-
-def without_frame(x: Float[Tensor, "batch channel bin"], n_channels: int, bin_bp: int, name: str) -> Framed:
-    """Take the frame off, where there is one.
-
-    Raises:
-        InputError: another number of channels, or another width of bins.
-    """
-    if x.ndim != 3 or x.shape[1] not in (n_channels, n_channels + FRAME_CHANNELS):
-        raise InputError(
-            f"{name}: a tensor of shape {tuple(x.shape)} found, the model expects (batch, {n_channels}, bins); give a "
-            "dataset that was made for this model"
-        )
-    if x.shape[1] == n_channels:
-        return Framed(x, None, 0)
-    width, n_tasks = x[:, n_channels], int(x[0, n_channels + 1, 0])
-    found = float(width[0, 0].abs())
-    if found != bin_bp:
-        raise InputError(
-            f"{name}: bins of {found:g} bp found, the model expects {bin_bp} bp; give a dataset that was made for "
-            "this model"
-        )
-    return Framed(x[:, :n_channels], width > 0, n_tasks)
-
-
-def cropped(x: Float[Tensor, "batch channel bin"], crop_len: int) -> Float[Tensor, "batch channel window"]:
-    """Without `crop_len` bins on both sides.
-
-    Raises:
-        InputError: nothing would be left.
-    """
-    if x.shape[-1] <= 2 * crop_len:
-        raise InputError(
-            f"input: {x.shape[-1]} bins found, the model crops {crop_len} on each side; give more than twice that"
-        )
-    return x[..., crop_len : x.shape[-1] - crop_len]
-
-
-@contextlib.contextmanager
-def full_precision() -> Iterator[None]:
-    """Multiply matrices in full float32, whatever the process is set to; gReLU sets it to "medium" and leaves it so."""
-    previous = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(previous)
 
 
 def register() -> None:

@@ -14,7 +14,7 @@ import epizoo.plugins.grelu_checkpoints as checkpoints
 from epizoo.cli import app
 from epizoo.errors import EntryError, InputError
 from epizoo.plugins.grelu import SignalDataset, export_checkpoint, load_checkpoint
-from epizoo.plugins.grelu_models import PeakHead
+from epizoo.plugins.grelu_heads import PeakHead
 
 pytestmark = IGNORED
 PEAKS = pd.DataFrame(

@@ -9,7 +9,8 @@ from torch.nn import functional
 import epizoo.plugins.grelu
 from epizoo.conversion.to_torch import blank_twin
 from epizoo.errors import InputError
-from epizoo.plugins.grelu_models import fill_from_twin, full_precision, twin_state
+from epizoo.plugins.grelu_heads import full_precision
+from epizoo.plugins.grelu_models import fill_from_twin, twin_state
 
 PEAKS = {"bin_bp": 50, "n_filters": 4, "kernel_sizes": [3, 5], "dilations": [2], "summit_window_bins": 6}
 STATES = {"marks": ["H3K4me3", "H3K27ac"], "n_states": 3, "bin_bp": 200}
