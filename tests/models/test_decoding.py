@@ -244,3 +244,11 @@ def test_roadmap_models_equal_sequential_float64(data_dir, name):
     np.testing.assert_allclose(found.posteriors, expected.posteriors, atol=1e-7)
     np.testing.assert_array_equal(decode(model, codes, present).states, expected.posteriors.argmax(1))
     np.testing.assert_array_equal(found.viterbi_path, viterbi(model, rows))
+
+
+def test_posteriors_of_denormal_probabilities_are_numbers():
+    # The second state is reached with 1e-310 alone, and one over that is infinite; the third bin is impossible.
+    model = Model(np.array([1.0, 0.0]), np.array([[1.0, 1e-310], [0.0, 1.0]]), np.array([[0.0, 0.5], [1.0, 0.0]]))
+    found = decode_all(model, [np.array([[0, 1], [1, 0], [1, 1], [1, 0]], np.uint8)], posteriors=True)[0]
+    np.testing.assert_array_equal(found.posteriors, [[1, 0], [0, 1], [0, 1], [0, 1]])
+    assert np.isfinite(found.log_likelihood)

@@ -12,6 +12,8 @@ LOG_FLOOR = -690.7755278982137
 """The logarithm of 1e-300, ChromHMM's floor for the emission of a bin."""
 
 _BLOCK_BINS = 4096
+# One over less than this, times a probability, is too near to infinity.
+_SMALLEST_DIVISOR = 1e-290
 
 
 @compiled
@@ -89,6 +91,17 @@ def smooth(initial, transition, symbols, log_emissions, states, posteriors):
 
 
 @compiled
+def _share_back(transition, filtered, posterior, predicted):
+    """As `_step_back`, each share of a state computed for itself, so that no quotient overflows."""
+    following = posterior.copy()
+    for i in range(len(filtered)):
+        posterior[i] = 0.0
+        for j in range(len(filtered)):
+            if predicted[j] > 0:
+                posterior[i] += filtered[i] * transition[i, j] / predicted[j] * following[j]
+
+
+@compiled
 def _step_back(transition, filtered, posterior, predicted):
     """Turn the posterior of a bin into that of the bin before it, whose filtered probabilities are given."""
     n_states = len(filtered)
@@ -97,14 +110,22 @@ def _step_back(transition, filtered, posterior, predicted):
     for i in range(n_states):
         for j in range(n_states):
             predicted[j] += filtered[i] * transition[i, j]
-    total = 0.0
+    smallest = 1.0
     for j in range(n_states):
-        predicted[j] = posterior[j] / predicted[j] if predicted[j] > 0 else 0.0
-    for i in range(n_states):
-        message = 0.0
+        if predicted[j] > 0:
+            smallest = min(smallest, predicted[j])
+    if smallest < _SMALLEST_DIVISOR:
+        _share_back(transition, filtered, posterior, predicted)
+    else:
         for j in range(n_states):
-            message += transition[i, j] * predicted[j]
-        posterior[i] = filtered[i] * message
+            predicted[j] = posterior[j] / predicted[j] if predicted[j] > 0 else 0.0
+        for i in range(n_states):
+            message = 0.0
+            for j in range(n_states):
+                message += transition[i, j] * predicted[j]
+            posterior[i] = filtered[i] * message
+    total = 0.0
+    for i in range(n_states):
         total += posterior[i]
     for i in range(n_states):
         posterior[i] /= total
