@@ -29,7 +29,7 @@ from epizoo.training.finetuning.pairs import (
 from epizoo.training.simulate import SimulationConfig, simulate
 
 SEEDS = range(3)
-N_BINS, N_TRAIN, N_TEST, N_STEPS, BATCH = 512, 96, 96, 200, 8
+N_BINS, N_TRAIN, N_TEST, N_STEPS, BATCH = 512, 64, 64, 120, 8
 CELL_TYPES = {
     "sharp": SimulationConfig(depth=(5.0, 5.0), background_level=(0.4, 0.4)),
     "broad": SimulationConfig(
@@ -114,6 +114,10 @@ def main() -> None:
         rows.append({"seed": seed, "pairs": measure_pairs(model, seed), "cell types": measure_heads(model, seed)})
         rows[-1]["seconds"] = round(time.monotonic() - began, 1)
         print(json.dumps(rows[-1]), flush=True)
+        write(options.output, entry, rows)
+
+
+def write(path: Path, entry, rows: list[dict]) -> None:
     mean = {name: float(np.mean([row["pairs"][name] for row in rows])) for name in rows[0]["pairs"]}
     heads = {
         cell: {method: float(np.mean([row["cell types"][cell][method] for row in rows])) for method in methods}
@@ -121,8 +125,8 @@ def main() -> None:
     }
     content = {"entry": {"name": entry.name, "version": entry.version, "sha256": entry.sha256}}
     content |= {"pairs, mean": mean, "cell types, mean": heads, "seeds": rows}
-    with atomic_path(options.output) as path:
-        path.write_text(json.dumps(content, indent=1) + "\n")
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":
