@@ -10,6 +10,7 @@ A tiny genome is made up in FOLDER: random DNA with a motif here and there, and 
 4. its attributions point at the motif, of which nobody told it.
 """
 
+import contextlib
 import sys
 import warnings
 from pathlib import Path
@@ -135,7 +136,13 @@ def motif_share(model: LightningModel, genome: Genome, table: pd.DataFrame) -> f
 
 
 def main(folder: Path) -> Result:
-    """All steps."""
+    """All steps; everything that they write lies in the folder, Lightning's logs too."""
+    folder = folder.resolve()
+    with contextlib.chdir(folder):
+        return _all_steps(folder)
+
+
+def _all_steps(folder: Path) -> Result:
     genome = make_genome(folder)
     peaks = call_peaks(genome, folder)
     table = peak_sequences(peaks, SEQ_LEN, CHROM_SIZES)
