@@ -1,10 +1,11 @@
 """A domain shift of known truth: what peak_caller/h3k4me3 loses to it, and how much of that few labels win back.
 
-    python benchmarks/finetune_shift.py --scratch FOLDER -o benchmarks/results/finetune_shift.json
+    python benchmarks/finetune_shift.py --shift deep --scratch FOLDER -o benchmarks/results/finetune_shift_deep.json
 
 Each seed simulates one experiment as the model was pretrained for and one that is ten times shallower (where much is
-lost for good) or four times deeper, of longer fragments and higher background, with 150 loci each. Labels of the first loci are trained on, all labels of the loci from the 30th on
-are the test. Accuracy is the share of right labels by PeakError's rules, with peaks called as users call them.
+lost for good) or four times deeper, of longer fragments and higher background, with 150 loci each. Labels of the first
+loci are trained on, all labels of the loci from the 30th on are the test. Accuracy is the share of right labels by
+PeakError's rules, with peaks called as users call them.
 """
 
 import argparse
