@@ -5,10 +5,10 @@ To be run again whenever an entry was built anew: `epizoo.model_zoo.build` canno
 
 import argparse
 import sys
-from pathlib import Path
 
 import yaml
 
+from epizoo.conversion.backends import BACKENDS
 from epizoo.conversion.exporting import export
 from epizoo.conversion.parity import ParityReport
 from epizoo.errors import EpizooError
@@ -17,11 +17,10 @@ from epizoo.model_zoo import list_entries, load
 from epizoo.model_zoo.entry import Entry
 
 ONNX_FILE = "model.onnx"
-BACKENDS = ["jax", "onnx", "torch"]
 
 
 def add_onnx(entry: Entry | str) -> ParityReport:
-    """Give an entry its ``model.onnx``, with all layers, and write its hash and the backends into ``model.yaml``.
+    """Give an entry its ``model.onnx``, with all layers and the proof, and write its hash into ``model.yaml``.
 
     Args:
         entry: the entry, its name or its folder.
@@ -33,10 +32,9 @@ def add_onnx(entry: Entry | str) -> ParityReport:
     entry = entry if isinstance(entry, Entry) else load(entry)
     graph = entry.folder / ONNX_FILE
     report = export(entry, "onnx", graph, layers=True)
-    Path(f"{graph}.parity.json").unlink()
     path = entry.folder / "model.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    content["zoo"] |= {"onnx": ONNX_FILE, "onnx_sha256": sha256(graph), "backends": BACKENDS}
+    content["zoo"] |= {"onnx": ONNX_FILE, "onnx_sha256": sha256(graph), "backends": list(BACKENDS)}
     with atomic_path(path) as temporary:
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
         temporary.write_text(text, encoding="utf-8")
@@ -49,8 +47,7 @@ def main() -> None:
     parser.add_argument("entries", nargs="*", metavar="ENTRY", help="name or folder of an entry; by default all")
     try:
         for name in parser.parse_args().entries or list_entries():
-            add_onnx(name)
-            print(load(name).folder / ONNX_FILE)
+            print(add_onnx(name), load(name).folder / ONNX_FILE, sep="\n")
     except EpizooError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -1,17 +1,17 @@
 """Exports of entries: written, proven to be the same model, and only then left behind."""
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from epizoo.conversion import require
-from epizoo.conversion.parity import RAW_BACKGROUND, Check, ParityReport, Run, check_parity, require_parity
+from epizoo.conversion.parity import Check, ParityReport, Run, check_parity, raw_scales, require_parity
 from epizoo.errors import EpizooError, InputError
-from epizoo.files import atomic_path, require_writable
+from epizoo.files import atomic_path, require_writable, sha256
 from epizoo.model_zoo import load
 from epizoo.model_zoo.entry import Entry
 
@@ -62,8 +62,14 @@ def export(
         if to in ("torch", "safetensors"):
             report = report._replace(checks=report.checks + _gradient_checks(entry, temporary))
         require_parity(report)
+        about = {
+            "file": Path(path).name,
+            "file_sha256": sha256(temporary),
+            "opset": opset,
+            "raw_coverage": raw_coverage,
+        }
         with atomic_path(f"{path}.parity.json") as beside:
-            report.write(beside)
+            report.write(beside, about | {"layers": layers, "crop": crop, "versions": _versions()})
     return report
 
 
@@ -92,6 +98,15 @@ def main(targets: tuple[str, ...] = TARGETS, program: str = "epizoo.conversion.e
         sys.exit(2)
 
 
+def _versions() -> dict[str, str]:
+    """Of what was compared, where it is installed."""
+    found = {}
+    for name in ("epizoo", "jax", "torch", "onnx", "onnxruntime"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 def _check_options(to: str, opset: int | None, raw_coverage: bool, layers: bool, crop: bool) -> None:
     if to not in TARGETS:
         raise InputError(f"export: the target {to!r} is unknown; choose one of {', '.join(TARGETS)}")
@@ -110,8 +125,8 @@ def _write_onnx(entry: Entry, path: Path, opset: int | None, raw: bool, layers: 
     write_onnx(model, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    background = {"background": np.full(len(entry.channels), RAW_BACKGROUND, np.float32)} if raw else {}
-    return lambda inputs: dict(zip(names, session.run(None, {entry.input_name: inputs} | background), strict=True))
+    scale = {"scale": raw_scales(entry)} if raw else {}
+    return lambda inputs: dict(zip(names, session.run(None, {entry.input_name: inputs} | scale), strict=True))
 
 
 def _write_pt2(entry: Entry, path: Path, layers: bool, crop: bool) -> Run:

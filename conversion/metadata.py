@@ -3,7 +3,22 @@
 import json
 
 from epizoo import __version__
+from epizoo.errors import InputError
 from epizoo.model_zoo.entry import Entry
+
+
+def require_plain(entry: Entry) -> None:
+    """Check that an entry's model is one that has a twin in torch and ONNX.
+
+    Raises:
+        InputError: a peak caller has heads or is paired.
+    """
+    for key in ("heads", "paired"):
+        if entry.config["model"].get(key):
+            raise InputError(
+                f"{entry.name}: config.model.{key} is {entry.config['model'][key]}, and only peak callers of one head "
+                "and one condition are converted; take one head with epizoo.models.peak_caller_heads.one_head"
+            )
 
 
 def metadata(entry: Entry) -> dict[str, str]:
@@ -17,12 +32,13 @@ def metadata(entry: Entry) -> dict[str, str]:
         "bin_bp": str(entry.window.bin_bp),
         "window_bins": str(entry.window.window_bins),
         "flank_bins": str(entry.window.flank_bins),
+        "least_bins": str(2 * entry.window.flank_bins + 1),
         "channels": json.dumps(entry.channels),
         "config": json.dumps(entry.config["model"]),
         "license": entry.kipoi.get("info", {}).get("license", ""),
     }
     if entry.family == "peak_caller":
-        about["transform"] = json.dumps({"formula": "arcsinh(signal / background)"} | entry.config.get("transform", {}))
+        about["transform"] = json.dumps({"formula": "arcsinh(signal / scale)"} | entry.config.get("transform", {}))
     else:
         names = [state.get("name", "") for state in entry.config.get("states", [])]
         about["states"] = json.dumps(names)

@@ -4,12 +4,13 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from epizoo.errors import EntryError
+from epizoo.genome.coverage import FittedTransform
 from epizoo.model_zoo.entry import ChromatinStateEntry, Entry
 
 Named = Mapping[str, Shaped[np.ndarray, "batch ..."]]
@@ -43,6 +44,7 @@ TOLERANCES: dict[str, Tolerance] = {
     "gradients": Tolerance(1e-6, 1e-4),
 }
 """The one table of tolerances."""
+_IMPOSSIBLE = -1e25
 
 
 class Check(NamedTuple):
@@ -69,8 +71,8 @@ class ParityReport(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether all checks passed."""
-        return all(check.passed for check in self.checks)
+        """Whether all checks passed, and there are some."""
+        return len(self.checks) > 0 and all(check.passed for check in self.checks)
 
     def __str__(self) -> str:
         """A table: the largest difference of each output, and on which input."""
@@ -84,10 +86,11 @@ class ParityReport(NamedTuple):
             lines.append(f"  {output:24}{worst.difference:10.1e} of {worst.allowed:.1e} ({worst.case}) {verdict}")
         return "\n".join(lines)
 
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the report as JSON."""
+    def write(self, path: str | os.PathLike[str], about: Mapping[str, Any] | None = None) -> None:
+        """Write the report as JSON, with what else is to be said of the file that was compared."""
         checks = [check._asdict() | {"passed": check.passed} for check in self.checks]
         content = {"entry": self.entry, "sha256": self.sha256, "target": self.target, "passed": self.passed}
+        content |= about or {}
         Path(path).write_text(json.dumps(content | {"checks": checks}, indent=1) + "\n", encoding="utf-8")
 
     def _n_cases(self) -> int:
@@ -101,7 +104,7 @@ def check_parity(
 
     Args:
         entry: the entry.
-        run: the conversion; raw coverage takes it as mean signal, with a background of `RAW_BACKGROUND`.
+        run: the conversion; raw coverage takes it as mean signal, on the scales of `raw_scales`.
         target: what it is, for the report.
         layers: whether it gives the entry's layers.
         crop: whether it crops flanks.
@@ -111,13 +114,24 @@ def check_parity(
     reference = _reference(entry, crop)
     checks: list[Check] = []
     for case, inputs in cases(entry, crop):
-        given = np.sinh(inputs) * np.float32(RAW_BACKGROUND) if raw else inputs
-        wanted = np.arcsinh(given / np.float32(RAW_BACKGROUND)) if raw else inputs
+        given, wanted = _raw(entry, inputs) if raw else (inputs, inputs)
         checks += compare(entry, case, inputs, run(given), reference(wanted, names), crop)
     return ParityReport(entry.name, entry.sha256, target, tuple(checks))
 
 
-RAW_BACKGROUND = 3.5
+def raw_scales(entry: Entry) -> Float[np.ndarray, " track"]:
+    """What the signal of each track is divided by where raw coverage is compared."""
+    return np.array([3.5, 0.8], np.float32)[: len(entry.channels)]
+
+
+def _raw(
+    entry: Entry, inputs: Float[np.ndarray, "batch bin track"]
+) -> tuple[Float[np.ndarray, "batch bin track"], Float[np.ndarray, "batch bin track"]]:
+    """Raw coverage, and what the entry's own transform makes of it."""
+    scales = raw_scales(entry)
+    raw = np.sinh(inputs) * scales
+    fitted = [FittedTransform("coverage", float(scale), float(scale), 2.0) for scale in scales]
+    return raw, np.stack([transform(raw[..., i]) for i, transform in enumerate(fitted)], axis=-1)
 
 
 def compare(
@@ -132,14 +146,17 @@ def compare(
     for name, wanted in expected.items():
         tolerance = TOLERANCES[name]
         given = np.asarray(found[name]) if name in found else np.full(1, np.nan)
-        if given.shape != wanted.shape:
+        if given.shape != wanted.shape or given.dtype != wanted.dtype:
             yield Check(case, name, np.inf, tolerance.absolute)
         elif name == "viterbi_path":
             assert isinstance(entry, ChromatinStateEntry)
             yield Check(case, name, _path_deficit(entry, inputs, given, wanted, crop), tolerance.absolute)
         else:
-            largest = float(np.abs(wanted).max(initial=0))
-            gap = np.abs(given.astype(np.float64) - wanted).max(initial=0)
+            # What is impossible stands for minus infinity, and must not lend its size to the tolerance.
+            possible = np.isfinite(wanted) & (wanted > _IMPOSSIBLE)
+            same = np.array_equal(possible, np.isfinite(given) & (given > _IMPOSSIBLE))
+            largest = float(np.abs(wanted[possible]).max(initial=0))
+            gap = np.abs(given[possible].astype(np.float64) - wanted[possible]).max(initial=0) if same else np.inf
             yield Check(case, name, float(gap), tolerance.absolute + tolerance.relative * largest)
 
 
@@ -234,13 +251,28 @@ def _path_deficit(
 
 
 def _path_score(entry: Entry, path: Int[np.ndarray, " bin"], logs: Float[np.ndarray, "bin state"]) -> float:
-    """Log-probability of a path and its marks, but for the start of the sequence, in float64."""
+    """Log-probability of a path and its marks in float64; impossible bins, of whichever state, count as nothing."""
     weights = {name: np.asarray(array, np.float64) for name, array in entry.weights().items()}
     steps, starts = (_log_softmax(weights[f"{name}_logits"]) for name in ("transition", "initial"))
     inside = path >= 0
     linked = inside[1:] & inside[:-1]
-    score = logs[inside, path[inside]].sum() + steps[path[:-1][linked], path[1:][linked]].sum()
+    emitted = logs[inside, path[inside]]
+    score = emitted[emitted > _IMPOSSIBLE].sum() + steps[path[:-1][linked], path[1:][linked]].sum()
+    if inside[0]:
+        score += _log_start(entry, np.exp(starts), np.exp(steps))[path[0]]
     return float(score + starts[path[1:][inside[1:] & ~inside[:-1]]].sum())
+
+
+def _log_start(
+    entry: Entry, initial: Float[np.ndarray, " state"], transition: Float[np.ndarray, "state state"]
+) -> Float[np.ndarray, " state"]:
+    """Logarithm of the distribution of a sequence's first bin."""
+    if entry.config["model"].get("start", "stationary") == "stationary":
+        # The left eigenvector of eigenvalue one.
+        values, vectors = np.linalg.eig(transition.T)
+        initial = np.abs(vectors[:, np.argmin(np.abs(values - 1))].real)
+    with np.errstate(divide="ignore"):
+        return np.log(initial / initial.sum())
 
 
 def _log_softmax(logits: Float[np.ndarray, "*axes state"]) -> Float[np.ndarray, "*axes state"]:

@@ -11,7 +11,7 @@ import os
 import onnx
 from onnx import TensorProto, helper
 
-from epizoo.conversion.metadata import metadata
+from epizoo.conversion.metadata import metadata, require_plain
 from epizoo.conversion.onnx_graph import Graph
 from epizoo.conversion.onnx_models import chromatin_states, peak_caller
 from epizoo.errors import InputError
@@ -40,11 +40,12 @@ def build_onnx(
         layers: whether the entry's layers (``features`` and ``logits``, say) are outputs too.
         crop: whether flanks are cropped, as the entry does; else outputs have as many bins as the input.
         raw_coverage: for peak callers, whether the graph normalises: ``coverage`` is then the mean signal of each bin
-            as the bigWig has it (not for -log10 p), and a second input ``background`` (track,) is the file's figure
-            of that name (`epizoo.genome.coverage.FittedTransform`).
+            as the bigWig has it (not for -log10 p), and a second input ``scale`` (track,) is what each file's signal
+            is divided by (`epizoo.genome.coverage.FittedTransform`, of ``CoverageTransform.fit``).
 
     Raises:
-        InputError: the opset is too old or too new, or raw coverage is asked of a model that takes none.
+        InputError: the opset is too old or too new, raw coverage is asked of a model that takes none, or the peak
+            caller has heads or is paired.
         EntryError: the weights are missing or do not match their hash.
     """
     if not OPSET <= opset <= NEWEST_OPSET:
@@ -54,13 +55,14 @@ def build_onnx(
         )
     if raw_coverage and entry.family != "peak_caller":
         raise InputError(f"raw coverage: {entry.name} takes {entry.input_name}, not coverage; leave the option out")
+    require_plain(entry)
     graph = Graph()
     flank = entry.window.flank_bins if crop else 0
     bins: list[str | int] = ["batch", "bins", len(entry.channels)]
     value = graph.input(entry.input_name, TensorProto.FLOAT, bins)
     if raw_coverage:
-        background = graph.input("background", TensorProto.FLOAT, [len(entry.channels)])
-        value = graph.op("Asinh", graph.op("Div", value, background))
+        scale = graph.input("scale", TensorProto.FLOAT, [len(entry.channels)])
+        value = graph.op("Asinh", graph.op("Div", value, scale))
     names = entry.output_names + (entry.layer_names if layers else ())
     build = peak_caller if entry.family == "peak_caller" else chromatin_states
     outputs = build(graph, value, entry.config["model"], entry.weights(), flank, names)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.fx.experimental import _config as symbolic_config
 
 from epizoo.conversion.axes import leaf_of_jax, leaf_of_torch, renamed
-from epizoo.conversion.metadata import metadata
+from epizoo.conversion.metadata import metadata, require_plain
 from epizoo.conversion.torch_hmm import Chunks
 from epizoo.conversion.torch_models import ChromatinStateAnnotator, PeakCaller
 from epizoo.errors import EntryError
@@ -77,8 +77,10 @@ def build_twin(entry: Entry, dtype: torch.dtype = torch.float32) -> Twin:
     """The torch twin of an entry's model, with the entry's weights.
 
     Raises:
+        InputError: the peak caller has heads or is paired.
         EntryError: the weights are missing, do not match their hash, or do not fit the model; all misfits are named.
     """
+    require_plain(entry)
     # The dtype comes first: float64 weights of published models must not pass through float32.
     return fill_twin(blank_twin(entry.family, entry.config["model"]).to(dtype), entry.family, entry.weights())
 

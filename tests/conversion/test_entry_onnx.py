@@ -1,5 +1,6 @@
 """Entries carry their ONNX graph, which is the same model."""
 
+import json
 import shutil
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from epizoo.conversion import with_backend
 from epizoo.conversion.entry_onnx import add_onnx
+from epizoo.conversion.parity import compare
 from epizoo.conversion.to_onnx import build_onnx
 from epizoo.errors import EntryError
 from epizoo.model_zoo import list_entries, load
@@ -23,9 +25,11 @@ def test_every_entry_of_the_zoo_carries_its_graph(name):
     assert_same_graph(graph.graph, build_onnx(entry, layers=True).graph)
     golden = entry.golden()
     names = entry.output_names + entry.layer_names
-    found = with_backend(entry, "onnx").activations({entry.input_name: golden[f"inputs.{entry.input_name}"]}, names)
-    for output in names:
-        np.testing.assert_allclose(found[output], golden[output], rtol=0, atol=1e-4, err_msg=output)
+    inputs = golden[f"inputs.{entry.input_name}"]
+    found = with_backend(entry, "onnx").activations({entry.input_name: inputs}, names)
+    checks = list(compare(entry, "golden", inputs, found, {output: golden[output] for output in names}))
+    assert [check for check in checks if not check.passed] == []
+    assert json.loads((entry.folder / "model.onnx.parity.json").read_text())["file_sha256"] == entry.zoo.onnx_sha256
 
 
 def test_an_entry_carries_its_onnx_with_a_hash_that_is_checked(zoo, tmp_path):

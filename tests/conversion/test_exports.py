@@ -1,5 +1,6 @@
 """Exported files: opened where neither JAX, flax nor epizoo can be imported, and never left behind when wrong."""
 
+import copy
 import json
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from epizoo.conversion import export, metadata, onnx_models, to_torch
-from epizoo.conversion.parity import Check, ParityReport, check_parity
+from epizoo.conversion.parity import Check, ParityReport, check_parity, compare
 from epizoo.conversion.to_onnx import NEWEST_OPSET, OPSET, build_onnx
 from epizoo.conversion.torch_hmm import Chunks
 from epizoo.errors import EntryError, InputError
@@ -122,7 +123,7 @@ def test_raw_coverage_goes_into_the_graph_that_normalises(zoo, tmp_path):
     entry = zoo["peak_caller/random"]
     assert export(entry, "onnx", tmp_path / "raw.onnx", raw_coverage=True).passed
     signal = np.random.default_rng(0).poisson(4, (2, entry.window.input_bins, 1)).astype(np.float32)
-    given = {"coverage": signal, "background": np.array([1.7], np.float32)}
+    given = {"coverage": signal, "scale": np.array([1.7], np.float32)}
     found = run_alone(WITH_ONNXRUNTIME, tmp_path / "raw.onnx", given, tmp_path)
     assert_same(entry, found, {"coverage": np.arcsinh(signal / np.float32(1.7))})
 
@@ -143,8 +144,6 @@ def test_an_export_that_is_not_the_same_model_leaves_no_file(zoo, tmp_path, monk
 
 
 def test_a_path_may_differ_at_ties_alone(zoo):
-    from epizoo.conversion.parity import compare
-
     entry = zoo["chromatin_states/random"]
     inputs = entry.golden()["inputs.marks"]
     path = entry.predict({"marks": inputs})["viterbi_path"]
@@ -157,10 +156,64 @@ def test_a_path_may_differ_at_ties_alone(zoo):
     assert other.difference > 1e-3
 
 
-def test_nan_and_other_shapes_never_pass():
+def test_nan_and_nothing_never_pass():
     report = ParityReport("entry", "0", "onnx", (Check("case", "peak_scores", float("nan"), 1e-5),))
     assert not report.passed
     assert "FAILED" in str(report)
+    assert not ParityReport("entry", "0", "onnx", ()).passed
+
+
+@pytest.mark.parametrize(
+    ("found", "passes"),
+    [
+        (np.array([[-1e30, -2.0]]), True),
+        (np.array([[-2e30, -2.0]]), True),
+        (np.array([[-1e30, -1002.0]]), False),
+        (np.array([[-5.0, -2.0]]), False),
+        (np.array([[-1e30, np.inf]]), False),
+        (np.array([[-1e30, np.nan]]), False),
+        (np.array([[-1e30, -2.0]], np.float32), False),
+        (np.array([-1e30, -2.0]), False),
+    ],
+)
+def test_impossible_bins_and_other_kinds_of_numbers_do_not_widen_the_tolerance(zoo, found, passes):
+    (check,) = compare(
+        zoo["chromatin_states/zeros"],
+        "case",
+        None,
+        {"log_emissions": found},
+        {"log_emissions": np.array([[-1e30, -2]])},
+    )
+    assert check.passed == passes
+
+
+def test_a_path_that_ignores_the_start_is_found_out(zoo):
+    """Two states that never change and show the same: only the start says which."""
+    entry = copy.copy(zoo["chromatin_states/random"])
+    n_states = entry.config["model"]["n_states"]
+    arrays = {
+        "initial_logits": np.array([0.0, *[-50.0] * (n_states - 1)]),
+        "transition_logits": np.where(np.eye(n_states), 0.0, -1e4),
+        "emission_logits": np.zeros((n_states, len(entry.channels))),
+    }
+    entry.__dict__["weights"] = lambda: arrays
+    entry.__dict__["config"] = entry.config | {"model": entry.config["model"] | {"start": "initial"}}
+    marks = np.ones((1, 9, len(entry.channels)), np.float32)
+    wanted, other = np.zeros((1, 9), np.int32), np.ones((1, 9), np.int32)
+    (same,) = compare(entry, "case", marks, {"viterbi_path": wanted}, {"viterbi_path": wanted}, crop=False)
+    (lost,) = compare(entry, "case", marks, {"viterbi_path": other}, {"viterbi_path": wanted}, crop=False)
+    assert same.passed
+    assert lost.difference == pytest.approx(50, rel=1e-3)
+
+
+@pytest.mark.parametrize(("key", "value"), [("heads", ["liver", "muscle"]), ("paired", True)])
+def test_models_without_a_twin_are_refused_by_name(zoo, tmp_path, key, value):
+    entry = copy.copy(zoo["peak_caller/random"])
+    entry.__dict__["config"] = entry.config | {"model": entry.config["model"] | {key: value}}
+    for to in ("onnx", "pt2", "torch", "safetensors"):
+        with pytest.raises(InputError, match=rf"config\.model\.{key} is"):
+            export(entry, to, tmp_path / "file")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
