@@ -50,6 +50,7 @@ def test_the_command_makes_an_entry_that_annotates_and_chromhmms_files(tmp_path)
     assert done.exit_code == 0, done.output
     entry = epizoo.load(zoo / "chromatin_states" / "mine")
     entry.check_files()
+    assert entry.zoo.onnx == "model.onnx"
     # What the data were made with, whatever the order of the states.
     found = entry.parameters().emission
     for row in EMISSION:

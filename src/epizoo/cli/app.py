@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -101,6 +102,16 @@ def load_of_family(family: str, name: str) -> Any:
         job = {"peak_caller": "does not call peaks", "chromatin_states": "does not annotate states"}[family]
         raise InputError(f"{loaded.name}: this entry {job}; use {others or 'an entry that does'}")
     return loaded
+
+
+def give_graph(entry: Any) -> None:
+    """Give a new entry its ONNX graph, as the zoo's own have, where ONNX is installed."""
+    if not all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime")):
+        return
+    from epizoo.conversion.entry_onnx import add_onnx
+
+    with err.status("Making the ONNX graph, and comparing it with JAX"):
+        add_onnx(entry)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from epizoo.cli.app import Entry, app, err, option, say
+from epizoo.cli.app import Entry, app, err, give_graph, option, say
 from epizoo.errors import InputError
 
 # Options that are of one family alone, so that none is ignored in silence.
@@ -81,6 +81,7 @@ def finetune(
     if base.family == "peak_caller":
         run = _finetune_unlabelled if unlabelled else _finetune_peaks
     new = run(base, data, name, output, given, common)
+    give_graph(new)
     say(f"Wrote {new.folder}: {new.name} {new.version}, fine-tuned from {base.name} {base.version}.")
     say(f"Reports are in {output / 'runs' / new.name.split('/')[1]}.")
     for metric in new.zoo.metrics:

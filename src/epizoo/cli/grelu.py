@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from epizoo.cli.app import app, err, option, say
+from epizoo.cli.app import app, err, give_graph, option, say
 
 
 @app.command()
@@ -25,4 +25,5 @@ def import_grelu(
 
     with err.status("Importing, and comparing with the checkpoint"):
         entry = import_checkpoint(checkpoint, name, output, base=base, task=task, version=version)
+    give_graph(entry)
     say(f"Wrote {entry.folder}: {entry.name} {entry.version}, fine-tuned from {entry.zoo.base_model}.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from epizoo.cli.app import SIGNAL_KINDS, app, named_files, option, out, say
+from epizoo.cli.app import SIGNAL_KINDS, app, give_graph, named_files, option, out, say
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def learn_states(
             command=shlex.join(["epizoo", *(word for word in sys.argv[1:] if word != "--resume")]),
             report=report,
         )
+    give_graph(entry)
     training = entry.zoo.training
     stopped = "converged" if training["converged"] else "stopped at the most"
     say(
