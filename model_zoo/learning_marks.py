@@ -99,15 +99,15 @@ def read_start(name: str, marks: Sequence[str]) -> Float64Parameters:
         InputError: there is no such file or entry, or its marks are others.
     """
     if Path(name).is_file():
-        found, own = read_model(name).parameters, read_model(name).marks
+        model = read_model(name)
+        arrays, own = tuple(model.parameters), model.marks
     else:
         entry = load(name)
         if not isinstance(entry, ChromatinStateEntry):
             raise InputError(f"init: {name} has no chromatin states; name another entry, or a model_N.txt")
-        found, own = entry.parameters(), entry.channels
+        arrays, own = tuple(entry.parameters()), entry.channels
     if set(own) != set(marks):
         raise InputError(f"init: {name} has the marks {', '.join(own)}, the data {', '.join(marks)}; they must agree")
     columns = [list(own).index(mark) for mark in marks]
-    arrays = (np.asarray(array, np.float64) for array in found)
-    initial, transition, emission = arrays
+    initial, transition, emission = (np.asarray(array, np.float64) for array in arrays)
     return Float64Parameters(initial, transition, emission[:, columns])
