@@ -208,6 +208,10 @@ def require_parity(report: ParityReport) -> None:
     Raises:
         EntryError: it is not; the message names the worst output.
     """
+    if not report.checks:
+        raise EntryError(
+            f"{report.entry}: the export to {report.target} was compared with nothing; no file was written"
+        )
     if not report.passed:
         worst = max(report.checks, key=lambda check: (not check.passed, check.difference / check.allowed))
         raise EntryError(

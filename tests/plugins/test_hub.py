@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import epizoo
 from epizoo.cli import app
 from epizoo.conversion import exporting
-from epizoo.conversion.parity import ParityReport
+from epizoo.conversion.parity import Check, ParityReport
 from epizoo.errors import EntryError, InputError, MissingDependencyError
 from epizoo.model_zoo import remote
 from epizoo.plugins import grelu_checkpoints
@@ -55,7 +55,7 @@ def staged(random_zoo, tmp_path_factory):
 @pytest.fixture
 def unproven(monkeypatch):
     """Exports without their proofs, which the staged ones have, and which take most of the time."""
-    passed = ParityReport("random", "", "any", ())
+    passed = ParityReport("random", "", "any", (Check("case", "output", 0.0, 1.0),))
     monkeypatch.setattr(grelu_checkpoints, "check", lambda *_: passed)
     monkeypatch.setattr(exporting, "check_parity", lambda *_, **__: passed)
 

@@ -18,7 +18,7 @@ QUICK = SelfTrainingSettings(rounds=1, n_steps=4, n_windows=8, batch=2)
 class Threshold(PeakCaller):
     """A peak is where arcsinh(signal / scale) is above 2: its answer to a wrong scale is known."""
 
-    def scores(self, coverage):
+    def scores(self, coverage, head=0):
         return coverage[..., 0]
 
 
