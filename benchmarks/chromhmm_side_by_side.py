@@ -91,10 +91,13 @@ class Bench:
 
     def learn_sample(self, n_states: int) -> dict[str, tuple[Run, float]]:
         marks, found = (self.data / SAMPLE).resolve(), {}
-        ours, theirs = self.folder(), self.folder()
-        options = ["--states", str(n_states), "--name", "bench", "-o", "zoo"]
-        run = timed([*EPIZOO, "learn-states", "--binarized", str(marks), *options], ours)
-        found["epizoo learn-states"] = run, self.exact(ours / "zoo/runs/bench" / f"model_{n_states}.txt")
+        for more in ("", "--algorithm em"):
+            ours = self.folder()
+            options = ["--states", str(n_states), "--name", "bench", "-o", "zoo", *more.split()]
+            run = timed([*EPIZOO, "learn-states", "--binarized", str(marks), *options], ours)
+            exact = self.exact(ours / "zoo/runs/bench" / f"model_{n_states}.txt")
+            found[f"epizoo learn-states {more}".strip()] = run, exact
+        theirs = self.folder()
         options = ["-p", "2", "-nobed", "-nobrowser", "-noenrich", "-noimage"]
         run = timed([*self.java, "LearnModel", *options, str(marks), "out", str(n_states), "hg18"], theirs)
         found["ChromHMM LearnModel -p 2"] = run, self.exact(theirs / "out" / f"model_{n_states}.txt")

@@ -47,10 +47,11 @@ class LearningMarks:
         for chrom in held_out:
             if chrom not in found:
                 raise InputError(f"hold out: chromosome {chrom} is not in the marks; they hold {', '.join(found)}")
-        training = [one for one in self.sequences if one.chrom not in held_out]
+        with_bins = [one for one in self.sequences if len(one.marks.codes)]
+        training = [one for one in with_bins if one.chrom not in held_out]
         if not training:
             raise InputError(f"hold out: nothing is left to learn from; the marks hold {', '.join(found)}")
-        return training, [one for one in self.sequences if one.chrom in held_out]
+        return training, [one for one in with_bins if one.chrom in held_out]
 
 
 def read_learning_marks(

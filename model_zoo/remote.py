@@ -63,6 +63,10 @@ def download_entry(text: str) -> Path:
     """
     reference = parse_reference(text)
     hub = client()
+    try:
+        hub.utils.validate_repo_id(reference.repo_id)
+    except hub.errors.HFValidationError as error:
+        raise InputError(f"{text}: {reference.repo_id} is no name of a repository; {error}") from None
     below = f"{reference.entry}/" if reference.entry else ""
     try:
         # The checkpoint for gReLU is no part of the entry.

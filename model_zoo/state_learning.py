@@ -195,8 +195,8 @@ def _reference() -> ReferenceStates:
 
 
 def _build(target: Target, data: LearningMarks, sequences: list[LearningSequence], bin_bp: int) -> ChromatinStateEntry:
-    """The entry, whose example is an excerpt of the first chromosome that was held out, or of the first."""
-    one = sequences[0]
+    """The entry, whose example is an excerpt of the longest chromosome that was held out, or of all."""
+    one = max(sequences, key=lambda sequence: len(sequence.marks.codes))
     first_bin = FIRST_BIN if len(one.marks.codes) > 2 * FIRST_BIN else 0
     values = one.marks.marks[one.marks.codes[:EXCERPT_BINS]]
     with tempfile.TemporaryDirectory(dir=target.run_folder, prefix=".example-") as folder:

@@ -50,6 +50,11 @@ class SignalAugmenter(Augmenter):
         return tuple(arrays) if label is not None else arrays[0]
 
 
+CELL_SEPARATOR = "; "
+"""Between the names of several cell types that a dataset was joined from."""
+_ALIKE = ("bin_size", "seq_len", "label_len", "crop_len", "rc", "max_pair_shift")
+
+
 class WindowDataset(LabeledSeqDataset):
     """What both datasets share. The attributes are those of gReLU's own datasets.
 
@@ -148,7 +153,7 @@ class WindowDataset(LabeledSeqDataset):
         whole = cls.__new__(cls)
         whole.__dict__.update(datasets[0].__dict__)
         for other in datasets[1:]:
-            for name in ("bin_size", "seq_len", "label_len", "crop_len", "rc", "max_pair_shift"):
+            for name in (*_ALIKE, "assembly", "transform", "entry"):
                 if getattr(other, name) != getattr(whole, name):
                     raise InputError(
                         f"datasets: {name} is {getattr(other, name)} and {getattr(whole, name)}; join datasets that "
@@ -166,6 +171,8 @@ class WindowDataset(LabeledSeqDataset):
         whole.valid_bins = [n for dataset in datasets for n in dataset.valid_bins]
         whole.n_seqs = len(whole.seqs)
         whole.source = ", ".join(dict.fromkeys(dataset.source for dataset in datasets))
+        cells = dict.fromkeys(dataset.cell_type for dataset in datasets if dataset.cell_type)
+        whole.cell_type = CELL_SEPARATOR.join(cells) or None
         return whole
 
     def _span(self, metadata: Mapping[str, Any]) -> Span:

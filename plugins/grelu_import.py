@@ -21,6 +21,7 @@ from epizoo.model_zoo.entry import Entry
 from epizoo.model_zoo.lineage import lineage_from
 from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
 from epizoo.plugins.grelu_checkpoints import check, load_checkpoint, require_signal_model
+from epizoo.plugins.grelu_datasets import CELL_SEPARATOR
 from epizoo.plugins.grelu_heads import PeakHead
 from epizoo.plugins.grelu_models import SignalModel, twin_state
 
@@ -171,9 +172,9 @@ def _training(base: Entry, model: LightningModel) -> dict[str, Any]:
     train, validation = model.data_params.get("train", {}), model.data_params.get("val", {})
     seen = sorted(set(train.get("intervals", {}).get("chrom", [])))
     chose = sorted(set(validation.get("intervals", {}).get("chrom", [])))
-    cell = train.get("cell_type")
+    cells = [cell for cell in (train.get("cell_type") or "").split(CELL_SEPARATOR) if cell]
     source = {
-        "name": f"Data of {cell}" if cell else "Data of the fine-tuning",
+        "name": f"Data of {', '.join(cells)}" if cells else "Data of the fine-tuning",
         "source": train.get("source") or "unknown",
     }
     settings = {name: model.train_params[name] for name in _KEPT_SETTINGS if name in model.train_params}
@@ -181,10 +182,10 @@ def _training(base: Entry, model: LightningModel) -> dict[str, Any]:
         "trained_on": {
             "data": [*(one.model_dump() for one in before.data), source | {"license": "not stated"}],
             "assembly": train.get("assembly") or before.assembly,
-            "cell_types": list(dict.fromkeys([*before.cell_types, *([cell] if cell else [])])),
+            "cell_types": list(dict.fromkeys([*before.cell_types, *cells])),
             "chromosomes": list(dict.fromkeys([*before.chromosomes, *seen])),
             "held_out_chromosomes": [c for c in before.held_out_chromosomes if c not in {*seen, *chose}],
-            "held_out_cell_types": [name for name in before.held_out_cell_types if name != cell],
+            "held_out_cell_types": [name for name in before.held_out_cell_types if name not in cells],
         },
         "procedure": f"Fine-tuned by gReLU from {base.name} {base.version}, validated on {', '.join(chose) or 'none'}.",
         "lineage": [ancestor.model_dump() for ancestor in lineage_from(base)],

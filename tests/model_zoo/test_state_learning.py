@@ -168,3 +168,19 @@ def test_files_of_other_marks_are_named(tmp_path):
     write_binarized(folder / "B_chr1_binary.txt.gz", BinarizedChromosome("B", "chr1", ("H3K9ac",), values))
     with pytest.raises(InputError, match=r"B_chr1_binary\.txt\.gz: has the marks H3K9ac, but A_chr1"):
         read_learning_marks(folder)
+
+
+def test_a_mark_that_training_never_saw_does_not_lose_the_run(tmp_path):
+    folder = write_marks(tmp_path / "marks", cells=("A",))
+    unseen = np.array([[0, 1, 1]] * 50, np.uint8)
+    write_binarized(folder / "A_chr3_binary.txt.gz", BinarizedChromosome("A", "chr3", MARKS, unseen))
+    blank = np.zeros((400, 3), np.uint8)
+    blank[::7, 0] = 1
+    for chrom in ("chr1", "chr2"):
+        write_binarized(folder / f"A_{chrom}_binary.txt.gz", BinarizedChromosome("A", chrom, MARKS, blank))
+    data = read_learning_marks(folder)
+    plan = LearningPlan(2, start="random", config=QUICK)
+    entry = learn_states(data, plan, "mine", tmp_path / "zoo", held_out=["chr3"])
+    never_seen = next(metric for metric in entry.zoo.metrics if "never seen" in metric.on)
+    # As in ChromHMM, what no state shows has the probability 1e-300 in all of them.
+    assert never_seen.value == pytest.approx(np.log(1e-300), rel=0.01)

@@ -195,8 +195,12 @@ def test_grelus_plots_take_the_datasets(zoo, peaks, tmp_path, monkeypatch):
 
 def test_joined_datasets_hold_the_windows_of_both(zoo, peaks, tmp_path):
     other = random_entries.write_bigwig(tmp_path / "other.bw", seed=4)
-    parts = [SignalDataset(peaks, zoo.intervals, [file], {"random": PEAKS}) for file in (zoo.bigwig, other)]
+    parts = [
+        SignalDataset(peaks, zoo.intervals, [file], {"random": PEAKS}, cell_type=cell)
+        for file, cell in ((zoo.bigwig, "muscle"), (other, "liver"))
+    ]
     whole = SignalDataset.joined(parts)
+    assert whole.cell_type == "muscle; liver"
     assert len(whole) == 2 * len(parts[0])
     assert whole.source == "signal.bw, other.bw"
     for expected, found in zip(parts[1][2], whole[len(parts[0]) + 2], strict=True):

@@ -12,6 +12,7 @@ from epizoo.models import runs
 from epizoo.models.expected_counts import RunCounter
 from epizoo.training.em import CHROMHMM, LearningConfig, expectation_maximization, learn_best, log_prior, maximize
 from epizoo.training.initialization import information_parameters, perturbed_parameters, random_parameters
+from epizoo.training.priors import centred_prior
 
 
 def sequences_of(rng, model, lengths):
@@ -205,6 +206,36 @@ def test_the_best_of_several_starts_is_kept():
     assert sorted(learned.trajectory[0] for learned in every[4:]) == trials[2:]
     with pytest.raises(InputError, match="at least one start"):
         learn_best(counter, [])
+
+
+def test_restarts_are_ranked_by_what_learning_maximises():
+    """With strong pseudo-counts the highest likelihood is not the highest posterior."""
+    rng = np.random.default_rng(0)
+    counter = RunCounter(
+        [runs.from_values(values) for values in sequences_of(rng, random_model(rng, 3, 4), [300, 200])]
+    )
+    starts = [random_parameters(3, 4, np.random.default_rng(seed)) for seed in range(6)]
+    config = LearningConfig(max_iterations=15, tolerance=0, emission_pseudocount=60)
+    best, results = learn_best(counter, starts, config)
+    posterior = [one.log_likelihood + log_prior(one.parameters, config) for one in results]
+    assert results[int(np.argmax(posterior))] is best
+
+
+@pytest.mark.parametrize("most", [1, 2, 4, 7])
+def test_acceleration_takes_no_more_steps_than_asked_for(most):
+    rng = np.random.default_rng(0)
+    counter = RunCounter([runs.from_values(values) for values in sequences_of(rng, random_model(rng, 3, 4), [300])])
+    config = LearningConfig(max_iterations=most, tolerance=0, accelerate=True)
+    learned = expectation_maximization(counter, random_parameters(3, 4, rng), config)
+    assert len(learned.trajectory) <= most
+
+
+def test_a_prior_on_transitions_that_are_removed_is_refused():
+    rng = np.random.default_rng(0)
+    counter = RunCounter([runs.from_values(values) for values in sequences_of(rng, random_model(rng, 3, 4), [30])])
+    start = random_parameters(3, 4, rng)
+    with pytest.raises(InputError, match="exclude each other"):
+        expectation_maximization(counter, start, CHROMHMM, prior=centred_prior(start, 10.0))
 
 
 def test_information_initialisation_of_a_case_done_by_hand():

@@ -128,10 +128,13 @@ def _states(found: list[str], names: Sequence[str] | None, path: str) -> tuple[s
         if names is not None and min(numbers) >= 1 and max(numbers) <= len(names):
             labels = tuple(f"{number}_{name}" for number, name in enumerate(names, start=1))
             return order, labels, dict(zip(found, (number - 1 for number in numbers), strict=True))
-        ranks = {number: state for state, number in enumerate(sorted(numbers))}
-        by_rank = {ranks[number]: f"{number}{suffix}" for number, (_, _, suffix) in zip(numbers, parts, strict=True)}
-        labels = tuple(by_rank[state] for state in range(len(found)))
-        return order, labels, dict(zip(found, (ranks[number] for number in numbers), strict=True))
+        if names is None:
+            ranks = {number: state for state, number in enumerate(sorted(numbers))}
+            by_rank = {
+                ranks[number]: f"{number}{suffix}" for number, (_, _, suffix) in zip(numbers, parts, strict=True)
+            }
+            labels = tuple(by_rank[state] for state in range(len(found)))
+            return order, labels, dict(zip(found, (ranks[number] for number in numbers), strict=True))
     if names is not None:
         unknown = next(name for name in found if name not in names)
         raise InputError(

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import os
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
@@ -25,6 +26,8 @@ Report = Callable[[int, float], None]
 # Beyond these, probabilities are left to plain EM: their logarithms jump, and extrapolating them gains nothing.
 _SMALLEST_EXTRAPOLATED = 1e-10
 _FIRST_LONGEST_STEP = 4.0
+# E steps of a cycle of SQUAREM, at most.
+_CYCLE = 3
 
 
 @dataclass(frozen=True)
@@ -137,16 +140,24 @@ def expectation_maximization(
         report: see `Report`; `progress_bar` draws them.
 
     Raises:
-        InputError: the start does not fit the sequences, or the checkpoint belongs to another start, config or data.
+        InputError: the start does not fit the sequences, the checkpoint belongs to another start, config or data, or
+            the config removes transitions that the prior expects.
     """
     config = config or LearningConfig()
+    if config.zero_transitions_below and prior is not None and prior.transition.any():
+        raise InputError(
+            "zero_transitions_below and a prior on transitions exclude each other: one removes transitions, the other "
+            "keeps them; set one to 0"
+        )
     objective = _Objective(counter, config, prior)
     state = _State(in_float64(start), np.zeros(0), np.zeros(0), _FIRST_LONGEST_STEP, False)
     fingerprint = "" if checkpoint is None else _fingerprint(objective, state.parameters)
     if checkpoint is not None and Path(checkpoint).exists():
         state = _load(Path(checkpoint), fingerprint)
     while len(state.trajectory) < config.max_iterations and not state.converged:
-        state = (_squarem_cycle if config.accelerate else _em_step)(objective, state)
+        left = config.max_iterations - len(state.trajectory)
+        step = _squarem_cycle if config.accelerate and left >= _CYCLE else _em_step
+        state = step(objective, state)
         if checkpoint is not None:
             _save(Path(checkpoint), state, fingerprint)
         if report is not None:
@@ -162,10 +173,11 @@ def learn_best(
     *,
     trial_iterations: int = 0,
     finalists: int = 1,
+    keep_first: bool = False,
     checkpoints: str | os.PathLike[str] | None = None,
     report: Report | None = None,
 ) -> tuple[Learned, list[Learned]]:
-    """Learn from several starts: the result with the highest log-likelihood (the first of equals), and all results.
+    """Learn from several starts: the one of highest likelihood and prior (the first of equals), and all results.
 
     Args:
         counter: the sequences.
@@ -174,6 +186,7 @@ def learn_best(
         trial_iterations: where not 0, learn for so many iterations from every start, and only then to the end, from
             what the best of them gave.
         finalists: how many of the trials to learn from to the end.
+        keep_first: whether the first start is learned from to the end in any case, so that more starts cannot do worse.
         checkpoints: a folder that keeps the state of learning from each start; see `expectation_maximization`.
         report: see `Report`.
 
@@ -195,13 +208,19 @@ def learn_best(
             for start, path in zip(starts, paths, strict=False)
         ]
 
+    def worse(learned: Learned) -> float:
+        return -(learned.log_likelihood + log_prior(learned.parameters, config))
+
     results: list[Learned] = []
     if trial_iterations:
         trial = replace(config, max_iterations=min(trial_iterations, config.max_iterations))
         results = learn_all("trial", starts, trial)
-        starts = [learned.parameters for learned in sorted(results, key=_descending)[:finalists]]
+        chosen = sorted(results, key=worse)[:finalists]
+        if keep_first and all(learned is not results[0] for learned in chosen):
+            chosen.append(results[0])
+        starts = [learned.parameters for learned in chosen]
     results += learn_all("start", starts, config)
-    return min(results, key=_descending), results
+    return min(results, key=worse), results
 
 
 @contextmanager
@@ -212,10 +231,6 @@ def progress_bar(max_iterations: int) -> Iterator[Report]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Learning", total=max_iterations, value="")
         yield lambda done, value: bar.update(task, completed=done, value=f"{value:,.3f}")
-
-
-def _descending(learned: Learned) -> float:
-    return -learned.log_likelihood
 
 
 def log_prior(parameters: Parameters, config: LearningConfig, prior: Prior | None = None) -> float:
@@ -354,7 +369,7 @@ def _load(path: Path, fingerprint: str) -> _State:
             float(arrays["longest_step"]),
             bool(arrays["converged"]),
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: is no checkpoint of learning ({error}); remove it or name another file") from None
     if found != fingerprint:
         raise InputError(

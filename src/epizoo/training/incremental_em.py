@@ -8,6 +8,7 @@ changed in between, so it is not that of any one model.
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -53,7 +54,9 @@ def learn_incrementally(
     if config.accelerate:
         raise InputError("incremental EM cannot be accelerated; leave one of the two out")
     counters = [RunCounter([sequence]) for sequence in sequences if len(sequence.codes)]
-    marks = np.concatenate([counter.marks for counter in counters]) if counters else np.zeros((0, 0), np.uint8)
+    if not counters:
+        raise InputError(f"{len(sequences)} sequences without a bin found, expected some to learn from")
+    marks = np.concatenate([counter.marks for counter in counters])
     fingerprint = "" if checkpoint is None else _fingerprint(counters, in_float64(start), config)
     state = _State(in_float64(start), np.zeros(0), (), False)
     if checkpoint is not None and Path(checkpoint).exists():
@@ -161,7 +164,7 @@ def _load(path: Path, counters: Sequence[RunCounter], fingerprint: str) -> _Stat
             for index in range(len(counters))
         )
         state = _State(parameters, arrays["trajectory"], tuple(counts), bool(arrays["converged"]))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: is no checkpoint of learning ({error}); remove it or name another file") from None
     if found != fingerprint:
         raise InputError(

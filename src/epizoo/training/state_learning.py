@@ -38,7 +38,7 @@ class LearningPlan:
         algorithm: ``squarem`` (accelerated EM), ``em`` (ChromHMM's ``-p``), ``incremental`` (ChromHMM's default).
         start: ``information`` (ChromHMM's), ``random``, or parameters.
         restarts: further starts: random moves of the first, or more random ones. Each is tried for 30 iterations, and
-            the two best are learned from to the end.
+            the two best, and the first start, are learned from to the end.
         seed: of everything random.
         config: stopping rule, pseudo-counts, transitions that become zero. Its ``accelerate`` follows `algorithm`.
     """
@@ -113,6 +113,7 @@ def learn(
         plan.config,
         trial_iterations=TRIAL_ITERATIONS if plan.restarts else 0,
         finalists=FINALISTS,
+        keep_first=True,
         checkpoints=checkpoints,
         report=report,
     )
