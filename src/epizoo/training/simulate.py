@@ -59,6 +59,8 @@ class SimulatedCoverage(NamedTuple):
     is_peak: Bool[np.ndarray, "window bin"]
     is_clear: Bool[np.ndarray, "window bin"]
     """False where nobody could tell: weak peaks, and the flanks of strong ones."""
+    expected: Float[np.ndarray, "window bin"]
+    """What the coverage would be with endless reads at the same depth, without artefacts."""
 
 
 def simulate(
@@ -88,7 +90,7 @@ def thin(
 
 
 def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, config: SimulationConfig) -> tuple:
-    """Coverage, scale, is_peak and is_clear of one window."""
+    """Coverage, scale, is_peak, is_clear and the expected coverage of one window."""
     per_bin = bin_bp // STEP_BP
     n_steps = n_bins * per_bin
     level = np.exp(random.uniform(*np.log(config.background_level)))
@@ -103,13 +105,14 @@ def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, conf
     shape = np.exp(random.uniform(np.log(1.0), np.log(50.0)))
     rate = scale / fragment_steps * expected * random.gamma(shape, 1 / shape, n_steps)
     rate += _artefacts(random, n_steps, scale * level)
-    pile_up = np.convolve(random.poisson(rate), np.ones(fragment_steps))[fragment_steps // 2 :][:n_steps]
-    coverage = pile_up.reshape(n_bins, per_bin).mean(axis=1)
+    starts = np.stack([random.poisson(rate), scale / fragment_steps * expected])
+    piled = [np.convolve(row, np.ones(fragment_steps))[fragment_steps // 2 :][:n_steps] for row in starts]
+    coverage, endless = (row.reshape(n_bins, per_bin).mean(axis=1).astype(np.float32) for row in piled)
 
     is_peak, is_clear = _truth(expected, config)
     estimate = scale * np.exp(config.scale_error_sd * random.normal())
     middle = slice(per_bin // 2, None, per_bin)
-    return coverage.astype(np.float32), np.float32(estimate), is_peak[middle], is_clear[middle]
+    return coverage, np.float32(estimate), is_peak[middle], is_clear[middle], endless
 
 
 def wave(random: np.random.Generator, n_steps: int, length: float) -> Float[np.ndarray, " step"]:

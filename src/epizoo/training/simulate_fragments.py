@@ -17,6 +17,7 @@ from epizoo.training.simulate import wave
 GENOME_BP = 2.7e9
 _MARGIN_BP = 1_000
 _CUT_WIDTH_BP = (100, 200)
+_POINTS = 200
 _Range = tuple[float, float, float, float]
 """Of a clipped log-normal: median, log standard deviation, smallest and largest."""
 
@@ -66,7 +67,7 @@ class SimulatedFragments(NamedTuple):
     """False at sites too weak to judge."""
 
 
-class _Library(NamedTuple):
+class Library(NamedTuple):
     """How fragments are made, and how reads are piled up."""
 
     lengths: Callable[[np.random.Generator, int], Int[np.ndarray, " fragment"]]
@@ -75,6 +76,11 @@ class _Library(NamedTuple):
     pairs: bool = False
     """Fragments are piled up as they are."""
     cuts: bool = False
+
+    @property
+    def per_fragment(self) -> int:
+        """Reads of a fragment."""
+        return 2 if self.cuts else 1
 
 
 class Sites(NamedTuple):
@@ -95,6 +101,23 @@ class Reads(NamedTuple):
     end: Int[np.ndarray, " read"]
 
 
+class Fragments(NamedTuple):
+    """Where fragments begin, and how long they are, in bp."""
+
+    left: Int[np.ndarray, " fragment"]
+    length: Int[np.ndarray, " fragment"]
+
+
+class Intensity(NamedTuple):
+    """What the treatment's fragments are drawn from, once everything but the reads themselves is fixed."""
+
+    background: Float[np.ndarray, " bp"]
+    """Expected background fragments that begin at each bp; many copies of one are chance, and not in it."""
+    sites: Float[np.ndarray, " bp"]
+    """Expected fragments of sites and decoys that are anchored at each bp."""
+    library: Library
+
+
 class Experiment(NamedTuple):
     """Reads of a simulated experiment, and the truth."""
 
@@ -104,11 +127,8 @@ class Experiment(NamedTuple):
     background: tuple[float, float]
     """Expected pile-up of the treatment and of the control outside sites."""
     sites: Sites
-
-
-class _Fragments(NamedTuple):
-    left: Int[np.ndarray, " fragment"]
-    length: Int[np.ndarray, " fragment"]
+    intensity: Intensity
+    """Of the treatment; `epizoo.training.expected_coverage` makes its expected pile-up of it."""
 
 
 def simulate_fragments(
@@ -128,17 +148,19 @@ def simulate_experiment(random: np.random.Generator, n_bp: int, config: Fragment
     here = rate * shared
     sites = _draw_sites(random, here, library, config.sites_per_10kb, config.site_bp, config.enrichment)
     decoys = _draw_sites(random, here, library, config.decoys_per_10kb, config.decoy_bp, config.decoy_enrichment)
-    fragments = _join(
-        _background(random, here * _waves(random, n_bp, config.wave_sd / 2), library),
-        _site_fragments(random, sites, library),
-        _site_fragments(random, decoys, library),
-    )
-    control_rate, control = 0.0, _Fragments(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    background = here * _waves(random, n_bp, config.wave_sd / 2)
+    scattered = _background(random, background, library)
+    bound, bound_rate = _site_fragments(random, sites, library, n_bp)
+    stuck, stuck_rate = _site_fragments(random, decoys, library, n_bp)
+    fragments = _join(scattered, bound, stuck)
+    intensity = Intensity(background / library.per_fragment, bound_rate + stuck_rate, library)
+    control_rate, control = 0.0, Fragments(np.zeros(0, np.int64), np.zeros(0, np.int64))
     if random.random() < config.control_share:
         control_rate = np.exp(random.uniform(*np.log(config.reads))) / GENOME_BP
         control = _background(random, control_rate * shared * _waves(random, n_bp, config.wave_sd / 2), library)
-    treatment, control_reads = (_piled_reads(random, part, library) for part in (fragments, control))
-    return Experiment(treatment, control_reads, (rate * library.width_bp, control_rate * library.width_bp), sites)
+    treatment, control_reads = (piled_reads(random, part, library) for part in (fragments, control))
+    depths = (rate * library.width_bp, control_rate * library.width_bp)
+    return Experiment(treatment, control_reads, depths, sites, intensity)
 
 
 def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, config: FragmentSimulationConfig) -> tuple:
@@ -148,7 +170,7 @@ def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, conf
     n_tracks = 2 if config.control_share else 1
     reads = (experiment.treatment, experiment.control)[:n_tracks]
     inner = slice(_MARGIN_BP, n_bp - _MARGIN_BP)
-    tracks = [_pile_up(part, n_bp)[inner].reshape(n_bins, bin_bp).mean(axis=1) for part in reads]
+    tracks = [pile_up(part, n_bp)[inner].reshape(n_bins, bin_bp).mean(axis=1) for part in reads]
     error = np.exp(config.scale_error_sd * random.normal(size=n_tracks))
     scales = np.array([depth or 1.0 for depth in experiment.background[:n_tracks]]) * error
     is_peak, is_clear = site_truth(experiment.sites, n_bp, config)
@@ -157,9 +179,9 @@ def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, conf
     return coverage, scales.astype(np.float32), is_peak[middle], is_clear[middle]
 
 
-def _draw_library(random: np.random.Generator, config: FragmentSimulationConfig) -> _Library:
+def _draw_library(random: np.random.Generator, config: FragmentSimulationConfig) -> Library:
     if config.cuts:
-        return _Library(_draw_nucleosomes, int(random.integers(*_CUT_WIDTH_BP)), cuts=True)
+        return Library(_draw_nucleosomes, int(random.integers(*_CUT_WIDTH_BP)), cuts=True)
     mean, sd = random.uniform(120, 280), random.uniform(15, 50)
 
     def lengths(random: np.random.Generator, n: int) -> Int[np.ndarray, " fragment"]:
@@ -167,9 +189,9 @@ def _draw_library(random: np.random.Generator, config: FragmentSimulationConfig)
 
     kind = random.random()
     if kind < 0.2:
-        return _Library(lengths, int(mean), pairs=True)
+        return Library(lengths, int(mean), pairs=True)
     # Most people extend to an estimate of the fragments' length, some leave reads as they are.
-    return _Library(lengths, int(mean * random.uniform(0.7, 1.4)) if kind < 0.85 else int(random.integers(36, 101)))
+    return Library(lengths, int(mean * random.uniform(0.7, 1.4)) if kind < 0.85 else int(random.integers(36, 101)))
 
 
 def _draw_nucleosomes(random: np.random.Generator, n: int) -> Int[np.ndarray, " fragment"]:
@@ -211,7 +233,7 @@ def _mappable(random: np.random.Generator, n_bp: int) -> Float[np.ndarray, " bp"
 def _draw_sites(
     random: np.random.Generator,
     rate: Float[np.ndarray, " bp"],
-    library: _Library,
+    library: Library,
     per_10kb: tuple[float, float],
     width_range: _Range,
     enrichment_range: _Range,
@@ -225,14 +247,13 @@ def _draw_sites(
     centre = random.uniform(0, len(rate), n_sites)
     width, enrichment = lognormal(*width_range), lognormal(*enrichment_range)
     local = rate[np.minimum(centre.astype(np.int64), len(rate) - 1)]
-    fragments = enrichment * local * np.maximum(width, library.width_bp) / (2 if library.cuts else 1)
+    fragments = enrichment * local * np.maximum(width, library.width_bp) / library.per_fragment
     return Sites(centre, width, enrichment, fragments)
 
 
-def _background(random: np.random.Generator, rate: Float[np.ndarray, " bp"], library: _Library) -> _Fragments:
+def _background(random: np.random.Generator, rate: Float[np.ndarray, " bp"], library: Library) -> Fragments:
     """Fragments at this rate of reads per bp, and now and then many copies of one."""
-    per_fragment = 2 if library.cuts else 1
-    cumulative = np.cumsum(rate) / per_fragment
+    cumulative = np.cumsum(rate) / library.per_fragment
     n_fragments = random.poisson(cumulative[-1])
     lefts = np.searchsorted(cumulative, random.uniform(0, cumulative[-1], n_fragments))
     lengths = library.lengths(random, n_fragments)
@@ -240,26 +261,45 @@ def _background(random: np.random.Generator, rate: Float[np.ndarray, " bp"], lib
         n_copies = 1 + random.poisson(random.uniform(1, 8) + 200 * rate.mean())
         lefts = np.append(lefts, np.full(n_copies, random.integers(len(rate))))
         lengths = np.append(lengths, np.full(n_copies, library.lengths(random, 1)))
-    return _Fragments(lefts, lengths)
+    return Fragments(lefts, lengths)
 
 
-def _site_fragments(random: np.random.Generator, sites: Sites, library: _Library) -> _Fragments:
-    """Fragments over the sites."""
-    number = random.poisson(sites.fragments * random.gamma(10.0, 0.1, len(sites.fragments)))
+def _site_fragments(
+    random: np.random.Generator, sites: Sites, library: Library, n_bp: int
+) -> tuple[Fragments, Float[np.ndarray, " bp"]]:
+    """Fragments over the sites, and how many are expected to be anchored at each bp."""
+    strength = sites.fragments * random.gamma(10.0, 0.1, len(sites.fragments))
+    number = random.poisson(strength)
     site = np.repeat(np.arange(len(number)), number)
     lengths = library.lengths(random, len(site))
     shape = random.uniform(1.0, 2.5)
     anchors = sites.centre[site] + sites.width_bp[site] * (random.beta(shape, shape, len(site)) - 0.5)
-    # A factor may sit anywhere in the fragments that it holds; the transposase cuts around its own middle.
-    offsets = 0.5 if library.cuts else random.random(len(site))
-    return _Fragments((anchors - offsets * lengths).astype(np.int64), lengths)
+    fragments = Fragments((anchors - anchor_offsets(random, len(site), library) * lengths).astype(np.int64), lengths)
+    return fragments, _anchor_rate(sites, strength, shape, n_bp)
 
 
-def _join(*parts: _Fragments) -> _Fragments:
-    return _Fragments(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+def anchor_offsets(random: np.random.Generator, n: int, library: Library) -> Float[np.ndarray, " fragment"]:
+    """Where in a fragment its anchor lies: a factor anywhere, the transposase around its own middle."""
+    return np.full(n, 0.5) if library.cuts else random.random(n)
 
 
-def _piled_reads(random: np.random.Generator, fragments: _Fragments, library: _Library) -> Reads:
+def _anchor_rate(
+    sites: Sites, strength: Float[np.ndarray, " site"], shape: float, n_bp: int
+) -> Float[np.ndarray, " bp"]:
+    """Expected anchors at each bp: the sites' beta distributions, on equally spaced points of each site."""
+    points = (np.arange(_POINTS) + 0.5) / _POINTS
+    weights = (points * (1 - points)) ** (shape - 1)
+    places = np.floor(sites.centre[:, None] + sites.width_bp[:, None] * (points - 0.5)).astype(np.int64)
+    rate = strength[:, None] * (weights / weights.sum())
+    inside = (places >= 0) & (places < n_bp)
+    return np.bincount(places[inside], weights=rate[inside], minlength=n_bp)
+
+
+def _join(*parts: Fragments) -> Fragments:
+    return Fragments(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def piled_reads(random: np.random.Generator, fragments: Fragments, library: Library) -> Reads:
     """What is piled up of fragments: themselves, their ends extended, or both of their cuts."""
     lefts, rights = fragments.left, fragments.left + fragments.length
     if library.pairs:
@@ -272,7 +312,7 @@ def _piled_reads(random: np.random.Generator, fragments: _Fragments, library: _L
     return Reads(starts, starts + library.width_bp)
 
 
-def _pile_up(reads: Reads, n_bp: int) -> Float[np.ndarray, " bp"]:
+def pile_up(reads: Reads, n_bp: int) -> Float[np.ndarray, " bp"]:
     """Reads over each bp."""
     steps = np.bincount(np.clip(reads.start, 0, n_bp), minlength=n_bp + 1).astype(np.float64)
     steps -= np.bincount(np.clip(reads.end, 0, n_bp), minlength=n_bp + 1)
