@@ -26,8 +26,9 @@ from diffbio_examples import (
 from epizoo.models.decoding import decode
 from epizoo.models.expected_counts import RunCounter
 from epizoo.models.runs import Float64Parameters, observe
-from epizoo.training.em import LearningConfig, learn_best
+from epizoo.training.em import LearningConfig
 from epizoo.training.initialization import random_parameters
+from epizoo.training.restarts import learn_best
 
 TRAINING_SEEDS = tuple(range(1000, 1020))
 N_STARTS = 20

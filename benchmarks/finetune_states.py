@@ -20,10 +20,11 @@ from epizoo.model_zoo import load
 from epizoo.models import runs
 from epizoo.models.expected_counts import RunCounter
 from epizoo.training.chromatin_state_run import HELD_OUT, read_codes
-from epizoo.training.em import LearningConfig, learn_best
+from epizoo.training.em import LearningConfig
 from epizoo.training.finetuning.movement import movement
 from epizoo.training.finetuning.states import StateSettings, tune_states
 from epizoo.training.initialization import information_parameters, perturbed_parameters
+from epizoo.training.restarts import learn_best
 
 FRACTION = 0.1
 RESTARTS = 4

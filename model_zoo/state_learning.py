@@ -133,6 +133,11 @@ def select_states(
     numbers = [plan.n_states for plan in plans]
     if len(set(numbers)) < max(len(numbers), 1):
         raise InputError(f"states: {', '.join(map(str, numbers)) or 'none'} found, expected different numbers")
+    if len(data.marks) < 2:
+        raise InputError(
+            f"marks: only {', '.join(data.marks)} found, expected two or more, since states are compared by the "
+            "correlation of their emissions"
+        )
     training, left_out = data.split(held_out)
     learned = {}
     for plan in plans:

@@ -135,7 +135,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> LightningModel:
         path: the file, or a repository that has a ``model.ckpt``: ``hf://ORG/NAME[/FAMILY/TAG][@REVISION]``.
 
     Raises:
-        InputError: there is no such file, it is no checkpoint, or it holds a model of another type.
+        InputError: there is no such file, it is no checkpoint, it holds a model of another type, or its weights do not
+            fit the model that it describes.
         EntryError: the repository has no ``model.ckpt``, or cannot be reached.
     """
     register()
@@ -158,7 +159,13 @@ def load_checkpoint(path: str | os.PathLike[str]) -> LightningModel:
             f"{path}: holds {'a model of the type ' + str(found) if found else 'no model of gReLU'}, expected "
             f"{' or '.join(MODELS)}; give a checkpoint that was made from an entry of the zoo"
         )
-    return LightningModel.load_from_checkpoint(path, map_location="cpu")
+    try:
+        return LightningModel.load_from_checkpoint(path, map_location="cpu")
+    except (RuntimeError, TypeError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path}: its weights do not fit its own description ({' '.join(str(error).split())[:300]}); the file is "
+            "damaged or was edited, make it anew"
+        ) from error
 
 
 def check(entry: Entry, model: LightningModel, task: int = 0) -> ParityReport:

@@ -6,8 +6,8 @@ their width, ``seq_len`` and ``max_pair_shift`` are counted in them.
 
 Bins without a label (outside ``labelled``, without a segment, or outside the intervals in a window that reaches beyond
 them) have the label 0 and are marked in the frame. The model takes them out of the loss: their loss and gradient are 0,
-and since gReLU divides by all bins, every labelled bin weighs the same, in whichever batch it stands. gReLU's metrics
-do not know this: they count such bins as true negatives of peaks, and as bins of the first state.
+and since gReLU divides by all bins, every labelled bin weighs the same, in whichever full batch it stands. gReLU's
+metrics do not know this: they count such bins as true negatives of peaks, and as bins of the first state.
 """
 
 import json

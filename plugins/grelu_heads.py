@@ -99,10 +99,15 @@ class StateHead(nn.Module):
 
 @contextlib.contextmanager
 def full_precision() -> Iterator[None]:
-    """Multiply matrices in full float32, whatever the process is set to; gReLU sets it to "medium" and leaves it so."""
-    previous = torch.get_float32_matmul_precision()
+    """Multiply and convolve in full float32, whatever the process is set to, also on GPUs.
+
+    gReLU sets multiplications to "medium" and leaves them so, and cuDNN's convolutions round to TF32 by default.
+    """
+    previous, rounds = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(previous)
+        torch.backends.cudnn.allow_tf32 = rounds

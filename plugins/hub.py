@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from epizoo.errors import EntryError, InputError
+from epizoo.files import require_writable
 from epizoo.model_zoo import load
 from epizoo.model_zoo.card import render_card
 from epizoo.model_zoo.entry import Entry
@@ -62,7 +63,8 @@ def publish(
         base_model: what the card says it was fine-tuned from, such as a repository; the entry's own where None.
 
     Raises:
-        InputError: no entry, an entry twice, a repository's name that is none, or a folder that is not empty.
+        InputError: no entry, an entry twice, a repository's name that is none, or a folder that is not empty or
+            cannot be written to.
         EntryError: a file of an entry does not match its hash, an export is another model, or the hub refuses.
         MissingDependencyError: huggingface_hub or gReLU is not installed.
     """
@@ -77,8 +79,8 @@ def publish(
         raise InputError(f"repo-id: {repo_id!r} is no name of a repository; give ORG/NAME") from error
     if repo_id.count("/") != 1:
         raise InputError(f"repo-id: {repo_id!r} is no name of a repository; give ORG/NAME")
-    if folder is not None and Path(folder).exists() and any(Path(folder).iterdir()):
-        raise InputError(f"{folder}: is not empty; give a new folder")
+    if folder is not None:
+        _require_new_folder(Path(folder))
     with tempfile.TemporaryDirectory() as scratch:
         staged = Path(scratch) / "repository"
         stage(loaded, repo_id, staged, base_model)
@@ -122,6 +124,18 @@ def local_checkpoint(path: str | os.PathLike[str]) -> str:
         ) from error
     except (hub.errors.HfHubHTTPError, OSError) as error:
         raise hub_error(os.fspath(path), error) from error
+
+
+def _require_new_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; give a new folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); give another folder") from error
+    if any(folder.iterdir()):
+        raise InputError(f"{folder}: is not empty; give a new folder")
+    require_writable(folder / "README.md")
 
 
 def _stage_entry(entry: Entry, folder: Path, repo_id: str, reference: str, base_model: str | None) -> None:

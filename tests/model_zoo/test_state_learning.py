@@ -125,6 +125,13 @@ def test_selection_finds_the_number_of_states_that_the_data_were_made_with(tmp_p
     assert table.loc[3, "bic"] == pytest.approx(expected)
 
 
+def test_numbers_of_states_are_not_compared_on_a_single_mark(tmp_path):
+    data = read_learning_marks(write_marks(tmp_path / "marks", cells=("A",), marks=MARKS[:1]))
+    with pytest.raises(InputError, match="expected two or more"):
+        select_states(data, [LearningPlan(2, config=QUICK)], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_cell_types_may_have_their_marks_in_another_order(tmp_path):
     folder = write_marks(tmp_path / "marks", cells=("A",))
     other = write_marks(tmp_path / "other", cells=("A",), marks=MARKS[::-1])

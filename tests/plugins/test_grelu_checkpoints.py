@@ -156,6 +156,16 @@ def test_what_is_no_checkpoint_of_ours_is_refused(exported, tmp_path):
         export_checkpoint("peak_caller/h3k4me3", tmp_path / "model.pt")
 
 
+def test_weights_that_do_not_fit_their_description_are_refused(exported, tmp_path):
+    path = tmp_path / "model.ckpt"
+    checkpoint = torch.load(exported / "peak_caller/random/model.ckpt", weights_only=True)
+    name = next(iter(checkpoint["state_dict"]))
+    del checkpoint["state_dict"][name]
+    torch.save(checkpoint, path)
+    with pytest.raises(InputError, match=f"do not fit its own description.*{name}"):
+        load_checkpoint(path)
+
+
 @pytest.mark.parametrize("name", epizoo.list_entries())
 def test_every_entry_of_the_zoo_can_be_filled_in(name):
     entry = epizoo.load(name)

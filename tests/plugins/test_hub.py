@@ -244,6 +244,10 @@ def test_what_cannot_be_published_is_refused(random_zoo, hub, tmp_path, unproven
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is not empty"):
         publish([entry], "org/x", dry_run=True, folder=tmp_path)
+    with pytest.raises(InputError, match="file: is a file"):
+        publish([entry], "org/x", folder=tmp_path / "file")
+    with pytest.raises(InputError, match="other: cannot be made"):
+        publish([entry], "org/x", folder=tmp_path / "file" / "other")
     hub.refuses = True
     with pytest.raises(EntryError, match="org/x: the hub refuses the upload"):
         publish([entry], "org/x")

@@ -10,9 +10,10 @@ from hmm_oracles import Model, emission_rows, enumerate_paths, random_model, smo
 from epizoo.errors import InputError
 from epizoo.models import runs
 from epizoo.models.expected_counts import RunCounter
-from epizoo.training.em import CHROMHMM, LearningConfig, expectation_maximization, learn_best, log_prior, maximize
+from epizoo.training.em import CHROMHMM, LearningConfig, expectation_maximization, log_prior, maximize
 from epizoo.training.initialization import information_parameters, perturbed_parameters, random_parameters
 from epizoo.training.priors import centred_prior
+from epizoo.training.restarts import learn_best
 
 
 def sequences_of(rng, model, lengths):
@@ -253,6 +254,21 @@ def test_information_initialisation_of_a_case_done_by_hand():
     steps = np.zeros((3, 3))
     np.add.at(steps, (states[:-1], states[1:]), 1)
     np.testing.assert_allclose(found.transition, 0.02 / 3 + 0.98 * steps / steps.sum(1, keepdims=True))
+
+
+def test_information_initialisation_takes_as_many_marks_as_a_number_has_bits():
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 2, (200, 64)).astype(np.uint8)
+    assert information_parameters([runs.from_values(values)], 3).emission.shape == (3, 64)
+    with pytest.raises(InputError, match="65 marks found, but the information initialisation takes at most 64"):
+        information_parameters([runs.from_values(np.zeros((9, 65), np.uint8))], 3)
+
+
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["tolerance", "emission_pseudocount"])
+def test_settings_of_learning_are_numbers_from_0_on(name, value):
+    with pytest.raises(InputError, match=f"{name} is {value}, expected 0 or more"):
+        LearningConfig(**{name: value})
 
 
 def test_information_initialisation_refuses_more_states_than_splits():

@@ -17,7 +17,8 @@ class SegmentationComparison(NamedTuple):
     Attributes:
         confusion: bp with each pair of states; a row for each state of the first, a column for each of the second.
         agreement: share of these positions whose states have one label; NaN where no label is in both.
-        adjusted_rand: adjusted Rand index over bins: 1 for equal partitions, 0 on average for unrelated ones.
+        adjusted_rand: adjusted Rand index over bins: 1 for equal partitions, 0 on average for unrelated ones. A bin
+            that a border cuts counts for each side by its share.
         states: of each state of the first, ``share`` of the positions in per cent, the state of the second that it
             overlaps best (``best_match``), the Jaccard index with it (``best_jaccard``) and with the state of the same
             label (``jaccard``, NaN where there is none).

@@ -44,8 +44,9 @@ from epizoo.training.chromatin_state_run import (
     read_codes,
 )
 from epizoo.training.chromhmm_models import ChromHMMModel, read_model, write_model
-from epizoo.training.em import Learned, LearningConfig, learn_best, progress_bar
+from epizoo.training.em import Learned, LearningConfig, progress_bar
 from epizoo.training.initialization import information_parameters, perturbed_parameters
+from epizoo.training.restarts import learn_best
 from epizoo.training.state_names import name_states, read_reference
 
 LEARNING = LearningConfig(

@@ -1,12 +1,12 @@
 """Learning chromatin states by expectation-maximisation (Baum-Welch), as ChromHMM does, and faster."""
 
 import hashlib
-import itertools
+import math
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +20,10 @@ from epizoo.files import atomic_path
 from epizoo.models.expected_counts import ExpectedCounts, RunCounter
 from epizoo.models.runs import MISSING, Float64Parameters, Parameters, in_float64
 from epizoo.training.priors import Prior, add_priors, log_density, uniform_prior
+from epizoo.training.squarem import extrapolate, step_length
 
 Report = Callable[[int, float], None]
 """Called after each iteration with the number of E steps and the latest log-likelihood."""
-# Beyond these, probabilities are left to plain EM: their logarithms jump, and extrapolating them gains nothing.
-_SMALLEST_EXTRAPOLATED = 1e-10
 _FIRST_LONGEST_STEP = 4.0
 # E steps of a cycle of SQUAREM, at most.
 _CYCLE = 3
@@ -55,12 +54,10 @@ class LearningConfig:
     accelerate: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("max_iterations", "tolerance", "zero_transitions_below"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} is {getattr(self, name)}, expected 0 or more")
-        for name in ("initial_pseudocount", "transition_pseudocount", "emission_pseudocount"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} is {getattr(self, name)}, expected 0 or more")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not (math.isfinite(value) and value >= 0):
+                raise InputError(f"{field.name} is {value}, expected 0 or more, and finite")
         if self.zero_transitions_below and self.transition_pseudocount:
             raise InputError(
                 "zero_transitions_below and transition_pseudocount exclude each other: one removes transitions, the "
@@ -166,63 +163,6 @@ def expectation_maximization(
     return Learned(state.parameters, log_likelihood, state.trajectory, state.converged)
 
 
-def learn_best(
-    counter: RunCounter,
-    starts: Iterable[Parameters],
-    config: LearningConfig | None = None,
-    *,
-    trial_iterations: int = 0,
-    finalists: int = 1,
-    keep_first: bool = False,
-    checkpoints: str | os.PathLike[str] | None = None,
-    report: Report | None = None,
-) -> tuple[Learned, list[Learned]]:
-    """Learn from several starts: the one of highest likelihood and prior (the first of equals), and all results.
-
-    Args:
-        counter: the sequences.
-        starts: first parameters.
-        config: how to learn.
-        trial_iterations: where not 0, learn for so many iterations from every start, and only then to the end, from
-            what the best of them gave.
-        finalists: how many of the trials to learn from to the end.
-        keep_first: whether the first start is learned from to the end in any case, so that more starts cannot do worse.
-        checkpoints: a folder that keeps the state of learning from each start; see `expectation_maximization`.
-        report: see `Report`.
-
-    Returns:
-        The best result, and all of them: of the trials, in the order of the starts, then of the finalists.
-
-    Raises:
-        InputError: there is no start, or one does not fit the sequences.
-    """
-    config = config or LearningConfig()
-    starts = list(starts)
-    if not starts:
-        raise InputError("no first parameters were given to learn from; give at least one start")
-
-    def learn_all(kind: str, starts: Iterable[Parameters], config: LearningConfig) -> list[Learned]:
-        paths = (None if checkpoints is None else Path(checkpoints) / f"{kind}-{i}.npz" for i in itertools.count(1))
-        return [
-            expectation_maximization(counter, start, config, checkpoint=path, report=report)
-            for start, path in zip(starts, paths, strict=False)
-        ]
-
-    def worse(learned: Learned) -> float:
-        return -(learned.log_likelihood + log_prior(learned.parameters, config))
-
-    results: list[Learned] = []
-    if trial_iterations:
-        trial = replace(config, max_iterations=min(trial_iterations, config.max_iterations))
-        results = learn_all("trial", starts, trial)
-        chosen = sorted(results, key=worse)[:finalists]
-        if keep_first and all(learned is not results[0] for learned in chosen):
-            chosen.append(results[0])
-        starts = [learned.parameters for learned in chosen]
-    results += learn_all("start", starts, config)
-    return min(results, key=worse), results
-
-
 @contextmanager
 def progress_bar(max_iterations: int) -> Iterator[Report]:
     """A bar of iterations with the latest log-likelihood on stderr, where that is a terminal."""
@@ -286,9 +226,9 @@ def _squarem_cycle(objective: _Objective, state: _State) -> _State:
     second = _em_step(objective, first)
     if second.converged:
         return second
-    step = _step_length(state.parameters, first.parameters, second.parameters)
+    step = step_length(state.parameters, first.parameters, second.parameters)
     length = min(step, state.longest_step)
-    target = _extrapolate(state.parameters, first.parameters, second.parameters, length)
+    target = extrapolate(state.parameters, first.parameters, second.parameters, length)
     try:
         third = _em_step(objective, second._replace(parameters=target))
     except InputError:  # Impossible there: too far.
@@ -297,42 +237,6 @@ def _squarem_cycle(objective: _Objective, state: _State) -> _State:
         return second._replace(trajectory=third.trajectory, longest_step=max(state.longest_step / 4, 1.0))
     grown = state.longest_step * (4 if length == state.longest_step else 1)
     return third._replace(longest_step=grown, converged=False)
-
-
-def _coordinates(model: Float64Parameters) -> Float64[np.ndarray, " coordinate"]:
-    """Logarithms of transitions and log-odds of emissions, where extrapolation goes; NaN where it does not."""
-    safe = _SMALLEST_EXTRAPOLATED
-    with np.errstate(divide="ignore", invalid="ignore"):
-        transition = np.where(model.transition > safe, np.log(model.transition), np.nan)
-        inside = (model.emission > safe) & (model.emission < 1 - safe)
-        emission = np.where(inside, np.log(model.emission) - np.log1p(-model.emission), np.nan)
-    return np.concatenate([transition.ravel(), emission.ravel()])
-
-
-def _step_length(zeroth: Float64Parameters, first: Float64Parameters, second: Float64Parameters) -> float:
-    x0, x1, x2 = (_coordinates(model) for model in (zeroth, first, second))
-    bend = np.nansum((x2 - 2 * x1 + x0) ** 2)
-    return max(float(np.sqrt(np.nansum((x1 - x0) ** 2) / bend)), 1.0) if bend > 0 else 1.0
-
-
-def _extrapolate(
-    zeroth: Float64Parameters, first: Float64Parameters, second: Float64Parameters, length: float
-) -> Float64Parameters:
-    """SQUAREM's point at some step length (1 gives ``second``); initial probabilities are those of ``second``."""
-    x0, x1, x2 = (_coordinates(model) for model in (zeroth, first, second))
-    target = x0 + 2 * length * (x1 - x0) + length**2 * (x2 - 2 * x1 + x0)
-    n_transitions = second.transition.size
-    frozen = np.isnan(target)
-    target = np.where(frozen, 0, np.clip(target, -700, 700))
-    transition = np.where(
-        frozen[:n_transitions], second.transition.ravel(), np.exp(np.minimum(target[:n_transitions], 1))
-    )
-    emission = np.where(frozen[n_transitions:], second.emission.ravel(), 1 / (1 + np.exp(-target[n_transitions:])))
-    return Float64Parameters(
-        second.initial,
-        _normalize(transition.reshape(second.transition.shape), second.transition),
-        emission.reshape(second.emission.shape),
-    )
 
 
 def _normalize(counts: Float64[np.ndarray, "... state"], previous: Float64[np.ndarray, "... state"]) -> np.ndarray:

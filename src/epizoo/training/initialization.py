@@ -10,6 +10,8 @@ from epizoo.models.runs import CodedMarks, Float64Parameters
 
 SMOOTHING = 0.02
 """ChromHMM's weight of the uniform distribution in its `information` initialisation."""
+# A pair's marks are the bits of one number.
+_MOST_MARKS = 64
 
 
 def information_parameters(
@@ -29,7 +31,7 @@ def information_parameters(
         smoothing: share of the uniform distribution.
 
     Raises:
-        InputError: the data allow fewer splits, or no sequence has two bins.
+        InputError: the data allow fewer splits, there are more than 64 marks, or no sequence has two bins.
     """
     pairs, marks = _pairs([sequence for sequence in sequences if len(sequence.codes) > 1])
     tallies = np.sum([np.bincount(sequence, minlength=len(marks)) for sequence in pairs], axis=0)
@@ -92,6 +94,11 @@ def _pairs(sequences: Sequence[CodedMarks]) -> tuple[list[Int64[np.ndarray, " pa
     keys = []
     for sequence in sequences:
         present = sequence.marks == 1
+        if present.shape[1] > _MOST_MARKS:
+            raise InputError(
+                f"{present.shape[1]} marks found, but the information initialisation takes at most {_MOST_MARKS}; "
+                "start from random parameters"
+            )
         bits = (present.astype(object) @ [1 << mark for mark in range(present.shape[1])]).astype(np.uint64)
         codes = bits[sequence.codes]
         keys.append(codes[1:] & codes[:-1])

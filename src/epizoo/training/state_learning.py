@@ -10,9 +10,10 @@ import numpy as np
 from epizoo.errors import InputError
 from epizoo.models.expected_counts import RunCounter
 from epizoo.models.runs import CodedMarks, Float64Parameters, Parameters, in_float64
-from epizoo.training.em import Learned, LearningConfig, Report, learn_best
+from epizoo.training.em import Learned, LearningConfig, Report
 from epizoo.training.incremental_em import chromhmm_order, learn_incrementally
 from epizoo.training.initialization import information_parameters, perturbed_parameters, random_parameters
+from epizoo.training.restarts import learn_best
 
 Algorithm = Literal["squarem", "em", "incremental"]
 SPREAD = 1.0
