@@ -8,12 +8,16 @@ from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller import PeakCaller, PeakCallerConfig
 from epizoo.training.batches import Batches
+from epizoo.training.calibration import brier_score, cases, expected_calibration_error
 from epizoo.training.fit import FitSettings, fit
 from epizoo.training.labelled_calls import (
-    calibration,
+    Decided,
+    calibrate,
+    calibrated_left_out,
     call_errors,
     calling_candidates,
     choose_calling,
+    decided,
     predict_stretches,
 )
 from epizoo.training.peak_caller_recipe import average
@@ -57,7 +61,7 @@ def test_a_handful_of_region_labels_teaches_peaks(trained):
     predictions = predict_stretches(model, [stretch])
     errors = call_errors(predictions, [stretch], PeakCallingConfig(), BIN_BP)
     assert errors["wrong"].sum() == 0
-    assert calibration(predictions, [stretch])["brier"] < 0.05
+    assert brier_score(decided(predictions, [stretch]).cases) < 0.05
 
 
 def test_the_rule_is_chosen_by_the_labels(trained):
@@ -78,3 +82,23 @@ def test_averaging_equal_models_changes_nothing_and_others_meet_in_the_middle():
         np.testing.assert_allclose(flatten_parameters(same)[name], value, rtol=1e-6)
         expected = (value + flatten_parameters(models[1])[name]) / 2
         np.testing.assert_allclose(flatten_parameters(middle)[name], expected, rtol=1e-6)
+
+
+def test_the_score_of_a_chromosome_is_calibrated_by_the_others_alone():
+    random = np.random.default_rng(0)
+    probability = random.uniform(size=600)
+    chrom = np.repeat(["chr1", "chr2", "chr9"], 200)
+    is_peak = random.uniform(size=600) < probability**2
+    found = Decided(cases(probability, is_peak), chrom)
+    # What one chromosome's labels say does not reach its own probabilities, and what chr9's say reaches none.
+    spoilt = Decided(cases(probability, np.where(chrom == "chr2", is_peak, ~is_peak)), chrom)
+    first, second = (calibrated_left_out(each, "chr9").probability for each in (found, spoilt))
+    np.testing.assert_array_equal(first[chrom == "chr1"], second[chrom == "chr1"])
+    assert np.abs(first[chrom == "chr1"] - probability[chrom == "chr1"]).max() > 0.1
+    others = Decided(cases(probability, np.where(chrom == "chr9", ~is_peak, is_peak)), chrom)
+    np.testing.assert_array_equal(
+        first[chrom != "chr9"], calibrated_left_out(others, "chr9").probability[chrom != "chr9"]
+    )
+    mended = calibrated_left_out(found, "chr9")
+    assert expected_calibration_error(mended) < expected_calibration_error(found.cases)
+    assert calibrate(found, {"chr9"}) != calibrate(found, {"chr2", "chr9"})

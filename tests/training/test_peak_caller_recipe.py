@@ -85,7 +85,7 @@ def test_metrics_count_the_labels_of_each_mark(tmp_path):
         encoding="utf-8",
     )
     sets = (LabelledSet("H3K4me3", ("tcell",), "narrow"), LabelledSet("H3K36me3", ("tcell",), "broad"))
-    write_metrics(tmp_path, validation, stretches + other, [macs3], sets, 0.1)
+    write_metrics(tmp_path, validation, stretches + other, [macs3], sets, 0.1, "chr9")
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     shares = {row["on"].split(";")[0]: row for row in metrics if row["name"] == "wrong labels, share of all labels"}
     assert shares["narrow"]["value"] == 0.1

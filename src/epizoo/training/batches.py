@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from epizoo.training.distillation import Contig, DistillationSettings, random_windows
 from epizoo.training.fit import Batch
 from epizoo.training.labelled_stretches import CropSettings, Stretch, random_crops
 from epizoo.training.region_label_likelihood import LabelBatch, pack_labels
 from epizoo.training.simulate import SimulatedCoverage, SimulationConfig, simulate
 from epizoo.training.simulate_fragments import FragmentSimulationConfig, simulate_fragments
+from epizoo.training.threshold_rule import ThresholdRule
 
 
 class Batches:
@@ -56,6 +58,46 @@ class Batches:
         if self.random.random() < 0.5:
             coverage, is_peak, weight = coverage[:, ::-1], is_peak[:, ::-1], weight[:, ::-1]
         return np.ascontiguousarray(coverage)[..., None], np.ascontiguousarray(is_peak), np.ascontiguousarray(weight)
+
+
+class DistilledBatches:
+    """Gives batches of one shape: windows in which a threshold rule is the truth, alone or beside labelled crops."""
+
+    def __init__(
+        self,
+        random: np.random.Generator,
+        bin_bp: int,
+        crops: CropSettings,
+        contigs: list[Contig],
+        rule: ThresholdRule,
+        settings: DistillationSettings,
+        *,
+        n_mixed: int,
+        n_real: int,
+    ) -> None:
+        self.random = random
+        self.bin_bp = bin_bp
+        self.crops = crops
+        self.n_mixed = n_mixed
+        self.n_real = n_real
+        self.contigs = contigs
+        self.rule = rule
+        self.settings = settings
+
+    def next_windows(self) -> Batch:
+        """Windows alone."""
+        return Batch(*self._windows(self.settings.n_windows), *_no_labels(self.crops.n_bins, 1))
+
+    def next(self, stretches: list[Stretch]) -> Batch:
+        """Windows and augmented crops around labels of these stretches."""
+        real, labels = random_crops(self.random, stretches, self.n_real, self.crops, self.bin_bp)
+        return Batch(*self._windows(self.n_mixed), real[..., None], labels)
+
+    def _windows(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        coverage, truth, weight = random_windows(
+            self.random, self.contigs, self.rule, number, self.crops, self.settings
+        )
+        return coverage[..., None], truth, weight
 
 
 class FragmentBatches:

@@ -19,7 +19,8 @@ class Batch(NamedTuple):
     """One step's data; either half may have weight 0."""
 
     simulated: Float[np.ndarray, "window bin track"]
-    is_peak: Bool[np.ndarray, "window bin"]
+    is_peak: Bool[np.ndarray, "window bin"] | Float[np.ndarray, "window bin"]
+    """Or the probability of it, between 0 and 1."""
     weight: Float[np.ndarray, "window bin"]
     real: Float[np.ndarray, "crop bin track"]
     labels: LabelBatch

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 
 from epizoo.calling.peaks import PeakCallingConfig, call_peaks
 from epizoo.models.peak_caller import PeakCaller
+from epizoo.training.calibration import Cases, Corners, cases, fit_platt
 from epizoo.training.label_errors import ANNOTATIONS, label_errors, region_rates
 from epizoo.training.labelled_stretches import Stretch, crop
 
@@ -38,16 +39,21 @@ def predict_stretches(model: PeakCaller, stretches: Iterable[Stretch]) -> list[P
     outputs = _probabilities(graph)
     predictions = []
     for stretch in stretches:
-        margin = _MARGIN_BP // bin_bp
-        first = min(label.start_bin for label in stretch.labels["bins"]) - margin
-        length = max(label.end_bin for label in stretch.labels["bins"]) + margin - first
-        # Few shapes, so that little is compiled.
-        length = -(-length // _SHAPE_BINS) * _SHAPE_BINS
+        first, length = around_labels(stretch, bin_bp)
         coverage = np.arcsinh(crop(stretch.signal, first - flank, length + 2 * flank) / stretch.scale)
         probabilities = np.asarray(outputs(parameters, coverage[None, :, None]))[0, flank:-flank]
         signal = crop(stretch.signal, first, length)
         predictions.append(Prediction(stretch.start_bin + first, probabilities, signal))
     return predictions
+
+
+def around_labels(stretch: Stretch, bin_bp: int) -> tuple[int, int]:
+    """The first bin around a stretch's labels, counted from the stretch's first, and the number of bins."""
+    margin = _MARGIN_BP // bin_bp
+    first = min(label.start_bin for label in stretch.labels["bins"]) - margin
+    length = max(label.end_bin for label in stretch.labels["bins"]) + margin - first
+    # Few shapes, so that little is compiled.
+    return first, -(-length // _SHAPE_BINS) * _SHAPE_BINS
 
 
 @functools.lru_cache(maxsize=4)
@@ -87,10 +93,15 @@ def choose_calling(
 
     def cost(calling: PeakCallingConfig) -> float:
         table = errors[calling]
-        rates = region_rates(table[~table["chrom"].isin(without_chromosomes)])
-        return float(rates["wrong_rate"].mean() + rates["n_wrong"].sum() / rates["n_labels"].sum())
+        return error_cost(table[~table["chrom"].isin(without_chromosomes)])
 
     return min(errors, key=cost)
+
+
+def error_cost(errors: pd.DataFrame) -> float:
+    """The sum of both wrong-label rates, by region and by label."""
+    rates = region_rates(errors)
+    return float(rates["wrong_rate"].mean() + rates["n_wrong"].sum() / rates["n_labels"].sum())
 
 
 def calling_candidates(
@@ -104,39 +115,44 @@ def calling_candidates(
     ]
 
 
-def calibration(predictions: list[Prediction], stretches: list[Stretch]) -> dict[str, float]:
-    """How well probabilities are calibrated where the labels decide, each region weighing the same.
+class Decided(NamedTuple):
+    """The cases that calibration is judged by: the highest probability inside each `noPeaks` and `peaks` label.
 
-    A case is the highest probability inside a `noPeaks` label (no peak) or a `peaks` label (peak).
-
-    Returns:
-        brier: mean squared error. expected_calibration_error: mean distance of probability and frequency in ten equal
-        ranges of probability.
+    Attributes:
+        cases: whether the label says peaks, each region weighing the same.
+        chrom: of each label.
     """
-    probability, is_peak, weight = _decided(predictions, stretches)
-    weight = weight / weight.sum()
-    ranges = np.minimum((10 * probability).astype(int), 9)
-    gaps = [
-        abs(float(np.sum((weight * (probability - is_peak))[ranges == number])))
-        for number in range(10)
-        if (ranges == number).any()
-    ]
-    return {
-        "brier": float(np.sum(weight * (probability - is_peak) ** 2)),
-        "expected_calibration_error": float(sum(gaps)),
-    }
+
+    cases: Cases
+    chrom: np.ndarray
+
+    def where(self, chosen: Bool[np.ndarray, " case"]) -> "Decided":
+        """Some of the cases."""
+        return Decided(Cases(*(column[chosen] for column in self.cases)), self.chrom[chosen])
 
 
-def _decided(
-    predictions: list[Prediction], stretches: list[Stretch]
-) -> tuple[Float[np.ndarray, " case"], Bool[np.ndarray, " case"], Float[np.ndarray, " case"]]:
-    """The highest probability inside each `noPeaks` and `peaks` label, its truth and its weight."""
-    cases = []
+def decided(predictions: Iterable[Prediction], stretches: Iterable[Stretch]) -> Decided:
+    """The cases of all stretches, in the order of their labels."""
+    rows = []
     for prediction, stretch in zip(predictions, stretches, strict=True):
         offset = stretch.start_bin - prediction.start_bin
         for bins, share in zip(stretch.labels["bins"], stretch.labels["share"], strict=True):
             if ANNOTATIONS[bins.annotation] in ("noPeaks", "peaks"):
                 highest = prediction.probabilities[offset + bins.start_bin : offset + bins.end_bin].max()
-                cases.append((highest, ANNOTATIONS[bins.annotation] == "peaks", share))
-    probability, is_peak, weight = (np.array(column) for column in zip(*cases, strict=True))
-    return probability, is_peak, weight
+                rows.append((highest, ANNOTATIONS[bins.annotation] == "peaks", share, stretch.chrom))
+    probability, is_peak, weight, chrom = zip(*rows, strict=True)
+    return Decided(cases(np.array(probability), np.array(is_peak), np.array(weight)), np.array(chrom))
+
+
+def calibrate(found: Decided, without_chromosomes: Collection[str] = ()) -> Corners:
+    """The logistic curve that suits the cases of all chromosomes but some; see `fit_platt`."""
+    return fit_platt(found.where(~np.isin(found.chrom, list(without_chromosomes))).cases)
+
+
+def calibrated_left_out(found: Decided, never: str) -> Cases:
+    """The cases, each chromosome's probabilities calibrated by the other chromosomes without `never`."""
+    mended = found.cases.probability.copy()
+    for chrom in np.unique(found.chrom):
+        own = found.chrom == chrom
+        mended[own] = PeakCallingConfig(calibration=calibrate(found, {chrom, never})).calibrated(mended[own])
+    return found.cases._replace(probability=mended)

@@ -2,26 +2,38 @@
 
     python -m epizoo.training.peak_caller_recipe h3k4me3 --data DIR --seed 0 -o runs/h3k4me3
 
-A network learns what a peak is from simulated coverage, is then fine-tuned on human labels by the likelihood of region
-labels (while the simulation goes on), and the weights of several fine-tunings are averaged. Each chromosome is left out
-once; the rule that makes peaks of probabilities is chosen on such left-out predictions of the other chromosomes, never
-on chr9 (one locus). Muscle is not touched. What an entry learns from stands in `peak_caller_settings`.
+A network learns what a peak is, from simulated coverage or from a threshold rule on real coverage. It is then fine-
+tuned on human labels by the likelihood of region labels (while simulation or rule go on), and the weights of several
+fine-tunings are averaged. Each chromosome is left out once. The rule that makes peaks of probabilities is chosen on
+such left-out predictions of the other chromosomes, or is the threshold rule's own, chosen by the labels of the other
+chromosomes; chr9 (one locus) has no say in either. The score is calibrated on left-out predictions. Muscle is not
+touched. What an entry learns from stands in `peak_caller_settings`.
 """
 
 import argparse
 import dataclasses
 import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import jax
 import pandas as pd
 from flax import nnx
 
+from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.models.peak_caller import PeakCaller
-from epizoo.training.batches import Batches
+from epizoo.training.batches import Batches, DistilledBatches
 from epizoo.training.fit import fit
-from epizoo.training.labelled_calls import Prediction, call_errors, choose_calling, predict_stretches
+from epizoo.training.labelled_calls import (
+    Prediction,
+    calibrate,
+    call_errors,
+    choose_calling,
+    decided,
+    predict_stretches,
+)
 from epizoo.training.labelled_stretches import Stretch, read_stretches
+from epizoo.training.peak_caller_distilled import Distiller, read_distiller
 from epizoo.training.peak_caller_run import (
     CrossValidation,
     data_hashes,
@@ -41,9 +53,12 @@ SOURCE = "Hocking et al., Bioinformatics 2017, doi:10.1093/bioinformatics/btw672
 class Recipe:
     """All steps of the training of one entry, reproducible from one seed."""
 
-    def __init__(self, settings: EntrySettings, seed: int) -> None:
+    def __init__(self, settings: EntrySettings, seed: int, distiller: Distiller | None = None) -> None:
         self.settings = settings
         self.seed = seed
+        self.distiller = distiller
+        if distiller is not None:
+            return
         self.batches = Batches(
             seed,
             settings.model.bin_bp,
@@ -55,17 +70,24 @@ class Recipe:
         )
 
     def pretrain(self) -> PeakCaller:
-        """A network that knows simulated peaks."""
+        """A network that knows simulated peaks; with a distiller one that knows nothing."""
         start = PeakCaller(self.settings.model, rngs=nnx.Rngs(self.seed))
+        if self.distiller is not None:
+            return start
         n_windows = self.settings.n_pretraining_windows
         return fit(start, lambda: self.batches.next_simulated(n_windows), self.settings.pretraining)
 
     def fine_tune(self, pretrained: PeakCaller, stretches: list[Stretch]) -> PeakCaller:
         """The average of several fine-tunings on the labels of these stretches; of none, the pretrained network."""
         number, settings = self.settings.n_fine_tunings, self.settings.fine_tuning
+        batches: Batches | DistilledBatches
+        if self.distiller is None:
+            batches = self.batches
+        else:
+            pretrained, batches = self.distiller.teach(pretrained, stretches)
         if number == 0:
             return pretrained
-        return average([fit(pretrained, lambda: self.batches.next(stretches), settings) for _ in range(number)])
+        return average([fit(pretrained, lambda: batches.next(stretches), settings) for _ in range(number)])
 
     def cross_validate(
         self, pretrained: PeakCaller, stretches: list[Stretch], thinned: list[Stretch]
@@ -102,17 +124,26 @@ class Recipe:
         by_rule = {rule: call_errors(predictions, stretches, rule, bin_bp) for rule in self.settings.candidates}
         errors, shallow_errors = [], []
         for chrom in sorted({stretch.chrom for stretch in stretches}):
-            rule = choose_calling(by_rule, {chrom, NOT_FOR_TUNING})
+            rule = self._calling(by_rule, {chrom, NOT_FOR_TUNING})
             errors.append(by_rule[rule].query("chrom == @chrom"))
             shallow_errors.append(call_errors(shallow, thinned, rule, bin_bp).query("chrom == @chrom"))
             counts = [f"{table['wrong'].sum()}/{len(table)}" for table in (errors[-1], shallow_errors[-1])]
             print(chrom, rule, f"{counts[0]} wrong, thinned {counts[1]}", flush=True)
+        shipped = self._calling(by_rule, {NOT_FOR_TUNING})
+        if self.settings.calibrate:
+            corners = calibrate(decided(predictions, stretches), {NOT_FOR_TUNING})
+            shipped = dataclasses.replace(shipped, calibration=corners)
         return CrossValidation(
             predictions,
             pd.concat(errors, ignore_index=True),
-            choose_calling(by_rule, {NOT_FOR_TUNING}),
+            shipped,
             pd.concat(shallow_errors, ignore_index=True),
         )
+
+    def _calling(
+        self, by_rule: Mapping[PeakCallingConfig, pd.DataFrame], without: Collection[str]
+    ) -> PeakCallingConfig:
+        return choose_calling(by_rule, without) if self.distiller is None else self.distiller.calling(without)
 
 
 def average(models: list[PeakCaller]) -> PeakCaller:
@@ -152,10 +183,13 @@ def main() -> None:
     stretches = read_all(arguments.data, settings)
     thinned = read_all(arguments.data, settings, THINNED_TO)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    recipe = Recipe(settings, arguments.seed)
+    distiller = read_distiller(arguments.data, settings, arguments.seed, stretches, NOT_FOR_TUNING)
+    recipe = Recipe(settings, arguments.seed, distiller)
     pretrained = recipe.pretrain()
     validation = recipe.cross_validate(pretrained, stretches, thinned)
-    write_metrics(arguments.output, validation, stretches, arguments.macs3, settings.labelled, THINNED_TO)
+    write_metrics(
+        arguments.output, validation, stretches, arguments.macs3, settings.labelled, THINNED_TO, NOT_FOR_TUNING
+    )
     final = recipe.fine_tune(pretrained, stretches)
     write_config(arguments.output, final, settings.transform, validation.calling, settings.window_bins)
     write_yaml(arguments.output / "about.yaml", describe(settings))

@@ -16,8 +16,9 @@ from epizoo.files import atomic_path, sha256
 from epizoo.genome.coverage import CoverageTransform
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller import PeakCaller
+from epizoo.training.calibration import Cases, brier_score, expected_calibration_error
 from epizoo.training.label_errors import Interval, compare, region_rates, summarise
-from epizoo.training.labelled_calls import Prediction, calibration
+from epizoo.training.labelled_calls import Prediction, calibrated_left_out, decided
 from epizoo.training.labelled_stretches import LABELS_FOLDER, Stretch
 from epizoo.training.peak_caller_settings import LabelledSet
 
@@ -60,6 +61,7 @@ def write_metrics(
     macs3: list[Path],
     labelled: tuple[LabelledSet, ...],
     thinned_to: float,
+    not_for_tuning: str,
 ) -> None:
     """`metrics.json`, the list that a card shows, and `evaluation.json`, every label's outcome behind it."""
     metrics: list[dict[str, Any]] = []
@@ -71,21 +73,26 @@ def write_metrics(
         )
         pairs = zip(validation.predictions, stretches, strict=True)
         own = [pair for pair in pairs if (pair[1].labels["mark"] == part.mark).all()]
-        calibrated = calibration([pair[0] for pair in own], [pair[1] for pair in own])
+        found = decided([pair[0] for pair in own], [pair[1] for pair in own])
+        judged = {"": found.cases}
+        if validation.calling.calibration:
+            judged[" of the score"] = calibrated_left_out(found, not_for_tuning)
+        calibrated = {of: _calibration(cases) for of, cases in judged.items()}
         others = {name: table for path in macs3 for name, table in _macs3_errors(path, part.mark, errors).items()}
         metrics += _error_metrics(errors, others, part.on)
         metrics += _thinned_metrics(errors, thinned, part.on, thinned_to)
         metrics += [
             {
-                "name": f"calibration, {name}".replace("_", " "),
+                "name": f"calibration{of}, {name}".replace("_", " "),
                 "value": round(value, 4),
                 "on": f"{part.on}; one case a label",
             }
-            for name, value in calibrated.items()
+            for of, figures in calibrated.items()
+            for name, value in figures.items()
         ]
         evaluation[part.mark] = {
             "summary": summarise(errors)._asdict(),
-            "calibration": calibrated,
+            **{f"calibration{of}".replace(" ", "_"): figures for of, figures in calibrated.items()},
             "regions": region_rates(errors).to_dict("records"),
             "thinned": summarise(thinned)._asdict(),
         }
@@ -157,6 +164,10 @@ def _thinned_metrics(errors: pd.DataFrame, thinned: pd.DataFrame, on: str, keep:
         _metric("wrong labels, share of all labels, thinned", shallow.wrong_labels, where, {}, ""),
         {"name": "wrong labels, share of all labels, thinned minus whole", "value": round(change, 4), "on": where},
     ]
+
+
+def _calibration(cases: Cases) -> dict[str, float]:
+    return {"brier": brier_score(cases), "expected_calibration_error": expected_calibration_error(cases)}
 
 
 def _macs3_errors(path: Path, mark: str, errors: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.genome.coverage import CoverageTransform
 from epizoo.models.peak_caller import PeakCallerConfig
+from epizoo.training.distillation import DistillationSettings
 from epizoo.training.fit import FitSettings
 from epizoo.training.labelled_calls import calling_candidates
 from epizoo.training.labelled_stretches import CropSettings
@@ -52,6 +53,10 @@ class EntrySettings:
     n_fine_tunings: int = 3
     """How many are averaged; none: the labels only judge."""
     window_bins: int = 1_000
+    distillation: DistillationSettings | None = None
+    """How a network learns a threshold rule first, instead of the simulation; None: it starts from the simulation."""
+    calibrate: bool = True
+    """Whether the score is calibrated on left-out predictions."""
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -198,5 +203,7 @@ UNIVERSAL = EntrySettings(
     n_pretraining_windows=12,
     # Fine-tuning on both marks at once made both worse: see docs/peak_caller.md.
     n_fine_tunings=0,
+    # One curve for two marks would suit neither.
+    calibrate=False,
 )
 ENTRIES = {settings.name: settings for settings in (H3K4ME3, H3K36ME3, UNIVERSAL)}
