@@ -135,7 +135,7 @@ def _write_pt2(entry: Entry, path: Path, layers: bool, crop: bool) -> Run:
     from epizoo.conversion.to_torch import write_pt2
 
     write_pt2(entry, path, layers=layers, crop=crop)
-    return _without_gradients(torch.export.load(path).module())
+    return without_gradients(torch.export.load(path).module())
 
 
 def _write_state(entry: Entry, path: Path, to: str) -> Run:
@@ -145,7 +145,7 @@ def _write_state(entry: Entry, path: Path, to: str) -> Run:
     write_state(entry, path, as_safetensors=to == "safetensors")
     program = Program(entry)
     program.model.load_state_dict(read_state(path))
-    return _without_gradients(program)
+    return without_gradients(program)
 
 
 def _gradient_checks(entry: Entry, path: Path) -> tuple[Check, ...]:
@@ -158,7 +158,8 @@ def _gradient_checks(entry: Entry, path: Path) -> tuple[Check, ...]:
     return tuple(check_gradients(entry, twin))
 
 
-def _without_gradients(program: Callable[..., Any]) -> Run:
+def without_gradients(program: Callable[..., Any]) -> Run:
+    """A program of torch as `epizoo.conversion.parity` calls it: arrays in, arrays by name out."""
     import torch
 
     def run(inputs: Any) -> dict[str, Any]:

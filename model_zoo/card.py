@@ -117,6 +117,8 @@ def _metrics_heading(entry: Entry) -> str:
 
 
 def _metrics(metrics: list[Metric]) -> str:
+    if not metrics:
+        return "It was not measured."
     tools = list(dict.fromkeys(tool for metric in metrics for tool in metric.compared_with))
     columns = ["metric", "on", "this entry", *tools]
     lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]

@@ -112,7 +112,7 @@ class ZooBlock(Strict):
         lineage: that entry with its version and hash, after those that it was itself fine-tuned from.
         trained_on: what training saw, and what it did not.
         training: how it was trained: ``procedure``, ``command``, ``seed`` and whatever the recipe noted.
-        metrics: how good it is on what was held out.
+        metrics: how good it is on what was held out; none only where a user's own model was not measured.
         backends: what can compute it.
         onnx: file of the model for ONNX Runtime, where the entry has one.
         onnx_sha256: hash of that file.
@@ -135,7 +135,7 @@ class ZooBlock(Strict):
     lineage: list[Ancestor] = []
     trained_on: TrainedOn
     training: dict[str, Any] = {}
-    metrics: list[Metric] = Field(min_length=1)
+    metrics: list[Metric] = []
     backends: list[Literal["jax", "onnx", "torch"]] = ["jax"]
     onnx: str | None = None
     onnx_sha256: str | None = Field(default=None, pattern=SHA256)

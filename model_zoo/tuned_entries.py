@@ -52,12 +52,8 @@ def make_target(family: str, name: str, output: File, resume: bool) -> Target:
     Raises:
         InputError: the name is none or of another family, it exists already, or nothing can be resumed.
     """
-    given, _, tag = name.rpartition("/")
-    if given not in ("", family) or not _TAG.match(tag) or tag.startswith("."):
-        raise InputError(f"name: {name!r} found, expected a word such as muscle, or {family}/muscle")
-    target = Target(Path(output), f"{family}/{tag}")
-    if target.entry_folder.exists():
-        raise InputError(f"{target.entry_folder}: exists already, and nothing is overwritten; give another --name")
+    target = Target(Path(output), full_name(family, name))
+    require_new(target.entry_folder)
     if target.run_folder.exists() and not resume:
         raise InputError(
             f"{target.run_folder}: holds an unfinished run of this name; go on with --resume, or give another --name"
@@ -69,6 +65,32 @@ def make_target(family: str, name: str, output: File, resume: bool) -> Target:
     except OSError as error:
         raise InputError(f"{target.run_folder}: cannot be made ({error.strerror}); give another folder") from error
     return target
+
+
+def full_name(family: str, name: str) -> str:
+    """``FAMILY/TAG`` of what a user calls a new entry.
+
+    Args:
+        family: of the entry.
+        name: ``TAG`` or ``FAMILY/TAG``.
+
+    Raises:
+        InputError: the name is none or of another family.
+    """
+    given, _, tag = name.rpartition("/")
+    if given not in ("", family) or not _TAG.match(tag) or tag.startswith("."):
+        raise InputError(f"name: {name!r} found, expected a word such as muscle, or {family}/muscle")
+    return f"{family}/{tag}"
+
+
+def require_new(folder: Path) -> None:
+    """Check that nothing is there.
+
+    Raises:
+        InputError: something is.
+    """
+    if folder.exists():
+        raise InputError(f"{folder}: exists already, and nothing is overwritten; give another --name")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from epizoo.conversion.from_torch import arrays_from_state
 from epizoo.conversion.parity import require_parity
 from epizoo.errors import InputError
 from epizoo.model_zoo import load
-from epizoo.model_zoo.build import write_entry
 from epizoo.model_zoo.entry import Entry
+from epizoo.model_zoo.imported_entries import build_proven
 from epizoo.model_zoo.lineage import lineage_from
-from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
+from epizoo.model_zoo.tuned_entries import write_json, write_yaml
 from epizoo.plugins.grelu_checkpoints import check, load_checkpoint, require_signal_model
 from epizoo.plugins.grelu_datasets import CELL_SEPARATOR
 from epizoo.plugins.grelu_heads import PeakHead
@@ -60,19 +59,14 @@ def import_checkpoint(
     inner = require_signal_model(model)
     origin = _base_of(path, inner, base)
     number = _task_number(path, model, inner, task)
-    target = Path(output) / _full_name(name, origin)
-    if target.exists():
-        raise InputError(f"{target}: exists already, and nothing is overwritten; give another name")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".epizoo-") as scratch:
-        run = Path(scratch) / "run"
-        run.mkdir()
-        _write_run(run, model, inner, origin, number)
-        entry_name = f"{origin.family}/{target.name}"
-        entry = write_entry(run, entry_name, example_of(origin), version=version, zoo_folder=Path(scratch) / "zoo")
-        require_parity(check(entry, model, task=number))
-        entry.folder.rename(target)
-    return load(target)
+    return build_proven(
+        origin,
+        name,
+        output,
+        version,
+        lambda run: _write_run(run, model, inner, origin, number),
+        lambda entry: require_parity(check(entry, model, task=number)),
+    )
 
 
 def _base_of(path: str | os.PathLike[str], model: SignalModel, base: Entry | str | None) -> Entry:
@@ -97,13 +91,6 @@ def _base_of(path: str | os.PathLike[str], model: SignalModel, base: Entry | str
             "with those weights as base"
         )
     return entry
-
-
-def _full_name(name: str, base: Entry) -> str:
-    family, _, tag = name.rpartition("/")
-    if family not in ("", base.family) or not tag or tag.startswith("."):
-        raise InputError(f"name: {name!r} found, expected a word such as muscle, or {base.family}/muscle")
-    return f"{base.family}/{tag}"
 
 
 def _task_number(path: str | os.PathLike[str], model: LightningModel, inner: SignalModel, task: str | None) -> int:
@@ -194,7 +181,7 @@ def _training(base: Entry, model: LightningModel) -> dict[str, Any]:
 
 
 def _metrics(model: LightningModel, base: Entry, task: int) -> list[dict[str, Any]]:
-    """GReLU's own, of one task or averaged over states; the base's where there was no validation."""
+    """GReLU's own, of one task or averaged over states; none where there was no validation."""
     performance = model.performance
     rows = []
     for split, key in (("test", "test"), ("validation", "val")):
@@ -205,4 +192,4 @@ def _metrics(model: LightningModel, base: Entry, task: int) -> list[dict[str, An
             if np.isfinite(value):
                 on = f"{split} set of the fine-tuning, {', '.join(chroms) or 'unknown chromosomes'}, all bins"
                 rows.append({"name": name.partition("_")[2], "value": round(value, 4), "on": on})
-    return rows or [metric.model_dump() for metric in base.zoo.metrics]
+    return rows

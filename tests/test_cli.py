@@ -94,6 +94,16 @@ BAD_INPUTS = [
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--signal-kind", "tpm"], "'tpm' is no kind of signal"),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--enter-probability", "2"], "enter_probability is 2.0"),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--probabilities", "good.bw"], "would overwrite an input"),
+    *(
+        (["call-peaks", PEAK_CALLER, "--reads", "reads.bed", *given, "--coverage", given[1]], f"{given[1]}: would over")
+        for given in (["--blacklist", "good.bed"], ["--regions", "past.bed"], ["--known-regions", "unknown.bed"])
+    ),
+    (
+        ["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--chrom-sizes", "good.bed", "--summits", "good.bed"],
+        "good.bed: would overwrite an input",
+    ),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--blacklist", "hg0"], "hg0: no such file, and no blacklist"),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--regions", "words.bed"], "must be whole numbers"),
     (["call-peaks", "peak_caller/nope", "--bigwig", "good.bw"], "peak_caller/nope: unknown entry"),
     (["call-peaks", ANNOTATOR, "--bigwig", "good.bw"], "this entry does not call peaks"),
     (["annotate", PEAK_CALLER, "--binarized", "marks"], "this entry does not annotate states"),

@@ -23,9 +23,10 @@ def test_blacklists_are_those_of_encode(name, n_intervals, bp):
 
 def test_a_blacklist_takes_the_names_of_the_signal():
     sizes = {chrom.removeprefix("chr"): size for chrom, size in chrom_sizes("hg38").items()} | {"KI270728.1": 1_872_759}
-    table = read_blacklist("GRCh38", sizes, "x.bw")
-    assert set(table["chrom"]) <= set(sizes)
-    assert len(table) == 636
+    for name in ("GRCh38", "grch38", "HG38"):
+        table = read_blacklist(name, sizes, "x.bw")
+        assert set(table["chrom"]) <= set(sizes)
+        assert len(table) == 636
 
 
 @pytest.mark.parametrize("name", BLACKLISTS)

@@ -199,6 +199,14 @@ def test_logarithms_without_a_pseudo_count_are_refused(make_bigwig):
         CoverageTransform().fit(BigWig(make_bigwig({"chr1": logarithms})), "coverage")
 
 
+@pytest.mark.parametrize("kind", ["coverage", "cpm"])
+@pytest.mark.parametrize("low", [5, 13])
+def test_smooth_signal_of_values_that_could_be_large_logarithms_is_taken(make_bigwig, low, kind):
+    # Any number is near a whole one when it is the power of 10 or 2 of such a value.
+    values = low + 4 * np.random.default_rng(0).random(100_000)
+    assert CoverageTransform().fit(BigWig(make_bigwig({"chr1": values})), kind).background > 0
+
+
 @pytest.mark.parametrize("known", [None, pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [LENGTH]})])
 def test_one_infinite_value_is_refused_and_does_not_become_the_scale(make_bigwig, known):
     values = pile_up(np.random.default_rng(0), 2_000, peaks=8)

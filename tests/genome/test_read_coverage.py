@@ -133,6 +133,42 @@ def test_cut_sites_are_piled_up_around_the_middle(tmp_path):
 
 
 @pytest.mark.parametrize("atac", [False, True])
+def test_fragments_of_single_cells_are_distinct_and_shifted_already(tmp_path, atac):
+    fragments = [("chr1", 1000, 1300, "AAA-1"), ("chr1", 1000, 1300, "CCC-1"), ("chr1", 5000, 5400, "AAA-1")]
+    path = write_text(tmp_path / "x_fragments.tsv", "".join(f"{c}\t{s}\t{e}\t{b}\t2\n" for c, s, e, b in fragments))
+    coverage = pile_up(path, PileUpConfig(10 if atac else None, atac=atac), chrom_sizes=SIZES)
+    cuts = [(c, end - 5, end + 5) for c, *ends, _ in fragments for end in ends]
+    assert_piled_up(coverage, one_at_a_time(cuts if atac else [row[:3] for row in fragments]))
+
+
+def test_quotation_marks_in_names_lose_no_reads(tmp_path):
+    rows = ['chr1\t100\t150\t"a\t0\t+\n', "chr1\t300\t350\tb\t0\t+\n", 'chr1\t500\t550\tc"\t0\t+\n']
+    assert pile_up(write_text(tmp_path / "x.bed", "".join(rows)), chrom_sizes=SIZES).n_fragments == 3
+    pairs = ['chr1\t100\t150\tchr1\t200\t250\t"a\n', 'chr1\t300\t350\tchr1\t400\t450\tb"\n']
+    assert pile_up(write_text(tmp_path / "x.bedpe", "".join(pairs)), chrom_sizes=SIZES).n_fragments == 2
+
+
+def test_a_reverse_read_without_alignment_is_no_evidence(tmp_path):
+    path = write_bam(tmp_path / "x.bam", random_reads(0))
+    with pysam.AlignmentFile(str(path)) as file, pysam.AlignmentFile(str(tmp_path / "y.bam"), "wb", file) as other:
+        reads = list(file)
+        reverse = next(read for read in reads if read.is_reverse)
+        reverse.cigar = None
+        for read in reads:
+            other.write(read)
+    keep = PileUpConfig(keep_duplicates=True)
+    assert pile_up(tmp_path / "y.bam", keep).n_fragments == pile_up(path, keep).n_fragments - 1
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_fragments_may_be_gzipped_whatever_their_name(tmp_path, zipped):
+    text = b"chr1\t100\t250\n"
+    path = tmp_path / ("x.bedpe" if zipped else "x.bedpe.gz")
+    path.write_bytes(gzip.compress(text) if zipped else text)
+    assert pile_up(path, chrom_sizes=SIZES).n_fragments == 1
+
+
+@pytest.mark.parametrize("atac", [False, True])
 @pytest.mark.parametrize("kind", ["bam", "bedpe3", "bedpe10", "fragments"])
 def test_pairs_span_what_lies_between_their_ends(tmp_path, kind, atac):
     rng = np.random.default_rng(3)
@@ -149,12 +185,15 @@ def test_pairs_span_what_lies_between_their_ends(tmp_path, kind, atac):
     else:
         path = tmp_path / ("x.bedpe.gz" if kind == "bedpe3" else "x_fragments.tsv.gz")
         rest = "" if kind == "bedpe3" else "\tACGT-1\t3"
+        pairs = pairs if kind == "bedpe3" else sorted(set(pairs))
         path.write_bytes(gzip.compress("".join(f"{c}\t{s}\t{e}{rest}\n" for c, s, e, _ in pairs).encode()))
     coverage = pile_up(path, PileUpConfig(atac=atac), chrom_sizes=None if kind == "bam" else SIZES)
     distinct = sorted({pair[:3] for pair in pairs})
-    assert len(distinct) < len(pairs)
+    assert kind == "fragments" or len(distinct) < len(pairs)
     ends = [(c, s, e, strand) for c, s, e in distinct for strand in "+-"]
-    assert_piled_up(coverage, one_at_a_time(cut_sites(ends, 150) if atac else distinct))
+    cuts = [(c, s if strand == "+" else e, strand) for c, s, e, strand in ends]
+    around = [(c, cut - 75, cut + 75) for c, cut, _ in cuts] if kind == "fragments" else cut_sites(ends, 150)
+    assert_piled_up(coverage, one_at_a_time(around if atac else distinct))
 
 
 @pytest.mark.parametrize("flag", [4, 256, 512, 1024, 2048])
@@ -215,6 +254,8 @@ BAD = [
     (lambda folder: write_bam(folder / "x.bam", random_reads(0)), {"chr1": 29_999}, "bp long in its header"),
     (lambda folder: write_bam(folder / "x.bam", []), None, "holds no read that can be used"),
     (lambda folder: write_text(folder / "x.bed", "chr1\t1\t50\n"), SIZES, "line 1 has no strand"),
+    (lambda folder: write_text(folder / "x.bed", "chr1\t50\t50\tn\t0\t+\n"), SIZES, "start first"),
+    (lambda folder: write_text(folder / "x.bed", "chr1\t-5\t50\tn\t0\t+\n"), SIZES, "no whole numbers"),
     (lambda folder: write_text(folder / "x.bedpe", "chr1\t50\t1\n"), SIZES, "chr1:50-1 is no fragment"),
     (lambda folder: write_text(folder / "x.bedpe", "chr1\ta\tb\n"), SIZES, "cannot be read as fragments"),
     (lambda folder: write_text(folder / "x.bedpe", "chr1\t1\n"), SIZES, "line 1 has 2 tab-separated columns"),

@@ -1,11 +1,11 @@
-"""`epizoo export`."""
+"""`epizoo export` and `epizoo import-torch`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from epizoo.cli.app import Entry, Output, app, err, option, out, say
+from epizoo.cli.app import Entry, Output, app, err, give_graph, option, out, say
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +37,30 @@ def export(
             report = export_entry(entry, to, output, opset=opset, raw_coverage=raw_coverage, layers=layers, crop=crop)
     out.print(str(report), markup=False)
     say(f"Wrote {output} and {output}.parity.json.")
+
+
+@app.command()
+def import_torch(
+    state: Annotated[Path, typer.Argument(metavar="STATE", help="A state dict, .safetensors or .pt.")],
+    base: Annotated[str, option("ENTRY", "The entry that it was fine-tuned from.")],
+    name: Annotated[str, option("NAME", "Name of the new entry, such as muscle.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of a zoo to write it to.")],
+    data: Annotated[str, option("TEXT", "What it was fine-tuned on, in a few words for the card.")] = "",
+    version: Annotated[str, typer.Option("--entry-version", metavar="VERSION", help="Of the new entry.")] = "1.0.0",
+) -> None:
+    """Make an entry of a twin that was fine-tuned in torch, after proof that it is still the same model.
+
+    The state dict is one that `epizoo export --to torch` (or safetensors) wrote, trained further.
+    """
+    from epizoo.conversion import require
+
+    require("torch", "torch")
+    from epizoo.conversion.torch_import import import_state
+
+    with err.status("Importing, and comparing with torch"):
+        entry = import_state(state, base, name, output, data=data, version=version)
+    give_graph(entry)
+    say(f"Wrote {entry.folder}: {entry.name} {entry.version}, fine-tuned from {entry.zoo.base_model}.")
 
 
 def _export_to_grelu(

@@ -87,7 +87,9 @@ def call_peaks(
     from epizoo.calling.peaks import PeakCallingConfig
     from epizoo.conversion import with_backend
     from epizoo.files import check_outputs
+    from epizoo.genome.assemblies import require_blacklist
     from epizoo.genome.bigwig_writer import write_track
+    from epizoo.genome.intervals import read_bed
     from epizoo.genome.read_coverage import PileUpConfig, ReadCoverage
     from epizoo.model_zoo.windows import check_control
 
@@ -112,7 +114,13 @@ def call_peaks(
     # Before reads are read, which may take minutes.
     kind = peak_format(output, output_format)
     outputs = [path for path in (output, summits, coverage, probabilities) if path is not None]
-    check_outputs(outputs, [*(reads or []), *(control_reads or [])])
+    others = [Path(path) for path in (bigwig, control, regions, blacklist, known_regions, chrom_sizes) if path]
+    check_outputs(outputs, [*(reads or []), *(control_reads or []), *others])
+    if blacklist is not None:
+        require_blacklist(blacklist)
+    for intervals in (regions, known_regions):
+        if intervals is not None:
+            read_bed(intervals)
     check_control(loaded, control_reads[0] if control_reads else control)
     piling = PileUpConfig(fragment_length_bp, keep_duplicates, min_mapping_quality or 0, atac)
     treatment = _pile_up(reads, piling, chrom_sizes) if reads else bigwig

@@ -12,7 +12,7 @@ from epizoo.genome.intervals import check_blacklist, read_bed, read_chrom_sizes
 BLACKLISTS = ("hg19", "hg38", "mm10")
 """Assemblies whose blacklist is installed with the package: version 2 of ENCODE's (Amemiya et al., Sci Rep 2019)."""
 _FOLDER = Path(__file__).parent / "blacklists"
-_SAME_ASSEMBLY = {"GRCh37": "hg19", "GRCh38": "hg38", "GRCm38": "mm10"}
+_SAME_ASSEMBLY = {"grch37": "hg19", "grch38": "hg38", "grcm38": "mm10"}
 
 
 def chrom_sizes(name_or_file: str | os.PathLike[str]) -> dict[str, int]:
@@ -29,7 +29,7 @@ def chrom_sizes(name_or_file: str | os.PathLike[str]) -> dict[str, int]:
     # bioframe takes most of a second to import, and few runs need it.
     import bioframe
 
-    name = _SAME_ASSEMBLY.get(os.fspath(name_or_file), os.fspath(name_or_file))
+    name = _common_name(name_or_file)
     known = sorted({*BLACKLISTS, *bioframe.assemblies_available()["provider_build"]})
     if name not in known:
         raise InputError(
@@ -50,21 +50,30 @@ def read_blacklist(name_or_file: str | os.PathLike[str], sizes: Mapping[str, int
     Raises:
         InputError: there is neither such a file nor such a list, or the signal is of another assembly.
     """
-    name = _SAME_ASSEMBLY.get(os.fspath(name_or_file), os.fspath(name_or_file))
-    if not os.path.exists(name_or_file) and name in BLACKLISTS:
+    require_blacklist(name_or_file)
+    if not os.path.exists(name_or_file):
+        name = _common_name(name_or_file)
         table = read_bed(_FOLDER / f"{name}.bed.gz")
         renamed = _names_like(sizes, chrom_sizes(name), name, sizes_name)
         table = table.assign(chrom=table["chrom"].map(renamed)).dropna(subset="chrom")
         table.attrs["name"] = f"the blacklist of {name}"
         return table.reset_index(drop=True)
-    if not os.path.exists(name_or_file):
-        raise InputError(
-            f"{name_or_file}: no such file, and no blacklist of this name; name {', '.join(BLACKLISTS)} or a BED file"
-        )
     table = read_bed(name_or_file)
     table.attrs["name"] = str(name_or_file)
     check_blacklist_fits(table, sizes, str(name_or_file), sizes_name)
     return table
+
+
+def require_blacklist(name_or_file: str | os.PathLike[str]) -> None:
+    """Check, before any work is done, that there is a blacklist of a name, or such a file.
+
+    Raises:
+        InputError: there is neither.
+    """
+    if not os.path.exists(name_or_file) and _common_name(name_or_file) not in BLACKLISTS:
+        raise InputError(
+            f"{name_or_file}: no such file, and no blacklist of this name; name {', '.join(BLACKLISTS)} or a BED file"
+        )
 
 
 def check_blacklist_fits(blacklist: pd.DataFrame, sizes: Mapping[str, int], name: str, sizes_name: str) -> None:
@@ -105,3 +114,9 @@ def _names_like(sizes: Mapping[str, int], assembly: Mapping[str, int], name: str
             "BED file of its own assembly"
         )
     return renamed
+
+
+def _common_name(name: str | os.PathLike[str]) -> str:
+    """UCSC's name of an assembly, however it is spelt; other names as they are."""
+    small = os.fspath(name).lower()
+    return small if small in BLACKLISTS else _SAME_ASSEMBLY.get(small, os.fspath(name))

@@ -26,6 +26,8 @@ _BLOCK_BP = 1_000_000
 _KNOWN_STRETCH_BP = 10_000
 # No count reaches 2 to this power.
 _HIGHEST_LOGARITHM = 40.0
+# Counts below the first tell whether values are whole numbers, if there are at least as many as the second.
+_TELLING_COUNT, _LEAST_TELLING = 500.0, 5
 _NAME_HINTS: dict[str, tuple[str, ...]] = {
     "fold_change": (".fc.", "foldchange", "fold_change", "fold-change", "_fe."),
     "log10_p": ("pval", "ppois", "log10p", "log10_p", "qval", "qpois"),
@@ -238,6 +240,11 @@ def _is_scaled_counts(positive: Float[np.ndarray, " value"]) -> bool:
     return bool(np.median(units) <= 50 and (np.abs(units - np.round(units)) <= 1e-4 * units + 1e-3).all())
 
 
+def _is_rounded(plain: Float[np.ndarray, " value"]) -> bool:
+    telling = np.unique(plain[plain < _TELLING_COUNT].round(3))
+    return len(telling) >= _LEAST_TELLING and bool((np.abs(plain - np.round(plain)) <= 1e-4 * plain).all())
+
+
 def _check_linear(bigwig: SignalTrack) -> None:
     """Refuse signal whose values are logarithms of (scaled) counts, with or without a pseudo-count of 1."""
     if bigwig.kind is not None:
@@ -248,7 +255,7 @@ def _check_linear(bigwig: SignalTrack) -> None:
         return
     for name, base in (("log2", 2.0), ("ln", math.e), ("log10", 10.0)):
         plain = base**positive
-        if _is_scaled_counts(plain - 1) or bool((np.abs(plain - np.round(plain)) <= 1e-4 * plain).all()):
+        if _is_scaled_counts(plain - 1) or _is_rounded(plain):
             raise InputError(
                 f"{bigwig.path}: holds logarithms of counts ({name} of the signal, or of 1 + the signal), and peaks "
                 "are called in linear signal; give the bigWig as it was before the logarithm"

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int32, Int64
 
 from epizoo.errors import InputError
-from epizoo.genome.read_files import Progress, ReadPositions, read_positions
+from epizoo.genome.read_files import Progress, ReadPositions, is_single_cell, read_positions
 from epizoo.genome.signal import SignalTrack, Summary
 
 FRAGMENT_LENGTH_BP = 200
@@ -27,7 +27,7 @@ class PileUpConfig:
         keep_duplicates: whether all reads of one 5' end and strand (pairs of the same ends) count, or one of them.
         min_mapping_quality: reads of a lower one are left out; BAM alone states it.
         atac: pile up cut sites of the transposase: 5' ends, of both mates, moved by 4 bp on the forward and -5 bp on
-            the reverse strand, in the middle of `fragment_length_bp`.
+            the reverse strand, in the middle of `fragment_length_bp`. Ends in ``fragments.tsv`` have been moved before.
 
     Raises:
         InputError: the length is below 1 bp, or the mapping quality is not within 0 to 255.
@@ -184,7 +184,7 @@ def pile_up(
             )
         for chrom, found in known.items():
             _check_positions(path, chrom, found, sizes[chrom], (stated or sizes).get(chrom, sizes[chrom]))
-            parts.setdefault(chrom, []).append(fragments(found, chosen))
+            parts.setdefault(chrom, []).append(fragments(found, chosen, shifted=is_single_cell(path)))
     joined = {
         chrom: tuple(np.concatenate(column) for column in zip(*found, strict=True)) for chrom, found in parts.items()
     }
@@ -192,9 +192,9 @@ def pile_up(
 
 
 def fragments(
-    found: ReadPositions, config: PileUpConfig
+    found: ReadPositions, config: PileUpConfig, *, shifted: bool = False
 ) -> tuple[Int64[np.ndarray, " fragment"], Int64[np.ndarray, " fragment"]]:
-    """Start and end of what each read piles up, not yet cut to the chromosome.
+    """Start and end of what each read piles up, not yet cut to the chromosome; `shifted` ends are cut sites already.
 
     >>> nothing = np.zeros(0, np.int64)
     >>> reads = ReadPositions(np.array([10]), np.array([500]), nothing, nothing)
@@ -205,8 +205,8 @@ def fragments(
     """
     width = config.width_bp
     if config.atac:
-        forward = np.concatenate([found.forward, found.pair_start]) + _TN5_FORWARD_BP
-        reverse = np.concatenate([found.reverse, found.pair_end]) + _TN5_REVERSE_BP
+        forward = np.concatenate([found.forward, found.pair_start]) + _TN5_FORWARD_BP * (not shifted)
+        reverse = np.concatenate([found.reverse, found.pair_end]) + _TN5_REVERSE_BP * (not shifted)
         starts = np.concatenate([forward, reverse]) - width // 2
         return starts, starts + width
     starts = np.concatenate([found.forward, found.reverse - width, found.pair_start])

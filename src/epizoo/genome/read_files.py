@@ -4,6 +4,7 @@ Of a single read only its 5' end and strand are kept, of a pair its outermost po
 reads of a genome fit in memory.
 """
 
+import csv
 import gzip
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,8 @@ from epizoo.genome.reads import read_chunks
 
 Progress = Callable[[int, int], None]
 
-FRAGMENT_SUFFIXES = (".bedpe", ".bedpe.gz", "fragments.tsv", "fragments.tsv.gz")
+SINGLE_CELL_SUFFIXES = ("fragments.tsv", "fragments.tsv.gz")
+FRAGMENT_SUFFIXES = (".bedpe", ".bedpe.gz", *SINGLE_CELL_SUFFIXES)
 _READS_PER_CHUNK = 1_000_000
 # Unmapped, not the primary alignment, failed quality checks, supplementary alignment.
 _NEVER_USED = 0x4 | 0x100 | 0x200 | 0x800
@@ -57,7 +59,8 @@ def read_positions(
 
     The format is told by the content and the name: BAM (and SAM); BED of six columns or tagAlign, plain or gzipped:
     single reads; BEDPE of three columns (as MACS writes it) or ten (as bedtools does) and ``fragments.tsv`` of
-    single cells, by their suffix: fragments. Of a BAM's paired reads, properly paired ones count, once a pair.
+    single cells, by their suffix: fragments. Of a BAM's paired reads, properly paired ones count, once a pair. Rows of
+    ``fragments.tsv`` are distinct already, one for each cell, and all of them are kept.
 
     Args:
         path: the file.
@@ -83,7 +86,17 @@ def read_positions(
             f"{source}: holds no read that can be used (mapped, primary, properly paired if paired, of enough mapping "
             "quality); check the file and the options"
         )
-    return (genome if keep_duplicates else {chrom: _distinct(found) for chrom, found in genome.items()}), sizes
+    if keep_duplicates or is_single_cell(source):
+        return genome, sizes
+    return {chrom: _distinct(found) for chrom, found in genome.items()}, sizes
+
+
+def is_single_cell(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is called ``fragments.tsv``, as Cell Ranger and its like call fragments of single cells.
+
+    Their ends are cut sites already, moved by +4 and -5 bp, and duplicates of a cell are one row.
+    """
+    return os.fspath(path).lower().endswith(SINGLE_CELL_SUFFIXES)
 
 
 def is_alignment_file(path: Path) -> bool:
@@ -93,11 +106,8 @@ def is_alignment_file(path: Path) -> bool:
         InputError: it is missing, empty or CRAM.
     """
     try:
-        with open(path, "rb") as file:
+        with gzip.open(path, "rb") if _is_gzip(path) else open(path, "rb") as file:
             head = file.read(4)
-        if head[:2] == b"\x1f\x8b":
-            with gzip.open(path, "rb") as file:
-                head = file.read(4)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give a BAM, BED, tagAlign or BEDPE file of reads") from None
     except DAMAGED_GZIP as error:
@@ -107,6 +117,11 @@ def is_alignment_file(path: Path) -> bool:
     if head == _CRAM_MAGIC:
         raise InputError(f"{path}: is CRAM, which needs its reference genome; convert it with `samtools view -b`")
     return head == _BAM_MAGIC or path.suffix.lower() in (".bam", ".sam")
+
+
+def _is_gzip(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(2) == b"\x1f\x8b"
 
 
 def _read_alignments(
@@ -140,7 +155,9 @@ def _read_alignments(
                         starts.append(read.reference_start)
                         ends.append(read.reference_start + length)
                 elif flag & _REVERSE:
-                    reverse.append(read.reference_end)
+                    # Without an alignment, where a read ends is unknown.
+                    if read.reference_end is not None:
+                        reverse.append(read.reference_end)
                 else:
                     forward.append(read.reference_start)
             _pack(sizes, found, packed)
@@ -206,7 +223,9 @@ def _fragment_chunks(path: Path) -> Iterator[pd.DataFrame]:
             names=names,
             dtype=kinds,
             chunksize=_READS_PER_CHUNK,
-            compression="gzip" if path.suffix == ".gz" else None,
+            compression="gzip" if _is_gzip(path) else None,
+            # A quotation mark is a character like any other: pandas would read on to the next one.
+            quoting=csv.QUOTE_NONE,
         ) as chunks:
             for chunk in chunks:
                 whole = _between_mates(chunk) if "chrom2" in chunk else chunk

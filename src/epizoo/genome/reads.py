@@ -1,5 +1,6 @@
 """Reads in BED files, counted per bin as ChromHMM counts them."""
 
+import csv
 import gzip
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,10 +71,13 @@ def read_chunks(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
                 usecols=list(names),
                 chunksize=_READS_PER_CHUNK,
                 dtype={0: "category", 1: "int64", 2: "int64", columns - 1: "category"},
+                # A quotation mark in a read's name is a character like any other.
+                quoting=csv.QUOTE_NONE,
             )
             for chunk in chunks:
                 renamed = chunk.rename(columns=names)
-                if not renamed["strand"].isin(["+", "-"]).all():
+                whole = (renamed["start"] >= 0) & (renamed["start"] < renamed["end"])
+                if not (renamed["strand"].isin(["+", "-"]) & whole).all():
                     raise InputError(f"{path}: {_describe_bad_read(path, columns)}")
                 yield renamed
     except (ValueError, *DAMAGED_GZIP) as error:
@@ -102,6 +106,6 @@ def _describe_bad_read(path: str | os.PathLike[str], columns: int) -> str:
             continue
         if len(fields) < columns or fields[columns - 1] not in ("+", "-"):
             return f"line {number} is no stranded read ({line[:60]!r}); expected {columns} columns, the last + or -"
-        if not (fields[1].isdecimal() and fields[2].isdecimal()):
-            return f"line {number} has no whole numbers as start and end ({line[:60]!r}); correct it"
+        if not (fields[1].isdecimal() and fields[2].isdecimal() and int(fields[1]) < int(fields[2])):
+            return f"line {number} has no whole numbers as start and end, the start first ({line[:60]!r}); correct it"
     return "cannot be read as BED rows of reads; was it written to its end?"

@@ -1,0 +1,50 @@
+"""Models that were fine-tuned elsewhere as entries: built aside, proven to be the same, only then put in place."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from epizoo.errors import InputError
+from epizoo.model_zoo import load
+from epizoo.model_zoo.build import write_entry
+from epizoo.model_zoo.entry import Entry
+from epizoo.model_zoo.tuned_entries import example_of, full_name, require_new
+
+
+def build_proven(
+    base: Entry,
+    name: str,
+    output: str | os.PathLike[str],
+    version: str,
+    write_run: Callable[[Path], None],
+    prove: Callable[[Entry], None],
+) -> Entry:
+    """Build an entry with the example files of the one that it was fine-tuned from; whole or not at all.
+
+    Args:
+        base: what it was fine-tuned from.
+        name: ``TAG`` or ``FAMILY/TAG`` of the new entry.
+        output: folder of a zoo, made where there is none; the entry is ``OUTPUT/FAMILY/TAG``.
+        version: of the new entry.
+        write_run: fills the run folder that `epizoo.model_zoo.build.write_entry` takes.
+        prove: raises where the entry is another model than the one that it was made of.
+
+    Raises:
+        InputError: the name is none, of another family or taken, or the folder cannot be made.
+    """
+    folder = Path(output) / full_name(base.family, name)
+    require_new(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); give another folder") from error
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".epizoo-") as scratch:
+        run = Path(scratch) / "run"
+        run.mkdir()
+        write_run(run)
+        zoo = Path(scratch) / "zoo"
+        entry = write_entry(run, full_name(base.family, name), example_of(base), version=version, zoo_folder=zoo)
+        prove(entry)
+        entry.folder.rename(folder)
+    return load(folder)
