@@ -16,6 +16,7 @@ from epizoo.training.labelled_calls import Prediction
 from epizoo.training.peak_caller_recipe import Recipe, read_all
 from epizoo.training.peak_caller_run import CrossValidation, write_metrics
 from epizoo.training.peak_caller_settings import ENTRIES, H3K4ME3, LabelledSet
+from epizoo.training.simulate import SimulationConfig
 
 from .test_labelled_stretches import BIN_BP, SETTINGS, make_stretch
 
@@ -24,6 +25,8 @@ SMALL = dataclasses.replace(
     labelled=(LabelledSet("H3K4me3", ("tcell",), "a test"),),
     model=PeakCallerConfig(bin_bp=BIN_BP, n_filters=4, kernel_sizes=(3,), dilations=(1,), summit_window_bins=5),
     crops=SETTINGS,
+    simulations=(SimulationConfig(),),
+    distillation=None,
     candidates=[PeakCallingConfig()],
     fine_tuning=FitSettings(n_steps=2, learning_rate=1e-3, label_weight=1.0),
     n_pool=10,

@@ -15,6 +15,7 @@ import dataclasses
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import pandas as pd
@@ -193,7 +194,7 @@ def main() -> None:
     final = recipe.fine_tune(pretrained, stretches)
     write_config(arguments.output, final, settings.transform, validation.calling, settings.window_bins)
     write_yaml(arguments.output / "about.yaml", describe(settings))
-    write_json(arguments.output / "training.json", describe_training(settings, arguments, stretches))
+    write_json(arguments.output / "training.json", describe_training(recipe, arguments.data, stretches))
 
 
 def describe(settings: EntrySettings) -> dict:
@@ -211,11 +212,9 @@ def describe(settings: EntrySettings) -> dict:
     }
 
 
-def describe_training(settings: EntrySettings, arguments: argparse.Namespace, stretches: list[Stretch]) -> dict:
+def describe_training(recipe: Recipe, data: Path, stretches: list[Stretch]) -> dict:
     """What `training.json` says."""
-    simulations = [
-        {name: _plain(value) for name, value in dataclasses.asdict(config).items()} for config in settings.simulations
-    ]
+    settings = recipe.settings
     name = f"{' and '.join(settings.marks)} coverage and human labels, McGill/IHEC"
     return {
         "trained_on": {
@@ -226,33 +225,55 @@ def describe_training(settings: EntrySettings, arguments: argparse.Namespace, st
             "held_out_chromosomes": list(settings.held_out_chromosomes),
             "held_out_cell_types": list(settings.held_out_cell_types),
         },
-        "procedure": _procedure(settings.n_fine_tunings),
-        "command": f"python -m epizoo.training.peak_caller_recipe {settings.name} --data DIR --seed {arguments.seed}",
-        "seed": arguments.seed,
-        "pretraining": settings.pretraining._asdict(),
-        "fine_tuning": settings.fine_tuning._asdict(),
+        "procedure": _procedure(settings),
+        "command": f"python -m epizoo.training.peak_caller_recipe {settings.name} --data DIR --seed {recipe.seed}",
+        "seed": recipe.seed,
+        **_steps(recipe),
         "crops": settings.crops._asdict(),
-        "simulations": simulations,
-        "sha256": data_hashes(arguments.data, stretches),
+        "sha256": data_hashes(data, stretches),
         "versions": versions(),
     }
 
 
-def _procedure(n_fine_tunings: int) -> str:
-    if n_fine_tunings == 0:
+def _steps(recipe: Recipe) -> dict:
+    """The settings of the steps that the recipe takes."""
+    settings = recipe.settings
+    steps: dict[str, Any] = {}
+    if recipe.distiller is None:
+        steps["pretraining"] = settings.pretraining._asdict()
+        steps["simulations"] = [_plain(dataclasses.asdict(config)) for config in settings.simulations]
+    else:
+        steps["rule"] = recipe.distiller.rule()._asdict()
+        plain = recipe.distiller.distillation._asdict()
+        del plain["candidates"]
+        steps["distillation"] = _plain(plain | {"fitting": plain["fitting"]._asdict()})
+    if settings.n_fine_tunings or recipe.distiller is None:
+        steps["fine_tuning"] = settings.fine_tuning._asdict()
+    return steps
+
+
+def _procedure(settings: EntrySettings) -> str:
+    if settings.distillation is not None:
+        return (
+            "Learned what a threshold rule on smoothed coverage calls in all fragments of real coverage, from all of "
+            "them and from random shares; the rule was chosen by the human labels, which reached no weight otherwise. "
+            "In the figures rule and coverage are those of the other chromosomes (chr9 never chose a rule); the "
+            "shipped weights learned from all of them."
+        )
+    if settings.n_fine_tunings == 0:
         return (
             "Fitted to simulated coverage alone; the human labels chose the form of the scale and the levels of the "
             "simulation, so that the figures on them are somewhat hopeful, but never reached the weights."
         )
     return (
         "Pretrained on simulated coverage, fine-tuned on the likelihood of human region labels while the simulation "
-        f"goes on; the weights are the mean of {n_fine_tunings} fine-tunings. The figures come from leaving one "
-        "chromosome out, the shipped weights from all of them."
+        f"goes on; the weights are the mean of {settings.n_fine_tunings} fine-tunings. The figures come from leaving "
+        "one chromosome out, the shipped weights from all of them."
     )
 
 
-def _plain(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
+def _plain(values: dict[str, object]) -> dict[str, object]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 if __name__ == "__main__":
