@@ -1,15 +1,24 @@
 """Windows of a rule's truth: what is shown and what is asked belong together, and unknown bins do not count."""
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from flax import nnx
 
 from epizoo.models.peak_caller import PeakCaller, PeakCallerConfig
+from epizoo.training import peak_caller_description, peak_caller_distilled
 from epizoo.training.batches import DistilledBatches
 from epizoo.training.distillation import Contig, DistillationSettings, random_windows, read_contigs
 from epizoo.training.fit import FitSettings, fit
 from epizoo.training.labelled_stretches import CropSettings
+from epizoo.training.peak_caller_distilled import Distiller
+from epizoo.training.peak_caller_settings import H3K4ME3, UNIVERSAL
 from epizoo.training.threshold_rule import ThresholdRule, rule_candidates, smooth, soft_calls
+
+from .test_labelled_stretches import make_stretch
 
 BIN_BP = 50
 CROPS = CropSettings(n_bins=160, flank_bins=20)
@@ -84,3 +93,50 @@ def test_contigs_are_the_known_windows_of_the_mark_and_shares_have_their_own_sca
         assert len(whole) == len(half) == len(contig.level)
         # Halves of fragments and of scale cancel.
         assert half.mean() == pytest.approx(whole.mean(), rel=0.3)
+
+
+def make_distiller():
+    random = np.random.default_rng(3)
+    settings = dataclasses.replace(
+        H3K4ME3,
+        model=PeakCallerConfig(bin_bp=BIN_BP, n_filters=4, kernel_sizes=(3,), dilations=(1,), summit_window_bins=5),
+        crops=CROPS,
+        distillation=SETTINGS._replace(candidates=rule_candidates((2.0, 4.0, 8.0), (0.7,), (100, 0), 100)),
+    )
+    stretch = make_stretch()
+    stretches = [
+        stretch._replace(chrom=chrom, labels=stretch.labels.assign(chrom=chrom)) for chrom in ("chr1", "chr2", "chr9")
+    ]
+    contigs = [make_contig(random, chrom=chrom) for chrom in ("chr1", "chr2", "chr9")]
+    return Distiller(settings, 0, stretches, contigs, "chr9"), stretches
+
+
+def test_a_chromosome_that_is_left_out_neither_chooses_the_rule_nor_shows_its_coverage(monkeypatch):
+    distiller, stretches = make_distiller()
+    asked, shown = [], []
+    monkeypatch.setattr(
+        peak_caller_distilled, "choose_rule", lambda errors, without: asked.append(set(without)) or next(iter(errors))
+    )
+    monkeypatch.setattr(
+        peak_caller_distilled, "fit", lambda start, next_batch, settings: shown.append(next_batch.__self__) or start
+    )
+    start = PeakCaller(distiller.settings.model, rngs=nnx.Rngs(0))
+    distiller.teach(start, [stretch for stretch in stretches if stretch.chrom != "chr2"])
+    assert asked == [{"chr2", "chr9"}]
+    assert {contig.chrom for contig in shown[0].contigs} == {"chr1", "chr9"}
+    distiller.teach(start, stretches)
+    assert asked[1] == {"chr9"}
+
+
+def test_a_run_says_which_rule_it_learned(monkeypatch):
+    distiller, stretches = make_distiller()
+    monkeypatch.setattr(peak_caller_description, "data_hashes", lambda data, stretches: {})
+    about = peak_caller_description.describe_training(distiller.settings, 0, distiller, Path("data"), stretches)
+    said = yaml.safe_load(yaml.safe_dump(about))
+    assert said["rule"] == {**distiller.rule()._asdict()}
+    assert said["distillation"]["keeps"] == [0.1]
+    assert "simulations" not in said
+    assert distiller.calling().merge_gap_bp == said["rule"]["merge_gap_bp"]
+    without = peak_caller_description.describe_training(UNIVERSAL, 0, None, Path("data"), stretches)
+    assert len(without["simulations"]) == len(UNIVERSAL.simulations)
+    assert "rule" not in without

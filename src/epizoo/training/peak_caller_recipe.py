@@ -15,7 +15,6 @@ import dataclasses
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 import pandas as pd
@@ -34,11 +33,10 @@ from epizoo.training.labelled_calls import (
     predict_stretches,
 )
 from epizoo.training.labelled_stretches import Stretch, read_stretches
+from epizoo.training.peak_caller_description import describe, describe_training
 from epizoo.training.peak_caller_distilled import Distiller, read_distiller
 from epizoo.training.peak_caller_run import (
     CrossValidation,
-    data_hashes,
-    versions,
     write_config,
     write_json,
     write_metrics,
@@ -48,7 +46,6 @@ from epizoo.training.peak_caller_settings import ENTRIES, EntrySettings
 
 NOT_FOR_TUNING = "chr9"
 THINNED_TO = 0.1
-SOURCE = "Hocking et al., Bioinformatics 2017, doi:10.1093/bioinformatics/btw672, from tdhock's R packages"
 
 
 class Recipe:
@@ -194,86 +191,10 @@ def main() -> None:
     final = recipe.fine_tune(pretrained, stretches)
     write_config(arguments.output, final, settings.transform, validation.calling, settings.window_bins)
     write_yaml(arguments.output / "about.yaml", describe(settings))
-    write_json(arguments.output / "training.json", describe_training(recipe, arguments.data, stretches))
-
-
-def describe(settings: EntrySettings) -> dict:
-    """What `about.yaml` says."""
-    return {
-        "doc": settings.doc,
-        "license": "GPL-3.0-only",
-        "weights_license": "The labels and the coverage come from R packages under GPL-3; on the careful reading the "
-        "weights are distributed under GPL-3.0-only, and so are the example files.",
-        "limits": list(settings.limits),
-        "authors": ["The epizoo authors"],
-        "tags": list(settings.tags),
-        "datasets": list(settings.datasets),
-        "cite_as": "Hocking et al., Bioinformatics 2017, doi:10.1093/bioinformatics/btw672",
-    }
-
-
-def describe_training(recipe: Recipe, data: Path, stretches: list[Stretch]) -> dict:
-    """What `training.json` says."""
-    settings = recipe.settings
-    name = f"{' and '.join(settings.marks)} coverage and human labels, McGill/IHEC"
-    return {
-        "trained_on": {
-            "data": [{"name": name, "source": SOURCE, "license": "GPL-3"}],
-            "assembly": "hg19; positions are no input, so other assemblies may be used",
-            "cell_types": list(settings.trained_cell_types),
-            "chromosomes": sorted({stretch.chrom for stretch in stretches}),
-            "held_out_chromosomes": list(settings.held_out_chromosomes),
-            "held_out_cell_types": list(settings.held_out_cell_types),
-        },
-        "procedure": _procedure(settings),
-        "command": f"python -m epizoo.training.peak_caller_recipe {settings.name} --data DIR --seed {recipe.seed}",
-        "seed": recipe.seed,
-        **_steps(recipe),
-        "crops": settings.crops._asdict(),
-        "sha256": data_hashes(data, stretches),
-        "versions": versions(),
-    }
-
-
-def _steps(recipe: Recipe) -> dict:
-    """The settings of the steps that the recipe takes."""
-    settings = recipe.settings
-    steps: dict[str, Any] = {}
-    if recipe.distiller is None:
-        steps["pretraining"] = settings.pretraining._asdict()
-        steps["simulations"] = [_plain(dataclasses.asdict(config)) for config in settings.simulations]
-    else:
-        steps["rule"] = recipe.distiller.rule()._asdict()
-        plain = recipe.distiller.distillation._asdict()
-        del plain["candidates"]
-        steps["distillation"] = _plain(plain | {"fitting": plain["fitting"]._asdict()})
-    if settings.n_fine_tunings or recipe.distiller is None:
-        steps["fine_tuning"] = settings.fine_tuning._asdict()
-    return steps
-
-
-def _procedure(settings: EntrySettings) -> str:
-    if settings.distillation is not None:
-        return (
-            "Learned what a threshold rule on smoothed coverage calls in all fragments of real coverage, from all of "
-            "them and from random shares; the rule was chosen by the human labels, which reached no weight otherwise. "
-            "In the figures rule and coverage are those of the other chromosomes (chr9 never chose a rule); the "
-            "shipped weights learned from all of them."
-        )
-    if settings.n_fine_tunings == 0:
-        return (
-            "Fitted to simulated coverage alone; the human labels chose the form of the scale and the levels of the "
-            "simulation, so that the figures on them are somewhat hopeful, but never reached the weights."
-        )
-    return (
-        "Pretrained on simulated coverage, fine-tuned on the likelihood of human region labels while the simulation "
-        f"goes on; the weights are the mean of {settings.n_fine_tunings} fine-tunings. The figures come from leaving "
-        "one chromosome out, the shipped weights from all of them."
+    write_json(
+        arguments.output / "training.json",
+        describe_training(settings, arguments.seed, distiller, arguments.data, stretches),
     )
-
-
-def _plain(values: dict[str, object]) -> dict[str, object]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 if __name__ == "__main__":
