@@ -145,8 +145,13 @@ def decided(predictions: Iterable[Prediction], stretches: Iterable[Stretch]) -> 
 
 
 def calibrate(found: Decided, without_chromosomes: Collection[str] = ()) -> Corners:
-    """The logistic curve that suits the cases of all chromosomes but some; see `fit_platt`."""
-    return fit_platt(found.where(~np.isin(found.chrom, list(without_chromosomes))).cases)
+    """The logistic curve that suits the cases of all chromosomes but some; see `fit_platt`.
+
+    Regions weigh the same and all cases together as much as they are many: with a weight of 1 a region, Platt's
+    smoothing of the targets would be all that is seen.
+    """
+    kept = found.where(~np.isin(found.chrom, list(without_chromosomes))).cases
+    return fit_platt(kept._replace(weight=kept.weight * len(kept.weight) / kept.weight.sum()))
 
 
 def calibrated_left_out(found: Decided, never: str) -> Cases:
