@@ -16,7 +16,7 @@ from epizoo.model_zoo import load
 from epizoo.model_zoo.entry import Entry
 from epizoo.model_zoo.imported_entries import build_proven
 from epizoo.model_zoo.lineage import lineage_from
-from epizoo.model_zoo.tuned_entries import write_json, write_yaml
+from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
 
 
 def import_state(
@@ -49,7 +49,8 @@ def import_state(
     origin = base if isinstance(base, Entry) else load(base)
     state = read_state(path)
     return build_proven(
-        origin,
+        origin.family,
+        example_of(origin),
         name,
         output,
         version,

@@ -29,6 +29,11 @@ def find_entry(entry: str | os.PathLike[str], zoo_folder: str | os.PathLike[str]
             return folder.resolve()
     if Path(entry).is_dir():
         raise EntryError(f"{entry}: not a zoo entry, this folder has no model.yaml; give the folder of an entry")
+    if Path(entry).is_file():
+        raise EntryError(
+            f"{entry}: a file, but an entry is a folder; `epizoo import-chromhmm` makes one of a model of ChromHMM, "
+            "`epizoo import-grelu` and `epizoo import-torch` of others"
+        )
     names = list_entries(zoo_folder)
     nearest = _nearest(os.fspath(entry), names)
     hint = f"; did you mean {nearest}?" if nearest else ""

@@ -1,29 +1,32 @@
-"""Models that were fine-tuned elsewhere as entries: built aside, proven to be the same, only then put in place."""
+"""Models that were made elsewhere as entries: built aside, proven to be the same, only then put in place."""
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from epizoo.errors import InputError
 from epizoo.model_zoo import load
 from epizoo.model_zoo.build import write_entry
 from epizoo.model_zoo.entry import Entry
-from epizoo.model_zoo.tuned_entries import example_of, full_name, require_new
+from epizoo.model_zoo.tuned_entries import full_name, require_new
 
 
 def build_proven(
-    base: Entry,
+    family: str,
+    example: Mapping[str, Any],
     name: str,
     output: str | os.PathLike[str],
     version: str,
     write_run: Callable[[Path], None],
     prove: Callable[[Entry], None],
 ) -> Entry:
-    """Build an entry with the example files of the one that it was fine-tuned from; whole or not at all.
+    """Build an entry of a user's zoo; whole or not at all.
 
     Args:
-        base: what it was fine-tuned from.
+        family: of the entry.
+        example: its example files, see `epizoo.model_zoo.build.write_entry`.
         name: ``TAG`` or ``FAMILY/TAG`` of the new entry.
         output: folder of a zoo, made where there is none; the entry is ``OUTPUT/FAMILY/TAG``.
         version: of the new entry.
@@ -33,7 +36,7 @@ def build_proven(
     Raises:
         InputError: the name is none, of another family or taken, or the folder cannot be made.
     """
-    folder = Path(output) / full_name(base.family, name)
+    folder = Path(output) / full_name(family, name)
     require_new(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +47,7 @@ def build_proven(
         run.mkdir()
         write_run(run)
         zoo = Path(scratch) / "zoo"
-        entry = write_entry(run, full_name(base.family, name), example_of(base), version=version, zoo_folder=zoo)
+        entry = write_entry(run, full_name(family, name), example, version=version, zoo_folder=zoo)
         prove(entry)
         entry.folder.rename(folder)
     return load(folder)

@@ -18,7 +18,7 @@ from epizoo.model_zoo import load
 from epizoo.model_zoo.entry import Entry
 from epizoo.model_zoo.imported_entries import build_proven
 from epizoo.model_zoo.lineage import lineage_from
-from epizoo.model_zoo.tuned_entries import write_json, write_yaml
+from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
 from epizoo.plugins.grelu_checkpoints import check, load_checkpoint, require_signal_model
 from epizoo.plugins.grelu_datasets import CELL_SEPARATOR
 from epizoo.plugins.grelu_heads import PeakHead
@@ -60,7 +60,8 @@ def import_checkpoint(
     origin = _base_of(path, inner, base)
     number = _task_number(path, model, inner, task)
     return build_proven(
-        origin,
+        origin.family,
+        example_of(origin),
         name,
         output,
         version,

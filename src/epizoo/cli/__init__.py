@@ -6,9 +6,9 @@ import sys
 # Each module of commands adds its own to the application.
 from epizoo.cli import (
     comparison,
+    conversions,
     enrichment,
     evaluation,
-    exports,
     finetuning,
     grelu,
     hub,
@@ -23,9 +23,9 @@ from epizoo.cli.app import app
 __all__ = [
     "app",
     "comparison",
+    "conversions",
     "enrichment",
     "evaluation",
-    "exports",
     "finetuning",
     "grelu",
     "hub",

@@ -26,7 +26,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 COMMANDS = (
     *("list", "show", "call-peaks", "evaluate", "annotate", "plot"),
     *("learn-states", "select-states", "plot-model", "compare-models", "compare-states", "enrichment", "neighborhood"),
-    *("finetune", "export", "import-torch", "import-grelu", "publish", "kipoi-source"),
+    *("finetune", "export", "import-chromhmm", "import-torch", "import-grelu", "publish", "kipoi-source"),
 )
 
 

@@ -1,4 +1,4 @@
-"""`epizoo export` and `epizoo import-torch`."""
+"""`epizoo export`, `epizoo import-torch` and `epizoo import-chromhmm`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -61,6 +61,48 @@ def import_torch(
         entry = import_state(state, base, name, output, data=data, version=version)
     give_graph(entry)
     say(f"Wrote {entry.folder}: {entry.name} {entry.version}, fine-tuned from {entry.zoo.base_model}.")
+
+
+@app.command()
+def import_chromhmm(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model_N.txt, plain or gzipped.")],
+    name: Annotated[str, option("NAME", "Name of the new entry, a word.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of a zoo to write it to.")],
+    binarized: Annotated[Path, option("FOLDER", "Marks of one cell type, binarised by ChromHMM, for the example.")],
+    cell: Annotated[str | None, option("CELL", "Which cell type, where the folder holds several.")] = None,
+    labels: Annotated[Path | None, option("FILE", "Names of the states, as ChromHMM's -m takes them.")] = None,
+    colors: Annotated[Path | None, option("FILE", "Colours of the states, as ChromHMM's -c takes them.")] = None,
+    bin_bp: Annotated[int, typer.Option(metavar="BP", help="Width of the model's bins.")] = 200,
+    assembly: Annotated[str, typer.Option(metavar="NAME", help="Of the model's data, such as hg38.")] = "unknown",
+    source: Annotated[str, typer.Option(metavar="TEXT", help="Where the model comes from, for the card.")] = "private",
+    model_license: Annotated[
+        str, typer.Option("--license", metavar="NAME", help="Of the model, for the card.")
+    ] = "unknown",
+) -> None:
+    """Make an entry of a model that ChromHMM learned, its probabilities unchanged.
+
+    Then `epizoo annotate FOLDER/chromatin_states/NAME` gives the states that ChromHMM gives, and the model can be
+    fine-tuned, exported and published as any other.
+    """
+    from epizoo.conversion.chromhmm_import import import_model
+
+    with err.status("Importing, and measuring the likelihood"):
+        entry = import_model(
+            model,
+            name,
+            output,
+            binarized=binarized,
+            cell=cell,
+            labels=labels,
+            colors=colors,
+            bin_bp=bin_bp,
+            assembly=assembly,
+            source=source,
+            license_name=model_license,
+        )
+    give_graph(entry)
+    metric = entry.zoo.metrics[0]
+    say(f"Wrote {entry.folder}: {len(entry.config['states'])} states, {metric.name} {metric.value} on {metric.on}.")
 
 
 def _export_to_grelu(
