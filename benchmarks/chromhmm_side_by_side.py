@@ -91,7 +91,7 @@ class Bench:
 
     def learn_sample(self, n_states: int) -> dict[str, tuple[Run, float]]:
         marks, found = (self.data / SAMPLE).resolve(), {}
-        for more in ("", "--algorithm em"):
+        for more in ("", "--algorithm squarem"):
             ours = self.folder()
             options = ["--states", str(n_states), "--name", "bench", "-o", "zoo", *more.split()]
             run = timed([*EPIZOO, "learn-states", "--binarized", str(marks), *options], ours)

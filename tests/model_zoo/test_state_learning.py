@@ -152,7 +152,7 @@ def test_cell_types_may_have_their_marks_in_another_order(tmp_path):
         (["--states", 30], "allows only"),
         (["--states", 3, "--hold-out", "chr9"], "chromosome chr9 is not in the marks"),
         (["--states", 3, "--hold-out", "chr1,chr2"], "nothing is left"),
-        (["--states", 3, "--algorithm", "magic"], "expected squarem, em, incremental"),
+        (["--states", 3, "--algorithm", "magic"], "expected em, squarem, incremental"),
         (["--states", 3, "--algorithm", "incremental", "--restarts", 2], "one start"),
         (["--states", 0], "expected 1 or more"),
         (["--states", 3, "--init", "nothing.txt"], "nothing.txt"),

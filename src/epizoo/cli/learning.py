@@ -31,7 +31,10 @@ Threshold = Annotated[float | None, option("NUMBER", "A mark is present where it
 ChromSizes = Annotated[Path | None, option("FILE", "Lengths of the chromosomes, for marks given as reads.")]
 Algorithm = Annotated[
     str,
-    typer.Option(metavar="NAME", help="squarem (accelerated EM), em (ChromHMM's -p) or incremental (its default)."),
+    typer.Option(
+        metavar="NAME",
+        help="em (ChromHMM's -p, the same result), squarem (accelerated; another optimum) or incremental.",
+    ),
 ]
 Init = Annotated[
     str,
@@ -69,7 +72,7 @@ def learn_states(
     chrom_sizes: ChromSizes = None,
     init: Init = "information",
     restarts: Restarts = 0,
-    algorithm: Algorithm = "squarem",
+    algorithm: Algorithm = "em",
     pseudo_count: PseudoCount = 0.0,
     max_iterations: MaxIterations = 200,
     tolerance: Tolerance = 1e-3,
@@ -137,7 +140,7 @@ def select_states(
     chrom_sizes: ChromSizes = None,
     init: Annotated[str, typer.Option(metavar="START", help="information (ChromHMM's) or random.")] = "information",
     restarts: Restarts = 0,
-    algorithm: Algorithm = "squarem",
+    algorithm: Algorithm = "em",
     pseudo_count: PseudoCount = 0.0,
     max_iterations: MaxIterations = 200,
     tolerance: Tolerance = 1e-3,

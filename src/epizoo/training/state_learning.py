@@ -15,7 +15,7 @@ from epizoo.training.incremental_em import chromhmm_order, learn_incrementally
 from epizoo.training.initialization import information_parameters, perturbed_parameters, random_parameters
 from epizoo.training.restarts import learn_best
 
-Algorithm = Literal["squarem", "em", "incremental"]
+Algorithm = Literal["em", "squarem", "incremental"]
 SPREAD = 1.0
 """How far restarts are moved: the standard deviation of the log-odds of emissions."""
 TRIAL_ITERATIONS, FINALISTS = 30, 2
@@ -36,7 +36,8 @@ class LearningPlan:
 
     Attributes:
         n_states: number of states.
-        algorithm: ``squarem`` (accelerated EM), ``em`` (ChromHMM's ``-p``), ``incremental`` (ChromHMM's default).
+        algorithm: ``em`` (ChromHMM's ``-p``, the same result), ``squarem`` (accelerated: it may end in a
+            better or a worse optimum), ``incremental`` (ChromHMM's default).
         start: ``information`` (ChromHMM's), ``random``, or parameters.
         restarts: further starts: random moves of the first, or more random ones. Each is tried for 30 iterations, and
             the two best, and the first start, are learned from to the end.
@@ -45,7 +46,7 @@ class LearningPlan:
     """
 
     n_states: int
-    algorithm: Algorithm = "squarem"
+    algorithm: Algorithm = "em"
     start: Literal["information", "random"] | Float64Parameters = "information"
     restarts: int = 0
     seed: int = 0
@@ -61,7 +62,7 @@ class LearningPlan:
         if self.config.accelerate != (self.algorithm == "squarem"):
             object.__setattr__(self, "config", replace(self.config, accelerate=self.algorithm == "squarem"))
         if self.algorithm == "incremental" and self.restarts:
-            raise InputError("restarts: incremental EM learns from one start; choose squarem or em, or leave them out")
+            raise InputError("restarts: incremental EM learns from one start; choose em or squarem, or leave them out")
 
 
 def first_parameters(sequences: Sequence[LearningSequence], plan: LearningPlan) -> list[Float64Parameters]:
