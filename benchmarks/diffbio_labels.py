@@ -67,7 +67,10 @@ class Labels:
         self.seed = seed
         pad_bp = mark_settings.crops.n_bins * mark_settings.bin_bp
         self.stretches = read_stretches(data, mark, CELL_TYPES, mark_settings.transform, mark_settings.bin_bp, pad_bp)
-        self.pool, self.validation_pool = (self._simulate(seed, mark_settings.n_pool), self._simulate(seed + 1, 200))
+        self.pool, self.validation_pool = (
+            self._simulate(seed, mark_settings.n_pool),
+            self._simulate(seed + 1_000, 200),
+        )
 
     def _simulate(self, seed: int, n_pool: int) -> Batches:
         mark = self.mark

@@ -3,7 +3,8 @@
 Run in an environment of its own, since DiffBio brings much::
 
     pip install -r benchmarks/requirements-diffbio.txt -e .
-    python benchmarks/diffbio_operators.py example H3K4me3 H3K36me3 --data DIR
+    python benchmarks/diffbio_operators.py example
+    python benchmarks/diffbio_operators.py H3K4me3 --data DIR
 
 All networks are trained alike: arcsinh of the coverage, the loss on logits, AdamW with a warm-up and a cosine, and the
 learning rate with the lowest loss on held-out training draws after a short training. The example is learned on draws
@@ -25,10 +26,12 @@ import pandas as pd
 from diffbio_contenders import Contender, middles, windows
 from diffbio_examples import FURTHER_SEEDS, PUBLISHED_SEED, draw_peaks, f1
 from diffbio_labels import MARKS, Labels, summary
-from diffbio_training import Batch, Trained, choose, describe, train
+from diffbio_training import Batch, Settings, Trained, choose, describe, train
 
 FIRST_TRAINING_SEED = 100_000
+SEEDS_APART = 10_000
 VALIDATION_SEEDS = tuple(range(50_000, 50_005))
+STEPS_OF_EXAMPLE = 1_000
 OURS = "epizoo"
 EXAMPLE = {
     OURS: (contenders.ours(bin_bp=1, dilations=(2, 4, 8, 16, 32, 64, 32)),),
@@ -55,9 +58,9 @@ def labelled_contenders(n_bins: int) -> dict[str, tuple[Contender, ...]]:
     }
 
 
-def example_batches(contender: Contender) -> tuple[Callable[[], Batch], list[Batch]]:
+def example_batches(contender: Contender, seed: int) -> tuple[Callable[[], Batch], list[Batch]]:
     """New training draws, and validation draws."""
-    seeds = itertools.count(FIRST_TRAINING_SEED)
+    seeds = itertools.count(FIRST_TRAINING_SEED + SEEDS_APART * seed)
     return lambda: example_batch(contender, next(seeds)), [example_batch(contender, s) for s in VALIDATION_SEEDS]
 
 
@@ -85,13 +88,14 @@ def measure_example(contender: Contender, trained: Trained) -> list[float]:
     return found
 
 
-def run_example(n_steps: int, n_trial_steps: int) -> Iterator[tuple[str, dict]]:
-    """All contenders on the published example, one after the other."""
+def run_example(settings: Settings) -> Iterator[tuple[str, dict]]:
+    """The chosen contenders on the published example, one after the other."""
+    make_batches = functools.partial(example_batches, seed=settings.seed)
     ours = np.zeros(0)
-    for name, variants in EXAMPLE.items():
-        contender, rate, trials = choose(variants, example_batches, n_trial_steps, 1e-4)
-        next_batch, validation = example_batches(contender)
-        trained = train(contender, next_batch, n_steps, rate, 1e-4)
+    for name in settings.networks:
+        contender, rate, trials = choose(EXAMPLE[name], make_batches, settings)
+        next_batch, validation = make_batches(contender)
+        trained = train(contender, next_batch, settings.n_steps, rate, settings)
         published, *further = measure_example(contender, trained)
         ours = np.array(further) if name == OURS else ours
         yield (
@@ -106,42 +110,51 @@ def run_example(n_steps: int, n_trial_steps: int) -> Iterator[tuple[str, dict]]:
         )
 
 
-def run_labels(data: Path, mark: str, n_steps: int, n_trial_steps: int) -> Iterator[tuple[str, dict]]:
-    """All contenders on the labels of one mark, one after the other."""
-    labels = Labels(data, mark, seed=0)
+def run_labels(data: Path, mark: str, settings: Settings) -> Iterator[tuple[str, dict]]:
+    """The chosen contenders on the labels of one mark, one after the other."""
+    labels = Labels(data, mark, settings.seed)
+    networks = labelled_contenders(MARKS[mark].crops.n_bins)
     ours = pd.DataFrame()
-    for name, variants in labelled_contenders(MARKS[mark].crops.n_bins).items():
-        contender, rate, trials = choose(variants, labels.batches, n_trial_steps, 1e-3)
+    for name in settings.networks:
+        contender, rate, trials = choose(networks[name], labels.batches, settings)
         next_batch, validation = labels.batches(contender)
-        trained = train(contender, next_batch, n_steps, rate, 1e-3)
+        trained = train(contender, next_batch, settings.n_steps, rate, settings)
         errors = labels.errors(trained)
         ours = errors if name == OURS else ours
         yield name, summary(errors, ours) | describe(contender, rate, trained, validation, trials)
 
 
-def main() -> None:
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["example", *MARKS], nargs="+", help="what to measure")
+    parser.add_argument("part", choices=["example", *MARKS], help="what to measure")
     parser.add_argument("--data", type=Path, help="the folder that holds peaks/histone_labels")
-    parser.add_argument("--steps", type=int, default=1000, help="of training on the example; half as many for labels")
+    parser.add_argument("--steps", type=int, help=f"of training; {STEPS_OF_EXAMPLE} on the example, half for labels")
     parser.add_argument("--trial-steps", type=int, default=60, help="of each trial of a learning rate")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and training data")
+    parser.add_argument("--networks", nargs="+", help="which, ours first; all without it")
     parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results/diffbio_operators.json"))
     options = parser.parse_args()
-    if options.data is None and options.part != ["example"]:
+    if options.data is None and options.part != "example":
         parser.error("--data is needed for human labels")
+    return options
+
+
+def main() -> None:
+    options = read_options()
     results: dict = json.loads(options.output.read_text()) if options.output.exists() else {}
     results["versions"] = {name: version(name) for name in ("diffbio", "opifex", "avitai-artifex", "jax", "flax")}
-    for part in options.part:
-        if part == "example":
-            found, n_steps = run_example(options.steps, options.trial_steps), options.steps
-        else:
-            n_steps = options.steps // 2
-            found = run_labels(options.data, part, n_steps, options.trial_steps)
-        results[part] = {"n_steps": n_steps, "n_trial_steps": options.trial_steps, "networks": {}}
-        for name, figures in found:
-            print(part, name, json.dumps(figures), flush=True)
-            results[part]["networks"][name] = figures
-            options.output.write_text(json.dumps(results, indent=1) + "\n")
+    known, n_steps, decay = EXAMPLE, STEPS_OF_EXAMPLE, 1e-4
+    if options.part != "example":
+        known, n_steps, decay = labelled_contenders(MARKS[options.part].crops.n_bins), STEPS_OF_EXAMPLE // 2, 1e-3
+    networks = tuple(options.networks or known)
+    settings = Settings(options.steps or n_steps, options.trial_steps, options.seed, decay, networks)
+    found = run_example(settings) if options.part == "example" else run_labels(options.data, options.part, settings)
+    key = f"{options.part}, {settings.n_steps} steps, seed {settings.seed}"
+    results[key] = {"n_trial_steps": settings.n_trial_steps, "networks": {}}
+    for name, figures in found:
+        print(key, name, json.dumps(figures), flush=True)
+        results[key]["networks"][name] = figures
+        options.output.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

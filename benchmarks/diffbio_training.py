@@ -23,6 +23,16 @@ class Batch(NamedTuple):
     weight: np.ndarray
 
 
+class Settings(NamedTuple):
+    """Of one run, the same for all its networks."""
+
+    n_steps: int
+    n_trial_steps: int
+    seed: int
+    weight_decay: float
+    networks: tuple[str, ...]
+
+
 class Trained(NamedTuple):
     """A network after training."""
 
@@ -32,10 +42,12 @@ class Trained(NamedTuple):
     """Without compilation and without the making of data."""
 
 
-def train(contender: Contender, next_batch: Callable[[], Batch], n_steps: int, rate: float, decay: float) -> Trained:
+def train(
+    contender: Contender, next_batch: Callable[[], Batch], n_steps: int, rate: float, settings: Settings
+) -> Trained:
     """Fit to a new batch in each step: AdamW, a short warm-up and a cosine to zero."""
     schedule = optax.warmup_cosine_decay_schedule(0.0, rate, max(n_steps // 20, 1), n_steps)
-    graph, parameters, rest, step, optimiser = compiled(contender, decay)
+    graph, parameters, rest, step, optimiser = compiled(contender, settings.weight_decay, settings.seed)
     state = optimiser.init(parameters)
     times = []
     for number in range(n_steps):
@@ -50,10 +62,10 @@ def train(contender: Contender, next_batch: Callable[[], Batch], n_steps: int, r
 
 
 @functools.cache
-def compiled(contender: Contender, decay: float) -> tuple:
+def compiled(contender: Contender, weight_decay: float, seed: int) -> tuple:
     """A new network and its compiled step, which takes the learning rate so that all rates share it."""
-    graph, parameters, rest = nnx.split(contender.build(nnx.Rngs(0)), nnx.Param, ...)
-    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1.0, weight_decay=decay))
+    graph, parameters, rest = nnx.split(contender.build(nnx.Rngs(seed)), nnx.Param, ...)
+    optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(1.0, weight_decay=weight_decay))
 
     @jax.jit
     def step(parameters, state, rest, batch, rate):
@@ -84,15 +96,14 @@ def mean_loss(trained: Trained, batches: list[Batch]) -> float:
 def choose(
     variants: tuple[Contender, ...],
     make_batches: Callable[[Contender], tuple[Callable[[], Batch], list[Batch]]],
-    n_steps: int,
-    decay: float,
+    settings: Settings,
 ) -> tuple[Contender, float, list[dict]]:
     """The variant and learning rate with the lowest loss on validation batches, and all that were tried."""
     tried = []
     for variant in variants:
         for rate in RATES:
             next_batch, validation = make_batches(variant)
-            loss = mean_loss(train(variant, next_batch, n_steps, rate, decay), validation)
+            loss = mean_loss(train(variant, next_batch, settings.n_trial_steps, rate, settings), validation)
             tried.append((loss if np.isfinite(loss) else np.inf, variant, rate))
             print(f"  {variant.name}, rate {rate:g}: validation loss {loss:.4f}", flush=True)
     best = min(tried, key=lambda row: row[0])
