@@ -12,13 +12,13 @@ from jaxtyping import Float
 from epizoo.conversion.from_torch import arrays_from_state
 from epizoo.conversion.parity import TOLERANCES, Check, cases
 from epizoo.conversion.to_torch import Twin
-from epizoo.model_zoo.entry import Entry
+from epizoo.model_zoo.entry import DENOISED, Entry
 from epizoo.model_zoo.inference import build_predictor
 from epizoo.models.parameters import flatten_parameters
 
 # Outputs whose gradients are compared: what people train on.
 _DIFFERENTIATED = {
-    "peak_caller": ("peak_scores", "peak_probabilities", "peak_summits", "peak_starts"),
+    "peak_caller": ("peak_scores", "peak_probabilities", "peak_summits", "peak_starts", DENOISED),
     "chromatin_states": ("state_posteriors", "state_probabilities", "log_likelihood_per_bin"),
 }
 _CASES = ("golden", "gaps and missing marks", "random, longer")
@@ -45,17 +45,22 @@ def check_gradients(entry: Entry, twin: Twin) -> Iterator[Check]:
             yield Check(case, f"gradient of {name}", gap, allowed)
 
 
-Mixture = Callable[[Any], Any]
+Mixture = Callable[[Any, Any], Any]
 
 
 def _mixture(family: str, shape: tuple[int, ...], random: np.random.Generator) -> Mixture:
-    """A number made of a model's outputs; the same for arrays of JAX and of torch."""
+    """A number made of a model's outputs for an input; the same for JAX and for torch."""
     weights = {name: random.normal(size=shape) for name in _DIFFERENTIATED[family]}
 
-    def mix(outputs: Any) -> Any:
+    def mix(model: Any, inputs: Any) -> Any:
+        outputs = model(inputs)._asdict()
+        if getattr(model, "denoiser", None) is not None:
+            outputs[DENOISED] = model.denoised(inputs)
         total = 0.0
         for name, weight in weights.items():
-            value = getattr(outputs, name)
+            if name not in outputs:
+                continue
+            value = outputs[name]
             # Powers of states tell them apart; probabilities that sum to one would else have no gradient.
             value = (value**2).sum(-1) if value.ndim == 3 else value
             like = torch.as_tensor(weight, dtype=value.dtype) if isinstance(value, torch.Tensor) else weight
@@ -71,7 +76,7 @@ def _torch_gradients(
     dtype = next(twin.parameters()).dtype
     tensor = torch.tensor(inputs, dtype=dtype, requires_grad=True)
     twin.zero_grad()
-    mixture(twin(tensor)).backward()
+    mixture(twin, tensor).backward()
     assert tensor.grad is not None
     gradients = {name: value.grad for name, value in twin.named_parameters() if value.grad is not None}
     arrays = arrays_from_state(entry.family, entry.config["model"], gradients)
@@ -86,7 +91,7 @@ def _jax_gradients(
     state = jax.tree.map(lambda value: value.astype(dtype), state)
 
     def loss(state: Any, values: Any) -> Any:
-        return mixture(nnx.merge(graph, state)(values))
+        return mixture(nnx.merge(graph, state), values)
 
     gradients, of_input = jax.jit(jax.grad(loss, argnums=(0, 1)))(state, inputs.astype(dtype))
     return flatten_parameters(nnx.merge(graph, gradients)) | {"the input": np.asarray(of_input)}

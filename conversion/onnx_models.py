@@ -7,8 +7,11 @@ import numpy as np
 from jaxtyping import Shaped
 from onnx import TensorProto
 
+from epizoo.conversion.onnx_denoiser import denoised
 from epizoo.conversion.onnx_graph import Graph
 from epizoo.conversion.onnx_hmm import HMMGraph
+from epizoo.model_zoo.entry import DENOISED
+from epizoo.models.denoising_windows import DenoiserConfig
 
 Arrays = Mapping[str, Shaped[np.ndarray, "..."]]
 
@@ -43,6 +46,8 @@ def peak_caller(
         "peak_ends": graph.op("Sigmoid", graph.op("Neg", rise)),
         "logits": logits,
     }
+    if DENOISED in names:
+        values[DENOISED] = denoised(graph, coverage, DenoiserConfig.from_dict(config["denoise"]), arrays)
     outputs = {name: Output(_cropped(graph, values[name], flank_bins)) for name in names if name in values}
     if "features" in names:
         features = graph.op("Transpose", graph.op("Squeeze", hidden, graph.constant([2])), perm=[0, 2, 1])

@@ -30,6 +30,7 @@ TOLERANCES: dict[str, Tolerance] = {
     "peak_summits": Tolerance(1e-5),
     "peak_starts": Tolerance(1e-5),
     "peak_ends": Tolerance(1e-5),
+    "denoised_coverage": Tolerance(1e-5, 1e-6),
     "state_posteriors": Tolerance(1e-5),
     "state_probabilities": Tolerance(1e-5),
     # Unbounded, so that float32 itself is off by more where they are large.

@@ -21,7 +21,7 @@ from epizoo.conversion.metadata import metadata, require_plain
 from epizoo.conversion.torch_hmm import Chunks
 from epizoo.conversion.torch_models import ChromatinStateAnnotator, PeakCaller
 from epizoo.errors import EntryError
-from epizoo.model_zoo.entry import Entry
+from epizoo.model_zoo.entry import DENOISED, Entry
 
 Twin = PeakCaller | ChromatinStateAnnotator
 
@@ -178,6 +178,8 @@ def write_state(entry: Entry, path: str | os.PathLike[str], *, as_safetensors: b
 
 def _peak_caller_layers(model: PeakCaller, coverage: Tensor, names: tuple[str, ...]) -> dict[str, Tensor]:
     arrays: dict[str, Tensor] = model(coverage)._asdict()
+    if DENOISED in names:
+        arrays[DENOISED] = model.denoised(coverage)
     if "features" in names:
         arrays["features"] = model.features(coverage)
     if "logits" in names:

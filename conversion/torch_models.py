@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from epizoo.conversion import torch_hmm
+from epizoo.conversion.torch_denoiser import Denoiser
 from epizoo.conversion.torch_hmm import Chunks, HMMParameters
 from epizoo.errors import InputError
 
@@ -64,6 +65,7 @@ class PeakCaller(nn.Module):
         self.output_conv = nn.Conv1d(config.n_filters, 1, 1)
         self.threshold = nn.Parameter(torch.tensor(float(config.threshold)))
         self.temperature = nn.Parameter(torch.tensor(float(config.temperature)))
+        self.denoiser = Denoiser(config.denoise) if config.denoise is not None else None
 
     def forward(self, coverage: Float[Tensor, "batch bin track"]) -> PeakCallerOutput:
         """All outputs for every input bin; coverage as the entry's transform gives it."""
@@ -91,6 +93,16 @@ class PeakCaller(nn.Module):
     def logits(self, coverage: Float[Tensor, "batch bin track"]) -> Float[Tensor, "batch bin"]:
         """Log-odds of `peak_probabilities`, without their rounding: what a loss should use."""
         return (self.scores(coverage) - self.threshold) / (self.temperature.abs() + _TEMPERATURE_FLOOR)
+
+    def denoised(self, coverage: Float[Tensor, "batch bin track"]) -> Float[Tensor, "batch bin"]:
+        """The treatment's coverage without noise, as the transform gives it.
+
+        Raises:
+            InputError: the model has no denoiser.
+        """
+        if self.denoiser is None:
+            raise InputError("denoised coverage: the model has no denoiser; set denoise in its config")
+        return torch.asinh(self.denoiser(torch.sinh(coverage[..., 0])))
 
     def _hidden(self, coverage: Float[Tensor, "batch bin track"]) -> Float[Tensor, "batch feature bin"]:
         signal = coverage.mT

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from epizoo.model_zoo.state_annotation import Annotation
     from epizoo.models.runs import Float64Parameters
 
+DENOISED = "denoised_coverage"
 Arrays = dict[str, Shaped[np.ndarray, "batch ..."]]
 
 
@@ -79,7 +80,7 @@ class Entry:
     """
 
     input_name: ClassVar[str]
-    output_names: ClassVar[tuple[str, ...]]
+    output_names: tuple[str, ...]
     layer_names: ClassVar[tuple[str, ...]]
 
     def __init__(self, folder: Path, kipoi: dict[str, Any], zoo: ZooBlock) -> None:
@@ -201,11 +202,21 @@ class Entry:
 
 
 class PeakCallerEntry(Entry):
-    """A peak caller: coverage (batch, bin, track) in, five numbers per bin out."""
+    """A peak caller: coverage (batch, bin, track) in, five numbers per bin out, and maybe denoised coverage."""
 
     input_name = "coverage"
-    output_names = ("peak_probabilities", "peak_scores", "peak_summits", "peak_starts", "peak_ends")
+    output_names: tuple[str, ...] = ("peak_probabilities", "peak_scores", "peak_summits", "peak_starts", "peak_ends")
     layer_names = ("features", "logits")
+
+    def __init__(self, folder: Path, kipoi: dict[str, Any], zoo: ZooBlock) -> None:
+        super().__init__(folder, kipoi, zoo)
+        if self.denoises:
+            self.output_names = (*self.output_names, DENOISED)
+
+    @property
+    def denoises(self) -> bool:
+        """Whether denoised coverage is among the outputs."""
+        return bool(self.config["model"].get("denoise"))
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Shaped
 
 from epizoo.errors import InputError
+from epizoo.model_zoo.entry import DENOISED
 from epizoo.models import hmm
 from epizoo.models.chromatin_state_annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.parameters import build_model
@@ -140,6 +141,8 @@ def _peak_caller(config: Mapping[str, Any], arrays: Mapping[str, np.ndarray], fl
 
 def _peak_caller_activations(module: PeakCaller, coverage: Float[Array, "batch bin track"]) -> Named:
     named = module(coverage)._asdict()
+    if module.denoiser is not None:
+        named[DENOISED] = module.denoised(coverage)
     return named | {"features": module.features(coverage), "logits": module.logits(coverage)}
 
 

@@ -90,6 +90,10 @@ _ARGUMENTS: dict[Family, dict[str, dict[str, Any]]] = {
         "blacklist_file": _BLACKLIST,
     },
 }
+_DENOISED = (
+    "the treatment's expected signal at the depth of the input, normalised as the input is: scale * sinh of it is the "
+    "signal in the bigWig's unit"
+)
 _METADATA = {
     "ranges": {"type": "GenomicRanges", "doc": "the window's valid bins, with the interval's name (or row) as id"},
     "valid_bins": {"type": "int", "doc": "how many bins of the window, from its start, are the interval's"},
@@ -197,13 +201,16 @@ def _inputs(family: Family, window: Window, config: dict[str, Any]) -> dict[str,
 def _targets(family: Family, window: Window, config: dict[str, Any]) -> dict[str, dict[str, Any]]:
     bins = window.window_bins
     if family == "peak_caller":
-        return {
+        targets = {
             "peak_probabilities": _array("probability that the bin lies in a peak", bins),
             "peak_scores": _array("the network's score of the bin, before threshold and temperature", bins),
             "peak_summits": _array("how much the bin is the summit of its peak, 0 to 1", bins),
             "peak_starts": _array("how much a peak starts at the bin, 0 to 1", bins),
             "peak_ends": _array("how much a peak ends at the bin, 0 to 1", bins),
         }
+        if config["model"].get("denoise"):
+            targets["denoised_coverage"] = _array(_DENOISED, bins)
+        return targets
     states = config["model"]["n_states"]
     return {
         "state_posteriors": _array("probability of each state given all bins (forward-backward)", bins, states),

@@ -1,6 +1,7 @@
 """Run folders and example files with random weights and random data: entries for tests, never for the zoo."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,8 +102,8 @@ def write_run(folder: Path, config: dict, arrays: dict[str, np.ndarray]) -> Path
     return folder
 
 
-def peak_caller_run(folder: Path, n_tracks: int = 1) -> Path:
-    """The run folder of a peak caller with random weights."""
+def peak_caller_run(folder: Path, n_tracks: int = 1, denoise: dict | None = None) -> Path:
+    """The run folder of a peak caller with random weights, and a denoiser of this shape."""
     from flax import nnx
 
     from epizoo.models.parameters import flatten_parameters
@@ -111,9 +112,15 @@ def peak_caller_run(folder: Path, n_tracks: int = 1) -> Path:
     config = PeakCallerConfig(
         bin_bp=50, n_tracks=n_tracks, n_filters=4, kernel_sizes=(3, 5), dilations=(2,), summit_window_bins=6
     )
-    model = PeakCaller(config, rngs=nnx.Rngs(1))
+    model = PeakCaller(replace(config, denoise=denoise), rngs=nnx.Rngs(1))
     window = {"window_bins": 48, "flank_bins": model.receptive_field_bins}
-    settings = {"family": "peak_caller", "window": window, "model": config.to_dict(), "transform": {}, "calling": {}}
+    settings = {
+        "family": "peak_caller",
+        "window": window,
+        "model": model.config.to_dict(),
+        "transform": {},
+        "calling": {},
+    }
     return write_run(folder, settings, flatten_parameters(model))
 
 

@@ -10,6 +10,8 @@ from safetensors.numpy import load_file, save_file
 from epizoo.model_zoo.build import write_entry
 from epizoo.model_zoo.entry import Entry
 
+DENOISE = {"widths": [1, 3, 15, 21], "levels": [0.2, 1.0], "n_hidden": 5}
+
 
 @pytest.fixture(scope="session")
 def zoo(tmp_path_factory) -> dict[str, Entry]:
@@ -17,15 +19,17 @@ def zoo(tmp_path_factory) -> dict[str, Entry]:
 
 
 def build(folder: Path) -> dict[str, Entry]:
-    """A peak caller, and chromatin states without and with exact zeros in their transitions."""
+    """A peak caller without and with a denoiser, chromatin states without and with exact zeros in their transitions."""
     intervals = random_entries.write_intervals(folder / "regions.bed")
     coverage = {"intervals_file": intervals, "bigwig_file": random_entries.write_bigwig(folder / "signal.bw")}
     marks = {"intervals_file": intervals, "binarized": random_entries.write_marks(folder / "marks")}
     peaks = shaken(random_entries.peak_caller_run(folder / "peaks"))
+    denoising = shaken(random_entries.peak_caller_run(folder / "denoising", 2, DENOISE))
     states = shaken(random_entries.chromatin_state_run(folder / "states"))
     zeros = shaken(random_entries.chromatin_state_run(folder / "zeros"), zeros=True)
     runs = {"peak_caller/random": (peaks, coverage), "chromatin_states/random": (states, marks)}
     runs["chromatin_states/zeros"] = (zeros, marks)
+    runs["peak_caller/denoising"] = (denoising, coverage | {"control_file": coverage["bigwig_file"]})
     zoo = folder / "zoo"
     return {name: write_entry(run, name, files, zoo_folder=zoo) for name, (run, files) in runs.items()}
 

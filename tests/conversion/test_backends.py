@@ -11,7 +11,7 @@ from epizoo.conversion import with_backend
 from epizoo.conversion.backends import default_backend
 from epizoo.errors import EpizooError, InputError, MissingDependencyError
 
-ENTRIES = ["peak_caller/random", "chromatin_states/random"]
+ENTRIES = ["peak_caller/random", "peak_caller/denoising", "chromatin_states/random"]
 WITHOUT_JAX = """
 import sys
 sys.modules.update(dict.fromkeys({"jax", "jaxlib", "flax", "torch"}))

@@ -14,7 +14,7 @@ from epizoo.conversion.to_onnx import NEWEST_OPSET, OPSET, build_onnx
 from epizoo.conversion.torch_hmm import Chunks
 from epizoo.errors import EntryError, InputError
 
-ENTRIES = ["peak_caller/random", "chromatin_states/random"]
+ENTRIES = ["peak_caller/random", "peak_caller/denoising", "chromatin_states/random"]
 BLOCK = """
 import sys
 sys.modules.update(dict.fromkeys({blocked}))

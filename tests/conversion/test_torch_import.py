@@ -14,7 +14,7 @@ from epizoo.conversion.to_torch import build_twin, write_state
 from epizoo.conversion.torch_import import import_state
 from epizoo.errors import EntryError, InputError
 
-ENTRIES = ["peak_caller/random", "chromatin_states/random"]
+ENTRIES = ["peak_caller/random", "peak_caller/denoising", "chromatin_states/random"]
 
 
 def trained(entry, path):

@@ -15,7 +15,7 @@ from epizoo.conversion.torch_hmm import Chunks, HMMParameters
 from epizoo.errors import EntryError, InputError
 from epizoo.model_zoo.weights import read_arrays
 
-NAMES = ["peak_caller/random", "chromatin_states/random", "chromatin_states/zeros"]
+NAMES = ["peak_caller/random", "peak_caller/denoising", "chromatin_states/random", "chromatin_states/zeros"]
 WHOLE = 10_000
 
 

@@ -11,6 +11,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from epizoo.errors import InputError
+from epizoo.models.denoiser import Denoiser
+from epizoo.models.denoising_windows import DenoiserConfig
 
 _EDGE_SOFTNESS = 0.1
 # DiffBio's operator keeps a learned temperature away from zero by this much, and so do we.
@@ -45,11 +47,17 @@ class PeakCallerConfig:
     paired: bool = False
     """Whether the input is two conditions, all tracks of the first before those of the second, and a peak is one of the
     first that is none of the second: a siamese network, whose trunk sees each condition by itself."""
+    denoise: DenoiserConfig | None = None
+    """The shape of the part that gives denoised coverage (a mapping of its values will do), if there is one."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kernel_sizes", tuple(self.kernel_sizes))
         object.__setattr__(self, "dilations", tuple(self.dilations))
         object.__setattr__(self, "heads", tuple(self.heads))
+        if isinstance(self.denoise, Mapping):
+            object.__setattr__(self, "denoise", DenoiserConfig.from_dict(self.denoise))
+        if self.paired and self.denoise is not None:
+            raise InputError("peak caller: denoise is set, and the model is paired; leave one of them out")
         if len(set(self.heads)) < len(self.heads):
             raise InputError(f"peak caller: heads are {', '.join(self.heads)}; expected each name once")
         if not self.kernel_sizes:
@@ -69,7 +77,8 @@ class PeakCallerConfig:
     def receptive_field_bins(self) -> int:
         """How far, on either side, an input bin can reach any output."""
         scores = max(self.kernel_sizes) // 2 + 1 + sum(self.dilations) * (_CONTEXT_KERNEL // 2)
-        return scores + max(self.summit_window_bins // 2, 1)
+        peaks = scores + max(self.summit_window_bins // 2, 1)
+        return max(peaks, self.denoise.reach_bins if self.denoise is not None else 0)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -87,7 +96,9 @@ class PeakCallerConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values by field name, for YAML and JSON."""
         values = dataclasses.asdict(self)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        if values["denoise"] is not None:
+            values["denoise"] = {name: _plain(value) for name, value in values["denoise"].items()}
+        return {name: _plain(value) for name, value in values.items()}
 
 
 class PeakCallerOutput(NamedTuple):
@@ -141,6 +152,7 @@ class PeakCaller(nnx.Module):
         shape = (len(config.heads),) if config.heads else ()
         self.threshold = nnx.Param(jnp.full(shape, config.threshold))
         self.temperature = nnx.Param(jnp.full(shape, config.temperature))
+        self.denoiser = Denoiser(config.denoise, rngs=rngs) if config.denoise is not None else None
 
     def __call__(self, coverage: Float[Array, "batch bin track"], head: str | int = 0) -> PeakCallerOutput:
         """All outputs for every input bin; coverage as the entry's transform gives it, head by name or number."""
@@ -180,6 +192,18 @@ class PeakCaller(nnx.Module):
         threshold, temperature = self._calibration(head)
         return (self.scores(coverage, head) - threshold) / temperature
 
+    def denoised(self, coverage: Float[Array, "batch bin track"]) -> Float[Array, "batch bin"]:
+        """What the treatment's coverage would be without noise, at the same depth, as the transform gives it.
+
+        Of coverage ``arcsinh(signal / scale)`` this is ``arcsinh(expected signal / scale)``. The trunk takes no part.
+
+        Raises:
+            InputError: the model has no denoiser.
+        """
+        if self.denoiser is None:
+            raise InputError("denoised coverage: the model has no denoiser; set denoise in its config")
+        return jnp.arcsinh(self.denoiser(jnp.sinh(coverage[..., 0])))
+
     def _calibration(self, head: str | int) -> tuple[Float[Array, ""], Float[Array, ""]]:
         threshold, temperature = self.threshold[...], jnp.abs(self.temperature[...]) + TEMPERATURE_FLOOR
         if not self.config.heads:
@@ -197,6 +221,10 @@ class PeakCaller(nnx.Module):
     def receptive_field_bins(self) -> int:
         """How far, on either side, an input bin can reach any output."""
         return self.config.receptive_field_bins
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def soft_local_maximum(values: Float[Array, "batch bin"], window_bins: int) -> Float[Array, "batch bin"]:

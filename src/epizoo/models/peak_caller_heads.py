@@ -52,6 +52,8 @@ def one_head(model: PeakCaller, head: str | int) -> PeakCaller:
 def as_pair(model: PeakCaller) -> PeakCaller:
     """A peak caller of pairs that begins with the difference of the model's scores of both conditions.
 
+    A denoiser, which knows one condition, is left behind.
+
     Raises:
         InputError: the model is one of pairs already.
     """
@@ -61,7 +63,8 @@ def as_pair(model: PeakCaller) -> PeakCaller:
     kernel = arrays["output_conv.kernel"]
     arrays["output_conv.kernel"] = np.concatenate([kernel, -kernel], axis=1)
     arrays["output_conv.bias"] = np.zeros_like(arrays["output_conv.bias"])
-    return _build(replace(model.config, paired=True), arrays)
+    arrays = {name: array for name, array in arrays.items() if not name.startswith("denoiser.")}
+    return _build(replace(model.config, paired=True, denoise=None), arrays)
 
 
 def _build(config: PeakCallerConfig, arrays: dict[str, np.ndarray]) -> PeakCaller:

@@ -16,7 +16,7 @@ from epizoo.models.peak_caller import PeakCaller
 Train = Literal["threshold", "head", "adapters", "all"]
 TRAIN: tuple[str, ...] = get_args(Train)
 """threshold: the learned threshold and temperature alone; head: these and the last linear step; adapters: these and a
-low-rank change of every convolution; all: every parameter, the first layers slowest."""
+low-rank change of every convolution; all: every parameter, the first layers slowest. A denoiser stays as it is."""
 
 Arrays = dict[str, Float[Array, "..."]]
 LEARNING_RATES = {"threshold": 0.1, "head": 0.02, "adapters": 5e-3, "all": 2e-3}
@@ -94,7 +94,7 @@ class Trainables:
 
     def _is_direct(self, name: str) -> bool:
         if self.train == "all":
-            return True
+            return not _is_frozen(name)
         head = self.train in ("head", "adapters") and name.startswith("output_conv")
         return name in _THRESHOLD or (head and not (self.train == "adapters" and _is_kernel(name)))
 
@@ -123,4 +123,9 @@ def _speed(name: str) -> float:
 
 
 def _is_kernel(name: str) -> bool:
-    return name.endswith(".kernel")
+    return name.endswith(".kernel") and not _is_frozen(name)
+
+
+def _is_frozen(name: str) -> bool:
+    """Whether labels of peaks say nothing about a parameter."""
+    return name.startswith("denoiser.")
