@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,19 +13,16 @@ from epizoo.calling.peaks import PeakCallingConfig, PeakCollector, name_peaks, p
 from epizoo.calling.stream import Piece, predict_track
 from epizoo.files import check_outputs
 from epizoo.genome.assemblies import check_blacklist_fits, read_blacklist
-from epizoo.genome.bigwig_writer import BigWigWriter
 from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.signal import SignalTrack
 from epizoo.genome.windows import CoverageWindows, Intervals
+from epizoo.model_zoo.entry import PeakCallerEntry
+from epizoo.model_zoo.peak_bigwigs import OUTPUTS, PeakBigWigs, require_denoising
 from epizoo.model_zoo.windows import File, coverage_windows
-
-if TYPE_CHECKING:
-    from epizoo.model_zoo.entry import PeakCallerEntry
 
 Progress = Callable[[int, int], None]
 """Called now and then with the bins that are done and those there are."""
 
-OUTPUTS = ("peak_probabilities",)
 CHUNK_BINS = 1 << 15
 ROW_BINS = 1 << 12
 """A chunk goes through the network as rows of this many bins side by side, faster than one long row."""
@@ -43,7 +39,7 @@ class Stretch(NamedTuple):
 
 
 def call_peaks(
-    entry: "PeakCallerEntry",
+    entry: PeakCallerEntry,
     bigwig: File | SignalTrack,
     control: File | SignalTrack | None = None,
     *,
@@ -52,6 +48,7 @@ def call_peaks(
     output_format: str | None = None,
     summits_output: File | None = None,
     probabilities_bigwig: File | None = None,
+    denoised_bigwig: File | None = None,
     blacklist: Intervals | None = None,
     signal_kind: str | None = None,
     control_signal_kind: str | None = None,
@@ -75,6 +72,8 @@ def call_peaks(
         output_format: narrowPeak, broadPeak or gappedPeak; by the suffix of `output` where None, else narrowPeak.
         summits_output: The BED file of all summits to write, if any.
         probabilities_bigwig: The bigWig of peak probabilities to write, if any; it covers the regions.
+        denoised_bigwig: The bigWig of denoised coverage to write, if any: the expected signal of each bin, at the depth
+            and in the unit of the input; it covers the regions. Peaks are the same with and without it.
         blacklist: Peaks that overlap these intervals are left out: a table, a BED file, or the assembly (hg19, hg38,
             mm10) whose ENCODE blacklist is meant.
         signal_kind: One of `epizoo.genome.coverage.SIGNAL_KINDS`; detected where None.
@@ -90,28 +89,26 @@ def call_peaks(
         whole file.
 
     Raises:
-        InputError: a file or an interval cannot be used, or an output cannot be written.
+        InputError: a file or an interval cannot be used, an output cannot be written, or denoised coverage is asked of
+            an entry that gives none, or of -log10 p.
         EntryError: the entry's weights are missing or do not match their hash.
     """
     given = (bigwig, control, regions, blacklist, known_regions)
     inputs = [path for path in given if isinstance(path, str | os.PathLike)]
     inputs += [path for track in given if isinstance(track, SignalTrack) for path in track.sources]
-    check_outputs([path for path in (output, summits_output, probabilities_bigwig) if path is not None], inputs)
+    outputs = (output, summits_output, probabilities_bigwig, denoised_bigwig)
+    check_outputs([path for path in outputs if path is not None], inputs)
+    if denoised_bigwig is not None:
+        require_denoising(entry)
     kind = "narrowPeak" if output is None else peak_format(output, output_format)
     windows = coverage_windows(
         entry, regions, bigwig, control, signal_kind, control_signal_kind, known_regions, blacklist_file=None
     )
-    sizes = windows.bigwigs[0].chrom_sizes
     excluded = None if blacklist is None else _blacklist_table(blacklist, windows.bigwigs[0])
     rule = config or PeakCallingConfig.from_dict(entry.config.get("calling", {}))
     entry.prepare()
-    with ExitStack() as stack:
-        writer = (
-            stack.enter_context(BigWigWriter(probabilities_bigwig, sizes, entry.window.bin_bp))
-            if probabilities_bigwig is not None
-            else None
-        )
-        peaks = _call(entry, windows, rule, writer, progress)
+    with PeakBigWigs(probabilities_bigwig, denoised_bigwig, windows) as bigwigs:
+        peaks = _call(entry, windows, rule, bigwigs, progress)
         if excluded is not None:
             peaks = name_peaks(peaks[~overlaps_any(peaks, excluded)])
         if output is not None:
@@ -136,13 +133,14 @@ def stretches(intervals: pd.DataFrame, bin_bp: int) -> list[Stretch]:
 
 
 def predict_stretch(
-    entry: "PeakCallerEntry",
+    entry: PeakCallerEntry,
     windows: CoverageWindows,
     stretch: Stretch,
     chunk_bins: int = CHUNK_BINS,
     silent: dict[str, np.ndarray] | None = None,
+    outputs: tuple[str, ...] = OUTPUTS,
 ) -> Iterator[Piece]:
-    """Transformed coverage and the outputs `OUTPUTS` of consecutive bins, piece by piece.
+    """Transformed coverage and these outputs of consecutive bins, piece by piece.
 
     Longer chunks than `ROW_BINS` must be multiples of it; `silent` is that of `epizoo.calling.stream.predict_track`.
     """
@@ -154,7 +152,7 @@ def predict_stretch(
         row_bins = min(chunk_bins, ROW_BINS)
         views = np.lib.stride_tricks.sliding_window_view(window, row_bins + 2 * entry.window.flank_bins, axis=0)
         rows = np.ascontiguousarray(views[::row_bins].swapaxes(1, 2))
-        return {name: array.reshape(-1) for name, array in entry.activations({"coverage": rows}, OUTPUTS).items()}
+        return {name: array.reshape(-1) for name, array in entry.activations({"coverage": rows}, outputs).items()}
 
     return predict_track(
         predict,
@@ -168,10 +166,10 @@ def predict_stretch(
 
 
 def _call(
-    entry: "PeakCallerEntry",
+    entry: PeakCallerEntry,
     windows: CoverageWindows,
     config: PeakCallingConfig,
-    writer: BigWigWriter | None,
+    bigwigs: PeakBigWigs,
     progress: Progress | None,
 ) -> pd.DataFrame:
     bin_bp = entry.window.bin_bp
@@ -187,13 +185,12 @@ def _call(
         fitted = windows.fitted[0]
         bounds = (stretch.start, stretch.end)
         collector = PeakCollector(stretch.chrom, stretch.start_bin, config, bin_bp=bin_bp, bounds=bounds)
-        for piece in predict_stretch(entry, windows, stretch, chunk_bins, silent):
+        for piece in predict_stretch(entry, windows, stretch, chunk_bins, silent, bigwigs.needed):
             probabilities = piece.outputs["peak_probabilities"]
             # The transform is arcsinh(signal / scale); folds want the signal in backgrounds.
             signal = np.sinh(piece.inputs[:, 0]) * (fitted.scale / fitted.background)
             collector.add(probabilities, signal)
-            if writer is not None:
-                writer.add(stretch.chrom, piece.start_bin, probabilities)
+            bigwigs.add(stretch.chrom, piece)
             done += len(probabilities)
             if progress is not None:
                 progress(done, total)

@@ -66,6 +66,10 @@ def call_peaks(
     probabilities: Annotated[
         Path | None, option("FILE", "Also write the probability of a peak, as this bigWig.")
     ] = None,
+    denoised: Annotated[
+        Path | None,
+        option("FILE", "Also write the denoised coverage, as this bigWig: what is expected at the depth of the input."),
+    ] = None,
     enter_probability: Annotated[float | None, option("NUMBER", "A peak must reach this probability.")] = None,
     extend_probability: Annotated[float | None, option("NUMBER", "A peak extends as far as this probability.")] = None,
     min_width_bp: Annotated[int | None, option("BP", "Leave out narrower peaks.")] = None,
@@ -91,6 +95,7 @@ def call_peaks(
     from epizoo.genome.bigwig_writer import write_track
     from epizoo.genome.intervals import read_bed
     from epizoo.genome.read_coverage import PileUpConfig, ReadCoverage
+    from epizoo.model_zoo.peak_bigwigs import require_denoising
     from epizoo.model_zoo.windows import check_control
 
     _check_sources(bigwig, reads, control, control_reads)
@@ -113,7 +118,7 @@ def call_peaks(
     rule = PeakCallingConfig.from_dict(loaded.config.get("calling", {}) | stated)
     # Before reads are read, which may take minutes.
     kind = peak_format(output, output_format)
-    outputs = [path for path in (output, summits, coverage, probabilities) if path is not None]
+    outputs = [path for path in (output, summits, coverage, probabilities, denoised) if path is not None]
     others = [Path(path) for path in (bigwig, control, regions, blacklist, known_regions, chrom_sizes) if path]
     check_outputs(outputs, [*(reads or []), *(control_reads or []), *others])
     if blacklist is not None:
@@ -122,6 +127,8 @@ def call_peaks(
         if intervals is not None:
             read_bed(intervals)
     check_control(loaded, control_reads[0] if control_reads else control)
+    if denoised is not None:
+        require_denoising(loaded)
     piling = PileUpConfig(fragment_length_bp, keep_duplicates, min_mapping_quality or 0, atac)
     treatment = _pile_up(reads, piling, chrom_sizes) if reads else bigwig
     if coverage is not None and isinstance(treatment, ReadCoverage):
@@ -138,6 +145,7 @@ def call_peaks(
             output_format=kind,
             summits_output=summits,
             probabilities_bigwig=probabilities,
+            denoised_bigwig=denoised,
             blacklist=blacklist,
             signal_kind=signal_kind,
             control_signal_kind=control_signal_kind,
@@ -152,6 +160,8 @@ def call_peaks(
         say(f"Wrote {summits}: {int(peaks['summits'].str.count(',').sum()) + len(peaks):,} summits.")
     if probabilities is not None:
         say(f"Wrote {probabilities}: probability of a peak in bins of {loaded.window.bin_bp} bp.")
+    if denoised is not None:
+        say(f"Wrote {denoised}: denoised coverage in bins of {loaded.window.bin_bp} bp, in the unit of the input.")
 
 
 def _check_sources(
