@@ -56,7 +56,7 @@ class EntrySettings:
     window_bins: int = 1_000
     distillation: DistillationSettings | None = None
     """How a network learns a threshold rule first, instead of the simulation; None: it starts from the simulation."""
-    calibrate: bool = True
+    calibrate: bool = False
     """Whether the score is calibrated on left-out predictions."""
 
     @property
@@ -122,6 +122,7 @@ H3K4ME3 = EntrySettings(
     ),
     # Fine-tuning on the labels made it no better: see docs/peak_caller.md.
     n_fine_tunings=0,
+    calibrate=True,
     doc="Calls peaks of narrow histone marks such as H3K4me3 from the coverage of a bigWig: a small convolutional "
     "network in bins of 50 bp, with learned threshold and temperature, that agrees with what people mark as peaks.",
     limits=(
@@ -213,7 +214,5 @@ UNIVERSAL = EntrySettings(
     n_pretraining_windows=12,
     # Fine-tuning on both marks at once made both worse: see docs/peak_caller.md.
     n_fine_tunings=0,
-    # One curve for two marks would suit neither.
-    calibrate=False,
 )
 ENTRIES = {settings.name: settings for settings in (H3K4ME3, H3K36ME3, UNIVERSAL)}
