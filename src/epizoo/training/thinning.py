@@ -31,24 +31,36 @@ def fragments(coverage: Float[np.ndarray, " bp"]) -> tuple[Int[np.ndarray, " fra
 
 
 def thinned(source: SignalTrack, windows: pd.DataFrame, keep: float, seed: int) -> ReadCoverage:
-    """The pile-up of a random share of the fragments in some windows.
+    """The pile-up of a random share of the fragments in some windows; see `split`."""
+    return split(source, windows, keep, seed)[0]
+
+
+def split(source: SignalTrack, windows: pd.DataFrame, keep: float, seed: int) -> tuple[ReadCoverage, ReadCoverage]:
+    """The pile-up of a random share of the fragments in some windows, and that of all others.
+
+    Of a Poisson process the two are independent, so that one tells how well something made of the other predicts.
 
     Args:
         source: whole numbers of fragments per bp.
         windows: an interval table of non-overlapping windows; what lies outside is left out.
-        keep: each fragment's chance to stay.
+        keep: each fragment's chance to be in the first.
         seed: of the draw.
 
     Raises:
         InputError: the source is not a pile-up of whole fragments.
     """
     random = np.random.default_rng(seed)
-    kept: dict[str, list[np.ndarray]] = {}
+    parts: tuple[dict[str, list[np.ndarray]], dict[str, list[np.ndarray]]] = ({}, {})
     for chrom, start, end in sorted(zip(windows["chrom"], windows["start"], windows["end"], strict=True)):
         starts, ends = fragments(np.nan_to_num(source.values(chrom, int(start), int(end))))
         chosen = random.random(len(starts)) < keep
-        kept.setdefault(chrom, []).append(np.stack([starts[chosen], ends[chosen]]) + int(start))
-    joined = {chrom: np.concatenate(parts, axis=1) for chrom, parts in kept.items()}
+        for part, mask in zip(parts, (chosen, ~chosen), strict=True):
+            part.setdefault(chrom, []).append(np.stack([starts[mask], ends[mask]]) + int(start))
+    return _coverage(source, parts[0]), _coverage(source, parts[1])
+
+
+def _coverage(source: SignalTrack, parts: dict[str, list[np.ndarray]]) -> ReadCoverage:
+    joined = {chrom: np.concatenate(arrays, axis=1) for chrom, arrays in parts.items()}
     return ReadCoverage(
         [source.path], source.chrom_sizes, {chrom: (both[0], both[1]) for chrom, both in joined.items()}
     )
