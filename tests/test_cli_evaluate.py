@@ -67,3 +67,40 @@ def test_what_cannot_be_evaluated_is_refused(folder, arguments, message):
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file"),
+    [
+        (["--entry", "peak_caller/random", "--bigwig", "good.bw"], "good.bw"),
+        (["--entry", "peak_caller/random", "--bigwig", "{sample}.bw"], "good.bw"),
+        (["--entry", "peak_caller/random", "--bigwig", "good.bw", "--known-regions", "truth.bed"], "truth.bed"),
+        (["--entry", "peak_caller/random", "--bigwig", "good.bw", "--control", "control.bw"], "control.bw"),
+        (["--entry", "peak_caller/random", "--bigwig", "good.bw"], "peak_caller/random/model.yaml"),
+        (["--peaks", "a=calls/{sample}.bed"], "calls/good.bed"),
+        (["--peaks", "a=mine.bed", "--probabilities", "a={sample}.bw"], "good.bw"),
+    ],
+)
+def test_no_output_replaces_an_input(folder, arguments, file):
+    (folder / "calls").mkdir()
+    for name in ("calls/good.bed", "control.bw"):
+        (folder / name).write_text("chr1\t1100\t1900\tp\t7\n")
+    before = (folder / file).read_bytes()
+    result = run(*arguments, "--labels", "labels.tsv", "--metrics", file)
+    assert result.exit_code == 2
+    assert f"{file}: would overwrite an input" in result.stderr
+    assert (folder / file).read_bytes() == before
+
+
+def test_few_loci_and_no_peaks_are_not_certainties(folder):
+    (folder / "empty.bed").write_text("")
+    given = ["--peaks", "mine=mine.bed", "--peaks", "none=empty.bed", "--labels", "labels.tsv"]
+    result = run(*given, "--truth", "truth.bed", "--sites", "truth.bed", "--metrics", "x.json")
+    assert result.exit_code == 0, result.output
+    assert "50.0% (–)" in result.stdout
+    assert "– of draws" in result.stdout
+    assert "nan" not in result.stdout
+    assert "No interval, –: fewer than 5 loci are too few to draw from." in result.stdout
+    assert "fewer than 5 blocks of 2 Mb are too few" in result.stdout
+    figures = json.loads((folder / "x.json").read_text())["callers"]["mine"]
+    assert figures["labels"]["wrong_labels"] == {"value": 0.5, "low": None, "high": None}

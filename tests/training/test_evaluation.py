@@ -9,7 +9,16 @@ import pytest
 from epizoo.calling.peaks import narrowpeak_table
 from epizoo.errors import InputError
 from epizoo.genome.bigwig_writer import BigWigWriter
-from epizoo.training.evaluation import Caller, Truth, caller_of_files, evaluate, fill, read_labels, write_figures
+from epizoo.training.evaluation import (
+    Caller,
+    Truth,
+    caller_of_files,
+    evaluate,
+    files_of_samples,
+    fill,
+    read_labels,
+    write_figures,
+)
 from epizoo.training.evaluation_picture import draw_evaluation, example_loci
 
 LABELS = """chrom\tstart\tend\tannotation\tsample
@@ -119,6 +128,7 @@ def test_labels_may_be_bed_of_four_columns(folder):
         ("chr1\t10\t10\tpeaks\n", r"line 1: start 10 is not below end 10"),
         ("chrom\tstart\tannotation\nchr1\t0\tpeaks\n", r"has no column end"),
         ("# nothing\n", r"holds no label"),
+        ("chr1\t0\t10\tpeaks\nchr1\t0\t10\tnoPeaks\n", r"chr1:0-10 is labelled peaks and noPeaks; keep one of them"),
     ],
 )
 def test_labels_that_cannot_be_used_are_refused(tmp_path, text, message):
@@ -135,7 +145,25 @@ def test_impossible_evaluations_are_refused(folder):
         (([callers()[0]] * 2, Truth(labels=labels)), "good is the name of two callers"),
         (([caller_of_files("x", "{donor}.bed")], Truth(labels=labels)), "'donor' is no column that names a sample"),
         (([caller_of_files("x", "none.bed")], Truth(labels=labels)), "none.bed: no such file"),
+        ((callers(), Truth(labels=labels, n_peaks=0)), r"--top \(n_peaks\): 0 found, expected a whole number from 1"),
+        ((callers(), Truth(labels=labels, distance_bp=-5)), r"--distance-bp \(distance_bp\): -5 found"),
     ):
         with pytest.raises(InputError, match=message):
             evaluate(*arguments)
     assert fill("x.bed", {}) == "x.bed"
+
+
+@pytest.mark.parametrize("what", ["labels", "intervals", "sites"])
+def test_peaks_and_truth_that_share_no_chromosome_are_an_error(folder, what):
+    truth = pd.DataFrame({"chrom": ["1", "2"], "start": 2000, "end": 3000, "annotation": "peaks"})
+    caller = caller_of_files("good", "good.a.bed")
+    with pytest.raises(InputError, match=r"good: its peaks lie on chr1 and the .* on 1, 2, no chromosome is in both"):
+        evaluate([caller], Truth(**{what: truth}))
+
+
+def test_samples_may_be_labelled_differently(tmp_path):
+    rows = "chr1\t0\t10\tpeaks\ta\nchr1\t0\t10\tnoPeaks\tb\n"
+    (tmp_path / "x.tsv").write_text("chrom\tstart\tend\tannotation\tsample\n" + rows)
+    labels = read_labels(tmp_path / "x.tsv")
+    assert len(labels) == 2
+    assert files_of_samples("{sample}.bed", labels) == ["a.bed", "b.bed"]

@@ -109,3 +109,13 @@ def test_paired_bootstrap_removes_what_both_callers_share():
     assert comparison.share_better == 1
     with pytest.raises(InputError, match="different labels"):
         compare(better, worse[:-1])
+
+
+def test_few_loci_have_no_interval_and_no_share_of_draws():
+    few, enough = (made_up([10] * n_loci) for n_loci in (4, 5))
+    assert np.isnan(summarise(few).wrong_labels[1:]).all()
+    assert np.isnan(summarise(few).mean_over_regions[1:]).all()
+    assert np.isnan(compare(few, few.assign(wrong=False)).share_better)
+    assert compare(few, few.assign(wrong=False)).in_words() == "no interval of fewer than 5 loci"
+    assert summarise(enough).wrong_labels == (1, 1, 1)
+    assert compare(enough, enough.assign(wrong=False)).share_better == 0

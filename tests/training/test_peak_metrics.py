@@ -8,7 +8,7 @@ import pytest
 
 from epizoo.errors import InputError
 from epizoo.genome.overlaps import merged
-from epizoo.training.peak_metrics import binned_curve, cut, ranked_curve, site_support, truth_scores
+from epizoo.training.peak_metrics import binned_curve, block_share, cut, ranked_curve, site_support, truth_scores
 
 COLUMNS = ["chrom", "start", "end"]
 REGIONS = pd.DataFrame([("chr1", 20, 150), ("chr2", 0, 60), ("chr1", 160, 199)], columns=COLUMNS)
@@ -101,4 +101,14 @@ def test_summits_are_near_sites_below_the_distance_from_their_middle():
     sites = pd.DataFrame([("chr1", 1000, 1020), ("chr1", 5000, 5020), ("chr2", 0, 9)], columns=COLUMNS)
     chroms = pd.Series(["chr1"] * 4 + ["chr3"])
     found = site_support(chroms, np.array([911, 910, 1109, 1110, 5]), sites)
-    assert found == (5, 2 / 5, 3, 1 / 3)
+    assert found[:4] == (5, 2 / 5, 3, 1 / 3)
+
+
+def test_blocks_of_two_megabases_are_drawn_together():
+    # In half of n blocks every summit is near a site: the drawn share is Binomial(n, 1/2) / n, however many summits.
+    places = pd.DataFrame({"chrom": "chr1", "start": np.repeat(np.arange(16) * 2_000_000, 50)})
+    found = block_share(np.repeat([True, False] * 8, 50), places)
+    assert found == pytest.approx((1 / 2, 4 / 16, 12 / 16))
+    few = block_share(np.repeat([True, False] * 8, 50)[:200], places[:200])
+    assert few.value == 1 / 2
+    assert np.isnan([few.low, few.high]).all()

@@ -1,5 +1,6 @@
 """`epizoo evaluate`."""
 
+import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,7 +62,7 @@ def evaluate(
     from epizoo.calling.plot import require_picture
     from epizoo.files import check_outputs
     from epizoo.genome.intervals import read_bed
-    from epizoo.training.evaluation import Truth, caller_of_files, read_labels, write_figures
+    from epizoo.training.evaluation import Truth, caller_of_files, files_of_samples, read_labels, write_figures
     from epizoo.training.evaluation import evaluate as evaluate_callers
 
     given = [path for path in (labels, truth, regions, sites) if path is not None]
@@ -69,8 +70,11 @@ def evaluate(
         option: named_files(texts or [], option)
         for option, texts in (("--peaks", peaks), ("--probabilities", probabilities))
     }
-    inputs = [path for named in files.values() for path in named.values()]
-    check_outputs([path for path in (metrics, picture) if path is not None], [*given, *inputs])
+    rows = None if labels is None else read_labels(labels)
+    patterns = [*(path for named in files.values() for path in named.values()), bigwig, control, known_regions]
+    inputs = [file for pattern in patterns if pattern is not None for file in files_of_samples(pattern, rows)]
+    entries = [name for name in entry or [] if Path(name).is_dir()]
+    check_outputs([path for path in (metrics, picture) if path is not None], [*given, *inputs, *entries])
     if picture is not None:
         require_picture(picture)
     if regions is not None and truth is None:
@@ -79,7 +83,7 @@ def evaluate(
     if lost:
         raise InputError(f"--probabilities: {lost[0]} has no --peaks; give both under one name")
     held_to = Truth(
-        labels=None if labels is None else read_labels(labels),
+        labels=rows,
         intervals=None if truth is None else read_bed(truth),
         regions=None if regions is None else read_bed(regions),
         sites=None if sites is None else read_bed(sites),
@@ -97,6 +101,8 @@ def evaluate(
         wide = Console(width=max(out.width, 120), highlight=False)
         for table in tables(found.figures):
             wide.print(table)
+        for note in notes(found.figures):
+            wide.print(note)
         if metrics is not None:
             write_figures(metrics, found)
             say(f"Wrote {metrics}.")
@@ -135,7 +141,7 @@ def tables(figures: dict[str, Any]) -> list[Table]:
             "truth",
             TRUTH_COLUMNS,
         ),
-        ("Sites", "sites", ("peaks", "summits near a site", "sites near a summit")),
+        ("Sites", "sites", ("peaks", "summits near a site (95%)", "sites near a summit (95%)")),
         ("Calibration", "calibration", ("expected calibration error", "Brier score")),
     ):
         rows = {name: _cells(key, of[key]) for name, of in callers.items() if key in of}
@@ -151,9 +157,21 @@ def tables(figures: dict[str, Any]) -> list[Table]:
         for column in ("first", "second", "difference (95%)", "first is better in"):
             table.add_column(column)
         for pair in figures["comparisons"]:
-            share = f"{pair['share_of_draws_first_is_better']:.1%} of draws"
+            share = f"{_percent(pair['share_of_draws_first_is_better'])} of draws"
             table.add_row(pair["first"], pair["second"], _interval(pair["mean_over_regions_difference"]), share)
         found.append(table)
+    return found
+
+
+def notes(figures: dict[str, Any]) -> list[str]:
+    """Why figures have no interval, where they have none."""
+    from epizoo.training.label_errors import FEWEST_LOCI
+
+    found = []
+    for key, of, what in (("labels", "wrong_labels", "loci"), ("sites", "share_of_summits_interval", "blocks of 2 Mb")):
+        bounds = [caller[key][of]["low"] for caller in figures["callers"].values() if key in caller]
+        if any(math.isnan(low) for low in bounds):
+            found.append(f"No interval, –: fewer than {FEWEST_LOCI} {what} are too few to draw from.")
     return found
 
 
@@ -162,13 +180,25 @@ def _cells(key: str, of: dict[str, Any]) -> list[str]:
         counts = [f"{of['wrong']}/{of['labels']}", str(of["false_positives"]), str(of["false_negatives"])]
         return [*counts, _interval(of["wrong_labels"]), _interval(of["mean_over_regions"])]
     if key == "truth":
-        shares = [", ".join(f"{share:.3f}" for share in of[key].values()) for key in ("by_bp", "by_peak")]
+        shares = [", ".join(map(_three_digits, of[key].values())) for key in ("by_bp", "by_peak")]
         areas = [of.get(f"average_precision_of_{what}") for what in ("bins", "ranked_peaks")]
         return [f"{of['peaks']:,}", *shares, *("" if area is None else f"{area:.3f}" for area in areas)]
     if key == "sites":
-        return [f"{of['peaks']:,}", f"{of['share_of_summits']:.1%}", f"{of['share_of_sites']:.1%}"]
+        shares = [_interval(of[f"share_of_{what}_interval"]) for what in ("summits", "sites")]
+        return [f"{of['peaks']:,}", *shares]
     return [f"{of['expected_calibration_error']:.4f}", f"{of['brier']:.4f}"]
 
 
 def _interval(of: dict[str, float]) -> str:
-    return f"{of['value']:.1%} ({of['low']:.1%} to {of['high']:.1%})"
+    if math.isnan(of["value"]):
+        return "–"
+    bounds = "–" if math.isnan(of["low"]) else f"{of['low']:.1%} to {of['high']:.1%}"
+    return f"{_percent(of['value'])} ({bounds})"
+
+
+def _percent(share: float) -> str:
+    return "–" if math.isnan(share) else f"{share:.1%}"
+
+
+def _three_digits(share: float) -> str:
+    return "–" if math.isnan(share) else f"{share:.3f}"

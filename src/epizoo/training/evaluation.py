@@ -17,6 +17,7 @@ from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines
 from epizoo.genome.overlaps import merged
 from epizoo.genome.signal import BigWig
 from epizoo.training.calibration import Cases, brier_score, cases, expected_calibration_error, reliability_table
+from epizoo.training.finetuning.label_files import refuse_contradictions
 from epizoo.training.label_errors import ANNOTATIONS, assign_loci, compare, label_errors, summarise
 from epizoo.training.peak_metrics import (
     Curve,
@@ -85,6 +86,9 @@ def evaluate(callers: Sequence[Caller], truth: Truth) -> Evaluation:
     """
     if truth.labels is None and truth.intervals is None and truth.sites is None:
         raise InputError("evaluate: neither labels, true intervals nor sites given; give at least one of them")
+    for what, value in (("--top (n_peaks)", truth.n_peaks), ("--distance-bp (distance_bp)", truth.distance_bp)):
+        if value is not None and value < 1:
+            raise InputError(f"{what}: {value} found, expected a whole number from 1 on; correct it")
     names = [caller.name for caller in callers]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated or not names:
@@ -121,6 +125,7 @@ def errors_of_labels(caller: Caller, labels: pd.DataFrame) -> pd.DataFrame:
         sample = {name: rows[name].iloc[0] for name in samples}
         # MACS repeats a peak for each of its summits.
         peaks = caller.peaks(sample).drop_duplicates(REGION)
+        _require_shared_chromosome(caller.name, peaks, rows, "labels")
         try:
             parts.append(label_errors(rows, peaks))
         except InputError as error:
@@ -136,7 +141,7 @@ def read_labels(path: File) -> pd.DataFrame:
 
     Raises:
         InputError: the file is missing or has no rows, a column is missing, an annotation is unknown, or a row is no
-            interval.
+            interval, or a region of a sample is labelled noPeaks and something else.
     """
     lines = [(number, line) for number, line in read_lines(path) if line.strip() and not line.startswith("#")]
     rows = [(number, line.split("\t")) for number, line in lines if not line.startswith(SKIPPED_LINES)]
@@ -159,7 +164,18 @@ def read_labels(path: File) -> pd.DataFrame:
                 f"{where}: the annotation {values['annotation']!r} is unknown; use {', '.join(ANNOTATIONS)}"
             )
     table = pd.DataFrame([fields[: len(header)] for _, fields in rows], columns=header)
-    return table.astype({"start": "int64", "end": "int64"})
+    labels = table.astype({"start": "int64", "end": "int64"})
+    refuse_contradictions(labels, str(path), [name for name in header if name not in (*REGION, "annotation")])
+    return labels
+
+
+def files_of_samples(pattern: File, labels: pd.DataFrame | None) -> list[str]:
+    """Every file that a name with samples in braces stands for; see `fill`."""
+    if labels is None:
+        return [fill(pattern, {})]
+    samples = labels.drop(columns=[*REGION, "annotation"]).drop_duplicates()
+    rows = ({str(name): value for name, value in row.items()} for row in samples.to_dict("records"))
+    return list(dict.fromkeys(fill(pattern, row) for row in rows))
 
 
 def fill(pattern: File, sample: Mapping[str, Any]) -> str:
@@ -193,14 +209,15 @@ def write_figures(path: File, found: Evaluation) -> None:
     tables = {name: table.to_dict("records") for name, table in found.reliability.items()}
     content = {"epizoo": importlib.metadata.version("epizoo"), **found.figures, "reliability": tables}
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(_defined(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(defined(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _defined(content: Any) -> Any:
+def defined(content: Any) -> Any:
+    """Plain values for JSON, None for NaN."""
     if isinstance(content, dict):
-        return {key: _defined(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_defined(value) for value in content]
+        return {key: defined(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [defined(value) for value in content]
     return None if isinstance(content, float) and np.isnan(content) else content
 
 
@@ -242,6 +259,7 @@ def _comparison(errors: Mapping[str, pd.DataFrame], first: str, second: str) -> 
 def _truth_figures(caller: Caller, truth: Truth, found: Evaluation) -> dict[str, Any]:
     assert truth.intervals is not None
     peaks = _surest(caller, truth)
+    _require_shared_chromosome(caller.name, peaks, truth.intervals, "true intervals")
     scores = truth_scores(peaks, truth.intervals, truth.regions)
     figures: dict[str, Any] = {
         "peaks": scores.n_peaks,
@@ -262,14 +280,27 @@ def _truth_figures(caller: Caller, truth: Truth, found: Evaluation) -> dict[str,
 def _site_figures(caller: Caller, truth: Truth) -> dict[str, Any]:
     assert truth.sites is not None
     peaks = _surest(caller, truth)
+    _require_shared_chromosome(caller.name, peaks, truth.sites, "sites")
     found = site_support(peaks["chrom"], summit_places(peaks), truth.sites, truth.distance_bp)
     return {
         "peaks": found.n_peaks,
         "share_of_summits": found.share,
         "sites": found.n_sites,
         "share_of_sites": found.share_of_sites,
+        "share_of_summits_interval": found.interval._asdict(),
+        "share_of_sites_interval": found.interval_of_sites._asdict(),
         "distance_bp": truth.distance_bp,
     }
+
+
+def _require_shared_chromosome(name: str, peaks: pd.DataFrame, truth: pd.DataFrame, what: str) -> None:
+    """Peaks of ``22`` and labels of ``chr22`` would agree nowhere, in silence."""
+    called, true = (list(table["chrom"].unique()) for table in (peaks, truth))
+    if called and true and not set(called) & set(true):
+        some, others = (", ".join(map(str, chroms[:3])) + ("…" if len(chroms) > 3 else "") for chroms in (called, true))
+        raise InputError(
+            f"{name}: its peaks lie on {some} and the {what} on {others}, no chromosome is in both; name them alike"
+        )
 
 
 def _surest(caller: Caller, truth: Truth) -> pd.DataFrame:

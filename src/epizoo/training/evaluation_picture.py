@@ -165,7 +165,9 @@ def _draw_sites(axes: Axes, found: Evaluation, colors: Mapping[str, str]) -> Non
         of = found.figures["callers"][name]["sites"]
         place = len(colors) - 1 - number
         axes.barh(place, 100 * of["share_of_summits"], height=0.5, color=color, linewidth=0)
-        axes.text(100 * of["share_of_summits"], place, f" {of['share_of_summits']:.1%}", va="center", fontsize=8)
+        share = of["share_of_summits"]
+        text = " –" if np.isnan(share) else f" {share:.1%}"
+        axes.text(np.nan_to_num(100 * share), place, text, va="center", fontsize=8)
     axes.set_yticks(range(len(colors)), [_short(name) for name in reversed(list(colors))])
     axes.set_xlim(0, 110)
     distance = next(iter(found.figures["callers"].values()))["sites"]["distance_bp"]

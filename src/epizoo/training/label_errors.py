@@ -10,16 +10,28 @@ from epizoo.errors import InputError
 
 ANNOTATIONS = ("noPeaks", "peaks", "peakStart", "peakEnd")
 LOCUS_GAP_BP = 50_000
+FEWEST_LOCI = 5
+"""Draws of fewer loci repeat themselves: their interval would be too narrow, so that none is given."""
 _MOST_ALLOWED: dict[Any, float] = {"noPeaks": 0, "peaks": np.inf, "peakStart": 1, "peakEnd": 1}
 _REGION = ["chrom", "start", "end"]
 
 
 class Interval(NamedTuple):
-    """A share of wrong labels with its 95% bootstrap interval over loci."""
+    """A share with its 95% bootstrap interval over loci; of fewer than `FEWEST_LOCI` there is none, the bounds are NaN.
+
+    >>> Interval(0.5, 0.25, 0.75).bounds(), Interval(0.5, np.nan, np.nan).bounds()
+    ('95% bootstrap interval over loci 0.250 to 0.750', 'no interval of fewer than 5 loci')
+    """
 
     value: float
     low: float
     high: float
+
+    def bounds(self) -> str:
+        """The interval in words."""
+        if np.isnan(self.low):
+            return f"no interval of fewer than {FEWEST_LOCI} loci"
+        return f"95% bootstrap interval over loci {self.low:.3f} to {self.high:.3f}"
 
 
 class ErrorSummary(NamedTuple):
@@ -40,7 +52,12 @@ class Comparison(NamedTuple):
 
     difference: Interval
     share_better: float
-    """Share of bootstrap draws in which the first caller is better."""
+    """Share of bootstrap draws in which the first caller is better; NaN of fewer than `FEWEST_LOCI` loci."""
+
+    def in_words(self) -> str:
+        """The interval and the share in words."""
+        better = "" if np.isnan(self.share_better) else f", better in {self.share_better:.1%} of draws"
+        return self.difference.bounds() + better
 
 
 def label_errors(labels: pd.DataFrame, peaks: pd.DataFrame) -> pd.DataFrame:
@@ -98,15 +115,15 @@ def assign_loci(labels: pd.DataFrame, gap_bp: int = LOCUS_GAP_BP) -> pd.Series:
 def summarise(errors: pd.DataFrame, *, n_draws: int = 10_000, seed: int = 0) -> ErrorSummary:
     """Totals and bootstrap intervals of what `label_errors` gave for any number of samples."""
     loci = _locus_sums(errors)
-    draws = _draw(loci, n_draws, seed)
+    draws = draw_sums(loci, n_draws, seed)
     wrong, labels, rates, regions = loci.sum(axis=0)
     return ErrorSummary(
         n_labels=int(labels),
         n_wrong=int(wrong),
         n_regions=int(regions),
         n_loci=len(loci),
-        wrong_labels=_interval(wrong / labels, draws[:, 0] / draws[:, 1]),
-        mean_over_regions=_interval(rates / regions, draws[:, 2] / draws[:, 3]),
+        wrong_labels=interval(wrong / labels, draws[:, 0] / draws[:, 1], len(loci)),
+        mean_over_regions=interval(rates / regions, draws[:, 2] / draws[:, 3], len(loci)),
     )
 
 
@@ -120,16 +137,31 @@ def compare(errors: pd.DataFrame, other: pd.DataFrame, *, n_draws: int = 10_000,
     if not np.array_equal(errors[keys].to_numpy(), other[keys].to_numpy()):
         raise InputError("label errors: the two callers were scored on different labels; score both on the same ones")
     sums, other_sums = _locus_sums(errors), _locus_sums(other)
-    draws, other_draws = _draw(sums, n_draws, seed), _draw(other_sums, n_draws, seed)
+    draws, other_draws = draw_sums(sums, n_draws, seed), draw_sums(other_sums, n_draws, seed)
     drawn = (draws[:, 2] - other_draws[:, 2]) / draws[:, 3]
     value = (sums[:, 2].sum() - other_sums[:, 2].sum()) / sums[:, 3].sum()
-    return Comparison(_interval(value, drawn), float(np.mean(drawn < 0)))
+    share_better = float(np.mean(drawn < 0)) if len(sums) >= FEWEST_LOCI else float("nan")
+    return Comparison(interval(value, drawn, len(sums)), share_better)
 
 
 def region_rates(errors: pd.DataFrame) -> pd.DataFrame:
     """One row for each region: its annotation, number of labels and share of wrong ones."""
     groups = errors.groupby([*_REGION, "annotation"], sort=True)["wrong"]
     return groups.agg(n_labels="size", n_wrong="sum", wrong_rate="mean").reset_index()
+
+
+def interval(value: float, draws: Float[np.ndarray, " draw"], n_loci: int) -> Interval:
+    """The middle 95% of bootstrap draws around a value, where there are loci enough for one."""
+    if n_loci < FEWEST_LOCI:
+        return Interval(float(value), float("nan"), float("nan"))
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Interval(float(value), float(low), float(high))
+
+
+def draw_sums(sums: Float[np.ndarray, "locus column"], n_draws: int, seed: int) -> Float[np.ndarray, "draw column"]:
+    """Sums over as many loci as there are, drawn with replacement."""
+    counts = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=n_draws)
+    return counts @ sums
 
 
 def _sorted_bounds(chrom: Any, peaks: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -148,13 +180,3 @@ def _locus_sums(errors: pd.DataFrame) -> Float[np.ndarray, "locus 4"]:
     rates = region_rates(errors)
     rates = rates.assign(locus=assign_loci(rates), region=1)
     return rates.groupby("locus")[["n_wrong", "n_labels", "wrong_rate", "region"]].sum().to_numpy(np.float64)
-
-
-def _draw(loci: Float[np.ndarray, "locus 4"], n_draws: int, seed: int) -> Float[np.ndarray, "draw 4"]:
-    counts = np.random.default_rng(seed).multinomial(len(loci), np.full(len(loci), 1 / len(loci)), size=n_draws)
-    return counts @ loci
-
-
-def _interval(value: float, draws: Float[np.ndarray, " draw"]) -> Interval:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Interval(float(value), float(low), float(high))

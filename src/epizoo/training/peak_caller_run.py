@@ -148,7 +148,7 @@ def _error_metrics(errors: pd.DataFrame, others: dict[str, pd.DataFrame], on: st
             {
                 "name": f"wrong labels, mean over regions, minus that of {name}",
                 "value": round(comparison.difference.value, 4),
-                "on": f"{on}; {_bounds(comparison.difference)}, better in {comparison.share_better:.1%} of draws",
+                "on": f"{on}; {comparison.in_words()}",
             }
         )
     return metrics
@@ -184,13 +184,9 @@ def _macs3_errors(path: Path, mark: str, errors: pd.DataFrame) -> dict[str, pd.D
 
 
 def _metric(name: str, interval: Interval, on: str, others: dict[str, Any], field: str) -> dict[str, Any]:
-    row = {"name": name, "value": round(interval.value, 4), "on": f"{on}; {_bounds(interval)}"}
+    row = {"name": name, "value": round(interval.value, 4), "on": f"{on}; {interval.bounds()}"}
     there = {tool: round(getattr(summary, field).value, 4) for tool, summary in others.items()}
     return row | ({"compared_with": there} if there else {})
-
-
-def _bounds(interval: Interval) -> str:
-    return f"95% bootstrap interval over loci {interval.low:.3f} to {interval.high:.3f}"
 
 
 def _counts(errors: pd.DataFrame) -> str:

@@ -8,6 +8,11 @@ from jaxtyping import Bool, Float, Int64
 
 from epizoo.errors import InputError
 from epizoo.genome.overlaps import merged, overlaps_any, shared_bp
+from epizoo.training.label_errors import Interval, draw_sums, interval
+
+BLOCK_BP = 2_000_000
+"""Summits within one block are drawn together: neighbours are no independent witnesses."""
+_N_DRAWS = 10_000
 
 
 class Agreement(NamedTuple):
@@ -49,12 +54,15 @@ class SiteSupport(NamedTuple):
         share: of summits with a site within the distance.
         n_sites: known sites.
         share_of_sites: of sites with a summit within the distance.
+        interval, interval_of_sites: both shares with their bootstraps over blocks of 2 Mb.
     """
 
     n_peaks: int
     share: float
     n_sites: int
     share_of_sites: float
+    interval: Interval
+    interval_of_sites: Interval
 
 
 def truth_scores(peaks: pd.DataFrame, truth: pd.DataFrame, regions: pd.DataFrame | None = None) -> TruthScores:
@@ -140,7 +148,25 @@ def site_support(
     places = pd.DataFrame({"chrom": chroms.to_numpy(), "start": summits, "end": summits + 1})
     middle = (sites["start"] + sites["end"]) // 2
     wide = pd.DataFrame({"chrom": sites["chrom"], "start": middle - distance_bp + 1, "end": middle + distance_bp})
-    return SiteSupport(len(places), _mean(overlaps_any(places, wide)), len(sites), _mean(overlaps_any(wide, places)))
+    near = block_share(overlaps_any(places, wide), places)
+    found = block_share(overlaps_any(wide, places), wide)
+    return SiteSupport(len(places), near.value, len(sites), found.value, near, found)
+
+
+def block_share(flags: Bool[np.ndarray, " place"], places: pd.DataFrame) -> Interval:
+    """Share of flags that are set, with its bootstrap over blocks of 2 Mb of the genome; no bounds below five blocks.
+
+    Args:
+        flags: one of each place.
+        places: chrom and start.
+    """
+    if not len(flags):
+        return Interval(float("nan"), float("nan"), float("nan"))
+    rows = pd.DataFrame({"hits": flags.astype(np.float64), "all": 1.0})
+    blocks = [places["chrom"].to_numpy(), (places["start"] // BLOCK_BP).to_numpy()]
+    sums = rows.groupby(blocks).sum().to_numpy()
+    draws = draw_sums(sums, _N_DRAWS, 0)
+    return interval(float(flags.mean()), draws[:, 0] / draws[:, 1], len(sums))
 
 
 def agreement(precision: float, recall: float) -> Agreement:

@@ -1,6 +1,7 @@
 """Labels as people have them: PeakError's region labels, or the peaks of regions that somebody looked through."""
 
 import os
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -42,7 +43,29 @@ def read_region_labels(path: str | os.PathLike[str]) -> pd.DataFrame:
     if not rows:
         raise InputError(f"{path}: holds no label; give rows of chrom, start, end and {', '.join(ANNOTATIONS)}")
     labels = pd.DataFrame(rows, columns=list(COLUMNS)).drop_duplicates(ignore_index=True)
-    return _without_contradictions(labels, str(path))
+    refuse_contradictions(labels, str(path))
+    return labels
+
+
+def refuse_contradictions(labels: pd.DataFrame, name: str, samples: Sequence[str] = ()) -> None:
+    """Check that no region says noPeaks and something else.
+
+    Args:
+        labels: chrom, start, end, annotation and the columns of samples.
+        name: of the file, for the message.
+        samples: columns that name samples; the same region may say something else in each.
+
+    Raises:
+        InputError: one does.
+    """
+    keys = ["chrom", "start", "end", *samples]
+    clear = labels[labels["annotation"] == "noPeaks"].drop_duplicates(keys)
+    both = labels[labels["annotation"] != "noPeaks"].merge(clear[keys], on=keys)
+    for label in both.itertuples():
+        raise InputError(
+            f"{name}: {label.chrom}:{label.start}-{label.end} is labelled {label.annotation} and noPeaks; keep one "
+            "of them"
+        )
 
 
 def labels_of_peaks(peaks: pd.DataFrame, regions: pd.DataFrame, border_bp: int = BORDER_BP) -> pd.DataFrame:
@@ -127,14 +150,3 @@ def _label(fields: list[str], columns: list[str], where: str) -> tuple[str, int,
     if annotation not in ANNOTATIONS:
         raise InputError(f"{where}: annotation {annotation!r} is unknown; expected one of {', '.join(ANNOTATIONS)}")
     return values["chrom"], start, end, annotation
-
-
-def _without_contradictions(labels: pd.DataFrame, name: str) -> pd.DataFrame:
-    region = ["chrom", "start", "end"]
-    for label in labels[labels.duplicated(region, keep=False)].itertuples():
-        both = labels[(labels[region] == [label.chrom, label.start, label.end]).all(axis=1)]["annotation"]
-        if "noPeaks" in set(both):
-            raise InputError(
-                f"{name}: {label.chrom}:{label.start}-{label.end} is labelled {' and '.join(both)}; keep one of them"
-            )
-    return labels
