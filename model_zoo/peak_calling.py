@@ -86,7 +86,8 @@ def call_peaks(
     Returns:
         `epizoo.calling.peaks.PEAK_COLUMNS` (narrowPeak's ten, and blocks and summits), sorted by chromosome name and
         start. `signalValue` is in multiples of the local background, which counts as at least the background of the
-        whole file.
+        whole file and, where there is a control, the control at the summit, each track in its own background. With a
+        control peaks that do not rise above it are dropped.
 
     Raises:
         InputError: a file or an interval cannot be used, an output cannot be written, or denoised coverage is asked of
@@ -184,12 +185,19 @@ def _call(
     for stretch in todo:
         fitted = windows.fitted[0]
         bounds = (stretch.start, stretch.end)
-        collector = PeakCollector(stretch.chrom, stretch.start_bin, config, bin_bp=bin_bp, bounds=bounds)
+        # Of other kinds the number of reads is unknown; that of -log10 p is assumed by its transform in the same way.
+        reads_per_unit = fitted.background if fitted.kind == "coverage" else fitted.log10_p_background
+        collector = PeakCollector(
+            stretch.chrom, stretch.start_bin, config, bin_bp=bin_bp, bounds=bounds, reads_per_unit=reads_per_unit
+        )
         for piece in predict_stretch(entry, windows, stretch, chunk_bins, silent, bigwigs.needed):
             probabilities = piece.outputs["peak_probabilities"]
-            # The transform is arcsinh(signal / scale); folds want the signal in backgrounds.
-            signal = np.sinh(piece.inputs[:, 0]) * (fitted.scale / fitted.background)
-            collector.add(probabilities, signal)
+            # The transform is arcsinh(signal / scale); folds want the signal in backgrounds, which are of one depth.
+            folds = [
+                np.sinh(piece.inputs[:, track]) * (fitted.scale / fitted.background)
+                for track, fitted in enumerate(windows.fitted)
+            ]
+            collector.add(probabilities, folds[0], folds[1] if len(folds) > 1 else None)
             bigwigs.add(stretch.chrom, piece)
             done += len(probabilities)
             if progress is not None:

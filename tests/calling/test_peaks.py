@@ -1,5 +1,6 @@
 """Peaks against a per-bin brute force, and in pieces against the whole."""
 
+import dataclasses
 import itertools
 import math
 
@@ -205,3 +206,62 @@ def test_a_summit_lies_in_the_middle_of_a_plateau_and_not_on_its_noise():
     config = PeakCallingConfig(summit_smoothing_bp=50)
     peaks = call_peaks("chr1", 0, np.ones(20, np.float32), signal, config, bin_bp=BIN_BP, chrom_size=200)
     assert peaks["peak"].tolist() == [115]
+
+
+CONTROLLED = PeakCallingConfig(0.5, 0.5, summit_smoothing_bp=0)
+
+
+def controlled(signal, control, config=CONTROLLED, **options):
+    """Two peaks of five bins, at bins 20 and 60 of 100, on a signal that is 1 elsewhere."""
+    probabilities, heights, beside = np.zeros(100), np.ones(100), np.ones(100)
+    for first, height, other in zip((20, 60), signal, control, strict=True):
+        probabilities[first : first + 5], heights[first : first + 5] = 0.9, height
+        beside[first : first + 5] = other
+    return call_peaks(
+        "chr1", 0, probabilities, heights, config, bin_bp=BIN_BP, chrom_size=1_000, control=beside, **options
+    )
+
+
+def test_the_fold_is_over_the_larger_of_local_background_and_control():
+    peaks = controlled((12.0, 12.0), (4.0, 0.5))
+    assert peaks["signalValue"].tolist() == [3.0, 12.0]
+    assert peaks["name"].tolist() == ["chr1_peak_1", "chr1_peak_2"]
+
+
+def test_what_does_not_rise_above_its_control_is_dropped():
+    assert controlled((12.0, 12.0), (12.0, 11.0))["start"].tolist() == [600]
+    assert controlled((12.0, 30.0), (40.0, 30.0)).empty
+
+
+@pytest.mark.parametrize("cut", [21, 24, 60, 64])
+def test_a_control_in_pieces_gives_the_same_peaks(cut):
+    random = np.random.default_rng(cut)
+    probabilities = np.repeat(random.random(20), 5)
+    signal, control = random.gamma(2, 3, 100), random.gamma(2, 2, 100)
+    options = {"bin_bp": BIN_BP, "reads_per_unit": 0.7}
+    config = PeakCallingConfig(0.6, 0.4, score_evidence=True)
+    collector = PeakCollector("chr1", 0, config, bounds=(0, 1_000), **options)
+    for part in (slice(0, cut), slice(cut, 100)):
+        collector.add(probabilities[part], signal[part], control[part])
+    whole = call_peaks("chr1", 0, probabilities, signal, config, chrom_size=1_000, control=control, **options)
+    pd.testing.assert_frame_equal(collector.finish(), whole)
+    assert len(whole)
+
+
+def test_a_score_of_evidence_tells_peaks_apart_that_are_equally_certain():
+    # 40 and 80 reads where 2 are expected: odds of 9 times the Poisson tail of each, summed term by term.
+    config = dataclasses.replace(CONTROLLED, score_evidence=True)
+    peaks = controlled((20.0, 40.0), (0.0, 0.0), config, reads_per_unit=2.0)
+    tails = [math.fsum(2.0**k * math.exp(-2.0) / math.factorial(k) for k in range(n, n + 60)) for n in (40, 80)]
+    assert peaks["score"].tolist() == [round(150 * math.log10(1 + 9 * -math.log10(tail))) for tail in tails]
+    assert controlled((20.0, 40.0), (0.0, 0.0))["score"].tolist() == [900, 900]
+    # Reads as such make no evidence: a control as high as the peak leaves none.
+    assert controlled((20.0, 40.0), (19.9, 0.0), config, reads_per_unit=2.0)["score"][0] < 150
+
+
+def test_a_score_of_evidence_stays_within_its_column():
+    config = dataclasses.replace(CONTROLLED, score_evidence=True)
+    peaks = controlled((1e6, 1e9), (0.0, 0.0), config, reads_per_unit=100.0)
+    assert peaks["score"].max() == 1000
+    assert PeakCallingConfig.from_dict(config.to_dict()) == config
+    assert "score_evidence" not in CONTROLLED.to_dict()

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from epizoo.calling.local_background import LocalBackground
 from epizoo.calling.summits import find_summits, smoothing_bins
 from epizoo.errors import InputError
+from epizoo.genome.poisson import poisson_log10_p
 
 NARROWPEAK_COLUMNS = (
     "chrom",
@@ -29,6 +30,10 @@ NARROWPEAK_COLUMNS = (
 PEAK_COLUMNS = (*NARROWPEAK_COLUMNS, "blockStarts", "blockSizes", "summits")
 """narrowPeak's, then what a peak is made of, as offsets from its start in lists such as ``0,350``: the stretches that
 were joined, and all summits."""
+
+# Beyond these odds a network was never tested: fewer than one false peak in a thousand.
+_LONGEST_ODDS = 1_000.0
+_SCORE_PER_DECADE = 150.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class PeakCallingConfig:
     calibration: tuple[tuple[float, float], ...] = ()
     """The share of true peaks among peaks of a highest probability, as corners (probability, share) of a rising line;
     without any, the probability itself. The score is made of it."""
+    score_evidence: bool = False
+    """Whether the score grows with the evidence, without an end, instead of being a probability: see `call_peaks`."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.extend_probability <= self.enter_probability <= 1.0:
@@ -81,9 +88,11 @@ class PeakCallingConfig:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by field name, for YAML and JSON; a calibration only where there is one."""
+        """Plain values by field name, for YAML and JSON; calibration and `score_evidence` only where they are set."""
         values = dataclasses.asdict(self)
         corners = values.pop("calibration")
+        if not values["score_evidence"]:
+            del values["score_evidence"]
         return values | ({"calibration": [list(corner) for corner in corners]} if corners else {})
 
     def calibrated(self, probability: Float[np.ndarray, " peak"]) -> Float[np.ndarray, " peak"]:
@@ -109,6 +118,8 @@ def call_peaks(
     bin_bp: int,
     chrom_size: int,
     least_background: float = 1.0,
+    control: Float[np.ndarray, " bin"] | None = None,
+    reads_per_unit: float = 1.0,
 ) -> pd.DataFrame:
     """Peaks of one contiguous stretch of bins, with `PEAK_COLUMNS`, sorted by start.
 
@@ -122,19 +133,31 @@ def call_peaks(
         chrom_size: Length of the chromosome in bp; peaks end there at the latest.
         least_background: A local background below this counts as this much, in the signal's unit; the background of
             the whole genome is the usual choice, as in MACS.
+        control: The control's coverage in the signal's unit, scaled to its depth; a peak whose summit does not rise
+            above it is dropped.
+        reads_per_unit: Piled-up reads per bp of one unit of the signal, for `config.score_evidence`.
 
     Returns:
-        `score` is 1000 times the highest probability, calibrated where the rule has a calibration; `peak` is the offset
-        in bp of the highest summit (the first of equals) and `summits` those of all, as `epizoo.calling.summits` finds
-        them; `signalValue` is the fold of the signal in the summit's bin over the local background: the mean of bins
-        below `extend_probability` within `background_bp` of the summit (in blocks of about a tenth of it; of all such
-        bins where there are none so near), but at least `least_background`. `pValue` and `qValue` are -1: none is
-        defined.
+        `score` is 1000 times the highest probability, calibrated where the rule has a calibration. Where many peaks are
+        all but certain that ranks them badly, so that with `config.score_evidence` it is 150 log10(1 + odds x
+        evidence), at most 1000: the odds of that probability, at most 1000, times -log10 of the Poisson probability of
+        so many reads over the summit where so many as are below its fold are expected. `peak` is the offset in bp of
+        the highest summit (the first of equals) and `summits` those of all, as `epizoo.calling.summits` finds them;
+        `signalValue` is the fold of the signal in the summit's bin over the local background: the mean of bins below
+        `extend_probability` within `background_bp` of the summit (in blocks of about a tenth of it; of all such bins
+        where there are none so near), but at least `least_background` and the control in the summit's bin. `pValue` and
+        `qValue` are -1: none is defined.
     """
     collector = PeakCollector(
-        chrom, start_bin, config, bin_bp=bin_bp, bounds=(0, chrom_size), least_background=least_background
+        chrom,
+        start_bin,
+        config,
+        bin_bp=bin_bp,
+        bounds=(0, chrom_size),
+        least_background=least_background,
+        reads_per_unit=reads_per_unit,
     )
-    collector.add(probabilities, signal)
+    collector.add(probabilities, signal, control)
     return collector.finish()
 
 
@@ -144,7 +167,7 @@ class PeakCollector:
     Memory grows with the bins inside peaks and the length in blocks of background, not with the number of bins.
 
     Args:
-        chrom, start_bin, config, bin_bp, least_background: See `call_peaks`.
+        chrom, start_bin, config, bin_bp, least_background, reads_per_unit: See `call_peaks`.
         bounds: Start and end of what was asked for, in bp; peaks are cut there.
     """
 
@@ -157,23 +180,31 @@ class PeakCollector:
         bin_bp: int,
         bounds: tuple[int, int],
         least_background: float = 1.0,
+        reads_per_unit: float = 1.0,
     ) -> None:
         self.chrom = chrom
         self.config = config
         self.bin_bp = bin_bp
         self.bounds = bounds
         self.least_background = least_background
+        self.reads_per_unit = reads_per_unit
         self._next_bin = start_bin
         self._inside: list[_Bins] = []
         self._background = LocalBackground(start_bin, config.background_bp, bin_bp)
 
-    def add(self, probabilities: Float[np.ndarray, " bin"], signal: Float[np.ndarray, " bin"]) -> None:
+    def add(
+        self,
+        probabilities: Float[np.ndarray, " bin"],
+        signal: Float[np.ndarray, " bin"],
+        control: Float[np.ndarray, " bin"] | None = None,
+    ) -> None:
         """Take in the next bins; see `call_peaks` for the arrays."""
         extends = probabilities >= self.config.extend_probability
         self._background.add(signal, ~extends)
         number = np.flatnonzero(extends)
         if len(number):
-            inside = _Bins(number, probabilities[number], signal[number])
+            beside = np.full(len(number), -1.0) if control is None else control[number]
+            inside = _Bins(number, probabilities[number], signal[number], beside)
             first, after = inside.runs()
             # A run inside the piece is whole: without a bin to enter by, it can never become a peak.
             touches_border = (number[first] == 0) | (number[after - 1] == len(probabilities) - 1)
@@ -215,16 +246,18 @@ class PeakCollector:
         runs, summits = _edges(group), _edges(group[found.run])
         best = np.array([i + int(np.argmax(found.height[i:j])) for i, j in itertools.pairwise(summits)], np.int64)
         peak_start, peak_end = start[runs[:-1]], end[runs[1:] - 1]
-        background = self._background.around(bins.number[found.place[best]])
+        height, beside = bins.signal[found.place[best]], bins.control[found.place[best]]
+        background = np.maximum(self._background.around(bins.number[found.place[best]]), self.least_background)
+        background = np.maximum(background, beside)
         probability = np.maximum.reduceat(bins.probability, first[runs[:-1]])
         table = peak_table(
             chrom=self.chrom,
             start=peak_start,
             end=peak_end,
             name=".",
-            score=np.rint(1000 * self.config.calibrated(probability)),
+            score=np.rint(self._score(self.config.calibrated(probability), height, background)),
             strand=".",
-            signalValue=bins.signal[found.place[best]] / np.maximum(background, self.least_background),
+            signalValue=height / background,
             pValue=-1.0,
             qValue=-1.0,
             peak=place[best] - peak_start,
@@ -232,7 +265,20 @@ class PeakCollector:
             blockSizes=_texts(end - start, runs, np.zeros_like(peak_start)),
             summits=_texts(place, summits, peak_start),
         )
-        return name_peaks(table[(peak_end - peak_start) >= max(self.config.min_width_bp, 1)])
+        is_wide = (peak_end - peak_start) >= max(self.config.min_width_bp, 1)
+        return name_peaks(table[is_wide & (height > beside)])
+
+    def _score(
+        self,
+        probability: Float[np.ndarray, " peak"],
+        height: Float[np.ndarray, " peak"],
+        background: Float[np.ndarray, " peak"],
+    ) -> Float[np.ndarray, " peak"]:
+        if not self.config.score_evidence:
+            return 1000 * probability
+        evidence = poisson_log10_p(height * self.reads_per_unit, background * self.reads_per_unit)
+        odds = np.minimum(probability / np.maximum(1 - probability, 1 / _LONGEST_ODDS), _LONGEST_ODDS)
+        return np.minimum(_SCORE_PER_DECADE * np.log10(1 + odds * evidence), 1000)
 
 
 def peak_table(**columns: Any) -> pd.DataFrame:
@@ -260,6 +306,8 @@ class _Bins(NamedTuple):
     number: Int[np.ndarray, " bin"]
     probability: Float[np.ndarray, " bin"]
     signal: Float[np.ndarray, " bin"]
+    control: Float[np.ndarray, " bin"]
+    """Below 0 where there is none."""
 
     def runs(self) -> tuple[Int[np.ndarray, " run"], Int[np.ndarray, " run"]]:
         """Where each run of neighbours begins and ends, as positions in these arrays."""

@@ -81,10 +81,12 @@ def call_peaks(
 ) -> None:
     """Call peaks in a bigWig, or in reads, and write them as narrowPeak, broadPeak or gappedPeak.
 
-    Thresholds that are not given are the model's own. The seventh column of narrowPeak is the fold over the local
-    background, the fifth 1000 times the highest probability (calibrated, where the model has a calibration), and the
-    tenth the distance of the highest summit from the start; p and q values are -1, because the model defines none. The
-    blocks of gappedPeak are the stretches that --merge-gap-bp joined.
+    Thresholds that are not given are the model's own. The fifth column of narrowPeak ranks the peaks: it is 1000 times
+    the highest probability (calibrated, where the model has a calibration), or, where the model's card says so, grows
+    with the evidence. The seventh is the fold over the local background, or over the control where that is higher, and
+    the tenth the distance of the highest summit from the start; p and q values are -1, because the model defines none.
+    With a control, peaks that do not rise above it are left out. The blocks of gappedPeak are the stretches that
+    --merge-gap-bp joined.
     """
     from epizoo.calling.formats import track_line as make_track_line
     from epizoo.calling.peak_files import peak_format

@@ -15,6 +15,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from epizoo.errors import InputError
+from epizoo.genome.poisson import poisson_log10_p
 from epizoo.genome.signal import SignalTrack, infinite_value
 
 SignalKind = Literal["counts", "coverage", "cpm", "fold_change", "log10_p"]
@@ -303,19 +304,6 @@ def _to_linear(values: Float[np.ndarray, " bin"], kind: str, log10_p_background:
 
 @lru_cache(maxsize=8)
 def _poisson_table(mean: float) -> tuple[Float[np.ndarray, " entry"], Float[np.ndarray, " entry"]]:
-    """Counts x (continuous) and -log10 P(X >= x) for a Poisson variable, both rising from 0.
-
-    P(X >= x) is the regularised lower incomplete gamma function P(x, mean), summed as its series so that it does not
-    underflow: mean^x e^-mean / Gamma(x + 1) * sum over k of mean^k / ((x + 1) … (x + k)) (NIST DLMF 8.7.1).
-    """
+    """Counts x (continuous) and -log10 P(X >= x) for a Poisson variable, both rising from 0."""
     counts = np.concatenate([np.linspace(0, 50, 501), np.geomspace(51, 1e6, 1000)])
-    log_p = np.zeros_like(counts)
-    for i, count in enumerate(counts[1:], start=1):
-        term = total = 1.0
-        k = 0
-        while term > 1e-12 * total:
-            k += 1
-            term *= mean / (count + k)
-            total += term
-        log_p[i] = count * math.log(mean) - mean - math.lgamma(count + 1) + math.log(total)
-    return counts, -log_p / math.log(10)
+    return counts, poisson_log10_p(counts, np.full_like(counts, mean))

@@ -64,9 +64,10 @@ TF = SimulatedSettings(
         dilations=(1, 2, 4, 8, 16, 32),
         summit_window_bins=9,
     ),
-    simulation=FragmentSimulationConfig(scale_error_sd=0.4),
-    calling=PeakCallingConfig(0.1, 0.1, merge_gap_bp=40, min_width_bp=40, summit_smoothing_bp=100),
-    fitting=FitSettings(n_steps=3_000, learning_rate=3e-3, label_weight=0.0),
+    simulation=FragmentSimulationConfig(control_share=0.65, scale_error_sd=0.4),
+    calling=PeakCallingConfig(0.3, 0.3, merge_gap_bp=40, min_width_bp=40, summit_smoothing_bp=100, score_evidence=True),
+    fitting=FitSettings(n_steps=4_000, learning_rate=3e-3, label_weight=0.0),
+    n_pool=12_000,
     doc="Calls peaks of transcription factors and other point sources from the coverage of a bigWig, with or without "
     "a control: a small convolutional network in bins of 20 bp, fitted to simulated experiments of 1 to 100 million "
     "reads.",

@@ -5,21 +5,35 @@ the bigWigs of many laboratories look like. Truth is where sites with enough fra
 network that is fitted to it by cross-entropy learns how probable such a site is.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
-from epizoo.training.simulate import wave
+from epizoo.training.fragment_draws import (
+    Fragments,
+    Intensity,
+    Library,
+    Range,
+    Reads,
+    Sites,
+    draw_again,
+    draw_background,
+    draw_library,
+    draw_sites,
+    hot_spots,
+    join,
+    mappable,
+    pile_up,
+    piled_reads,
+    site_fragments,
+    waves,
+)
+from epizoo.training.fragment_draws import anchor_offsets as anchor_offsets
 
 GENOME_BP = 2.7e9
 _MARGIN_BP = 1_000
-_CUT_WIDTH_BP = (100, 200)
-_POINTS = 200
-_Range = tuple[float, float, float, float]
-"""Of a clipped log-normal: median, log standard deviation, smallest and largest."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +45,14 @@ class FragmentSimulationConfig:
     background_share: tuple[float, float] = (0.6, 0.98)
     """Of the reads, how many are background."""
     sites_per_10kb: tuple[float, float] = (0.2, 4.0)
-    enrichment: _Range = (8.0, 1.2, 1.0, 300.0)
+    enrichment: Range = (8.0, 1.2, 1.0, 300.0)
     """Fragments of a site over those that its width would hold of background: median, log sd, smallest, largest."""
-    site_bp: _Range = (20.0, 0.5, 1.0, 100.0)
+    site_bp: Range = (20.0, 0.5, 1.0, 100.0)
     """Where the fragments of a site may be anchored: median width, log sd, smallest, largest."""
     decoys_per_10kb: tuple[float, float] = (0.3, 5.0)
-    decoy_bp: _Range = (700.0, 0.6, 300.0, 3_000.0)
+    decoy_bp: Range = (700.0, 0.6, 300.0, 3_000.0)
     """Wider and weaker than sites: what sticks to open chromatin, in the treatment alone, and is no peak."""
-    decoy_enrichment: _Range = (2.0, 0.7, 0.3, 15.0)
+    decoy_enrichment: Range = (2.0, 0.7, 0.3, 15.0)
     peak_bp: int = 120
     """Width of what counts as peak around a point source; 0 where sites have a width of their own."""
     least_enrichment: float = 3.0
@@ -49,10 +63,23 @@ class FragmentSimulationConfig:
     """Piles up both ends of each fragment (ATAC) instead of fragments or extended reads."""
     control_share: float = 0.6
     """How many windows have a control; the others have one without any signal. 0: there is no control track."""
+    artefact_share: float = 0.6
+    """Of the windows with a control, how many have artefacts in both tracks, the decoys among them; none is a peak."""
+    artefacts_per_10kb: tuple[float, float] = (0.3, 4.0)
+    artefact_bp: Range = (60.0, 1.0, 1.0, 1_000.0)
+    """From point-shaped, as sites are, to wide."""
+    artefact_enrichment: Range = (8.0, 1.2, 1.0, 300.0)
+    """Over the background of each track, like that of sites; see there."""
+    self_control_share: float = 0.15
+    """Of the windows with a control, how many have another draw of the treatment itself for it: nothing is a peak."""
+    swapped_share: float = 0.1
+    """Of the others, how many have treatment and control the wrong way round: nothing is a peak."""
     wave_sd: float = 0.35
     """Largest log standard deviation of each wave of background."""
     scale_error_sd: float = 0.15
     """Log standard deviation of the error in the estimate of a file's background."""
+    scale_error_shared: float = 0.8
+    """Correlation of the errors of treatment and control: both are estimated alike."""
 
 
 class SimulatedFragments(NamedTuple):
@@ -65,57 +92,6 @@ class SimulatedFragments(NamedTuple):
     is_peak: Bool[np.ndarray, "window bin"]
     is_clear: Bool[np.ndarray, "window bin"]
     """False at sites too weak to judge."""
-
-
-class Library(NamedTuple):
-    """How fragments are made, and how reads are piled up."""
-
-    lengths: Callable[[np.random.Generator, int], Int[np.ndarray, " fragment"]]
-    width_bp: int
-    """Of what one read piles up: an extended read, a fragment in the mean, or around a cut."""
-    pairs: bool = False
-    """Fragments are piled up as they are."""
-    cuts: bool = False
-
-    @property
-    def per_fragment(self) -> int:
-        """Reads of a fragment."""
-        return 2 if self.cuts else 1
-
-
-class Sites(NamedTuple):
-    """Where the factor binds, or the chromatin is open; positions in bp."""
-
-    centre: Float[np.ndarray, " site"]
-    width_bp: Float[np.ndarray, " site"]
-    enrichment: Float[np.ndarray, " site"]
-    """See `FragmentSimulationConfig`."""
-    fragments: Float[np.ndarray, " site"]
-    """How many are expected: the enrichment times those of background over the site."""
-
-
-class Reads(NamedTuple):
-    """What is piled up, half-open; it may reach outside the stretch."""
-
-    start: Int[np.ndarray, " read"]
-    end: Int[np.ndarray, " read"]
-
-
-class Fragments(NamedTuple):
-    """Where fragments begin, and how long they are, in bp."""
-
-    left: Int[np.ndarray, " fragment"]
-    length: Int[np.ndarray, " fragment"]
-
-
-class Intensity(NamedTuple):
-    """What the treatment's fragments are drawn from, once everything but the reads themselves is fixed."""
-
-    background: Float[np.ndarray, " bp"]
-    """Expected background fragments that begin at each bp; many copies of one are chance, and not in it."""
-    sites: Float[np.ndarray, " bp"]
-    """Expected fragments of sites and decoys that are anchored at each bp."""
-    library: Library
 
 
 class Experiment(NamedTuple):
@@ -141,26 +117,96 @@ def simulate_fragments(
 
 def simulate_experiment(random: np.random.Generator, n_bp: int, config: FragmentSimulationConfig) -> Experiment:
     """One experiment on a stretch of a genome, read by read."""
-    library = _draw_library(random, config)
+    library = draw_library(random, config.cuts)
     reads = np.exp(random.uniform(*np.log(config.reads)))
     rate = reads * random.uniform(*config.background_share) / GENOME_BP
-    shared = _waves(random, n_bp, config.wave_sd) * _hot_spots(random, n_bp) * _mappable(random, n_bp)
+    shared = waves(random, n_bp, config.wave_sd) * hot_spots(random, n_bp) * mappable(random, n_bp)
     here = rate * shared
-    sites = _draw_sites(random, here, library, config.sites_per_10kb, config.site_bp, config.enrichment)
-    decoys = _draw_sites(random, here, library, config.decoys_per_10kb, config.decoy_bp, config.decoy_enrichment)
-    background = here * _waves(random, n_bp, config.wave_sd / 2)
-    scattered = _background(random, background, library)
-    bound, bound_rate = _site_fragments(random, sites, library, n_bp)
-    stuck, stuck_rate = _site_fragments(random, decoys, library, n_bp)
-    fragments = _join(scattered, bound, stuck)
+    sites = draw_sites(random, here, library, config.sites_per_10kb, config.site_bp, config.enrichment)
+    decoys = draw_sites(random, here, library, config.decoys_per_10kb, config.decoy_bp, config.decoy_enrichment)
+    background = here * waves(random, n_bp, config.wave_sd / 2)
+    scattered = draw_background(random, background, library)
+    bound, bound_rate = site_fragments(random, sites, library, n_bp)
+    stuck, stuck_rate = site_fragments(random, decoys, library, n_bp)
     intensity = Intensity(background / library.per_fragment, bound_rate + stuck_rate, library)
-    control_rate, control = 0.0, Fragments(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    samples = _Samples(_Sample(join(scattered, bound, stuck), intensity, rate), _no_sample(library, n_bp), sites)
+    # Nothing is drawn for a control where there is none: what is fitted without one stays as its seed made it.
     if random.random() < config.control_share:
-        control_rate = np.exp(random.uniform(*np.log(config.reads))) / GENOME_BP
-        control = _background(random, control_rate * shared * _waves(random, n_bp, config.wave_sd / 2), library)
-    treatment, control_reads = (piled_reads(random, part, library) for part in (fragments, control))
-    depths = (rate * library.width_bp, control_rate * library.width_bp)
-    return Experiment(treatment, control_reads, depths, sites, intensity)
+        samples = _with_control(random, samples, decoys, shared, config)
+    treatment, control = samples.treatment, samples.control
+    return Experiment(
+        piled_reads(random, treatment.fragments, library),
+        piled_reads(random, control.fragments, library),
+        (treatment.rate * library.width_bp, control.rate * library.width_bp),
+        samples.sites,
+        treatment.intensity,
+    )
+
+
+class _Sample(NamedTuple):
+    """One sequenced sample."""
+
+    fragments: Fragments
+    intensity: Intensity
+    rate: float
+    """Background reads per bp, but for waves and hot spots."""
+
+
+class _Samples(NamedTuple):
+    """Treatment, control and the sites that the treatment alone has."""
+
+    treatment: _Sample
+    control: _Sample
+    sites: Sites
+
+
+def _no_sample(library: Library, n_bp: int) -> _Sample:
+    nothing = Fragments(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return _Sample(nothing, Intensity(np.zeros(n_bp), np.zeros(n_bp), library), 0.0)
+
+
+def _with_control(
+    random: np.random.Generator,
+    samples: _Samples,
+    decoys: Sites,
+    shared: Float[np.ndarray, " bp"],
+    config: FragmentSimulationConfig,
+) -> _Samples:
+    """The treatment and a control of any depth: an input, the treatment drawn again, or the two swapped."""
+    treatment, control, sites = samples
+    library, n_bp = treatment.intensity.library, len(shared)
+    nowhere = Sites(*(column[:0] for column in sites))
+    rate = np.exp(random.uniform(*np.log(config.reads))) / GENOME_BP
+    if random.random() < config.self_control_share:
+        ratio = rate / treatment.rate
+        again = draw_again(random, treatment.intensity, ratio)
+        own = Intensity(ratio * treatment.intensity.background, ratio * treatment.intensity.sites, library)
+        return _Samples(treatment, _Sample(again, own, rate), nowhere)
+    background = rate * shared * waves(random, n_bp, config.wave_sd / 2)
+    control = _Sample(
+        draw_background(random, background, library),
+        control.intensity._replace(background=background / library.per_fragment),
+        rate,
+    )
+    if random.random() < config.artefact_share:
+        here = treatment.rate * shared
+        ranges = (config.artefacts_per_10kb, config.artefact_bp, config.artefact_enrichment)
+        artefacts = draw_sites(random, here, library, *ranges)
+        treatment = _with_sites(random, treatment, artefacts)
+        for kind in (artefacts, decoys):
+            expected = kind.fragments * (rate / treatment.rate)
+            control = _with_sites(random, control, kind._replace(fragments=expected))
+    if random.random() < config.swapped_share:
+        return _Samples(control, treatment, nowhere)
+    return _Samples(treatment, control, sites)
+
+
+def _with_sites(random: np.random.Generator, sample: _Sample, sites: Sites) -> _Sample:
+    """The sample with the fragments of further sites."""
+    intensity = sample.intensity
+    fragments, rate = site_fragments(random, sites, intensity.library, len(intensity.sites))
+    joined = join(sample.fragments, fragments)
+    return sample._replace(fragments=joined, intensity=intensity._replace(sites=intensity.sites + rate))
 
 
 def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, config: FragmentSimulationConfig) -> tuple:
@@ -171,7 +217,7 @@ def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, conf
     reads = (experiment.treatment, experiment.control)[:n_tracks]
     inner = slice(_MARGIN_BP, n_bp - _MARGIN_BP)
     tracks = [pile_up(part, n_bp)[inner].reshape(n_bins, bin_bp).mean(axis=1) for part in reads]
-    error = np.exp(config.scale_error_sd * random.normal(size=n_tracks))
+    error = np.exp(config.scale_error_sd * _correlated(random, n_tracks, config.scale_error_shared))
     scales = np.array([depth or 1.0 for depth in experiment.background[:n_tracks]]) * error
     is_peak, is_clear = site_truth(experiment.sites, n_bp, config)
     middle = slice(_MARGIN_BP + bin_bp // 2, n_bp - _MARGIN_BP, bin_bp)
@@ -179,144 +225,11 @@ def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, conf
     return coverage, scales.astype(np.float32), is_peak[middle], is_clear[middle]
 
 
-def _draw_library(random: np.random.Generator, config: FragmentSimulationConfig) -> Library:
-    if config.cuts:
-        return Library(_draw_nucleosomes, int(random.integers(*_CUT_WIDTH_BP)), cuts=True)
-    mean, sd = random.uniform(120, 280), random.uniform(15, 50)
-
-    def lengths(random: np.random.Generator, n: int) -> Int[np.ndarray, " fragment"]:
-        return np.maximum(random.normal(mean, sd, n), 50).astype(np.int64)
-
-    kind = random.random()
-    if kind < 0.2:
-        return Library(lengths, int(mean), pairs=True)
-    # Most people extend to an estimate of the fragments' length, some leave reads as they are.
-    return Library(lengths, int(mean * random.uniform(0.7, 1.4)) if kind < 0.85 else int(random.integers(36, 101)))
-
-
-def _draw_nucleosomes(random: np.random.Generator, n: int) -> Int[np.ndarray, " fragment"]:
-    """Lengths of fragments between nucleosomes, or around one or two of them."""
-    kind = random.choice(3, n, p=(0.6, 0.3, 0.1))
-    free = 40 + random.exponential(50, n)
-    wrapped = random.normal(np.where(kind == 1, 195.0, 390.0), 28.0)
-    return np.maximum(np.where(kind == 0, free, wrapped), 30).astype(np.int64)
-
-
-def _waves(random: np.random.Generator, n_bp: int, largest_sd: float) -> Float[np.ndarray, " bp"]:
-    """Smooth variation around 1 on several scales: copy number, composition, chromatin."""
-    log_rate = np.zeros(n_bp)
-    for length in (300, 3_000, 30_000):
-        log_rate += random.uniform(0, largest_sd) * wave(random, n_bp, length)
-    return np.exp(log_rate)
-
-
-def _hot_spots(random: np.random.Generator, n_bp: int) -> Float[np.ndarray, " bp"]:
-    """What any experiment, its control too, has more of: open chromatin and repeats that the assembly lacks."""
-    rate = np.ones(n_bp)
-    for _ in range(random.poisson(n_bp / 15_000)):
-        centre, sd = random.integers(n_bp), np.exp(random.uniform(np.log(100), np.log(1_500)))
-        low, high = max(int(centre - 4 * sd), 0), int(centre + 4 * sd)
-        places = np.arange(low, min(high, n_bp))
-        rate[low:high] += np.exp(random.uniform(-1, 1.8)) * np.exp(-0.5 * ((places - centre) / sd) ** 2)
-    return rate
-
-
-def _mappable(random: np.random.Generator, n_bp: int) -> Float[np.ndarray, " bp"]:
-    """0 in stretches where no read can be placed."""
-    mappable = np.ones(n_bp)
-    for _ in range(random.poisson(n_bp / 12_000)):
-        start, length = random.integers(n_bp), int(np.exp(random.uniform(np.log(50), np.log(3_000))))
-        mappable[start : start + length] = 0
-    return mappable
-
-
-def _draw_sites(
-    random: np.random.Generator,
-    rate: Float[np.ndarray, " bp"],
-    library: Library,
-    per_10kb: tuple[float, float],
-    width_range: _Range,
-    enrichment_range: _Range,
-) -> Sites:
-    """Sites in a stretch with this rate of background reads per bp; those that cannot be mapped hold no fragment."""
-    n_sites = random.poisson(np.exp(random.uniform(*np.log(per_10kb))) * len(rate) / 10_000)
-
-    def lognormal(median: float, sd: float, low: float, high: float) -> Float[np.ndarray, " site"]:
-        return np.clip(median * np.exp(sd * random.normal(size=n_sites)), low, high)
-
-    centre = random.uniform(0, len(rate), n_sites)
-    width, enrichment = lognormal(*width_range), lognormal(*enrichment_range)
-    local = rate[np.minimum(centre.astype(np.int64), len(rate) - 1)]
-    fragments = enrichment * local * np.maximum(width, library.width_bp) / library.per_fragment
-    return Sites(centre, width, enrichment, fragments)
-
-
-def _background(random: np.random.Generator, rate: Float[np.ndarray, " bp"], library: Library) -> Fragments:
-    """Fragments at this rate of reads per bp, and now and then many copies of one."""
-    cumulative = np.cumsum(rate) / library.per_fragment
-    n_fragments = random.poisson(cumulative[-1])
-    lefts = np.searchsorted(cumulative, random.uniform(0, cumulative[-1], n_fragments))
-    lengths = library.lengths(random, n_fragments)
-    if random.random() < 0.3:
-        n_copies = 1 + random.poisson(random.uniform(1, 8) + 200 * rate.mean())
-        lefts = np.append(lefts, np.full(n_copies, random.integers(len(rate))))
-        lengths = np.append(lengths, np.full(n_copies, library.lengths(random, 1)))
-    return Fragments(lefts, lengths)
-
-
-def _site_fragments(
-    random: np.random.Generator, sites: Sites, library: Library, n_bp: int
-) -> tuple[Fragments, Float[np.ndarray, " bp"]]:
-    """Fragments over the sites, and how many are expected to be anchored at each bp."""
-    strength = sites.fragments * random.gamma(10.0, 0.1, len(sites.fragments))
-    number = random.poisson(strength)
-    site = np.repeat(np.arange(len(number)), number)
-    lengths = library.lengths(random, len(site))
-    shape = random.uniform(1.0, 2.5)
-    anchors = sites.centre[site] + sites.width_bp[site] * (random.beta(shape, shape, len(site)) - 0.5)
-    fragments = Fragments((anchors - anchor_offsets(random, len(site), library) * lengths).astype(np.int64), lengths)
-    return fragments, _anchor_rate(sites, strength, shape, n_bp)
-
-
-def anchor_offsets(random: np.random.Generator, n: int, library: Library) -> Float[np.ndarray, " fragment"]:
-    """Where in a fragment its anchor lies: a factor anywhere, the transposase around its own middle."""
-    return np.full(n, 0.5) if library.cuts else random.random(n)
-
-
-def _anchor_rate(
-    sites: Sites, strength: Float[np.ndarray, " site"], shape: float, n_bp: int
-) -> Float[np.ndarray, " bp"]:
-    """Expected anchors at each bp: the sites' beta distributions, on equally spaced points of each site."""
-    points = (np.arange(_POINTS) + 0.5) / _POINTS
-    weights = (points * (1 - points)) ** (shape - 1)
-    places = np.floor(sites.centre[:, None] + sites.width_bp[:, None] * (points - 0.5)).astype(np.int64)
-    rate = strength[:, None] * (weights / weights.sum())
-    inside = (places >= 0) & (places < n_bp)
-    return np.bincount(places[inside], weights=rate[inside], minlength=n_bp)
-
-
-def _join(*parts: Fragments) -> Fragments:
-    return Fragments(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def piled_reads(random: np.random.Generator, fragments: Fragments, library: Library) -> Reads:
-    """What is piled up of fragments: themselves, their ends extended, or both of their cuts."""
-    lefts, rights = fragments.left, fragments.left + fragments.length
-    if library.pairs:
-        return Reads(lefts, rights)
-    if library.cuts:
-        starts = np.append(lefts, rights) - library.width_bp // 2
-    else:
-        is_forward = random.random(len(lefts)) < 0.5
-        starts = np.where(is_forward, lefts, rights - library.width_bp)
-    return Reads(starts, starts + library.width_bp)
-
-
-def pile_up(reads: Reads, n_bp: int) -> Float[np.ndarray, " bp"]:
-    """Reads over each bp."""
-    steps = np.bincount(np.clip(reads.start, 0, n_bp), minlength=n_bp + 1).astype(np.float64)
-    steps -= np.bincount(np.clip(reads.end, 0, n_bp), minlength=n_bp + 1)
-    return np.cumsum(steps)[:-1]
+def _correlated(random: np.random.Generator, n_tracks: int, correlation: float) -> Float[np.ndarray, " track"]:
+    """Standard normal numbers, the second correlated with the first."""
+    numbers = random.normal(size=n_tracks)
+    numbers[1:] = correlation * numbers[:1] + np.sqrt(1 - correlation**2) * numbers[1:]
+    return numbers
 
 
 def site_truth(
