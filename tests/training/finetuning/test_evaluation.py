@@ -22,9 +22,11 @@ from epizoo.training.finetuning.evaluation import (
     cross_validate,
     make_folds,
     measure_test_samples,
+    split,
     subset,
 )
 from epizoo.training.finetuning.leakage import LeakageError
+from epizoo.training.finetuning.learning_curve import different_shares, learning_curve
 from epizoo.training.finetuning.samples import loci_table, read_labels
 from epizoo.training.finetuning.settings import TuningSettings
 from epizoo.training.label_errors import label_errors
@@ -95,6 +97,28 @@ def test_smaller_shares_are_parts_of_larger_ones_and_hold_both_kinds(problem):
     assert len(keys[-1]) == len(problem.labels)
     for part in parts:
         assert {(kind == "noPeaks") for kind in part["annotation"]} == {True, False}
+
+
+@pytest.mark.parametrize(("scheme", "n_chromosomes"), [("locus", 1), ("chromosome", 3)])
+def test_the_curve_counts_the_labels_that_were_trained_on(problem, scheme, n_chromosomes):
+    labels = problem.labels.assign(chrom=[f"sim{locus % n_chromosomes}" for locus in problem.labels["locus"]])
+    kept = [
+        np.mean([len(train) for seed in (0, 1) for train, _ in split(labels, scheme, 2, fraction, seed)])
+        for fraction in (0.01, 0.6, 1.0)
+    ]
+    # One of each kind that there is, however small the share.
+    assert 1 < kept[0] <= 2
+    assert kept[2] == pytest.approx(len(labels) * (1 - 1 / (2 if scheme == "locus" else n_chromosomes)))
+    assert different_shares(labels, scheme, 2, (1.0, 0.6, 0.01, 0.02), (0, 1)) == [0.01, 0.6, 1.0]
+    if scheme == "locus":
+        curve = learning_curve(problem, n_folds=2, fractions=(0.01, 0.02, 0.6), seeds=(0, 1))
+        found = [(point.fraction, point.n_labels) for point in curve.points]
+        assert found == [(0.01, round(kept[0], 2)), (0.6, round(kept[1], 2))]
+
+
+def test_one_fold_is_refused_as_such(problem):
+    with pytest.raises(InputError, match=r"folds: 1 found, expected 2 or more"):
+        cross_validate(problem, n_folds=1)
 
 
 def test_one_locus_or_chromosome_cannot_be_left_out(problem):

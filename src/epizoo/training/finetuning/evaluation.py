@@ -59,6 +59,8 @@ class Evaluation(NamedTuple):
     """Every label with `wrong`, by method, in the same order; methods that say nothing of a locus lack its labels."""
     n_steps: list[int]
     """How many steps were chosen in each fold."""
+    n_labels: list[int]
+    """How many labels each fold was tuned on."""
 
     def summaries(self) -> dict[str, ErrorSummary]:
         """Totals and bootstrap intervals over loci, by method."""
@@ -78,6 +80,7 @@ class Evaluation(NamedTuple):
         return {
             "scheme": self.scheme,
             "n_steps": self.n_steps,
+            "n_labels": self.n_labels,
             "methods": {name: summary._asdict() for name, summary in self.summaries().items()},
             "fine_tuned_minus": {
                 name: {"difference": comparison.difference._asdict(), "share_better": comparison.share_better}
@@ -114,21 +117,18 @@ def cross_validate(
     Raises:
         InputError: there is only one fold, or a leak that is not allowed.
     """
-    labels = problem.labels
-    folds = make_folds(labels, scheme, n_folds, seed)
+    folds = split(problem.labels, scheme, n_folds, fraction, seed)
     parts: dict[str, list[pd.DataFrame]] = {}
     n_steps = []
-    for number, test_loci in enumerate(folds):
-        left_out = labels["locus"].isin(test_loci)
-        train = subset(_away_from(labels[~left_out], labels[left_out]), fraction, seed)
-        found, steps = _measure(problem, train, labels[left_out], methods, seed, allow, whole_file_scale)
+    for number, (train, test) in enumerate(folds):
+        found, steps = _measure(problem, train, test, methods, seed, allow, whole_file_scale)
         n_steps.append(steps)
         for name, errors in found.items():
             parts.setdefault(name, []).append(errors)
         if progress is not None:
             progress(number + 1, len(folds))
     ordered = {name: pd.concat(tables).sort_values(_KEYS, ignore_index=True) for name, tables in parts.items()}
-    return Evaluation(scheme, ordered, n_steps)
+    return Evaluation(scheme, ordered, n_steps, [len(train) for train, _ in folds])
 
 
 def measure_test_samples(
@@ -152,7 +152,24 @@ def measure_test_samples(
         PRETRAINED: there.errors(problem.model, stretches),
     }
     errors |= errors_of_calls(test, test_labels)
-    return Evaluation("test samples", {name: table.sort_values(_KEYS) for name, table in errors.items()}, [])
+    tables = {name: table.sort_values(_KEYS) for name, table in errors.items()}
+    return Evaluation("test samples", tables, [], [len(problem.labels)])
+
+
+def split(
+    labels: pd.DataFrame, scheme: Scheme, n_folds: int, fraction: float, seed: int
+) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Labels that each fold is tuned on, a share of those far from what it leaves out, and those that it leaves out.
+
+    Raises:
+        InputError: as `make_folds`.
+    """
+    found = []
+    for test_loci in make_folds(labels, scheme, n_folds, seed):
+        left_out = labels["locus"].isin(test_loci)
+        train = _away_from(labels[~left_out], labels[left_out])
+        found.append((subset(train, fraction, seed), labels[left_out]))
+    return found
 
 
 def subset(labels: pd.DataFrame, fraction: float, seed: int) -> pd.DataFrame:
@@ -174,8 +191,10 @@ def make_folds(labels: pd.DataFrame, scheme: Scheme, n_folds: int, seed: int) ->
     """Loci of each fold.
 
     Raises:
-        InputError: the scheme is unknown, or there is only one locus or chromosome.
+        InputError: the scheme is unknown, there are fewer than two folds, or there is only one locus or chromosome.
     """
+    if n_folds < 2:
+        raise InputError(f"folds: {n_folds} found, expected 2 or more: each is judged by a model tuned on the others")
     if scheme not in ("locus", "chromosome"):
         raise InputError(f"scheme: {scheme!r} is unknown; expected locus or chromosome (never by sample)")
     loci = loci_table(labels)
