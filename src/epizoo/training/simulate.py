@@ -60,7 +60,7 @@ class SimulatedCoverage(NamedTuple):
     is_clear: Bool[np.ndarray, "window bin"]
     """False where nobody could tell: weak peaks, and the flanks of strong ones."""
     expected: Float[np.ndarray, "window bin"]
-    """What the coverage would be with endless reads at the same depth, without artefacts."""
+    """What the coverage would be with endless reads of the same library, at the same depth."""
 
 
 def simulate(
@@ -105,7 +105,7 @@ def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, conf
     shape = np.exp(random.uniform(np.log(1.0), np.log(50.0)))
     rate = scale / fragment_steps * expected * random.gamma(shape, 1 / shape, n_steps)
     rate += _artefacts(random, n_steps, scale * level)
-    starts = np.stack([random.poisson(rate), scale / fragment_steps * expected])
+    starts = np.stack([random.poisson(rate), rate])
     piled = [np.convolve(row, np.ones(fragment_steps))[fragment_steps // 2 :][:n_steps] for row in starts]
     coverage, endless = (row.reshape(n_bins, per_bin).mean(axis=1).astype(np.float32) for row in piled)
 
