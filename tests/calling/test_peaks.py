@@ -253,7 +253,7 @@ def test_a_score_of_evidence_tells_peaks_apart_that_are_equally_certain():
     config = dataclasses.replace(CONTROLLED, score_evidence=True)
     peaks = controlled((20.0, 40.0), (0.0, 0.0), config, reads_per_unit=2.0)
     tails = [math.fsum(2.0**k * math.exp(-2.0) / math.factorial(k) for k in range(n, n + 60)) for n in (40, 80)]
-    assert peaks["score"].tolist() == [round(150 * math.log10(1 + 9 * -math.log10(tail))) for tail in tails]
+    assert peaks["score"].tolist() == [round(200 * math.log10(1 + 9 * -math.log10(tail))) for tail in tails]
     assert controlled((20.0, 40.0), (0.0, 0.0))["score"].tolist() == [900, 900]
     # Reads as such make no evidence: a control as high as the peak leaves none.
     assert controlled((20.0, 40.0), (19.9, 0.0), config, reads_per_unit=2.0)["score"][0] < 150

@@ -31,9 +31,9 @@ PEAK_COLUMNS = (*NARROWPEAK_COLUMNS, "blockStarts", "blockSizes", "summits")
 """narrowPeak's, then what a peak is made of, as offsets from its start in lists such as ``0,350``: the stretches that
 were joined, and all summits."""
 
-# Beyond these odds a network was never tested: fewer than one false peak in a thousand.
-_LONGEST_ODDS = 1_000.0
-_SCORE_PER_DECADE = 150.0
+# Longer odds than those of a probability of 0.95 rank simulated peaks no better, and hide how high they are.
+_LONGEST_ODDS = 19.0
+_SCORE_PER_DECADE = 200.0
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ def call_peaks(
 
     Returns:
         `score` is 1000 times the highest probability, calibrated where the rule has a calibration. Where many peaks are
-        all but certain that ranks them badly, so that with `config.score_evidence` it is 150 log10(1 + odds x
-        evidence), at most 1000: the odds of that probability, at most 1000, times -log10 of the Poisson probability of
+        all but certain that ranks them badly, so that with `config.score_evidence` it is 200 log10(1 + odds x
+        evidence), at most 1000: the odds of that probability, at most 19, times -log10 of the Poisson probability of
         so many reads over the summit where so many as are below its fold are expected. `peak` is the offset in bp of
         the highest summit (the first of equals) and `summits` those of all, as `epizoo.calling.summits` finds them;
         `signalValue` is the fold of the signal in the summit's bin over the local background: the mean of bins below
