@@ -16,7 +16,7 @@ from epizoo.model_zoo import load
 from epizoo.model_zoo.entry import Entry
 from epizoo.model_zoo.imported_entries import build_proven
 from epizoo.model_zoo.lineage import lineage_from
-from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
+from epizoo.model_zoo.tuned_entries import example_of, limits_of, write_json, write_yaml
 
 
 def import_state(
@@ -83,7 +83,7 @@ def _about(base: Entry, data: str) -> dict[str, Any]:
         "license": info["license"],
         "weights_license": f"Fine-tuned from {base.name} {base.version}: {base.zoo.weights_license} "
         "The terms of the data that it was fine-tuned on were not stated.",
-        "limits": [*base.zoo.limits, "How good it is after fine-tuning was not measured."],
+        "limits": [*limits_of(base), "How good it is after fine-tuning was not measured."],
         "authors": [author["name"] for author in info["authors"]],
         "tags": list(dict.fromkeys([*info.get("tags", []), "fine-tuned", "torch"])),
         "datasets": base.zoo.datasets,

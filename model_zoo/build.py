@@ -149,7 +149,7 @@ def _assemble(folder: Path, run: Path, name: str, example_files: Mapping[str, An
         "expect_sha256": "0" * 64,
         "base_model": about.base_model,
         **({"lineage": [ancestor.model_dump() for ancestor in lineage]} if lineage else {}),
-        "trained_on": trained_on.model_dump(),
+        "trained_on": trained_on.model_dump(exclude=None if trained_on.loci else {"loci"}),
         "training": training,
         "metrics": [metric.model_dump() for metric in metrics],
         "backends": ["jax"],

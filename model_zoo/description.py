@@ -3,13 +3,14 @@
 Kipoi ignores keys that it does not know, so the block lives in Kipoi's own file and an entry has one description.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Family = Literal["peak_caller", "chromatin_states"]
 
 SHA256 = r"^[0-9a-f]{64}$"
+LOCUS = r"^[^\s:]+:[0-9]+-[0-9]+$"
 
 
 class Strict(BaseModel):
@@ -40,7 +41,10 @@ class DataSource(Strict):
 
 
 class TrainedOn(Strict):
-    """What training saw and what was held out from it; empty lists say that nothing was."""
+    """What training saw and what was held out from it; empty lists say that nothing was.
+
+    ``loci``, as ``chr2:1000-2000`` from 0, are those whose labels were trained on, where the recipe knows them.
+    """
 
     data: list[DataSource] = Field(min_length=1)
     assembly: str
@@ -48,6 +52,7 @@ class TrainedOn(Strict):
     chromosomes: list[str]
     held_out_chromosomes: list[str]
     held_out_cell_types: list[str]
+    loci: list[Annotated[str, Field(pattern=LOCUS)]] = []
 
 
 class Ancestor(Strict):

@@ -11,15 +11,31 @@ from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.errors import InputError
 from epizoo.genome.coverage import CoverageTransform
 from epizoo.model_zoo.entry import Entry, PeakCallerEntry, load
-from epizoo.model_zoo.tuned_entries import Story, Target, build_tuned_entry, make_target, write_json
+from epizoo.model_zoo.tuned_entries import (
+    Story,
+    Target,
+    build_tuned_entry,
+    hopeful,
+    limits_of,
+    make_target,
+    running,
+    write_json,
+)
 from epizoo.training.finetuning.data import PeakData, read_peak_data
-from epizoo.training.finetuning.leakage import check_allowances, check_cell_type
+from epizoo.training.finetuning.leakage import (
+    check_allowances,
+    check_cell_type,
+    check_loci,
+    check_normalisation,
+    check_pretrained_loci,
+)
 from epizoo.training.finetuning.run_logs import open_logs
 from epizoo.training.finetuning.settings import TuningSettings
 
 if TYPE_CHECKING:
     from epizoo.training.finetuning.evaluation import Evaluation, Problem
     from epizoo.training.finetuning.fitting import Tuned
+    from epizoo.training.labelled_stretches import Stretch
 
 File = str | os.PathLike[str]
 Progress = Callable[[str, int, int], None]
@@ -96,9 +112,14 @@ def finetune(
     content = read_peak_data(path)
     check_cell_type(content.cell_type, base.zoo.trained_on.cell_types, check_allowances(plan.allow))
     problem = _problem(base, content, settings, seed)
+    _check_plan(base, problem, plan, seed)
+    stretches = problem.stretches(problem.labels, None)
     target = make_target(base.family, name, output, resume)
-    with open_logs(log, target.run_folder, asdict(problem.settings), target.name) as write:
-        tuned = _fit(problem, target, write, progress)
+    with (
+        running(target),
+        open_logs(log, target.run_folder, asdict(problem.settings), target.name) as write,
+    ):
+        tuned = _fit(problem, stretches, target, write, progress)
     evaluations = _evaluate(problem, tuned, plan, seed, progress)
     metrics = peak_metrics(evaluations, tuned)
     write_json(target.run_folder / "evaluation.json", [evaluation.to_dict() for evaluation in evaluations])
@@ -126,8 +147,8 @@ def peak_metrics(evaluations: "list[Evaluation]", tuned: "Tuned") -> list[dict[s
         for field, title in (("mean_over_regions", "mean over regions"), ("wrong_labels", "share of all labels")):
             value = getattr(own, field)
             others = {tool: round(getattr(one, field).value, 4) for tool, one in summaries.items() if one is not own}
-            bounds = f"95% bootstrap interval over loci {value.low:.3f} to {value.high:.3f}"
-            row = {"name": f"wrong labels, {title}", "value": round(value.value, 4), "on": f"{on}; {bounds}"}
+            where = f"{on}; {value.bounds()}"
+            row = {"name": f"wrong labels, {title}", "value": round(value.value, 4), "on": where}
             rows.append(row | {"compared_with": others})
     if not rows:
         rows = [{"name": "wrong labels", "value": "not measured", "on": "nothing was left out"}]
@@ -154,12 +175,47 @@ def _problem(base: PeakCallerEntry, data: PeakData, settings: TuningSettings | N
     )
 
 
-def _fit(problem: "Problem", target: Target, write: Callable[[dict], None], progress: Progress | None) -> "Tuned":
+def _check_plan(base: PeakCallerEntry, problem: "Problem", plan: EvaluationPlan, seed: int) -> None:
+    """Everything that measuring may refuse, before anything is trained."""
+    from epizoo.training.finetuning.baselines import errors_of_calls
+    from epizoo.training.finetuning.evaluation import make_folds
+
+    if plan.scheme is not None or plan.curve:
+        make_folds(problem.labels, plan.scheme or "locus", plan.n_folds, seed)  # type: ignore[arg-type]
+        check_pretrained_loci(base.zoo.trained_on.loci, problem.labels, plan.allow)
+        files = [str(sample.bigwig) for sample in problem.data.samples]
+        check_normalisation(files, files, plan.whole_file_scale, plan.allow)
+        errors_of_calls(problem.data, problem.labels)
+    tests = _tests(problem)
+    if tests is not None:
+        check_loci(problem.labels, tests.labels, plan.allow)
+        check_pretrained_loci(base.zoo.trained_on.loci, tests.labels, plan.allow)
+        tests.stretches(tests.labels, None)
+        errors_of_calls(tests.data, tests.labels)
+
+
+def _tests(problem: "Problem") -> "Problem | None":
+    """The test samples and their labels."""
+    from epizoo.training.finetuning.samples import read_labels
+
+    if not problem.data.test_samples:
+        return None
+    data = problem.data.model_copy(update={"samples": problem.data.test_samples, "test_samples": []})
+    return replace(problem, data=data, labels=read_labels(data))
+
+
+def _fit(
+    problem: "Problem",
+    stretches: "list[Stretch]",
+    target: Target,
+    write: Callable[[dict], None],
+    progress: Progress | None,
+) -> "Tuned":
     from epizoo.training.finetuning.fitting import fine_tune
 
     return fine_tune(
         problem.model,
-        problem.stretches(problem.labels, None),
+        stretches,
         problem.settings,
         checkpoint=target.run_folder / "checkpoint.safetensors",
         log=write,
@@ -172,7 +228,6 @@ def _evaluate(
 ) -> "list[Evaluation]":
     """Cross-validation where a second locus allows it, and the test samples where there are any."""
     from epizoo.training.finetuning import evaluation as measure
-    from epizoo.training.finetuning.samples import read_labels
 
     found = []
     if plan.scheme is not None:
@@ -189,10 +244,10 @@ def _evaluate(
                 progress=_named(progress, "Measuring on left-out loci"),
             )
         )
-    if problem.data.test_samples:
-        test = problem.data.model_copy(update={"samples": problem.data.test_samples, "test_samples": []})
-        labels = read_labels(test)
-        found.append(measure.measure_test_samples(problem, tuned.model, test, labels, plan.allow, tuned.scale_factor))
+    tests = _tests(problem)
+    if tests is not None:
+        given = (tests.data, tests.labels, plan.allow, tuned.scale_factor)
+        found.append(measure.measure_test_samples(problem, tuned.model, *given))
     return found
 
 
@@ -240,12 +295,17 @@ def _story(base: PeakCallerEntry, problem: "Problem", tuned: "Tuned", command: s
         f"{data.cell_type}: {change}; the number of steps was chosen on held-out loci.",
         limits=[
             f"Tuned on {len(labels)} labels in {n_loci} loci of {len(data.samples)} sample(s) of {data.cell_type}.",
-            *base.zoo.limits,
+            *hopeful(base, sorted(labels["chrom"].unique())),
+            *limits_of(base),
         ],
         chromosomes=sorted(labels["chrom"].unique()),
         held_out=[chrom for chrom in base.zoo.trained_on.held_out_chromosomes if chrom not in set(labels["chrom"])],
         command=command,
         seed=seed,
+        loci=[
+            f"{rows['chrom'].iloc[0]}:{rows['start'].min()}-{rows['end'].max()}"
+            for _, rows in labels.groupby(["locus", "chrom"])
+        ],
         details={
             "settings": asdict(settings),
             "n_steps": tuned.n_steps,

@@ -16,7 +16,7 @@ from epizoo.genome.marks import find_one_cell
 from epizoo.model_zoo.entry import ChromatinStateEntry, Entry, load
 from epizoo.model_zoo.mark_sources import Chromosomes, MarkFiles, binarize_files, read_folder
 from epizoo.model_zoo.state_annotation import state_styles
-from epizoo.model_zoo.tuned_entries import Story, build_tuned_entry, make_target, write_json
+from epizoo.model_zoo.tuned_entries import Story, build_tuned_entry, limits_of, make_target, running, write_json
 from epizoo.models.chromatin_state_annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.hmm import HMMParameters
 from epizoo.models.parameters import flatten_parameters
@@ -41,7 +41,7 @@ def finetune_states(
     name: str,
     output: File,
     *,
-    strength: float = 1_000.0,
+    strength: float = StateSettings.strength,
     fraction: float = 1.0,
     restarts: int = 0,
     seed: int = 0,
@@ -79,15 +79,19 @@ def finetune_states(
     names = [style.name for style in state_styles(base)]
     sequences = {chrom: coded(values) for chrom, values in chromosomes.items()}
     before = base.parameters()
-    target = make_target(base.family, name, output, resume)
     training = {chrom: sequences[chrom] for chrom in learned}
-    if content.annotation is None:
-        tuned = tune_states(before, list(training.values()), settings, checkpoint=target.run_folder / "checkpoint.npz")
-    else:
+    annotated = None
+    if content.annotation is not None:
         sizes = {chrom: len(sequence.codes) for chrom, sequence in training.items()}
         segments = read_bed(content.annotation)
-        states = annotation_states(segments, names, sizes, base.window.bin_bp, str(content.annotation))
-        tuned = tune_states_on_annotation(before, training, states, settings)
+        annotated = annotation_states(segments, names, sizes, base.window.bin_bp, str(content.annotation))
+    target = make_target(base.family, name, output, resume)
+    with running(target):
+        if annotated is None:
+            sequence_list, kept = list(training.values()), target.run_folder / "checkpoint.npz"
+            tuned = tune_states(before, sequence_list, settings, checkpoint=kept)
+        else:
+            tuned = tune_states_on_annotation(before, training, annotated, settings)
     arrays = state_arrays(base, tuned.parameters)
     measured = [sequences[chrom] for chrom in held_out or learned]
     moved = movement(before, tuned.parameters, measured)
@@ -192,7 +196,7 @@ def _story(
         "follow from the pretrained model and were not checked again.",
         limits=[
             f"{moved.changed:.1%} of the bins of {data.cell_type} have another state than under {base.name}.",
-            *base.zoo.limits,
+            *limits_of(base),
         ],
         chromosomes=chromosomes[0],
         held_out=chromosomes[1],

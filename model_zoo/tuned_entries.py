@@ -3,7 +3,8 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from epizoo.files import atomic_path
 from epizoo.model_zoo.build import write_entry
 from epizoo.model_zoo.entry import Entry
 from epizoo.model_zoo.lineage import lineage_from
+from epizoo.training.evaluation import defined
 from epizoo.training.finetuning.data import PeakData, StateData, file_hashes
 
 File = str | os.PathLike[str]
+OF_BASE = "Of the pretrained entry: "
 _TAG = re.compile(r"^[A-Za-z0-9._-]+$")
 
 
@@ -93,6 +96,31 @@ def require_new(folder: Path) -> None:
         raise InputError(f"{folder}: exists already, and nothing is overwritten; give another --name")
 
 
+@contextmanager
+def running(target: Target) -> Iterator[None]:
+    """Where the run fails before it has kept anything, its empty folder goes, so that the name is free again."""
+    try:
+        yield
+    except BaseException:
+        if not any(target.run_folder.iterdir()):
+            target.run_folder.rmdir()
+        raise
+
+
+def limits_of(base: Entry) -> list[str]:
+    """The limits of the pretrained entry, each headed as such: they are of its data and figures."""
+    return [limit if limit.startswith(OF_BASE) else OF_BASE + limit for limit in base.zoo.limits]
+
+
+def hopeful(base: Entry, chromosomes: Collection[str]) -> list[str]:
+    """A limit that says which of the new labels' chromosomes the pretrained entry was trained on, where it was."""
+    seen = [chrom for chrom in chromosomes if chrom in base.zoo.trained_on.chromosomes]
+    if not seen:
+        return []
+    where = ", ".join(seen)
+    return [f"Labels lie on {where}, which {base.name} was trained on: the pretrained figures may be hopeful there."]
+
+
 @dataclass(frozen=True)
 class Story:
     """What the new entry says of itself.
@@ -106,6 +134,7 @@ class Story:
         command: that makes it again.
         seed: of everything random.
         details: anything else, plain values.
+        loci: whose labels were trained on, as ``chr2:1000-2000``.
     """
 
     doc: str
@@ -116,6 +145,7 @@ class Story:
     command: str
     seed: int
     details: Mapping[str, Any]
+    loci: Sequence[str] = ()
 
 
 def build_tuned_entry(
@@ -169,9 +199,9 @@ def example_of(entry: Entry) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON."""
+    """Write indented JSON; what is not defined is null."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(defined(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_yaml(path: Path, content: Any) -> None:
@@ -207,6 +237,7 @@ def _training(base: Entry, data: PeakData | StateData, folder: Path, story: Stor
         "chromosomes": list(dict.fromkeys([*before.chromosomes, *story.chromosomes])),
         "held_out_chromosomes": story.held_out,
         "held_out_cell_types": [cell for cell in before.held_out_cell_types if cell != data.cell_type],
+        "loci": list(dict.fromkeys([*before.loci, *story.loci])),
     }
     return {
         "trained_on": trained_on,

@@ -5,19 +5,22 @@ import shlex
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
 from epizoo.genome.coverage import CoverageTransform
 from epizoo.model_zoo.entry import Entry, PeakCallerEntry, load
-from epizoo.model_zoo.tuned_entries import Story, build_tuned_entry, make_target, write_json
+from epizoo.model_zoo.tuned_entries import Story, build_tuned_entry, limits_of, make_target, running, write_json
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller import PeakCaller
 from epizoo.training.finetuning import unlabelled
 from epizoo.training.finetuning.data import PeakData, read_peak_data
 from epizoo.training.finetuning.unlabelled import SelfTrainingSettings
+
+if TYPE_CHECKING:
+    from epizoo.training.label_errors import ErrorSummary
 
 File = str | os.PathLike[str]
 
@@ -66,11 +69,13 @@ def finetune_unlabelled(
     transform = CoverageTransform.from_dict(base.config.get("transform", {}))
     model: PeakCaller = base.model()  # type: ignore[assignment]
     windows = unlabelled.read_windows(content, transform, model, chosen.n_windows, seed)
-    target = make_target(base.family, name, output, resume=False)
-    factor = unlabelled.find_scale_factor(model, windows) if normalise else 1.0
-    there = windows._replace(scale=windows.scale * factor)
-    tuned = unlabelled.self_train(model, there, chosen, progress) if self_train else model
     calling = PeakCallingConfig.from_dict(base.config.get("calling", {}))
+    before = _measured(content, model, transform, calling)
+    target = make_target(base.family, name, output, resume=False)
+    with running(target):
+        factor = unlabelled.find_scale_factor(model, windows) if normalise else 1.0
+        there = windows._replace(scale=windows.scale * factor)
+        tuned = unlabelled.self_train(model, there, chosen, progress) if self_train else model
     changed = unlabelled.changed_minds(model, tuned, windows, factor, calling)
     report = unlabelled.summary(model, tuned, windows, factor)
     with atomic_path(target.run_folder / "changed.bed") as temporary:
@@ -78,7 +83,8 @@ def finetune_unlabelled(
     write_json(target.run_folder / "movement.json", report)
     moved = replace(transform, scale_factor=transform.scale_factor * factor)
     config = {**base.config, "transform": moved.to_dict()}
-    metrics = [*_measured(base, content, tuned, (transform, moved), calling), *_metrics(content, report)]
+    after = _measured(content, tuned, moved, calling)
+    metrics = [*_test_metrics(before, after), *_metrics(content, report)]
     words = ["epizoo", "finetune", base.name, "--data", path.name, "--name", target.name.split("/")[1], "--unlabelled"]
     story = _story(base, content, chosen, report, command or shlex.join([*words, "--seed", str(seed), "-o", "FOLDER"]))
     arrays = flatten_parameters(tuned)
@@ -86,15 +92,11 @@ def finetune_unlabelled(
 
 
 def _measured(
-    base: PeakCallerEntry,
-    data: PeakData,
-    tuned: PeakCaller,
-    transforms: tuple[CoverageTransform, CoverageTransform],
-    calling: PeakCallingConfig,
-) -> list[dict[str, Any]]:
-    """Wrong labels of the test samples, where there are any, before and after."""
+    data: PeakData, model: PeakCaller, transform: CoverageTransform, calling: PeakCallingConfig
+) -> "ErrorSummary | None":
+    """Wrong labels of the test samples, where there are any."""
     if not data.test_samples:
-        return []
+        return None
     from epizoo.training.finetuning.evaluation import Problem
     from epizoo.training.finetuning.samples import read_labels
     from epizoo.training.finetuning.settings import TuningSettings
@@ -102,14 +104,17 @@ def _measured(
 
     test = data.model_copy(update={"samples": data.test_samples, "test_samples": []})
     labels = read_labels(test)
-    found = []
-    for model, transform in zip((base.model(), tuned), transforms, strict=True):
-        problem = Problem(model, test, labels, transform, calling, TuningSettings())  # type: ignore[arg-type]
-        found.append(summarise(problem.errors(model, problem.stretches(labels, None))))  # type: ignore[arg-type]
-    before, after = (summary.mean_over_regions for summary in found)
-    on = f"test samples, {found[0].n_regions} regions; 95% bootstrap interval {after.low:.3f} to {after.high:.3f}"
-    row = {"name": "wrong labels, mean over regions", "value": round(after.value, 4), "on": on}
-    return [row | {"compared_with": {"pretrained": round(before.value, 4)}}]
+    problem = Problem(model, test, labels, transform, calling, TuningSettings())
+    return summarise(problem.errors(model, problem.stretches(labels, None)))
+
+
+def _test_metrics(before: "ErrorSummary | None", after: "ErrorSummary | None") -> list[dict[str, Any]]:
+    if before is None or after is None:
+        return []
+    rate = after.mean_over_regions
+    on = f"test samples, {after.n_regions} regions; {rate.bounds()}"
+    row = {"name": "wrong labels, mean over regions", "value": round(rate.value, 4), "on": on}
+    return [row | {"compared_with": {"pretrained": round(before.mean_over_regions.value, 4)}}]
 
 
 def _metrics(data: PeakData, report: dict[str, Any]) -> list[dict[str, Any]]:
@@ -142,7 +147,7 @@ def _story(
         "from its own sure judgements of thinned, rescaled and mirrored signal.",
         limits=[
             f"Nothing of {data.cell_type} was labelled: being surer is not being right, and the gain was not measured.",
-            *base.zoo.limits,
+            *limits_of(base),
         ],
         chromosomes=[],
         held_out=base.zoo.trained_on.held_out_chromosomes,

@@ -18,7 +18,7 @@ from epizoo.model_zoo import load
 from epizoo.model_zoo.entry import Entry
 from epizoo.model_zoo.imported_entries import build_proven
 from epizoo.model_zoo.lineage import lineage_from
-from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
+from epizoo.model_zoo.tuned_entries import example_of, limits_of, write_json, write_yaml
 from epizoo.plugins.grelu_checkpoints import check, load_checkpoint, require_signal_model
 from epizoo.plugins.grelu_datasets import CELL_SEPARATOR
 from epizoo.plugins.grelu_heads import PeakHead
@@ -145,7 +145,7 @@ def _about(base: Entry, train: Mapping[str, Any]) -> dict[str, Any]:
         "license": info["license"],
         "weights_license": f"Fine-tuned from {base.name} {base.version}: {base.zoo.weights_license} "
         "The terms of the data that it was fine-tuned on are not known to the checkpoint.",
-        "limits": [*base.zoo.limits, "The metrics are those of the validation set, which chose the checkpoint."],
+        "limits": [*limits_of(base), "The metrics are those of the validation set, which chose the checkpoint."],
         "authors": [author["name"] for author in info["authors"]],
         "tags": list(dict.fromkeys([*info.get("tags", []), "fine-tuned", "grelu"])),
         "datasets": base.zoo.datasets,

@@ -71,6 +71,23 @@ def test_a_grandchild_keeps_the_whole_lineage(tuned, new, tmp_path):
     plan = EvaluationPlan(scheme=None, allow=["cell-type"])
     grandchild = finetune(tuned, new, "grandchild", tmp_path, settings=QUICK, plan=plan)
     assert [one.name for one in grandchild.zoo.lineage] == ["peak_caller/random", "peak_caller/child"]
+    limits = grandchild.zoo.limits
+    assert limits[1] == (
+        "Labels lie on sim1, which peak_caller/child was trained on: the pretrained figures may be hopeful there."
+    )
+    assert not any(limit.count("Of the pretrained entry") > 1 for limit in limits)
+
+
+def test_the_card_tells_its_limits_from_those_of_the_pretrained_entry(tuned, random_zoo, new, tmp_path):
+    base = load(random_zoo.folder / "peak_caller/random")
+    assert tuned.zoo.limits[0].startswith("Tuned on 10 labels in 6 loci")
+    assert tuned.zoo.limits[-len(base.zoo.limits) :] == [
+        f"Of the pretrained entry: {limit}" for limit in base.zoo.limits
+    ]
+    assert len(tuned.zoo.trained_on.loci) == 6
+    plan = EvaluationPlan(n_folds=2, allow=["cell-type"])
+    with pytest.raises(InputError, match=r"the pretrained model was trained on this locus.*--allow locus"):
+        finetune(tuned, new, "grandchild", tmp_path, settings=QUICK, plan=plan)
 
 
 def test_a_known_cell_type_is_refused_unless_allowed(tuned, new, tmp_path):
@@ -104,6 +121,45 @@ def test_the_command_makes_the_same_weights_and_overwrites_nothing(random_zoo, n
 
 
 @pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (EvaluationPlan(scheme="nonsense"), r"scheme: 'nonsense' is unknown"),
+        (EvaluationPlan(scheme="chromosome"), r"all lie in one chromosome"),
+        (EvaluationPlan(n_folds=1), r"folds: 1 found, expected 2 or more"),
+        (EvaluationPlan(whole_file_scale=True), r"--allow normalisation"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_training(random_zoo, new, tmp_path, monkeypatch, plan, message):
+    monkeypatch.setattr("epizoo.training.finetuning.fitting.fine_tune", lambda *_, **__: pytest.fail("was trained"))
+    with pytest.raises(InputError, match=message):
+        finetune(random_zoo.folder / "peak_caller/random", new, "child", tmp_path, settings=QUICK, plan=plan)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_run_frees_its_name(random_zoo, new, tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    wrong = tmp_path / "data" / "new.yaml"
+    wrong.write_text(
+        new.read_text().replace("labels.bed", str(tmp_path / "wrong.bed")).replace("signal.", f"{new.parent}/signal.")
+    )
+    (tmp_path / "wrong.bed").write_text("chr77\t10\t90\tpeaks\nchr77\t100\t190\tnoPeaks\n")
+    plan = EvaluationPlan(scheme=None)
+    arguments = (random_zoo.folder / "peak_caller/random", wrong, "child", tmp_path / "zoo")
+    with pytest.raises(InputError, match="chr77"):
+        finetune(*arguments, settings=QUICK, plan=plan)
+    assert not (tmp_path / "zoo").exists()
+
+    def fails(*_, **__):
+        raise InputError("the network: on strike; negotiate")
+
+    monkeypatch.setattr("epizoo.training.finetuning.fitting.fine_tune", fails)
+    for _ in range(2):
+        with pytest.raises(InputError, match="on strike"):
+            finetune(arguments[0], new, "child", tmp_path / "zoo", settings=QUICK, plan=plan)
+    assert not (tmp_path / "zoo/runs/child").exists()
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
     [
         ("chromatin_states/x", r"name: 'chromatin_states/x' found, expected a word such as muscle"),
@@ -128,7 +184,7 @@ def test_a_learning_curve_is_written_as_table_json_and_picture(random_zoo, new, 
     settings = TuningSettings(train="threshold", steps=2, n_crops=2)
     finetune(random_zoo.folder / "peak_caller/random", new, "child", tmp_path, settings=settings, plan=plan)
     curve = json.loads((tmp_path / "runs/child/learning_curve.json").read_text())
-    assert [point["fraction"] for point in curve["points"]] == [0.05, 0.1, 0.2, 0.5, 1.0]
+    assert [point["fraction"] for point in curve["points"]] == [0.05, 0.5, 1.0]  # 5% to 20% are the same labels
     assert "pretrained" in curve["others"]
     assert (tmp_path / "runs/child/learning_curve.tsv").read_text().startswith("fraction\tn_labels")
     assert (tmp_path / "runs/child/learning_curve.png").read_bytes().startswith(b"\x89PNG")

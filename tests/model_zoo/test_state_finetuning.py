@@ -125,3 +125,15 @@ def test_options_of_peaks_are_refused_for_states(base, marks, tmp_path):
     result = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "zoo"), "--train", "all"])
     assert result.exit_code == 2
     assert "--train: is not for chromatin_states/random; leave it out" in result.output
+
+
+def test_a_wrong_annotation_leaves_the_name_free(base, marks, tmp_path):
+    (tmp_path / "states.bed").write_text("chr1\t0\t2000\tno such state\n")
+    new = write_yaml(tmp_path, marks, annotation=str(tmp_path / "states.bed"))
+    with pytest.raises(InputError, match=r"states\.bed"):
+        finetune_states(base, new, "another", tmp_path / "zoo")
+    assert not (tmp_path / "zoo").exists()
+
+
+def test_the_limits_of_the_pretrained_entry_are_headed_as_such(tuned, base):
+    assert tuned.zoo.limits[1:] == [f"Of the pretrained entry: {limit}" for limit in base.zoo.limits]

@@ -55,7 +55,7 @@ def finetune(
         list[str] | None, option("KIND", "Peaks: log to csv, tensorboard or wandb (offline); may be given twice.")
     ] = None,
     strength: Annotated[
-        float | None, option("BINS", "States: how many bins of each state the pretrained model counts for (1000).")
+        float | None, option("BINS", "States: how many bins of each state the pretrained model counts for (100).")
     ] = None,
     fraction: Annotated[float | None, option("SHARE", "States: learn on about this share of the bins.")] = None,
     restarts: Annotated[int | None, option("NUMBER", "States: random moves of the start besides it.")] = None,
@@ -68,6 +68,7 @@ def finetune(
     known_regions and calls); for states, cell_type and binarized or marks.
     """
     from epizoo.model_zoo import load
+    from epizoo.model_zoo.tuned_entries import OF_BASE
 
     given = {key: value for key, value in locals().items() if key in (*_OF_PEAKS, *_OF_STATES)}
     given = {key: value for key, value in given.items() if value is not None and value is not False}
@@ -87,6 +88,9 @@ def finetune(
     for metric in new.zoo.metrics:
         others = "".join(f"; {tool} {value}" for tool, value in metric.compared_with.items())
         say(f"  {metric.name}: {metric.value}{others} ({metric.on})")
+    for limit in new.zoo.limits:
+        if not limit.startswith(OF_BASE):
+            say(f"  Note: {limit}")
 
 
 def _finetune_peaks(base: Any, data: Path, name: str, output: Path, given: dict[str, Any], common: dict) -> Any:

@@ -8,6 +8,7 @@ from epizoo.training.finetuning.leakage import (
     check_cell_type,
     check_loci,
     check_normalisation,
+    check_pretrained_loci,
 )
 
 
@@ -34,13 +35,25 @@ def test_a_locus_on_both_sides_is_an_error_that_names_its_override(test, leaks):
     check_loci(train, labels(test), allow={"locus"})
 
 
-@pytest.mark.parametrize("name", ["T cell", "t-cells", "Monocyte"])
+@pytest.mark.parametrize(
+    "name", ["T cell", "t-cells", "Tcells", "Monocyte", "CD4 T cell", "cd4+ t-cells", "CD14 monocytes"]
+)
 def test_a_cell_type_that_the_model_has_seen_is_an_error(name):
     seen = ["T cell (19 samples)", "monocyte (6 samples)"]
     with pytest.raises(LeakageError, match=r"cell_type: .*--allow cell-type"):
         check_cell_type(name, seen)
     check_cell_type(name, seen, allow={"cell-type"})
-    check_cell_type("skeletal muscle", seen)
+    for other in ("skeletal muscle", "B cell", "CD34 progenitor"):
+        check_cell_type(other, seen)
+
+
+def test_loci_of_the_pretrained_model_are_an_error_where_they_are_known():
+    new = labels(("chr2", 60_000, 70_000))
+    with pytest.raises(LeakageError, match=r"^chr2:60000-70000: the pretrained model was .*--allow locus"):
+        check_pretrained_loci(["chr1:1-9", "chr2:1000-20000"], new)
+    check_pretrained_loci(["chr2:1000-20000"], new, allow={"locus"})
+    check_pretrained_loci(["chr2:1000-9000", "chr3:60000-70000"], new)
+    check_pretrained_loci([], new)
 
 
 def test_a_scale_that_sees_the_test_loci_is_an_error():

@@ -53,16 +53,42 @@ def check_loci(train: pd.DataFrame, test: pd.DataFrame, allow: Collection[str] =
             )
 
 
+def check_pretrained_loci(loci: Iterable[str], test: pd.DataFrame, allow: Collection[str] = ()) -> None:
+    """Check that what is measured is none of the loci that the pretrained model was trained on, where they are known.
+
+    Args:
+        loci: as ``chr2:1000-2000``.
+        test: chrom, start and end of the labels that are measured.
+        allow: with "locus" nothing is checked.
+
+    Raises:
+        LeakageError: a label lies within 50 kb of one of them.
+    """
+    parts = [locus.rpartition(":") for locus in loci]
+    rows = [(chrom, *map(int, span.split("-"))) for chrom, _, span in parts]
+    seen = pd.DataFrame(rows, columns=["chrom", "start", "end"])
+    try:
+        check_loci(seen, test, allow)
+    except LeakageError as error:
+        place = str(error).split(": ")[0]
+        raise LeakageError(
+            f"{place}: the pretrained model was trained on this locus, so that its figures there would be hopeful; "
+            "label others, or allow it with --allow locus"
+        ) from None
+
+
 def check_cell_type(cell_type: str, trained_on: Iterable[str], allow: Collection[str] = ()) -> None:
     """Check that a new cell type is new to the pretrained model.
 
+    Names are compared by their words, without capitals and plurals: a CD4 T cell is a T cell.
+
     Raises:
-        LeakageError: the model was trained on a cell type of this name.
+        LeakageError: the model was trained on a cell type of this name, or all words of one name are in the other.
     """
     if "cell-type" in allow:
         return
     for known in trained_on:
-        if _plain(cell_type) == _plain(known.split("(")[0]):
+        if _alike(cell_type, known.split("(")[0]):
             raise LeakageError(
                 f"cell_type: the pretrained model was trained on {known}, so that figures on {cell_type} would not be "
                 "those of a new cell type; give another one, or allow it with --allow cell-type"
@@ -91,6 +117,17 @@ def check_normalisation(
         )
 
 
-def _plain(name: str) -> str:
-    letters = "".join(letter for letter in name.lower() if letter.isalnum())
-    return letters.removesuffix("s")
+def _alike(name: str, other: str) -> bool:
+    """Whether two names are one but for spelling, or one's words are all in the other.
+
+    >>> _alike("CD4 T cells", "T cell"), _alike("tcell", "T cell"), _alike("B cell", "T cell")
+    (True, True, False)
+    """
+    words, others = (set(_words(text)) for text in (name, other))
+    contained = bool(words and others) and (words <= others or others <= words)
+    return contained or "".join(_words(name)) == "".join(_words(other))
+
+
+def _words(name: str) -> list[str]:
+    found = "".join(letter if letter.isalnum() else " " for letter in name.lower()).split()
+    return [word.removesuffix("s") if len(word) > 2 else word for word in found]

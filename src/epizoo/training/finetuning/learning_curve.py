@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from epizoo.files import atomic_path
+from epizoo.training.evaluation import defined
 from epizoo.training.finetuning.evaluation import PRETRAINED, TUNED, Problem, Scheme, cross_validate, split
 from epizoo.training.label_errors import compare, summarise
 
@@ -113,7 +114,7 @@ def write_curve(curve: Curve, path: Path, title: str) -> list[Path]:
     files = [path.with_name(path.name + suffix) for suffix in (".json", ".tsv", ".png")]
     with atomic_path(files[0]) as temporary:
         content = curve._asdict() | {"points": [point._asdict() for point in curve.points]}
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(defined(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     with atomic_path(files[1]) as temporary:
         pd.DataFrame(curve.points).to_csv(temporary, sep="\t", index=False, float_format="%.4f")
     with atomic_path(files[2]) as temporary:

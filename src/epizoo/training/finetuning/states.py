@@ -39,7 +39,7 @@ class StateSettings:
         seed: of the blocks and the moves.
     """
 
-    strength: float = 1_000.0
+    strength: float = 100.0
     fraction: float = 1.0
     block_bins: int = 5_000
     restarts: int = 0
