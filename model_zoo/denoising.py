@@ -72,9 +72,7 @@ def add_denoiser(
         model = entry.config["model"] | {"denoise": about["denoise"]}
         write_yaml(run / "config.yaml", {"family": entry.family, "window": window, **entry.config, "model": model})
         write_yaml(run / "about.yaml", _about(entry))
-        trained_on = entry.zoo.trained_on.model_dump()
-        added = about | {"peaks_sha256": sha256(run / "peaks.safetensors")}
-        write_json(run / "training.json", entry.zoo.training | {"trained_on": trained_on, "denoising": added})
+        write_json(run / "training.json", _training(entry, about, sha256(run / "peaks.safetensors")))
         kept = [row.model_dump() for row in entry.zoo.metrics if not row.name.startswith(METRIC)]
         write_json(run / "metrics.json", [*kept, *map(dict, metrics)])
         built = write_entry(run, entry.name, example_of(entry), version=version, zoo_folder=zoo_folder)
@@ -96,6 +94,18 @@ def _about(entry: PeakCallerEntry) -> dict[str, Any]:
         "cite_as": info.get("cite_as"),
     }
     return {key: value for key, value in about.items() if value is not None}
+
+
+def _training(entry: PeakCallerEntry, about: dict[str, Any], peaks_sha256: str) -> dict[str, Any]:
+    before = entry.zoo.training
+    procedure = str(before.get("procedure", ""))
+    for known in (before.get("denoising", {}).get("procedure"), about["procedure"]):
+        procedure = procedure.replace(f" {known}", "")
+    return before | {
+        "trained_on": entry.zoo.trained_on.model_dump(),
+        "procedure": f"{procedure} {about['procedure']}",
+        "denoising": about | {"peaks_sha256": peaks_sha256},
+    }
 
 
 def main() -> None:
