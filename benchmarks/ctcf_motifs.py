@@ -1,80 +1,134 @@
-"""CTCF reads of chr22: how many summits lie near a motif, for an entry and for MACS3 at equal numbers of peaks.
+"""CTCF reads of chr22: how many summits lie near a motif, for an entry and MACS3, and what each calls where nothing is.
 
-MACS3 is installed by benchmarks/requirements-macs3.txt in an environment of its own; `--macs3` names its command.
+The commands are a user's own: `epizoo call-peaks` on reads, `macs3 callpeak`, and `epizoo evaluate --sites --top` on
+the files of both, which ranks an entry's peaks by their score and MACS3's by p-value. Differences are paired: 2-Mb
+blocks are drawn again and again for both callers at once. MACS3 is installed by benchmarks/requirements-macs3.txt in an
+environment of its own; `--macs3` names its command.
 
     python benchmarks/ctcf_motifs.py --data DIR --macs3 MACS_ENV/bin/macs3 -o benchmarks/results/ctcf_motifs.json
 
-Peaks are ranked by signal value (the fold over the local background), MACS3's by p-value. Of the strongest 100 pile-ups
-a quarter has no motif in the list within 1 kb, so that no ranking comes near 100%.
+Of the strongest 100 pile-ups a quarter has no motif in the list within 1 kb, so that no ranking comes near 100%. The
+entry's rule makes fewer peaks than MACS3 has; for the larger numbers it is run once more with a lower probability.
 """
 
 import argparse
 import json
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from epizoo.genome.read_coverage import pile_up
-from epizoo.model_zoo import load
-from epizoo.training.peak_metrics import site_support
+from epizoo.calling.peak_reader import peak_rank, read_peaks, summit_places
+from epizoo.genome.intervals import read_bed
+from epizoo.genome.overlaps import overlaps_any
+from epizoo.training.label_errors import draw_sums
+from epizoo.training.peak_metrics import BLOCK_BP
 
-CHROM_SIZES = {"chr22": 51_304_566}
 FOLDER = Path("peaks") / "ctcf_chr22"
-TREATMENT, CONTROL = "CTCF_SE_ChIP_chr22_50k.bed.gz", "CTCF_SE_CTRL_chr22_50k.bed.gz"
-OPTIONS = ("-f", "BED", "-g", "52000000")
-MACS3_RUNS = {
-    "callpeak --nomodel --extsize 200": ("--nomodel", "--extsize", "200"),
-    "callpeak": (),
-}
-NUMBERS = (200, 400, 725)
+READS = {"ChIP": "CTCF_SE_ChIP_chr22_50k.bed.gz", "input": "CTCF_SE_CTRL_chr22_50k.bed.gz"}
+MOTIFS = "CTCF_motif.hg19.chr22.bed"
+EPIZOO = [str(Path(sys.executable).with_name("epizoo"))]
+MACS3_OPTIONS = ["-f", "BED", "-g", "52000000", "--nomodel", "--extsize", "200"]
+LENIENT = ["--enter-probability", "0.1", "--extend-probability", "0.1"]
+MACS3 = "MACS3 3.0.4 callpeak --nomodel --extsize 200"
+PAIRS = (
+    ("ChIP", "input"),
+    ("ChIP", None),
+    ("ChIP", "ChIP"),
+    ("input", "input"),
+    ("input", "ChIP"),
+    ("input", None),
+)
+NUMBERS = (100, 200, 400, 500, 725)
 DISTANCE_BP = 100
+N_DRAWS = 10_000
 
 
-def macs3_summits(macs3: str, data: Path, options: tuple[str, ...], control: bool) -> pd.DataFrame:
-    """chrom and summit of MACS3's peaks, the best p-value first."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [macs3, "callpeak", "-t", str(data / TREATMENT), *OPTIONS, *options, "-n", "x", "--outdir", folder]
-        command += ["-c", str(data / CONTROL)] if control else []
-        subprocess.run(command, check=True, capture_output=True, text=True)
-        rows = pd.read_csv(Path(folder) / "x_peaks.narrowPeak", sep="\t", header=None)
-    ranked = rows.sort_values(7, ascending=False, kind="stable")
-    return pd.DataFrame({"chrom": ranked[0], "summit": ranked[1] + ranked[9]}).reset_index(drop=True)
+def run(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True, text=True)
 
 
-def entry_summits(name: str, data: Path, control: bool) -> pd.DataFrame:
-    """chrom and summit of an entry's peaks, the highest signal value first."""
-    tracks = [pile_up(data / file, chrom_sizes=CHROM_SIZES) for file in (TREATMENT, CONTROL)]
-    peaks = load(name).call_peaks(tracks[0], control=tracks[1] if control else None)
-    ranked = peaks.sort_values("signalValue", ascending=False, kind="stable")
-    return pd.DataFrame({"chrom": ranked["chrom"], "summit": ranked["start"] + ranked["peak"]}).reset_index(drop=True)
+def call(entry: str, data: Path, pair: tuple[str, str | None], output: Path, options: list[str]) -> Path:
+    """An entry's narrowPeak."""
+    treatment, control = pair
+    command = [*EPIZOO, "call-peaks", entry, "--reads", str(data / READS[treatment]), "--chrom-sizes", "hg19"]
+    command += ["--control-reads", str(data / READS[control])] if control else []
+    run([*command, *options, "-o", str(output)])
+    return output
 
 
-def shares(summits: pd.DataFrame, motifs: pd.DataFrame) -> dict[str, float | int]:
-    """How many peaks there are, and the share of the best of them with a motif near their summit."""
-    found: dict[str, float | int] = {"n_peaks": len(summits)}
-    for number in (*NUMBERS, len(summits)):
-        best = summits.head(number)
-        support = site_support(best["chrom"], best["summit"].to_numpy(), motifs, DISTANCE_BP)
-        found["all" if number == len(summits) else f"best {number}"] = round(support.share, 4)
-    return found
+def call_macs3(macs3: str, data: Path, pair: tuple[str, str | None], output: Path) -> Path:
+    """MACS3's narrowPeak."""
+    treatment, control = pair
+    command = [macs3, "callpeak", "-t", str(data / READS[treatment]), *MACS3_OPTIONS]
+    command += ["-c", str(data / READS[control])] if control else []
+    run([*command, "-n", output.name, "--outdir", str(output.parent)])
+    return output.parent / f"{output.name}_peaks.narrowPeak"
 
 
-def metrics(results: dict[str, dict], entry: str) -> list[dict]:
-    """The rows that the entry's card shows."""
+def evaluated(files: dict[str, Path], motifs: Path, number: int, folder: Path) -> dict[str, float]:
+    """Share of summits near a motif by `epizoo evaluate`, of each caller."""
+    command = [*EPIZOO, "evaluate", "--sites", str(motifs), "--top", str(number), "--distance-bp", str(DISTANCE_BP)]
+    command += [part for name, file in files.items() for part in ("--peaks", f"{name}={file}")]
+    run([*command, "--metrics", str(folder / "metrics.json")])
+    callers = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["callers"]
+    return {name: callers[name]["sites"]["share_of_summits"] for name in files}
+
+
+def block_sums(file: Path, motifs: pd.DataFrame, number: int) -> pd.DataFrame:
+    """Hits and peaks of each block, of the surest peaks of a file."""
+    peaks = read_peaks(file)
+    rank = peak_rank(peaks)
+    assert rank is not None
+    best = peaks.iloc[np.argsort(-rank, kind="stable")[:number]]
+    places = pd.DataFrame({"chrom": best["chrom"], "start": summit_places(best), "end": summit_places(best) + 1})
+    middle = (motifs["start"] + motifs["end"]) // 2
+    wide = pd.DataFrame({"chrom": motifs["chrom"], "start": middle - DISTANCE_BP + 1, "end": middle + DISTANCE_BP})
+    rows = pd.DataFrame({"hits": overlaps_any(places, wide).astype(float), "all": 1.0})
+    return rows.groupby((places["start"] // BLOCK_BP).to_numpy()).sum()
+
+
+def difference(first: Path, second: Path, motifs: pd.DataFrame, number: int) -> tuple[float, float, float]:
+    """How much larger the share of the first is, with its 95% interval over blocks, both drawn together."""
+    sums = block_sums(first, motifs, number).join(block_sums(second, motifs, number).add_suffix("_2"), how="outer")
+    blocks = sums.fillna(0.0).to_numpy()
+    draws = draw_sums(blocks, N_DRAWS, 0)
+    drawn = draws[:, 0] / draws[:, 1] - draws[:, 2] / draws[:, 3]
+    total = blocks.sum(axis=0)
+    return (total[0] / total[1] - total[2] / total[3], *np.quantile(drawn, (0.025, 0.975)))
+
+
+def title(pair: tuple[str, str | None]) -> str:
+    treatment, control = pair
+    return f"{treatment} without control" if control is None else f"{treatment} with {control} as control"
+
+
+def motif_rows(own: dict[str, Path], macs3: Path, kind: str, data: Path, folder: Path) -> list[dict]:
+    """A metric for each number of peaks; `own` are the entry's files by rule, the shipped one first."""
+    motifs = read_bed(data / MOTIFS)
+    n_macs3 = len(read_peaks(macs3))
     rows = []
-    for kind in ("with control", "without control"):
-        own = results[f"{entry}, {kind}"]
-        others = {tool: result for tool, result in results.items() if tool.startswith("MACS3") and tool.endswith(kind)}
-        for number in NUMBERS:
-            there = {tool: result[f"best {number}"] for tool, result in others.items() if f"best {number}" in result}
-            row = {
+    for number in NUMBERS:
+        enough = [rule for rule, file in own.items() if len(read_peaks(file)) >= number]
+        if not enough or n_macs3 < number:
+            continue
+        file = own[enough[0]]
+        shares = evaluated({"entry": file, "macs3": macs3}, data / MOTIFS, number, folder)
+        found, low, high = difference(file, macs3, motifs, number)
+        assert abs(found - (shares["entry"] - shares["macs3"])) < 1e-6
+        rows.append(
+            {
                 "name": f"summits within {DISTANCE_BP} bp of a motif, best {number} peaks",
-                "value": own[f"best {number}"],
-                "on": f"CTCF, GM12878, chr22, 50,000 reads, {kind}; {own['n_peaks']} peaks in all",
+                "value": round(shares["entry"], 4),
+                "on": f"CTCF, GM12878, chr22, 50,000 reads, {kind}{enough[0]}; difference to MACS3 "
+                f"{100 * found:+.1f} points (95% {100 * low:+.1f} to {100 * high:+.1f}, paired over blocks of 2 Mb)",
+                "compared_with": {MACS3: round(shares["macs3"], 4)},
             }
-            rows.append(row | {"compared_with": there})
+        )
+        print(rows[-1], flush=True)
     return rows
 
 
@@ -86,21 +140,23 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     data = arguments.data / FOLDER
-    columns = ["chrom", "start", "end"]
-    motifs = pd.read_csv(data / "CTCF_motif.hg19.chr22.bed", sep="\t", header=None, usecols=[0, 1, 2], names=columns)
-    name = "/".join(Path(arguments.entry).parts[-2:])
-    results = {}
-    for control in (True, False):
-        kind = "with control" if control else "without control"
-        results[f"{name}, {kind}"] = shares(entry_summits(arguments.entry, data, control), motifs)
-        for label, options in MACS3_RUNS.items():
-            summits = macs3_summits(arguments.macs3, data, options, control)
-            results[f"MACS3 3.0.4 {label}, {kind}"] = shares(summits, motifs)
-    for label, result in results.items():
-        print(label, result)
+    rows, counts = [], []
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        for number, pair in enumerate(PAIRS):
+            own = call(arguments.entry, data, pair, folder / f"{number}.narrowPeak", [])
+            macs3 = call_macs3(arguments.macs3, data, pair, folder / str(number))
+            on = f"CTCF, GM12878, chr22, 50,000 reads, {title(pair)}"
+            other = {MACS3: len(read_peaks(macs3))}
+            counts.append({"name": "peaks called", "value": len(read_peaks(own)), "on": on, "compared_with": other})
+            print(counts[-1], flush=True)
+            if pair in (("ChIP", "input"), ("ChIP", None)):
+                lenient = call(arguments.entry, data, pair, folder / f"{number}-all.narrowPeak", LENIENT)
+                files = {"": own, f", {' '.join(LENIENT)}": lenient}
+                kind = "with control" if pair[1] else "without control"
+                rows += motif_rows(files, macs3, kind, data, folder)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    content = {"results": results, "metrics": metrics(results, name)}
-    arguments.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    arguments.output.write_text(json.dumps({"metrics": rows + counts}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

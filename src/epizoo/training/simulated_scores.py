@@ -15,7 +15,7 @@ _ROWS = 32
 
 
 class SiteScores(NamedTuple):
-    """Scores over clear bins, and over runs of bins at a probability of 0.5."""
+    """Scores over clear bins, and over runs of bins at a threshold."""
 
     average_precision: float
     recall: float
@@ -46,10 +46,11 @@ def site_scores(
     probabilities: Float[np.ndarray, "window bin"],
     is_peak: Bool[np.ndarray, "window bin"],
     is_clear: Bool[np.ndarray, "window bin"],
+    threshold: float = 0.5,
 ) -> SiteScores:
-    """The scores of probabilities, or of any scores between 0 and 1."""
+    """The scores of probabilities, or of any scores between 0 and 1; runs of at least the threshold are called."""
     clear_scores, clear_truth = probabilities[is_clear], is_peak[is_clear]
-    called = _apart(probabilities >= 0.5)
+    called = _apart(probabilities >= threshold)
     sites, unclear = _apart(is_peak), _apart(~is_clear)
     found = _overlapped(sites, called)
     right, doubtful = _overlapped(called, sites), _overlapped(called, unclear)
