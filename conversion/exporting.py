@@ -109,7 +109,7 @@ def _versions() -> dict[str, str]:
 
 def _check_options(to: str, opset: int | None, raw_coverage: bool, layers: bool, crop: bool) -> None:
     if to not in TARGETS:
-        raise InputError(f"export: the target {to!r} is unknown; choose one of {', '.join(TARGETS)}")
+        raise InputError(f"export: the target {to!r} is unknown; choose one of {', '.join(TARGETS)} or grelu")
     if to != "onnx" and (opset is not None or raw_coverage):
         raise InputError(f"export: opset and raw coverage are options of onnx, the target is {to}; leave them out")
     if to in ("torch", "safetensors") and (layers or not crop):

@@ -4,12 +4,24 @@ from typing import Any
 
 import yaml
 
+from epizoo.model_zoo.catalogue import ZOO_FOLDER
 from epizoo.model_zoo.description import Metric
 from epizoo.model_zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
 
+_EXAMPLES_OF_OURS = "The code is MIT; the example files and their sources stand in DATA_LICENSES.md."
+_EXAMPLES_OF_USERS = (
+    "The code is MIT. The example files are excerpts of the data that this entry, or the one that it was made from, "
+    "came with: see whether you may share them before you publish it."
+)
 
-def render_card(entry: Entry) -> str:
-    """The whole text of an entry's ``README.md``."""
+
+def render_card(entry: Entry, reference: str | None = None) -> str:
+    """The whole text of an entry's ``README.md``.
+
+    Args:
+        entry: the entry.
+        reference: what a user gives to load it; its name where it is one of the zoo's, else ``FOLDER/NAME``.
+    """
     info = entry.kipoi["info"]
     parts = [
         f"---\n{_front_matter(entry)}---",
@@ -17,7 +29,7 @@ def render_card(entry: Entry) -> str:
         _paragraph(info["doc"]),
         f"Version {entry.version}, made by {_listed([author['name'] for author in info['authors']])}.",
         "## Use",
-        _use(entry),
+        _use(entry, reference or (entry.name if _is_ours(entry) else f"FOLDER/{entry.name}")),
         "## What goes in and what comes out",
         _interface(entry),
         "## What it saw",
@@ -46,21 +58,27 @@ def _front_matter(entry: Entry) -> str:
     return yaml.safe_dump({key: value for key, value in fields.items() if value}, sort_keys=False, allow_unicode=True)
 
 
-def _use(entry: Entry) -> str:
+def _is_ours(entry: Entry) -> bool:
+    return entry.folder.parents[1] == ZOO_FOLDER.resolve()
+
+
+def _use(entry: Entry, reference: str) -> str:
     example = "regions.bed"
     if isinstance(entry, PeakCallerEntry):
         control = " --control control.bw" if len(entry.channels) == 2 else ""
-        job = f"epizoo call-peaks {entry.name} --bigwig signal.bw{control} -o peaks.narrowPeak"
+        job = f"epizoo call-peaks {reference} --bigwig signal.bw{control} -o peaks.narrowPeak"
         arguments = f'{{"intervals_file": "{example}", "bigwig_file": "signal.bw"}}'
         python = 'peaks = entry.call_peaks("signal.bw")  # a DataFrame with narrowPeak\'s columns'
     else:
-        job = f"epizoo annotate {entry.name} --binarized folder -o states.bed"
+        job = f"epizoo annotate {reference} --binarized folder -o states.bed"
         arguments = f'{{"intervals_file": "{example}", "binarized": "folder"}}'
         python = 'segments = entry.annotate("folder").segments  # a DataFrame: chrom, start, end, state, name'
+    source = "epizoo" if _is_ours(entry) else "dir"
+    once = "epizoo kipoi-source  # once\n" if _is_ours(entry) else ""
+    kipoi = f"{once}kipoi predict {reference} --source={source} --dataloader_args='{arguments}' -o predictions.h5"
     return (
-        f"```sh\n{job}\n\nepizoo kipoi-source  # once\n"
-        f"kipoi predict {entry.name} --source=epizoo --dataloader_args='{arguments}' -o predictions.h5\n```\n\n"
-        f'```python\nimport epizoo\n\nentry = epizoo.load("{entry.name}")\n{python}\n'
+        f"```sh\n{job}\n\n{kipoi if '://' not in reference else ''}".rstrip() + "\n```\n\n"
+        f'```python\nimport epizoo\n\nentry = epizoo.load("{reference}")\n{python}\n'
         "model = entry.model()  # a flax nnx module\n```"
     )
 
@@ -131,7 +149,7 @@ def _metrics(metrics: list[Metric]) -> str:
 def _licence(entry: Entry) -> str:
     return (
         f"Weights: {entry.kipoi['info']['license']}. {_paragraph(entry.zoo.weights_license)}\n\n"
-        "The code is MIT; the example files and their sources stand in DATA_LICENSES.md."
+        f"{_EXAMPLES_OF_OURS if _is_ours(entry) else _EXAMPLES_OF_USERS}"
     )
 
 

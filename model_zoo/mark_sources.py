@@ -11,8 +11,9 @@ import pandas as pd
 from jaxtyping import UInt8
 
 from epizoo.errors import InputError
+from epizoo.genome.assemblies import chrom_sizes
 from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads, common_sizes
-from epizoo.genome.intervals import check_intervals, read_chrom_sizes
+from epizoo.genome.intervals import check_intervals
 from epizoo.genome.marks import MISSING, arrange_marks, find_one_cell, read_chromosomes
 from epizoo.genome.signal import BigWig
 
@@ -29,7 +30,7 @@ class MarkFiles:
     Attributes:
         paths: mark to file; names that end in .bed or .tagAlign (also gzipped) are reads, all else is a bigWig.
         controls: mark to BED file of the control's reads, for all marks given as reads or for none.
-        chrom_sizes: file of chromosome lengths, needed where all marks are reads.
+        chrom_sizes: file of chromosome lengths, or an assembly's name, needed where all marks are reads.
         signal_kind: kind of the bigWigs' signal, which must be stated; see `epizoo.genome.binarize`.
         read_length_bp: length of the piled-up reads, for bigWigs of coverage.
         threshold: a bin of a bigWig is present where its mean reaches this; ChromHMM's Poisson rule where None.
@@ -44,7 +45,7 @@ class MarkFiles:
 
     def all_paths(self) -> list[File]:
         """Every file that is read."""
-        sizes = [] if self.chrom_sizes is None else [self.chrom_sizes]
+        sizes = [self.chrom_sizes] if self.chrom_sizes is not None and os.path.exists(self.chrom_sizes) else []
         return [*self.paths.values(), *(self.controls or {}).values(), *sizes]
 
 
@@ -161,7 +162,7 @@ def _sizes_for_reads(files: MarkFiles, of_bigwigs: dict[str, int], bigwigs: list
         if not bigwigs:
             raise InputError("reads: the lengths of the chromosomes are not known; give a file of chromosome sizes")
         return of_bigwigs
-    sizes = read_chrom_sizes(files.chrom_sizes)
+    sizes = chrom_sizes(files.chrom_sizes)
     for chrom, size in sizes.items():
         if of_bigwigs.get(chrom, size) != size:
             raise InputError(

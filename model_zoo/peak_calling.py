@@ -69,7 +69,7 @@ def call_peaks(
         regions: Where to call, an interval table or a BED file; all chromosomes of the bigWig where None. Signal around
             a region is seen, and peaks end at its border.
         output: The file of peaks to write, if any; gzipped where its name ends in ``.gz``.
-        output_format: narrowPeak, broadPeak or gappedPeak; by the suffix of `output` where None, else narrowPeak.
+        output_format: narrowPeak, broadPeak, gappedPeak or bed; by the suffix of `output` where None, else narrowPeak.
         summits_output: The BED file of all summits to write, if any.
         probabilities_bigwig: The bigWig of peak probabilities to write, if any; it covers the regions.
         denoised_bigwig: The bigWig of denoised coverage to write, if any: the expected signal of each bin, at the depth

@@ -153,7 +153,7 @@ def _stage_entry(entry: Entry, folder: Path, repo_id: str, reference: str, base_
 
 def _card(entry: Entry, repo_id: str, reference: str, base_model: str | None) -> str:
     """The entry's card with the hub's front matter, and how to load it from there."""
-    _, _, body = render_card(entry).split("---\n", 2)
+    _, _, body = render_card(entry, f"hf://{reference}").split("---\n", 2)
     use = (
         "## From the hub\n\n```python\nimport epizoo\n\n"
         f'entry = epizoo.load("hf://{reference}")  # needs the extra hub\n```\n\n'

@@ -108,6 +108,7 @@ def test_every_summit_lies_in_a_stretch_of_its_peak(called):
 
 def test_names_choose_the_format_and_contradictions_are_refused(tmp_path):
     assert peak_format(tmp_path / "x.bed", "BROADPEAK") == "broadPeak"
+    assert peak_format(tmp_path / "x.bed.gz") == "bed"
     with pytest.raises(InputError, match="'bed12' is no format of peaks; choose narrowPeak, broadPeak, gappedPeak"):
         peak_format(tmp_path / "x.bed", "bed12")
     with pytest.raises(InputError, match="has the suffix of narrowPeak, but gappedPeak was asked for"):
@@ -122,7 +123,7 @@ def test_gzipped_files_hold_the_same_bytes_each_time(tmp_path, peaks):
     assert gzip.decompress(packed) == (tmp_path / "c.narrowPeak").read_bytes()
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "bed"])
 def test_track_lines_stand_first_and_only_when_asked_for(tmp_path, peaks, kind):
     line = track_line(kind, "mine")
     write_peaks(tmp_path / "x", peaks, kind, track=line)
@@ -140,3 +141,11 @@ def test_a_table_without_peaks_is_an_empty_file(tmp_path, kind):
 def test_narrowpeak_needs_no_more_than_its_own_columns(tmp_path, peaks):
     write_peaks(tmp_path / "x", peaks[list(narrowpeak_table().columns)])
     assert len((tmp_path / "x").read_text().splitlines()) == 3
+
+
+def test_a_bed_has_the_first_six_columns_of_narrow_peaks(tmp_path, peaks):
+    write_peaks(tmp_path / "x.narrowPeak", peaks)
+    write_peaks(tmp_path / "x.bed", peaks, "bed", track_line("bed", "mine"))
+    track, *rows = (tmp_path / "x.bed").read_text().splitlines()
+    assert track == 'track name="mine" description="mine" visibility=1'
+    assert rows == ["\t".join(row.split("\t")[:6]) for row in (tmp_path / "x.narrowPeak").read_text().splitlines()]

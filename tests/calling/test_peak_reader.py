@@ -8,7 +8,7 @@ from epizoo.calling.peaks import peak_table
 from epizoo.errors import InputError
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "bed"])
 def test_what_was_written_is_read(tmp_path, kind):
     peaks = peak_table(
         chrom=["chr1", "chr2"],

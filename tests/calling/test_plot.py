@@ -142,3 +142,15 @@ def test_no_label_of_the_axis_is_cut_off():
 @pytest.mark.parametrize(("path", "label"), [("a/H3K4me3.tcell.bw", "H3K4me3.tcell"), ("x.bed.gz", "x"), ("x", "x")])
 def test_files_are_called_by_their_names(path, label):
     assert label_of(path) == label
+
+
+def test_panels_of_one_model_share_the_legend(tmp_path):
+    rows = [f"chr1\t1000\t1200\t{name}\t0\t.\t0\t0\t{color}\n" for name, color in (("Enh", "255,255,0"),)]
+    (tmp_path / "x.bed").write_text("".join(rows))
+    panels = [states_panel(tmp_path / "x.bed", REGION, name) for name in ("a", "b")]
+    draw(tmp_path / "x.svg", REGION, panels)
+    assert (tmp_path / "x.svg").read_text().count(">Enh</text>") == 1
+
+
+def test_no_signal_is_an_axis_from_0_to_1():
+    assert drawn(SignalPanel("x", 1000, 10, np.zeros(50, np.float32))).get_ylim() == (0, 1)

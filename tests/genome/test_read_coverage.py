@@ -260,6 +260,7 @@ BAD = [
     (lambda folder: write_text(folder / "x.bedpe", "chr1\ta\tb\n"), SIZES, "cannot be read as fragments"),
     (lambda folder: write_text(folder / "x.bedpe", "chr1\t1\n"), SIZES, "line 1 has 2 tab-separated columns"),
     (lambda folder: write_text(folder / "x.bedpe", "# nothing\n"), SIZES, "holds no fragment"),
+    (lambda folder: write_bytes(folder / "x.bw", b"\x26\xfc\x8f\x88\x04"), SIZES, "is a bigWig, not reads"),
     (lambda folder: write_text(folder / "x.cram", "CRAM…"), SIZES, "is CRAM"),
     (lambda folder: write_text(folder / "x.bam", "chr1\t1\t50\n"), None, "cannot be read as alignments"),
     (lambda folder: cut_short(write_bam(folder / "x.bam", random_reads(0))), None, "cannot be read"),
@@ -268,6 +269,11 @@ BAD = [
 
 def write_text(path, text):
     path.write_text(text)
+    return path
+
+
+def write_bytes(path, content):
+    path.write_bytes(content)
     return path
 
 

@@ -201,10 +201,10 @@ def test_the_best_of_several_starts_is_kept():
     assert best.log_likelihood == max(learned.log_likelihood for learned in every)
     starts = [random_parameters(3, 4, rng) for _ in range(4)]
     best, every = learn_best(counter, starts, LearningConfig(30, 0.0), trial_iterations=5, finalists=2)
-    assert [len(learned.trajectory) for learned in every] == [5, 5, 5, 5, 30, 30]
+    assert [len(learned.trajectory) for learned in every] == [5, 5, 5, 5, 35, 35]
     assert best.log_likelihood == max(learned.log_likelihood for learned in every)
     trials = sorted(learned.log_likelihood for learned in every[:4])
-    assert sorted(learned.trajectory[0] for learned in every[4:]) == trials[2:]
+    assert sorted(learned.trajectory[5] for learned in every[4:]) == trials[2:]
     with pytest.raises(InputError, match="at least one start"):
         learn_best(counter, [])
 

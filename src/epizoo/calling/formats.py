@@ -24,9 +24,9 @@ def track_line(kind: str, name: str, description: str = "") -> str:
     'track name="GM12878" description="GM12878" visibility=1 itemRgb="On"'
     """
     label = f'name="{name}" description="{description or name}"'
-    if kind != "bed9":
+    if kind not in ("bed", "bed9"):
         return f"track type={kind} {label} visibility=2"
-    return f'track {label} visibility=1 itemRgb="On"'
+    return f"track {label} visibility=1" + (' itemRgb="On"' if kind == "bed9" else "")
 
 
 def write_bed9(

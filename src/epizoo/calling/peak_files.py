@@ -1,6 +1,7 @@
 """Files of peaks as UCSC defines them, and BED files of summits, sorted and written whole or not at all.
 
-The formats: https://genome.ucsc.edu/FAQ/FAQformat.html, narrowPeak (BED6+4), broadPeak (BED6+3), gappedPeak (BED12+3).
+The formats: https://genome.ucsc.edu/FAQ/FAQformat.html, narrowPeak (BED6+4), broadPeak (BED6+3), gappedPeak (BED12+3)
+and BED6.
 """
 
 import gzip
@@ -14,7 +15,7 @@ from epizoo.calling.peaks import NARROWPEAK_COLUMNS
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
 
-FORMATS = ("narrowPeak", "broadPeak", "gappedPeak")
+FORMATS = ("narrowPeak", "broadPeak", "gappedPeak", "bed")
 
 
 def peak_format(path: str | os.PathLike[str], wanted: str | None = None) -> str:
@@ -24,7 +25,7 @@ def peak_format(path: str | os.PathLike[str], wanted: str | None = None) -> str:
         InputError: there is no such format, or the suffix is that of another one.
 
     >>> [peak_format(path) for path in ("a.broadPeak", "a.gappedPeak.gz", "a.bed")]
-    ['broadPeak', 'gappedPeak', 'narrowPeak']
+    ['broadPeak', 'gappedPeak', 'bed']
     """
     suffix = Path(os.fspath(path).removesuffix(".gz")).suffix.lower()
     by_suffix = {f".{name.lower()}": name for name in FORMATS}.get(suffix)
@@ -33,7 +34,8 @@ def peak_format(path: str | os.PathLike[str], wanted: str | None = None) -> str:
     chosen = {name.lower(): name for name in FORMATS}.get(wanted.lower())
     if chosen is None:
         raise InputError(f"format: {wanted!r} is no format of peaks; choose {', '.join(FORMATS)}")
-    if by_suffix not in (None, chosen):
+    # Any of the formats is called .bed by somebody.
+    if by_suffix not in (None, "bed", chosen):
         raise InputError(f"{path}: has the suffix of {by_suffix}, but {chosen} was asked for; change one of the two")
     return chosen
 
@@ -58,6 +60,8 @@ def write_peaks(
     table = _gapped(ordered) if kind == "gappedPeak" else ordered[list(NARROWPEAK_COLUMNS)]
     if kind == "broadPeak":
         table = table.drop(columns="peak")
+    elif kind == "bed":
+        table = table[["chrom", "start", "end", "name", "score", "strand"]]
     _write(path, table, track)
 
 

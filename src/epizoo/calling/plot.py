@@ -72,7 +72,7 @@ class SignalPanel(NamedTuple):
 
     def draw(self, axes: Axes, region: Region) -> None:
         """See `Panel`."""
-        _fill(axes, self, top=max(float(self.values.max(initial=0.0)) * 1.08, 1e-9))
+        _fill(axes, self, top=float(self.values.max(initial=0.0)) * 1.08 or 1.0)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=3, min_n_ticks=2))
 
 
@@ -128,7 +128,7 @@ class MarkSignalPanel(NamedTuple):
     def draw(self, axes: Axes, region: Region) -> None:
         """See `Panel`."""
         top = float(self.values.max(initial=0.0))
-        _fill(axes, SignalPanel(self.label, self.start, self.bin_bp, self.values, MARK), top=max(top * 1.08, 1e-9))
+        _fill(axes, SignalPanel(self.label, self.start, self.bin_bp, self.values, MARK), top=top * 1.08 or 1.0)
         axes.set_yticks([])
 
 
@@ -219,7 +219,9 @@ def require_picture(path: str | os.PathLike[str]) -> None:
 
 
 def _figure(region: Region, panels: Sequence[Panel], title: str | None) -> Figure:
-    legend = [patch for panel in panels if isinstance(panel, StatesPanel) for patch in panel.legend()]
+    patches = [patch for panel in panels if isinstance(panel, StatesPanel) for patch in panel.legend()]
+    # Panels of one model show one state each time in one colour.
+    legend = list({(patch.get_label(), patch.get_facecolor()): patch for patch in reversed(patches)}.values())[::-1]
     columns = 6
     legend_rows = -(-len(legend) // columns)
     # Half of the last position's label reaches into the right margin.

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from typer.core import TyperGroup
 
-from epizoo.errors import EpizooError, InputError
+from epizoo.errors import EntryError, EpizooError, InputError
 
 SIGNAL_KINDS = "counts, coverage, cpm, fold_change or log10_p"
 ENTRY_HELP = "An entry's name, as `epizoo list` shows it, or the folder of an entry."
@@ -22,6 +22,7 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+_OF_MARKS = ("--marks", "--controls")
 # In the order of a user's work; commands that are not named here follow.
 COMMANDS = (
     *("list", "show", "call-peaks", "evaluate", "annotate", "plot"),
@@ -54,6 +55,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 Entry = Annotated[str, typer.Argument(metavar="ENTRY", help=ENTRY_HELP, show_default=False)]
@@ -105,13 +107,16 @@ def load_of_family(family: str, name: str) -> Any:
 
 
 def give_graph(entry: Any) -> None:
-    """Give a new entry its ONNX graph, as the zoo's own have, where ONNX is installed."""
+    """Give a new entry its ONNX graph, as the zoo's own have, where ONNX is installed, or say why it has none."""
     if not all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime")):
         return
     from epizoo.conversion.entry_onnx import add_onnx
 
-    with err.status("Making the ONNX graph, and comparing it with JAX"):
-        add_onnx(entry)
+    try:
+        with err.status("Making the ONNX graph, and comparing it with JAX"):
+            add_onnx(entry)
+    except EntryError as error:
+        say(f"The entry has no ONNX graph and computes in JAX: {error}.")
 
 
 @contextlib.contextmanager
@@ -133,9 +138,10 @@ def named_files(texts: list[str], option: str) -> dict[str, Path]:
     for text in texts:
         name, separator, path = text.partition("=")
         if not (name and separator and path):
-            raise InputError(f"{option}: {text!r} is not of the form MARK=FILE, such as H3K4me3=h3k4me3.bw")
+            form = "MARK=FILE, such as H3K4me3=h3k4me3.bw" if option in _OF_MARKS else "NAME=FILE"
+            raise InputError(f"{option}: {text!r} is not of the form {form}")
         if name in files:
-            raise InputError(f"{option}: {name} is given twice, {files[name]} and {path}; give one file for each mark")
+            raise InputError(f"{option}: {name} is given twice, {files[name]} and {path}; give one file for each")
         files[name] = Path(path)
     return files
 

@@ -28,7 +28,9 @@ Cell = Annotated[str | None, option("CELL", "Learn from this cell type of the fo
 SignalKind = Annotated[str | None, option("KIND", f"What the marks' bigWigs hold: {SIGNAL_KINDS}.")]
 ReadLength = Annotated[int | None, option("BP", "Length of the reads that make up coverage.")]
 Threshold = Annotated[float | None, option("NUMBER", "A mark is present where its bigWig's mean reaches this.")]
-ChromSizes = Annotated[Path | None, option("FILE", "Lengths of the chromosomes, for marks given as reads.")]
+ChromSizes = Annotated[
+    str | None, option("FILE", "Lengths of the chromosomes, or an assembly such as hg38, for marks given as reads.")
+]
 Algorithm = Annotated[
     str,
     typer.Option(
@@ -181,7 +183,7 @@ def _read(
     binarized: Path | None,
     paths: dict[str, Path],
     cell: str | None,
-    settings: tuple[str | None, int | None, float | None, Path | None],
+    settings: tuple[str | None, int | None, float | None, str | None],
     bin_bp: int,
 ) -> "LearningMarks":
     from epizoo.model_zoo.learning_marks import read_learning_marks

@@ -59,7 +59,7 @@ def call_peaks(
     output_format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="FORMAT", help="narrowPeak, broadPeak or gappedPeak; by default as FILE is called."
+            "--format", metavar="FORMAT", help="narrowPeak, broadPeak, gappedPeak or bed (six columns); by default as FILE is called."
         ),
     ] = None,
     summits: Annotated[Path | None, option("FILE", "Also write all summits of all peaks, as this BED file.")] = None,
@@ -79,7 +79,7 @@ def call_peaks(
     ] = None,
     track_line: TrackLine = None,
 ) -> None:
-    """Call peaks in a bigWig, or in reads, and write them as narrowPeak, broadPeak or gappedPeak.
+    """Call peaks in a bigWig, or in reads, and write them as narrowPeak, broadPeak, gappedPeak or BED.
 
     Thresholds that are not given are the model's own. The fifth column of narrowPeak ranks the peaks: it is 1000 times
     the highest probability (calibrated, where the model has a calibration), or, where the model's card says so, grows

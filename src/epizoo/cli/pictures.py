@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from epizoo.cli.app import Output, app, named_files, option, say
 
 if TYPE_CHECKING:
@@ -20,9 +18,7 @@ def plot(
     ] = None,
     control: Annotated[Path | None, option("FILE", "Signal of the control.")] = None,
     probabilities: Annotated[Path | None, option("FILE", "Probability of a peak, a bigWig.")] = None,
-    threshold: Annotated[
-        float, typer.Option(metavar="NUMBER", help="Where to draw the dashed line on the probability.")
-    ] = 0.5,
+    threshold: Annotated[float | None, option("NUMBER", "Draw a dashed line at this probability.")] = None,
     peaks: Annotated[
         list[str] | None, option("[NAME=]FILE", "Peaks, as FILE or NAME=FILE; may be given more than once.")
     ] = None,

@@ -51,7 +51,9 @@ def annotate(
         float | None,
         option("NUMBER", "A mark is present where its bigWig's mean reaches this, instead of ChromHMM's Poisson rule."),
     ] = None,
-    chrom_sizes: Annotated[Path | None, option("FILE", "Lengths of the chromosomes, for marks given as reads.")] = None,
+    chrom_sizes: Annotated[
+        str | None, option("FILE", "Lengths of the chromosomes, or an assembly such as hg38, for marks given as reads.")
+    ] = None,
     controls: Annotated[
         list[str] | None, option("MARK=FILE", "Control reads of a mark, as MARK=FILE; repeat for each mark.")
     ] = None,

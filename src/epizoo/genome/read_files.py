@@ -28,6 +28,7 @@ _READS_PER_CHUNK = 1_000_000
 _NEVER_USED = 0x4 | 0x100 | 0x200 | 0x800
 _PAIRED, _PROPER_PAIR, _MATE_UNMAPPED, _REVERSE, _DUPLICATE = 0x1, 0x2, 0x8, 0x10, 0x400
 _BAM_MAGIC, _CRAM_MAGIC = b"BAM\x01", b"CRAM"
+_BIGWIG_MAGIC = (bytes.fromhex("26fc8f88"), bytes.fromhex("888ffc26"))
 
 
 class ReadPositions(NamedTuple):
@@ -114,6 +115,8 @@ def is_alignment_file(path: Path) -> bool:
         raise InputError(f"{path}: cannot be read ({error}); it is damaged or cut short, copy it again") from None
     if not head:
         raise InputError(f"{path}: the file is empty, expected reads; was it written to its end?")
+    if head in _BIGWIG_MAGIC:
+        raise InputError(f"{path}: is a bigWig, not reads; give it with --bigwig")
     if head == _CRAM_MAGIC:
         raise InputError(f"{path}: is CRAM, which needs its reference genome; convert it with `samtools view -b`")
     return head == _BAM_MAGIC or path.suffix.lower() in (".bam", ".sam")

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from epizoo.errors import InputError
 from epizoo.models.expected_counts import RunCounter
 from epizoo.models.runs import Parameters
@@ -37,7 +39,8 @@ def learn_best(
         report: see `Report`.
 
     Returns:
-        The best result, and all of them: of the trials, in the order of the starts, then of the finalists.
+        The best result, and all of them: of the trials, in the order of the starts, then of the finalists, whose
+        trajectories begin with those of their trials.
 
     Raises:
         InputError: there is no start, or one does not fit the sequences.
@@ -65,5 +68,13 @@ def learn_best(
         if keep_first and all(learned is not results[0] for learned in chosen):
             chosen.append(results[0])
         starts = [learned.parameters for learned in chosen]
-    results += learn_all("start", starts, config)
+        before = [learned.trajectory for learned in chosen]
+        learned_on = learn_all("start", starts, config)
+        # What was tried is the first part of what was learned.
+        results += [
+            learned._replace(trajectory=np.concatenate([tried, learned.trajectory]))
+            for tried, learned in zip(before, learned_on, strict=True)
+        ]
+    else:
+        results = learn_all("start", starts, config)
     return min(results, key=worse), results

@@ -66,6 +66,31 @@ def test_only_what_is_trained_moves(model, stretches, train, moves):
     assert all(any(part in name for part in moves) for name in moved)
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_temperature_stays_within_bounds_and_keeps_its_sign(model, sign):
+    base = model_arrays(model)[2]
+    base["temperature"] = np.float32(sign * 0.9)
+    trainables = Trainables("threshold")
+
+    def temperature(change):
+        return float(trainables.apply(base, {"temperature": jnp.float32(change)})["temperature"])
+
+    # Small changes are what they say, whatever large ones are.
+    assert temperature(0.01) == pytest.approx(sign * 0.9 + 0.01, abs=2e-4)
+    found = [abs(temperature(change)) for change in (-100.0, -1.0, 0.0, 1.0, 100.0)]
+    assert found == sorted(found, reverse=sign < 0)
+    assert found[0 if sign > 0 else -1] == pytest.approx(0.9 / 4)
+    assert found[-1 if sign > 0 else 0] == pytest.approx(0.9 * 4)
+    assert all(temperature(change) * sign > 0 for change in (-100.0, -1.0, 0.0, 1.0, 100.0))
+
+
+def test_labels_that_one_threshold_parts_do_not_make_probabilities_of_0_and_1(model, stretches):
+    settings = TuningSettings(train="threshold", steps=400, learning_rate=1.0, pull=0.0)
+    tuned = fine_tune(model, stretches, settings).model
+    ratio = float(tuned.temperature[...] / model.temperature[...])
+    assert 1 / 4 <= ratio <= 4
+
+
 def test_adapters_change_kernels_by_matrices_of_their_rank(model, stretches):
     before = flatten_parameters(model)
     settings = TuningSettings(train="adapters", steps=8, rank=1, learning_rate=0.1)

@@ -26,6 +26,7 @@ _THRESHOLD = ("threshold", "temperature")
 # How fast each part learns, as a share of the learning rate: what lies nearer to the input changes less.
 _SPEEDS = (("scale_convs", 0.1), ("combine_conv", 0.3), ("context", 0.3), ("output_conv", 1.0))
 _THRESHOLD_SPEED = 1.0
+_MOST_SHARPER = 4.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class Trainables:
                 kernel = name.removesuffix(".up")
                 delta = changes[f"{kernel}.down"] @ change
                 arrays[kernel] = arrays[kernel] + delta.reshape(arrays[kernel].shape)
+            elif name == "temperature":
+                arrays[name] = _within_bounds(arrays[name], change)
             elif not name.endswith(".down"):
                 arrays[name] = arrays[name] + change
         return arrays
@@ -111,6 +114,15 @@ def with_arrays(graph: nnx.GraphDef, paths: Mapping[str, Any], arrays: Mapping[s
     """The model of these arrays; works under jit."""
     state = nnx.from_flat_state([(paths[name], nnx.Param(value)) for name, value in arrays.items()])
     return nnx.merge(graph, state)
+
+
+def _within_bounds(temperature: Float[Array, ""], change: Float[Array, ""]) -> Float[Array, ""]:
+    """The temperature and a change of it, at most `_MOST_SHARPER` times sharper or softer.
+
+    A few labels that one threshold parts are likeliest at a temperature of 0, at which a probability means nothing.
+    """
+    reach = np.log(_MOST_SHARPER)
+    return temperature * jnp.exp(reach * jnp.tanh(change / (reach * temperature)))
 
 
 def _warm_up(rate: float, n_steps: int = 10) -> optax.Schedule:
