@@ -136,11 +136,15 @@ def split_chromosomes(
     Raises:
         InputError: a chromosome is not in the marks, or none is left to learn on.
     """
-    for chrom in (*data.chromosomes, *data.held_out_chromosomes):
+    for chrom in (*data.chromosomes, *(data.held_out_chromosomes or ())):
         if chrom not in found:
             raise InputError(f"{name}: chromosome {chrom} is not in the marks; they hold {', '.join(found)}")
-    before = [chrom for chrom in base.zoo.trained_on.held_out_chromosomes if chrom in found]
-    held_out = data.held_out_chromosomes or [chrom for chrom in before if chrom not in data.chromosomes]
+    held_out = data.held_out_chromosomes
+    if held_out is None:
+        before = base.zoo.trained_on.held_out_chromosomes
+        held_out = [chrom for chrom in before if chrom in found and chrom not in data.chromosomes]
+        # Marks of these chromosomes alone are meant to be learned on.
+        held_out = held_out if data.chromosomes or set(found) - set(held_out) else []
     learned = data.chromosomes or [chrom for chrom in found if chrom not in held_out]
     if not learned:
         raise InputError(

@@ -11,7 +11,8 @@ from epizoo.cli import app
 from epizoo.errors import InputError
 from epizoo.model_zoo import load
 from epizoo.model_zoo.finetuning import finetune
-from epizoo.model_zoo.state_finetuning import finetune_states
+from epizoo.model_zoo.state_finetuning import finetune_states, split_chromosomes
+from epizoo.training.finetuning.data import StateData
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,16 @@ def test_the_result_keeps_states_and_describes_the_new_marks_better(tuned, base,
     here, there = tuned.annotate(marks), base.annotate(marks)
     assert here.log_likelihood > there.log_likelihood
     assert [one.name for one in tuned.zoo.lineage] == ["chromatin_states/random"]
+
+
+def test_what_is_held_out_is_the_users_to_say(base, marks):
+    def split(found, **keys):
+        return split_chromosomes(base, StateData(cell_type="x", binarized=marks, **keys), found, "new.yaml")
+
+    assert split(["chr1", "chr2"]) == (["chr1"], ["chr2"])
+    assert split(["chr1", "chr2"], held_out_chromosomes=[]) == (["chr1", "chr2"], [])
+    assert split(["chr2"]) == (["chr2"], [])
+    assert split(["chr1", "chr2"], chromosomes=["chr2"]) == (["chr2"], [])
 
 
 def test_the_report_says_how_far_every_state_moved(tuned, base):

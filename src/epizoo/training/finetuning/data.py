@@ -105,7 +105,8 @@ class StateData(_Strict):
         marks: or mark to bigWig, with `signal_kind` and what it needs.
         signal_kind, read_length_bp, threshold: how bigWigs are binarised; see `epizoo annotate`.
         chromosomes: what to learn on; all that are not held out where empty.
-        held_out_chromosomes: never learned on, measured at the end.
+        held_out_chromosomes: never learned on, measured at the end; those that the pretrained entry held out where not
+            named, unless there are no others.
         annotation: BED of the states' names, to learn from instead of EM without labels.
         allow_missing: whether marks of the model may be absent.
         ignore_marks: marks of the folder that the model lacks, to be left out.
@@ -122,7 +123,7 @@ class StateData(_Strict):
     read_length_bp: int | None = None
     threshold: float | None = None
     chromosomes: list[str] = []
-    held_out_chromosomes: list[str] = []
+    held_out_chromosomes: list[str] | None = None
     annotation: File | None = None
     allow_missing: bool = False
     ignore_marks: list[str] = []
@@ -131,7 +132,7 @@ class StateData(_Strict):
     def _one_source_of_marks(self) -> "StateData":
         if (self.binarized is None) == (not self.marks):
             raise ValueError("give either binarized (a folder) or marks (mark to bigWig)")
-        both = sorted(set(self.chromosomes) & set(self.held_out_chromosomes))
+        both = sorted(set(self.chromosomes) & set(self.held_out_chromosomes or []))
         if both:
             raise ValueError(f"{both[0]} is among chromosomes and held_out_chromosomes; keep it in one of them")
         return self
