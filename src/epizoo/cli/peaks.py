@@ -59,7 +59,9 @@ def call_peaks(
     output_format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="FORMAT", help="narrowPeak, broadPeak, gappedPeak or bed (six columns); by default as FILE is called."
+            "--format",
+            metavar="FORMAT",
+            help="narrowPeak, broadPeak, gappedPeak or bed (six columns); by default as FILE is called.",
         ),
     ] = None,
     summits: Annotated[Path | None, option("FILE", "Also write all summits of all peaks, as this BED file.")] = None,
