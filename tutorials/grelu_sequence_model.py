@@ -30,7 +30,7 @@ import epizoo.plugins.grelu  # lets torch load the checkpoints that gReLU writes
 from epizoo.genome.bigwig_writer import BigWigWriter
 from epizoo.plugins.grelu_sequences import peak_sequences
 
-CHROM_SIZES = {"chr1": 200_000, "chr2": 80_000, "chr3": 80_000}
+CHROM_SIZES = {"chr1": 800_000, "chr2": 80_000, "chr3": 80_000}
 MOTIF = "TGACTCAGGTCA"
 SEQ_LEN = 200
 BIN_BP = 50
