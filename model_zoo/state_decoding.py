@@ -1,6 +1,8 @@
 """Decoding of whole chromosomes by an entry: by the kernels for genomes, or window by window by its own backend."""
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,21 +21,36 @@ _BATCH_WINDOWS = 16
 _OUTSIDE = -1
 
 
+def begin_loading_kernels(entry: "ChromatinStateEntry", viterbi: bool) -> None:
+    """Load in a thread, while marks are being read, what `decode_chromosomes` needs; that meets any error itself."""
+
+    def load() -> None:
+        from epizoo.models.decoding import load_kernels
+
+        load_kernels(entry.parameters(), viterbi=viterbi)
+
+    pool = ThreadPoolExecutor(1)
+    pool.submit(load)
+    # Not waited for, so that marks that cannot be read are reported at once.
+    pool.shutdown(wait=False)
+
+
 def decode_chromosomes(
     entry: "ChromatinStateEntry", chromosomes: Chromosomes, viterbi: bool, posteriors: bool
 ) -> Iterator[tuple[str, "Decoding"]]:
     """Decoded chromosomes sorted by name; side by side, but one by one where posteriors would fill the memory."""
-    from epizoo.models.decoding import decode_all
+    from epizoo.models.decoding import decode_each
 
     parameters = entry.parameters()
-    coded = {chrom: _coded(values) for chrom, values in sorted(chromosomes.items())}
-    for group, chroms in groupby(coded, key=lambda chrom: (coded[chrom][1], chrom if posteriors else None)):
-        names = list(chroms)
+    chroms = sorted(chromosomes)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        coded = dict(zip(chroms, pool.map(_coded, map(chromosomes.__getitem__, chroms)), strict=True))
+    for group, of_group in groupby(coded, key=lambda chrom: (coded[chrom][1], chrom if posteriors else None)):
+        names = list(of_group)
         present = None if group[0] is None else np.array(group[0])
         sequences = [coded[chrom][0] for chrom in names]
-        yield from zip(
-            names, decode_all(parameters, sequences, present, posteriors=posteriors, viterbi=viterbi), strict=True
-        )
+        decoded = decode_each(parameters, sequences, present, posteriors=posteriors, viterbi=viterbi)
+        yield from zip(names, decoded, strict=True)
 
 
 def decode_by_windows(

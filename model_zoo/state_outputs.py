@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from epizoo.calling import chromhmm_files
-from epizoo.calling.formats import StateStyle, write_bed9
+from epizoo.calling.formats import StateStyle, bed9_writer
 from epizoo.calling.state_hdf5 import StateHDF5Writer
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
@@ -128,6 +128,7 @@ class StateWriter:
         self._stack = ExitStack()
         self._bigwigs: list[BigWigWriter] = []
         self._hdf5: StateHDF5Writer | None = None
+        self._write_bed: Callable[[pd.DataFrame], None] | None = None
         if outputs.chromhmm is not None:
             check_outputs(self._chromhmm_paths(outputs.chromhmm, chroms), inputs)
 
@@ -140,6 +141,9 @@ class StateWriter:
                 attributes: dict[str, Any] = {**genome.model, "bin_bp": genome.bin_bp}
                 writer = StateHDF5Writer(self._outputs.hdf5, genome.styles, genome.marks, attributes)
                 self._hdf5 = stack.enter_context(writer)
+            if self._outputs.bed is not None:
+                bed = bed9_writer(self._outputs.bed, genome.styles, self._outputs.track)
+                self._write_bed = stack.enter_context(bed)
             self._stack = stack.pop_all()
         return self
 
@@ -151,6 +155,8 @@ class StateWriter:
     def add(self, chrom: str, segments: pd.DataFrame, decoding: "Decoding", missing: Sequence[str]) -> None:
         """Write one chromosome, and keep its segments for `finish`."""
         self._segments.append(segments)
+        if self._write_bed is not None:
+            self._write_bed(segments)
         posteriors = decoding.posteriors
         if posteriors is not None:
             for writer, posterior in zip(self._bigwigs, posteriors.T, strict=False):
@@ -166,10 +172,8 @@ class StateWriter:
             self._add_chromhmm(self._outputs.chromhmm, chrom, decoding)
 
     def finish(self) -> None:
-        """Write the files of all chromosomes together."""
+        """Write ChromHMM's files, which need all chromosomes together."""
         outputs, styles = self._outputs, self._genome.styles
-        if outputs.bed is not None:
-            write_bed9(outputs.bed, self._segments, styles, outputs.track)
         if outputs.chromhmm is not None:
             segments = pd.concat(self._segments, ignore_index=True)
             prefix = str(Path(outputs.chromhmm.folder, self._prefix))

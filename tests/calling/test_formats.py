@@ -5,7 +5,7 @@ import numpy as np
 import pyBigWig
 import pytest
 
-from epizoo.calling.formats import StateStyle, write_bed9
+from epizoo.calling.formats import StateStyle, bed9_writer
 from epizoo.calling.segments import segments_from_states
 from epizoo.errors import InputError
 from epizoo.genome.bigwig_writer import BigWigWriter
@@ -50,7 +50,9 @@ def test_bed9_is_read_by_bioframe(tmp_path):
         segments_from_states(np.array([0, 0, 1]), "chr1", bin_bp=200, chrom_size=600),
         segments_from_states(np.array([2]), "chr2", bin_bp=200, chrom_size=150),
     ]
-    write_bed9(tmp_path / "x.bed", iter(tables), STYLES)
+    with bed9_writer(tmp_path / "x.bed", STYLES) as write:
+        for table in tables:
+            write(table)
     read = bioframe.read_table(tmp_path / "x.bed", schema="bed9")
     assert list(read.columns) == BED9
     assert read.to_numpy().tolist() == [
@@ -61,9 +63,10 @@ def test_bed9_is_read_by_bioframe(tmp_path):
 
 
 def test_nothing_is_left_when_a_writer_fails(tmp_path):
-    def tables():
-        yield segments_from_states(np.array([0]), "chr1", bin_bp=200, chrom_size=600)
-        raise KeyboardInterrupt
+    def write_part_of_a_bed_file():
+        with bed9_writer(tmp_path / "x.bed", STYLES) as write:
+            write(segments_from_states(np.array([0]), "chr1", bin_bp=200, chrom_size=600))
+            raise KeyboardInterrupt
 
     def write_part_of_a_bigwig():
         with BigWigWriter(tmp_path / "x.bw", {"chr1": 100}, 10) as writer:
@@ -71,15 +74,15 @@ def test_nothing_is_left_when_a_writer_fails(tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_bed9(tmp_path / "x.bed", tables(), STYLES)
+        write_part_of_a_bed_file()
     with pytest.raises(KeyboardInterrupt):
         write_part_of_a_bigwig()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_unwritable_outputs_are_refused(tmp_path):
-    with pytest.raises(InputError, match="does not exist"):
-        write_bed9(tmp_path / "no" / "x.bed", [], STYLES)
+    with pytest.raises(InputError, match="does not exist"), bed9_writer(tmp_path / "no" / "x.bed", STYLES):
+        pass
     with pytest.raises(InputError, match="does not exist"), BigWigWriter(tmp_path / "no" / "x.bw", {"chr1": 9}, 10):
         pass
 

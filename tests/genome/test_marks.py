@@ -62,6 +62,11 @@ def test_other_line_ends_are_read(tmp_path, text):
         ("c\tchr1\na\tb\n0\t1\n0\t3\n", "line 4 holds '3', expected 0, 1 or 2"),
         ("c\tchr1\na\tb\n0\t1\n0\t12\n", "line 4 holds '12'"),
         ("c\tchr1\na\tb\n0 1\n0\t1\n", "line 3 has 1 columns"),
+        # As long as good lines are, with a separator of the other kind, and with neighbours of the digits.
+        ("c\tchr1\na\tb\n0\t1\t0\t1\n", "line 3 has 4 columns"),
+        ("c\tchr1\na\tb\n0\n1\n0\t1\n", "line 3 has 1 columns"),
+        ("c\tchr1\na\tb\n0\t1\n/\t1\n", "line 4 holds '/'"),
+        ("c\tchr1\na\tb\n0\t1\n0\t:\n", "line 4 holds ':'"),
     ],
 )
 def test_bad_text_is_refused_by_line(tmp_path, text, sentence):
@@ -171,6 +176,24 @@ def test_a_damaged_gzipped_file_is_refused(tmp_path):
     path.write_bytes(damaged)
     with pytest.raises(InputError, match="the gzipped file is damaged"):
         read_binarized(path)
+
+
+def test_of_several_bad_files_the_first_is_named(tmp_path):
+    for number in range(1, 8):
+        last_line = {5: "0\t7\n", 6: "0\n"}.get(number, "0\t1\n")
+        (tmp_path / f"c_chr{number}_binary.txt").write_text(f"c\tchr{number}\na\tb\n0\t1\n{last_line}")
+    with pytest.raises(InputError, match=r"c_chr5_binary\.txt: line 4 holds '7'"):
+        read_chromosomes(find_one_cell(tmp_path), ("a", "b"))
+
+
+def test_files_read_side_by_side_keep_their_chromosomes_and_order(tmp_path):
+    written = [random_marks(n_bins=11 * number, seed=number, chrom=f"chr{number}") for number in range(1, 10)]
+    for one in written:
+        write_binarized(tmp_path / f"K562_{one.chrom}_binary.txt.gz", one)
+    found = read_chromosomes(find_one_cell(tmp_path), written[0].marks[::-1])
+    assert list(found) == [one.chrom for one in written]
+    for one in written:
+        np.testing.assert_array_equal(found[one.chrom], one.values[:, ::-1])
 
 
 def test_all_headers_are_checked_before_the_first_body_is_read(tmp_path):

@@ -1,8 +1,9 @@
 """BED9 files of states and browsers' track lines; files are written whole or not at all."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -29,17 +30,14 @@ def track_line(kind: str, name: str, description: str = "") -> str:
     return f"track {label} visibility=1" + (' itemRgb="On"' if kind == "bed9" else "")
 
 
-def write_bed9(
-    path: str | os.PathLike[str],
-    segments: Iterable[pd.DataFrame],
-    styles: Sequence[StateStyle],
-    track: str | None = None,
-) -> None:
-    """Write segments (chrom, start, end, state from 0) as BED9 with each state's name and colour.
+@contextmanager
+def bed9_writer(
+    path: str | os.PathLike[str], styles: Sequence[StateStyle], track: str | None = None
+) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Yield what writes a table of segments (chrom, start, end, state from 0) to a BED9 file, as a rule a chromosome.
 
     Args:
         path: The file to write.
-        segments: Tables in the order of the file, as a rule one a chromosome, which may be made while writing.
         styles: Name and colour of every state.
         track: A first line for UCSC's genome browser.
 
@@ -47,20 +45,18 @@ def write_bed9(
         InputError: the file cannot be written.
     """
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        _write_track(file, track)
-        for table in segments:
-            file.writelines(_bed9_rows(table, styles))
+        if track is not None:
+            file.write(track + "\n")
+        yield lambda segments: file.writelines(_bed9_rows(segments, styles))
 
 
-def _bed9_rows(segments: pd.DataFrame, styles: Sequence[StateStyle]) -> Iterator[str]:
-    # Five times faster than to_csv: a genome has millions of segments.
-    names = [style.name for style in styles]
+def _bed9_rows(segments: pd.DataFrame, styles: Sequence[StateStyle]) -> list[str]:
+    # Three times faster than to_csv: a genome has up to millions of segments.
+    middles = [f"\t{style.name}\t0\t.\t" for style in styles]
     colors = [",".join(map(str, style.color)) for style in styles]
-    columns = (segments[column].tolist() for column in ("chrom", "start", "end", "state"))
-    for chrom, start, end, state in zip(*columns, strict=True):
-        yield f"{chrom}\t{start}\t{end}\t{names[state]}\t0\t.\t{start}\t{end}\t{colors[state]}\n"
-
-
-def _write_track(file: TextIO, track: str | None) -> None:
-    if track is not None:
-        file.write(track + "\n")
+    chroms, starts, ends, states = (segments[column].tolist() for column in ("chrom", "start", "end", "state"))
+    spans = [f"{start}\t{end}" for start, end in zip(starts, ends, strict=True)]
+    return [
+        f"{chrom}\t{span}{middles[state]}{span}\t{colors[state]}\n"
+        for chrom, span, state in zip(chroms, spans, states, strict=True)
+    ]

@@ -5,7 +5,7 @@ with the sequences that are being decoded at the moment.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -66,7 +66,22 @@ def decode_all(
     viterbi: bool = False,
     threads: int | None = None,
 ) -> list[Decoding]:
-    """States of many sequences, such as the chromosomes of a genome, decoded side by side.
+    """States of many sequences, such as the chromosomes of a genome, decoded side by side; see `decode_each`."""
+    return list(
+        decode_each(parameters, sequences, present_marks, posteriors=posteriors, viterbi=viterbi, threads=threads)
+    )
+
+
+def decode_each(
+    parameters: Parameters,
+    sequences: Sequence[Integer[np.ndarray, " bin"] | Num[np.ndarray, "bin mark"]],
+    present_marks: Bool[np.ndarray, " mark"] | None = None,
+    *,
+    posteriors: bool = False,
+    viterbi: bool = False,
+    threads: int | None = None,
+) -> Iterator[Decoding]:
+    """Yield the states of many sequences in their order, each while those after it are being decoded.
 
     Args:
         parameters: the model.
@@ -90,7 +105,19 @@ def decode_all(
         products = runs.emission_products(model.emission, symbols.marks)
         powers = runs.piece_powers(model.transition, products, table)
         decoder = _Decoder(model, products, table, powers, posteriors, viterbi)
-        return list(pool.map(decoder.decode, *zip(*jobs, strict=True))) if jobs else []
+        yield from pool.map(decoder.decode, *zip(*jobs, strict=True)) if jobs else ()
+
+
+def load_kernels(parameters: Parameters, *, viterbi: bool = False) -> None:
+    """Load the compiled kernels, which takes a third of a second, or some seconds where they must be compiled first.
+
+    They are loaded when they are first called anyway; a thread can do it while something else is done.
+
+    Args:
+        parameters: any model.
+        viterbi: also those of most probable paths.
+    """
+    decode(parameters, np.zeros(2, np.uint16), viterbi=viterbi)
 
 
 class _Decoder(NamedTuple):
