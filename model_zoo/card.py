@@ -4,6 +4,7 @@ from typing import Any
 
 import yaml
 
+from epizoo.model_zoo.card_evaluation import evaluation_table
 from epizoo.model_zoo.catalogue import ZOO_FOLDER
 from epizoo.model_zoo.description import Metric
 from epizoo.model_zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
@@ -36,6 +37,7 @@ def render_card(entry: Entry, reference: str | None = None) -> str:
         _training(entry),
         _metrics_heading(entry),
         _metrics(entry.zoo.metrics),
+        *_evaluation(entry),
         "## Limits",
         "\n".join(f"- {_paragraph(limit)}" for limit in entry.zoo.limits),
         "## Licence",
@@ -144,6 +146,11 @@ def _metrics(metrics: list[Metric]) -> str:
         values = [metric.value, *(metric.compared_with.get(tool, "") for tool in tools)]
         lines.append(f"| {_cell(metric.name)} | {_cell(metric.on)} | {' | '.join(map(_number, values))} |")
     return "\n".join(lines)
+
+
+def _evaluation(entry: Entry) -> list[str]:
+    table = evaluation_table(entry)
+    return [] if table is None else ["The weights as they are shipped, measured by `epizoo evaluate`:", table]
 
 
 def _licence(entry: Entry) -> str:

@@ -1,11 +1,12 @@
 """An entry as one of the callers that are evaluated: its peaks and probabilities where the truth is known."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from epizoo.files import sha256
 from epizoo.genome.intervals import check_intervals
 from epizoo.genome.overlaps import merged
 from epizoo.genome.signal import BigWig
@@ -59,7 +60,32 @@ def caller_of_entry(
             called[path] = peaks, track
         return called[path]
 
-    return Caller(f"{entry.name} {entry.version}", lambda sample: run(sample)[0], lambda sample: run(sample)[1])
+    return Caller(caller_name(entry), lambda sample: run(sample)[0], lambda sample: run(sample)[1])
+
+
+def provenance(entries: "Sequence[PeakCallerEntry]", files: Sequence[File], about: str | None = None) -> dict[str, Any]:
+    """What an evaluation was made with and on, for `epizoo.training.evaluation.write_figures`.
+
+    Returns:
+        ``held_to``, which is `about`; ``entries``, by the names of their callers the version and hash of each entry and
+        its rule of calling; ``files``, the hash of each file by its name.
+    """
+    of_entries = {
+        caller_name(entry): {
+            "name": entry.name,
+            "version": entry.version,
+            "sha256": entry.sha256,
+            "calling": entry.config["calling"],
+        }
+        for entry in entries
+    }
+    hashes = {Path(file).name: sha256(file) for file in files}
+    return {"held_to": about, "entries": of_entries, "files": hashes}
+
+
+def caller_name(entry: "PeakCallerEntry") -> str:
+    """What an entry is called among callers."""
+    return f"{entry.name} {entry.version}"
 
 
 def _around(truth: Truth, pattern: File, bigwig: str) -> pd.DataFrame | None:

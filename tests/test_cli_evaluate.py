@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from epizoo.cli import app
+from epizoo.files import sha256
 
 
 @pytest.fixture
@@ -28,11 +29,17 @@ def run(*arguments):
 
 def test_files_and_entries_stand_side_by_side(folder):
     entry = ["--entry", "peak_caller/random", "--bigwig", "{sample}.bw", "--labels", "labels.tsv"]
-    result = run("--peaks", "mine=mine.bed", *entry, "--metrics", "x.json", "--picture", "x.png")
+    result = run(
+        "--peaks", "mine=mine.bed", *entry, "--metrics", "x.json", "--picture", "x.png", "--about", "two labels"
+    )
     assert result.exit_code == 0, result.output
     assert "Mean over regions, paired over loci" in result.stdout
     figures = json.loads((folder / "x.json").read_text())
     assert list(figures["callers"]) == ["peak_caller/random 1.0.0", "mine"]
+    assert figures["about"]["held_to"] == "two labels"
+    assert figures["about"]["entries"]["peak_caller/random 1.0.0"]["version"] == "1.0.0"
+    assert figures["about"]["files"]["mine.bed"] == sha256(folder / "mine.bed")
+    assert set(figures["about"]["files"]) == {"labels.tsv", "mine.bed", "good.bw"}
     assert figures["callers"]["mine"]["labels"]["false_positives"] == 1
     assert "calibration" in figures["callers"]["peak_caller/random 1.0.0"]
     assert (folder / "x.png").stat().st_size > 10_000

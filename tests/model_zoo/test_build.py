@@ -1,5 +1,6 @@
 """A run folder becomes a whole entry or nothing, and everything in an entry follows from it."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from epizoo.files import sha256
 from epizoo.model_zoo import ZOO_FOLDER, list_entries
 from epizoo.model_zoo.build import DEFAULT_ENTRY, render, write_entry
 from epizoo.model_zoo.card import render_card
+from epizoo.model_zoo.card_evaluation import METRICS_FILE, evaluation_table
 from epizoo.model_zoo.kipoi_yaml import root_model_yaml
 
 REPOSITORY = ZOO_FOLDER.parent
@@ -29,6 +31,36 @@ def run_folder(tmp_path):
 def build(run_folder, zoo, random_zoo, name="peak_caller/new"):
     example = {"intervals_file": random_zoo.intervals, "bigwig_file": random_zoo.bigwig}
     return write_entry(run_folder, name, example, zoo_folder=zoo)
+
+
+EVALUATED = [name for name in ENTRIES if (ZOO_FOLDER / name / METRICS_FILE).is_file()]
+
+
+@pytest.mark.parametrize("name", EVALUATED)
+def test_figures_of_evaluate_are_those_of_the_weights_that_are_shipped(name, tmp_path):
+    entry = epizoo.load(name)
+    table = evaluation_table(entry)
+    assert table is not None
+    content = json.loads((entry.folder / METRICS_FILE).read_text())
+    assert all(f"| {caller} |" in table for caller in content["callers"])
+
+    copy = tmp_path / name
+    shutil.copytree(entry.folder, copy)
+    (of_entry,) = content["about"]["entries"].values()
+    for key, value in (("sha256", "0" * 64), ("calling", {})):
+        of_entry[key], kept = value, of_entry[key]
+        (copy / METRICS_FILE).write_text(json.dumps(content))
+        with pytest.raises(EntryError, match=rf"metrics\.json: measured with {key} .* expected the entry's"):
+            evaluation_table(epizoo.load(copy))
+        of_entry[key] = kept
+    for text in ("{", "{}", "[]"):
+        (copy / METRICS_FILE).write_text(text)
+        with pytest.raises(EntryError, match=r"metrics\.json: not what `epizoo evaluate"):
+            evaluation_table(epizoo.load(copy))
+
+
+def test_entries_whose_training_left_a_cell_type_out_are_measured_on_it():
+    assert {"peak_caller/h3k4me3", "peak_caller/universal", "peak_caller/tf"} <= set(EVALUATED)
 
 
 @pytest.mark.parametrize("name", ENTRIES)

@@ -13,6 +13,7 @@ from epizoo.cli.app import SIGNAL_KINDS, app, load_of_family, named_files, optio
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
+    from epizoo.model_zoo.entry import PeakCallerEntry
     from epizoo.training.evaluation import Caller, Truth
 
 TRUTH_COLUMNS = (
@@ -50,6 +51,7 @@ def evaluate(
     distance_bp: Annotated[int, typer.Option(metavar="BP", help="How near.")] = 100,
     top: Annotated[int | None, option("NUMBER", "Hold only this many of each caller's surest peaks to these.")] = None,
     metrics: Annotated[Path | None, option("FILE", "Write all figures as JSON.")] = None,
+    about: Annotated[str | None, option("TEXT", "What the peaks are held to, in words, kept in --metrics.")] = None,
     picture: Annotated[
         Path | None, option("FILE", "Draw curves, calibration and example loci: .png, .svg or .pdf.")
     ] = None,
@@ -62,6 +64,7 @@ def evaluate(
     from epizoo.calling.plot import require_picture
     from epizoo.files import check_outputs
     from epizoo.genome.intervals import read_bed
+    from epizoo.model_zoo.evaluation import provenance
     from epizoo.training.evaluation import Truth, caller_of_files, files_of_samples, read_labels, write_figures
     from epizoo.training.evaluation import evaluate as evaluate_callers
 
@@ -92,7 +95,8 @@ def evaluate(
     )
     with tempfile.TemporaryDirectory() as folder, progress_bar("Calling peaks") as progress:
         options: dict[str, Any] = {"control": control, "known_regions": known_regions, "signal_kind": signal_kind}
-        callers = _entries(entry, bigwig, Path(folder), held_to, options | {"progress": progress})
+        loaded = _entries(entry, bigwig)
+        callers = _callers(loaded, str(bigwig), Path(folder), held_to, options | {"progress": progress})
         callers += [
             caller_of_files(name, path, files["--probabilities"].get(name)) for name, path in files["--peaks"].items()
         ]
@@ -104,7 +108,7 @@ def evaluate(
         for note in notes(found.figures):
             wide.print(note)
         if metrics is not None:
-            write_figures(metrics, found)
+            write_figures(metrics, found, provenance(loaded, [*given, *inputs], about))
             say(f"Wrote {metrics}.")
         if picture is not None:
             from epizoo.training.evaluation_picture import draw_evaluation
@@ -113,20 +117,24 @@ def evaluate(
             say(f"Wrote {picture}.")
 
 
-def _entries(
-    names: list[str] | None, bigwig: str | None, folder: Path, truth: "Truth", options: dict[str, Any]
-) -> "list[Caller]":
+def _entries(names: list[str] | None, bigwig: str | None) -> "list[PeakCallerEntry]":
     from epizoo.conversion import with_backend
-    from epizoo.model_zoo.evaluation import caller_of_entry
 
     if names and bigwig is None:
         raise InputError("--entry: given without --bigwig; name the signal that it should call peaks in")
+    return [with_backend(load_of_family("peak_caller", name), None) for name in names or []]
+
+
+def _callers(
+    entries: "list[PeakCallerEntry]", bigwig: str, folder: Path, truth: "Truth", options: dict[str, Any]
+) -> "list[Caller]":
+    from epizoo.model_zoo.evaluation import caller_of_entry
+
     callers = []
-    for number, name in enumerate(names or []):
+    for number, entry in enumerate(entries):
         own = folder / str(number)
         own.mkdir()
-        loaded = with_backend(load_of_family("peak_caller", name), None)
-        callers.append(caller_of_entry(loaded, str(bigwig), own, truth, **options))
+        callers.append(caller_of_entry(entry, bigwig, own, truth, **options))
     return callers
 
 

@@ -200,14 +200,20 @@ def caller_of_files(name: str, peaks: File, probabilities: File | None = None) -
     return Caller(name, lambda sample: read_peaks(fill(peaks, sample)), tracks)
 
 
-def write_figures(path: File, found: Evaluation) -> None:
+def write_figures(path: File, found: Evaluation, about: Mapping[str, Any] | None = None) -> None:
     """Write all figures as JSON, with the calibration tables; what is not defined is null.
+
+    Args:
+        path: the file.
+        found: what was measured.
+        about: what it was measured with and on, plain values.
 
     Raises:
         InputError: the file cannot be written.
     """
     tables = {name: table.to_dict("records") for name, table in found.reliability.items()}
-    content = {"epizoo": importlib.metadata.version("epizoo"), **found.figures, "reliability": tables}
+    version = importlib.metadata.version("epizoo")
+    content = {"epizoo": version, "about": dict(about or {}), **found.figures, "reliability": tables}
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(defined(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
