@@ -87,7 +87,8 @@ def call_peaks(
         `epizoo.calling.peaks.PEAK_COLUMNS` (narrowPeak's ten, and blocks and summits), sorted by chromosome name and
         start. `signalValue` is in multiples of the local background, which counts as at least the background of the
         whole file and, where there is a control, the control at the summit, each track in its own background. With a
-        control peaks that do not rise above it are dropped.
+        control peaks that do not rise above it are dropped. ``attrs["signal_kind"]`` is the kind of signal of the
+        treatment.
 
     Raises:
         InputError: a file or an interval cannot be used, an output cannot be written, or denoised coverage is asked of
@@ -112,6 +113,7 @@ def call_peaks(
         peaks = _call(entry, windows, rule, bigwigs, progress)
         if excluded is not None:
             peaks = name_peaks(peaks[~overlaps_any(peaks, excluded)])
+        peaks.attrs["signal_kind"] = windows.fitted[0].kind
         if output is not None:
             write_peaks(output, peaks, kind, track)
         if summits_output is not None:

@@ -209,9 +209,18 @@ def test_reads_become_gapped_peaks_and_summits(folder):
     assert len((folder / "out" / "s.bed").read_text().splitlines()) >= len(peaks)
 
 
+@pytest.mark.parametrize("option", ["--bigwig", "--control"])
+def test_two_files_where_one_counts_are_refused(folder, option):
+    given = [] if option == "--bigwig" else ["--bigwig", "good.bw"]
+    result = run("call-peaks", PEAK_CALLER, *given, option, "good.bw", option, "other.bw", "-o", "out/x.narrowPeak")
+    assert result.exit_code == 2
+    assert f"{option}: good.bw, other.bw given, expected one file" in result.stderr
+
+
 def test_from_signal_and_marks_to_files_and_a_picture(folder):
     peaks = call("--probabilities", "out/p.bw", "--enter-probability", "0.45", "--extend-probability", "0.4")
     assert peaks.exit_code == 0, peaks.stderr
+    assert "Detected in good.bw: --signal-kind " in peaks.stdout
     table = bioframe.read_table("out/x.narrowPeak", schema="narrowPeak")
     assert (
         f"Wrote out/x.narrowPeak: {len(table):,} peaks over {(table['end'] - table['start']).sum():,} bp"

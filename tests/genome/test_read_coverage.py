@@ -148,6 +148,12 @@ def test_quotation_marks_in_names_lose_no_reads(tmp_path):
     assert pile_up(write_text(tmp_path / "x.bedpe", "".join(pairs)), chrom_sizes=SIZES).n_fragments == 2
 
 
+def test_reads_on_chromosomes_of_unknown_length_are_counted(tmp_path):
+    rows = ["chr1\t100\t150\ta\t0\t+\n", "chrEBV\t300\t350\tb\t0\t+\n", "chrEBV\t500\t550\tc\t0\t-\n"]
+    coverage = pile_up(write_text(tmp_path / "x.bed", "".join(rows)), chrom_sizes=SIZES)
+    assert (coverage.n_fragments, coverage.left_out) == (1, {"chrEBV": 2})
+
+
 def test_a_reverse_read_without_alignment_is_no_evidence(tmp_path):
     path = write_bam(tmp_path / "x.bam", random_reads(0))
     with pysam.AlignmentFile(str(path)) as file, pysam.AlignmentFile(str(tmp_path / "y.bam"), "wb", file) as other:

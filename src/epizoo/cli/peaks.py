@@ -21,10 +21,13 @@ READS_HELP = (
 def call_peaks(
     entry: Entry,
     output: Output,
-    bigwig: Annotated[Path | None, option("FILE", "Signal of the experiment, a bigWig.")] = None,
+    bigwigs: Annotated[
+        list[Path] | None, typer.Option("--bigwig", metavar="FILE", help="Signal of the experiment, a bigWig.")
+    ] = None,
     reads: Annotated[list[Path] | None, option("FILE", READS_HELP)] = None,
-    control: Annotated[
-        Path | None, option("FILE", "Signal of the control (input), for a model that takes one.")
+    controls: Annotated[
+        list[Path] | None,
+        typer.Option("--control", metavar="FILE", help="Signal of the control (input), for a model that takes one."),
     ] = None,
     control_reads: Annotated[list[Path] | None, option("FILE", "The control as reads.")] = None,
     chrom_sizes: Annotated[
@@ -102,6 +105,7 @@ def call_peaks(
     from epizoo.model_zoo.peak_bigwigs import require_denoising
     from epizoo.model_zoo.windows import check_control
 
+    bigwig, control = _only_one("--bigwig", bigwigs), _only_one("--control", controls)
     _check_sources(bigwig, reads, control, control_reads)
     if coverage is not None and not reads:
         raise InputError("--coverage: given without --reads; a bigWig is coverage already, leave it out")
@@ -158,6 +162,8 @@ def call_peaks(
             track=make_track_line(kind, track_line) if track_line else None,
             progress=progress,
         )
+    if bigwig is not None and signal_kind is None:
+        say(f"Detected in {bigwig}: --signal-kind {peaks.attrs['signal_kind']}.")
     covered = int((peaks["end"] - peaks["start"]).sum())
     say(f"Wrote {output}: {len(peaks):,} peaks over {covered:,} bp, by {loaded.name} {loaded.version}.")
     if summits is not None:
@@ -166,6 +172,16 @@ def call_peaks(
         say(f"Wrote {probabilities}: probability of a peak in bins of {loaded.window.bin_bp} bp.")
     if denoised is not None:
         say(f"Wrote {denoised}: denoised coverage in bins of {loaded.window.bin_bp} bp, in the unit of the input.")
+
+
+def _only_one(option: str, files: list[Path] | None) -> Path | None:
+    if files and len(files) > 1:
+        pooling = "--reads" if option == "--bigwig" else "--control-reads"
+        raise InputError(
+            f"{option}: {', '.join(map(str, files))} given, expected one file; call each by itself, or pool the reads "
+            f"of all by {pooling}"
+        )
+    return files[0] if files else None
 
 
 def _check_sources(
@@ -186,4 +202,7 @@ def _pile_up(paths: list[Path], config: "PileUpConfig", chrom_sizes: str | None)
         coverage = pile_up(paths, config, chrom_sizes=sizes, progress=progress)
     width = f"{config.width_bp} bp {'around each cut site' if config.atac else 'a single read, pairs from end to end'}"
     say(f"Read {', '.join(map(str, paths))}: {coverage.n_fragments:,} fragments piled up, {width}.")
+    if coverage.left_out:
+        names = ", ".join([*list(coverage.left_out)[:3], *(["…"] if len(coverage.left_out) > 3 else [])])
+        say(f"Left out {sum(coverage.left_out.values()):,} reads on chromosomes of unknown length: {names}.")
     return coverage

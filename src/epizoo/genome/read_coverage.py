@@ -1,6 +1,7 @@
 """Coverage piled up from reads: what a bigWig of raw coverage would hold, without writing one."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,7 @@ class ReadCoverage(SignalTrack):
 
     Attributes:
         n_fragments: how many are piled up.
+        left_out: how many reads and pairs lie on each chromosome of unknown length.
     """
 
     kind = "coverage"
@@ -69,8 +71,10 @@ class ReadCoverage(SignalTrack):
         paths: Sequence[str | os.PathLike[str]],
         chrom_sizes: Mapping[str, int],
         fragments: Mapping[str, tuple[Int64[np.ndarray, " fragment"], Int64[np.ndarray, " fragment"]]],
+        left_out: Mapping[str, int] | None = None,
     ) -> None:
         self.path = Path(paths[0])
+        self.left_out = dict(left_out or {})
         self._sources = tuple(map(Path, paths))
         self.chrom_sizes = dict(chrom_sizes)
         self._starts: dict[str, Int32[np.ndarray, " fragment"]] = {}
@@ -154,7 +158,7 @@ def pile_up(
         paths: BAM, BED, tagAlign, BEDPE or fragments; see `epizoo.genome.read_files.read_positions`.
         config: how reads become coverage.
         chrom_sizes: length of each chromosome in bp; not needed for BAM, whose header states them. Reads on other
-            chromosomes are left out.
+            chromosomes are left out, and counted in `ReadCoverage.left_out`.
         progress: see `read_positions`.
 
     Raises:
@@ -165,6 +169,7 @@ def pile_up(
     chosen = config or PileUpConfig()
     sizes: dict[str, int] = dict(chrom_sizes or {})
     parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    left_out: Counter[str] = Counter()
     for path in files:
         genome, stated = read_positions(
             path,
@@ -182,13 +187,16 @@ def pile_up(
                 f"{path}: none of its chromosomes ({some}, …) has a known length ({others}, …); are the names of one "
                 "assembly?"
             )
-        for chrom, found in known.items():
+        for chrom, found in genome.items():
+            if chrom not in known:
+                left_out[chrom] += len(found.forward) + len(found.reverse) + len(found.pair_start)
+                continue
             _check_positions(path, chrom, found, sizes[chrom], (stated or sizes).get(chrom, sizes[chrom]))
             parts.setdefault(chrom, []).append(fragments(found, chosen, shifted=is_single_cell(path)))
     joined = {
         chrom: tuple(np.concatenate(column) for column in zip(*found, strict=True)) for chrom, found in parts.items()
     }
-    return ReadCoverage(files, sizes, joined)  # type: ignore[arg-type]
+    return ReadCoverage(files, sizes, joined, left_out)  # type: ignore[arg-type]
 
 
 def fragments(
