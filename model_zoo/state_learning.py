@@ -2,25 +2,24 @@
 
 import os
 import tempfile
-from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
-import pandas as pd
 from safetensors.numpy import save_file
 
 from epizoo.calling.state_colors import default_colors
 from epizoo.errors import InputError
-from epizoo.files import atomic_path, sha256
+from epizoo.files import atomic_path
 from epizoo.genome.marks import BinarizedChromosome
 from epizoo.model_zoo.build import write_entry
 from epizoo.model_zoo.catalogue import list_entries
 from epizoo.model_zoo.entry import ChromatinStateEntry, load
+from epizoo.model_zoo.learned_entries import about_entry, describe_training, measured_metrics
 from epizoo.model_zoo.learning_marks import LearningMarks
-from epizoo.model_zoo.tuned_entries import Target, make_target, write_json, write_yaml
+from epizoo.model_zoo.tuned_entries import Target, make_target, running, write_json, write_yaml
 from epizoo.models.chromatin_state_annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.hmm import HMMParameters
 from epizoo.models.parameters import flatten_parameters
@@ -36,9 +35,8 @@ from epizoo.training.chromhmm_models import (
     write_transitions,
 )
 from epizoo.training.em import Learned, Report
-from epizoo.training.model_selection import selection_table
-from epizoo.training.model_selection_picture import draw_selection
-from epizoo.training.state_learning import LearningPlan, LearningSequence, learn, log_likelihood_per_bin
+from epizoo.training.gradient_learning import UNKNOWN
+from epizoo.training.state_learning import LearningPlan, LearningSequence, learn
 from epizoo.training.state_names import NamedState, ReferenceStates, name_states
 
 File = str | os.PathLike[str]
@@ -81,10 +79,12 @@ def learn_states(
         InputError: the name exists already, or the data cannot be learned from.
     """
     training, left_out = data.split(held_out)
+    known = known_names(data, training)
     target = make_target("chromatin_states", name, output, resume)
     run = target.run_folder
-    learned = learn(training, plan, checkpoints=run, report=report)
-    states, order = named_states(learned.parameters, data.marks)
+    with running(target):
+        learned = learn(training, plan, checkpoints=run, report=report)
+    states, order = named_states(learned.parameters, data.marks, known)
     parameters = reorder(learned.parameters, order)
     config = ChromatinStateConfig(marks=data.marks, n_states=plan.n_states, bin_bp=bin_bp)
     with jax.enable_x64(True):
@@ -93,78 +93,61 @@ def learn_states(
         save_file(arrays, path)
     write_chromhmm_files(run, learned, parameters, data.marks, [state.name for state in states])
     write_yaml(run / "config.yaml", describe_config(config, states))
-    write_yaml(run / "about.yaml", _about(data, plan, license_name))
-    write_json(run / "metrics.json", _metrics(parameters, training, left_out))
+    write_yaml(run / "about.yaml", about_entry(data, known, plan, license_name))
+    write_json(run / "metrics.json", measured_metrics(parameters, order, training, left_out))
     provenance = {"assembly": assembly, "source": source, "license": license_name, "command": command}
-    write_json(run / "training.json", _training(data, plan, learned, held_out, provenance))
+    told = describe_training(data, training, known, plan, learned, held_out, provenance)
+    write_json(run / "training.json", told)
     entry = _build(target, data, left_out or training, bin_bp)
     for checkpoint in run.glob("*.npz"):
         checkpoint.unlink()
     return entry
 
 
-def select_states(
-    data: LearningMarks,
-    plans: Sequence[LearningPlan],
-    output: File,
-    *,
-    held_out: Collection[str] = (),
-    report: Report | None = None,
-) -> pd.DataFrame:
-    """Learn models of several numbers of states and compare them.
-
-    Writes ``model_N.txt`` of each, ``selection.tsv``, ``selection.json`` and ``selection.png`` into a folder; models
-    that are being learned keep checkpoints there, and go on from them when the same is asked for again.
-
-    Args:
-        data: the marks.
-        plans: one for each number of states.
-        output: the folder, made where there is none.
-        held_out: chromosomes not to learn from, whose likelihood is measured.
-        report: see `epizoo.training.em.Report`.
-
-    Returns:
-        See `epizoo.training.model_selection.selection_table`.
+def known_names(data: LearningMarks, training: Sequence[LearningSequence]) -> dict[int, str]:
+    """Names of the known states by their numbers.
 
     Raises:
-        InputError: the folder cannot be made, two plans have one number of states, or as `learn_states`.
+        InputError: a state is known in no bin that is learned from.
     """
-    folder = Path(output)
-    numbers = [plan.n_states for plan in plans]
-    if len(set(numbers)) < max(len(numbers), 1):
-        raise InputError(f"states: {', '.join(map(str, numbers)) or 'none'} found, expected different numbers")
-    if len(data.marks) < 2:
+    numbers, learned = (
+        {int(number) for one in sequences if one.known is not None for number in np.unique(one.known)}
+        for sequences in (data.sequences, training)
+    )
+    absent = [data.known_names[number] for number in sorted(numbers - learned - {UNKNOWN})]
+    if absent:
         raise InputError(
-            f"marks: only {', '.join(data.marks)} found, expected two or more, since states are compared by the "
-            "correlation of their emissions"
+            f"known states: {', '.join(absent)} known on chromosomes that are held out alone, expected bins to learn "
+            "from too; hold out others, or leave these states out"
         )
-    training, left_out = data.split(held_out)
-    learned = {}
-    for plan in plans:
-        checkpoints = folder / "checkpoints" / str(plan.n_states)
-        try:
-            checkpoints.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be made ({error.strerror}); give another folder") from error
-        learned[plan.n_states] = learn(training, plan, checkpoints=checkpoints, report=report)
-        found = learned[plan.n_states]
-        write_model(folder / f"model_{plan.n_states}.txt", _chromhmm(found, found.parameters, data.marks))
-    measured = {n: log_likelihood_per_bin(one.parameters, left_out) for n, one in learned.items()} if left_out else None
-    n_bins = sum(len(one.marks.codes) for one in training)
-    table = selection_table(learned, data.marks, n_bins, measured)
-    with atomic_path(folder / "selection.tsv") as path:
-        table.to_csv(path, sep="\t", float_format="%.6f", lineterminator="\n")
-    write_json(folder / "selection.json", table.reset_index().to_dict("records"))
-    draw_selection(folder / "selection.png", table)
-    return table
+    return {number: data.known_names[number] for number in sorted(learned - {UNKNOWN})}
 
 
-def named_states(parameters: Float64Parameters, marks: tuple[str, ...]) -> tuple[list[NamedState], np.ndarray]:
+def named_states(
+    parameters: Float64Parameters, marks: tuple[str, ...], known: Mapping[int, str] | None = None
+) -> tuple[list[NamedState], np.ndarray]:
     """The states in their order with names and colours, and that order.
 
     Named by the rule of `epizoo.training.state_names` after Roadmap's states; where marks do not allow it, E1, E2, …
-    in the order of ChromHMM's tables, with ChromHMM's colours.
+    in the order of ChromHMM's tables, with ChromHMM's colours. Known states keep their names; the others are numbered
+    from 2 where the rule gives them one of these.
     """
+    states, order = _named_by_rule(parameters, marks)
+    known = known or {}
+    taken = set(known.values())
+    for place, number in enumerate(order.tolist()):
+        state = states[place]
+        if number in known:
+            text = f"a known state; by its emissions {state.name}"
+            states[place] = state._replace(name=known[number], description=text)
+        elif state.name in taken:
+            numbered = (f"{state.name}_{i}" for i in count(2))
+            states[place] = state._replace(name=next(name for name in numbered if name not in taken))
+        taken.add(states[place].name)
+    return states, order
+
+
+def _named_by_rule(parameters: Float64Parameters, marks: tuple[str, ...]) -> tuple[list[NamedState], np.ndarray]:
     try:
         states, order = name_states(parameters.emission, marks, _reference())
     except InputError:
@@ -179,13 +162,14 @@ def write_chromhmm_files(
     folder: Path, learned: Learned, parameters: Float64Parameters, marks: tuple[str, ...], names: list[str]
 ) -> None:
     """``model_N.txt``, ``emissions_N.txt`` and ``transitions_N.txt``."""
-    model, n_states = _chromhmm(learned, parameters, marks), len(names)
+    model, n_states = chromhmm_model(learned, parameters, marks), len(names)
     write_model(folder / f"model_{n_states}.txt", model)
     write_emissions(folder / f"emissions_{n_states}.txt", model, names)
     write_transitions(folder / f"transitions_{n_states}.txt", model, names)
 
 
-def _chromhmm(learned: Learned, parameters: Float64Parameters, marks: tuple[str, ...]) -> ChromHMMModel:
+def chromhmm_model(learned: Learned, parameters: Float64Parameters, marks: tuple[str, ...]) -> ChromHMMModel:
+    """The model as ChromHMM's files hold it."""
     return ChromHMMModel(HMMParameters(*parameters), marks, "U", learned.log_likelihood, len(learned.trajectory))
 
 
@@ -210,63 +194,3 @@ def _build(target: Target, data: LearningMarks, sequences: list[LearningSequence
         entry = write_entry(target.run_folder, target.name, example, zoo_folder=target.zoo_folder)
     assert isinstance(entry, ChromatinStateEntry)
     return entry
-
-
-def _metrics(
-    parameters: Float64Parameters, training: list[LearningSequence], left_out: list[LearningSequence]
-) -> list[dict[str, Any]]:
-    rows = []
-    for sequences, what in ((left_out, "never seen"), (training, "learned from")):
-        for cell in dict.fromkeys(one.cell for one in sequences):
-            chosen = [one for one in sequences if one.cell == cell]
-            value = round(log_likelihood_per_bin(parameters, chosen), 6)
-            on = f"{cell}, {', '.join(one.chrom for one in chosen) if what == 'never seen' else 'all else'} ({what})"
-            rows.append({"name": "log-likelihood per bin (nats)", "value": value, "on": on})
-    return rows
-
-
-def _about(data: LearningMarks, plan: LearningPlan, license_name: str) -> dict[str, Any]:
-    return {
-        "doc": f"A hidden Markov model of {plan.n_states} chromatin states over {', '.join(data.marks)}, "
-        f"as ChromHMM's, learned from {', '.join(data.cells)}. It takes binarised marks, any of "
-        "which may be missing, and gives the posterior probability of each state in each bin.",
-        "license": license_name,
-        "weights_license": f"The weights have the licence of the data that they were learned from: {license_name}.",
-        "limits": [
-            f"Learned from {', '.join(data.cells)} alone; other cell types are described less well.",
-            "State names follow a rule from emissions, their likeness to Roadmap's 15 states: they are no annotation.",
-        ],
-        "authors": ["The user of epizoo learn-states"],
-        "tags": ["chromatin-states", "hmm", "chromhmm"],
-    }
-
-
-def _training(
-    data: LearningMarks, plan: LearningPlan, learned: Learned, held_out: Collection[str], provenance: dict[str, str]
-) -> dict[str, Any]:
-    chroms = list(dict.fromkeys(one.chrom for one in data.sequences))
-    start = plan.start if isinstance(plan.start, str) else "given parameters"
-    return {
-        "trained_on": {
-            "data": [
-                {
-                    "name": f"Binarised marks of {', '.join(data.cells)}",
-                    "source": provenance["source"],
-                    "license": provenance["license"],
-                }
-            ],
-            "assembly": provenance["assembly"],
-            "cell_types": data.cells,
-            "chromosomes": [chrom for chrom in chroms if chrom not in held_out],
-            "held_out_chromosomes": list(held_out),
-            "held_out_cell_types": [],
-        },
-        "procedure": f"EM ({plan.algorithm}) from {start} and {plan.restarts} restarts; the best likelihood was kept.",
-        "command": provenance["command"],
-        "seed": plan.seed,
-        "learning": asdict(plan.config),
-        "log_likelihood": round(learned.log_likelihood, 3),
-        "trajectory": [round(float(value), 3) for value in learned.trajectory],
-        "converged": learned.converged,
-        "data_sha256": {path.name: sha256(path) for path in data.sources},
-    }

@@ -13,7 +13,9 @@ from epizoo.cli import app
 from epizoo.errors import InputError
 from epizoo.genome.marks import BinarizedChromosome, write_binarized
 from epizoo.model_zoo.learning_marks import read_learning_marks, read_start
-from epizoo.model_zoo.state_learning import learn_states, select_states
+from epizoo.model_zoo.state_learning import learn_states
+from epizoo.model_zoo.state_selection import select_states
+from epizoo.training.adam_learning import AdamConfig
 from epizoo.training.chromhmm_models import read_model, read_table
 from epizoo.training.em import LearningConfig
 from epizoo.training.model_selection import bic, n_free_parameters
@@ -73,10 +75,10 @@ def test_the_command_makes_an_entry_that_annotates_and_chromhmms_files(tmp_path)
     assert "exists already" in again.output
 
 
-@pytest.mark.parametrize("algorithm", ["em", "squarem", "incremental"])
+@pytest.mark.parametrize("algorithm", ["em", "squarem", "incremental", "gradient"])
 def test_a_killed_run_resumes_with_the_same_result(tmp_path, algorithm):
     data = read_learning_marks(write_marks(tmp_path / "marks"))
-    plan = LearningPlan(3, algorithm, config=QUICK)
+    plan = LearningPlan(3, algorithm, config=QUICK, adam=AdamConfig(n_steps=40, batch_bins=2000, chunk_bins=500))
     whole = learn_states(data, plan, "whole", tmp_path / "zoo")
     calls = []
 
@@ -96,8 +98,8 @@ def test_a_killed_run_resumes_with_the_same_result(tmp_path, algorithm):
 def test_learning_goes_on_from_a_chromhmm_model_and_from_an_entry(tmp_path):
     data = read_learning_marks(write_marks(tmp_path / "marks"))
     entry = learn_states(data, LearningPlan(3, config=QUICK), "first", tmp_path / "zoo")
-    of_file = read_start(str(tmp_path / "zoo" / "runs" / "first" / "model_3.txt"), data.marks)
-    of_entry = read_start(str(entry.folder), data.marks)
+    of_file = read_start(str(tmp_path / "zoo" / "runs" / "first" / "model_3.txt"), data.marks).parameters
+    of_entry = read_start(str(entry.folder), data.marks).parameters
     for array, other in zip(of_file, of_entry, strict=True):
         np.testing.assert_allclose(array, other, rtol=1e-9, atol=1e-300)
     learned = learn(data.sequences, LearningPlan(3, "em", of_file, config=QUICK))
@@ -154,6 +156,19 @@ def test_cell_types_may_have_their_marks_in_another_order(tmp_path):
         (["--states", 3, "--hold-out", "chr1,chr2"], "nothing is left"),
         (["--states", 3, "--algorithm", "magic"], "expected em, squarem, incremental"),
         (["--states", 3, "--algorithm", "incremental", "--restarts", 2], "one start"),
+        (["--states", 3, "--algorithm", "gradient", "--restarts", 2], "one start"),
+        (
+            ["--states", 3, "--algorithm", "gradient", "--tolerance", 0.1],
+            "--tolerance: given with --algorithm gradient",
+        ),
+        (["--states", 3, "--algorithm", "gradient", "--max-iterations", 9], "belongs to em, squarem and incremental"),
+        (["--states", 3, "--steps", 9], "--steps: given with --algorithm em, but it belongs to gradient"),
+        (["--states", 3, "--learning-rate", 0.1], "--learning-rate: given"),
+        (["--states", 3, "--batch-bins", 100], "--batch-bins: given"),
+        (["--states", 3, "--known-states", "A=x.bed"], "--known-states: given with --algorithm em"),
+        (["--states", 3, "--algorithm", "gradient", "--batch-bins", 0], "batch_bins is 0"),
+        (["--states", 3, "--algorithm", "gradient", "--known-states", "x.bed"], "give A=x.bed, and one file for each"),
+        (["--states", 3, "--algorithm", "gradient", "--known-states", "A=x.bed"], "x.bed: no such file"),
         (["--states", 0], "expected 1 or more"),
         (["--states", 3, "--init", "nothing.txt"], "nothing.txt"),
         (["--states", 3, "--threshold", 2], "belong to --marks"),
@@ -167,6 +182,7 @@ def test_bad_requests_are_one_sentence_and_leave_no_entry(tmp_path, arguments, m
     assert done.exit_code == 2
     assert message in " ".join(done.output.split())
     assert not (tmp_path / "zoo" / "chromatin_states").exists()
+    assert not (tmp_path / "zoo" / "runs" / "mine").exists()
 
 
 def test_files_of_other_marks_are_named(tmp_path):

@@ -178,17 +178,18 @@ def chunk_log_likelihoods(parameters: HMMParameters, chunks: Chunks) -> Float[Ar
 
 
 def log_density(prior: Prior, parameters: HMMParameters) -> Float[Array, ""]:
-    """`epizoo.training.priors.log_density`, differentiable; terms without pseudo-counts are left out."""
+    """`epizoo.training.priors.log_density`, differentiable; what is impossible stays so, and its terms are left out."""
     terms = (
         (prior.initial, parameters.initial),
         (prior.transition, parameters.transition),
         (prior.present, parameters.emission),
         (prior.absent, 1 - parameters.emission),
     )
-    return sum((_times_log(*term) for term in terms), jnp.zeros(()))
+    return sum((times_log(*term) for term in terms), jnp.zeros(()))
 
 
 @partial(jax.jit, inline=True)
-def _times_log(counts: Float[Array, "*axes"], probabilities: Float[Array, "*axes"]) -> Float[Array, ""]:
-    counted = counts > 0
+def times_log(counts: Float[Array, "*axes"], probabilities: Float[Array, "*axes"]) -> Float[Array, ""]:
+    """The sum of counts times logarithms of probabilities, over those that are both above zero."""
+    counted = (counts > 0) & (probabilities > 0)
     return jnp.sum(jnp.where(counted, counts * jnp.log(jnp.where(counted, probabilities, 1)), 0))

@@ -6,28 +6,36 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
+from jaxtyping import Int16
 
 from epizoo.errors import InputError
 from epizoo.models.expected_counts import RunCounter
 from epizoo.models.runs import CodedMarks, Float64Parameters, Parameters, in_float64
+from epizoo.training.adam_learning import AdamConfig, learn_by_gradient
 from epizoo.training.em import Learned, LearningConfig, Report
 from epizoo.training.incremental_em import chromhmm_order, learn_incrementally
 from epizoo.training.initialization import information_parameters, perturbed_parameters, random_parameters
+from epizoo.training.known_states import seat_known_states
+from epizoo.training.priors import uniform_prior
 from epizoo.training.restarts import learn_best
 
-Algorithm = Literal["em", "squarem", "incremental"]
+Algorithm = Literal["em", "squarem", "incremental", "gradient"]
 SPREAD = 1.0
 """How far restarts are moved: the standard deviation of the log-odds of emissions."""
 TRIAL_ITERATIONS, FINALISTS = 30, 2
 
 
 class LearningSequence(NamedTuple):
-    """Marks of one chromosome of one cell type, and the name of the file that they come from."""
+    """Marks of one chromosome of one cell type, and the name of the file that they come from.
+
+    ``known`` is the state of each bin from 0, -1 where it is not known; None where none is.
+    """
 
     cell: str
     chrom: str
     name: str
     marks: CodedMarks
+    known: Int16[np.ndarray, " bin"] | None = None
 
 
 @dataclass(frozen=True)
@@ -37,12 +45,16 @@ class LearningPlan:
     Attributes:
         n_states: number of states.
         algorithm: ``em`` (ChromHMM's ``-p``, the same result), ``squarem`` (accelerated: it may end in a
-            better or a worse optimum), ``incremental`` (ChromHMM's default).
-        start: ``information`` (ChromHMM's), ``random``, or parameters.
+            better or a worse optimum), ``incremental`` (ChromHMM's default), ``gradient`` (mini-batches, which alone
+            heeds known states).
+        start: ``information`` (ChromHMM's), ``random``, or parameters. The first two are moved to known states; in
+            parameters a known state is the one of its number.
         restarts: further starts: random moves of the first, or more random ones. Each is tried for 30 iterations, and
             the two best, and the first start, are learned from to the end.
         seed: of everything random.
-        config: stopping rule, pseudo-counts, transitions that become zero. Its ``accelerate`` follows `algorithm`.
+        config: stopping rule, pseudo-counts, transitions that become zero. Its ``accelerate`` follows `algorithm`; for
+            gradients only pseudo-counts hold.
+        adam: of gradients. Its ``seed`` follows `seed`.
     """
 
     n_states: int
@@ -51,6 +63,7 @@ class LearningPlan:
     restarts: int = 0
     seed: int = 0
     config: LearningConfig = field(default_factory=lambda: LearningConfig(zero_transitions_below=1e-8))
+    adam: AdamConfig = field(default_factory=AdamConfig)
 
     def __post_init__(self) -> None:
         if self.n_states < 1:
@@ -61,8 +74,13 @@ class LearningPlan:
             raise InputError(f"algorithm: {self.algorithm!r} found, expected {', '.join(get_args(Algorithm))}")
         if self.config.accelerate != (self.algorithm == "squarem"):
             object.__setattr__(self, "config", replace(self.config, accelerate=self.algorithm == "squarem"))
-        if self.algorithm == "incremental" and self.restarts:
-            raise InputError("restarts: incremental EM learns from one start; choose em or squarem, or leave them out")
+        if self.adam.seed != self.seed:
+            object.__setattr__(self, "adam", replace(self.adam, seed=self.seed))
+        if self.algorithm in ("incremental", "gradient") and self.restarts:
+            raise InputError(
+                f"restarts: {self.restarts} found, but algorithm {self.algorithm} learns from one start; choose em or "
+                "squarem, or leave them out"
+            )
 
 
 def first_parameters(sequences: Sequence[LearningSequence], plan: LearningPlan) -> list[Float64Parameters]:
@@ -101,9 +119,15 @@ def learn(
         report: see `epizoo.training.em.Report`.
 
     Raises:
-        InputError: the start cannot be made, or the checkpoints are of other data or another plan.
+        InputError: the start cannot be made, the algorithm does not heed known states, or the checkpoints are of other
+            data or another plan.
     """
+    if plan.algorithm != "gradient" and any(one.known is not None for one in sequences):
+        raise InputError(f"known states: algorithm {plan.algorithm} does not heed them; choose gradient")
     starts = first_parameters(sequences, plan)
+    if plan.algorithm == "gradient":
+        checkpoint = None if checkpoints is None else checkpoints / "gradient.npz"
+        return _learn_by_gradient(sequences, starts[0], plan, checkpoint, report)
     if plan.algorithm == "incremental":
         order = chromhmm_order([one.name for one in sequences])
         checkpoint = None if checkpoints is None else checkpoints / "incremental.npz"
@@ -120,6 +144,28 @@ def learn(
         report=report,
     )
     return best
+
+
+def _learn_by_gradient(
+    sequences: Sequence[LearningSequence],
+    start: Float64Parameters,
+    plan: LearningPlan,
+    checkpoint: Path | None,
+    report: Report | None,
+) -> Learned:
+    marks, known = [one.marks for one in sequences], [one.known for one in sequences]
+    if isinstance(plan.start, str):
+        start = seat_known_states(start, marks, known)
+    config = plan.config
+    n_states, n_marks = start.emission.shape
+    prior = uniform_prior(
+        n_states,
+        n_marks,
+        config.initial_pseudocount,
+        config.transition_pseudocount,
+        config.emission_pseudocount,
+    )
+    return learn_by_gradient(marks, start, plan.adam, known=known, prior=prior, checkpoint=checkpoint, report=report)
 
 
 def log_likelihood_per_bin(parameters: Parameters, sequences: Sequence[LearningSequence]) -> float:

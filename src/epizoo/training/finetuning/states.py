@@ -156,7 +156,8 @@ def annotation_states(
         source: what to call the segments in messages.
 
     Raises:
-        InputError: a state is unknown to the model, segments have no names, or none is on these chromosomes.
+        InputError: a state is unknown to the model, segments have no names, none is on these chromosomes, or a bin has
+            two states.
     """
     if "name" not in segments:
         raise InputError(f"{source}: has no names of states in its fourth column; add them")
@@ -168,10 +169,19 @@ def annotation_states(
     for chrom, rows in segments[segments["chrom"].isin(list(n_bins))].groupby("chrom"):
         states = np.full(n_bins[str(chrom)], -1, np.int16)
         for start, end, name in zip(rows["start"], rows["end"], rows["name"], strict=True):
-            states[-(-start // bin_bp) : end // bin_bp] = number[name]
+            bins = states[-(-start // bin_bp) : end // bin_bp]
+            if ((bins != -1) & (bins != number[name])).any():
+                raise InputError(
+                    f"{source}: {chrom}:{start}-{end} is {name}, but another interval there has another state; keep one"
+                )
+            bins[:] = number[name]
         found[str(chrom)] = states
     if not found:
-        raise InputError(f"{source}: none of its chromosomes has marks that are learned on; give others")
+        chroms = ", ".join(dict.fromkeys(segments["chrom"].astype(str)))
+        raise InputError(
+            f"{source}: none of its chromosomes ({chroms}) has marks that are learned on, which are of "
+            f"{', '.join(n_bins)}; give others"
+        )
     return found
 
 
