@@ -14,12 +14,12 @@ import pandas as pd
 
 from epizoo.calling import chromhmm_files
 from epizoo.calling.formats import StateStyle, bed9_writer
-from epizoo.calling.state_hdf5 import StateHDF5Writer
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
 from epizoo.genome.bigwig_writer import BigWigWriter
 
 if TYPE_CHECKING:
+    from epizoo.calling.state_hdf5 import StateHDF5Writer
     from epizoo.models.decoding import Decoding
 
 File = str | os.PathLike[str]
@@ -138,6 +138,8 @@ class StateWriter:
             for path in self._outputs.posterior_paths(genome.styles):
                 self._bigwigs.append(stack.enter_context(BigWigWriter(path, genome.sizes, genome.bin_bp)))
             if self._outputs.hdf5 is not None:
+                from epizoo.calling.state_hdf5 import StateHDF5Writer
+
                 attributes: dict[str, Any] = {**genome.model, "bin_bp": genome.bin_bp}
                 writer = StateHDF5Writer(self._outputs.hdf5, genome.styles, genome.marks, attributes)
                 self._hdf5 = stack.enter_context(writer)
