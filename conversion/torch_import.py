@@ -14,9 +14,9 @@ from epizoo.conversion.parity import check_parity, require_parity
 from epizoo.conversion.to_torch import Program
 from epizoo.model_zoo import load
 from epizoo.model_zoo.entry import Entry
-from epizoo.model_zoo.imported_entries import build_proven
+from epizoo.model_zoo.imported_entries import about_tuned_elsewhere, build_proven
 from epizoo.model_zoo.lineage import lineage_from
-from epizoo.model_zoo.tuned_entries import example_of, limits_of, write_json, write_yaml
+from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
 
 
 def import_state(
@@ -71,26 +71,16 @@ def _write_run(run: Path, base: Entry, state: Mapping[str, Tensor], data: str) -
     write_weights(base, state, run / "weights.safetensors")
     window = {key: value for key, value in base.window.model_dump().items() if key != "bin_bp"}
     write_yaml(run / "config.yaml", {"family": base.family, "window": window, **base.config})
-    write_yaml(run / "about.yaml", _about(base, data or "data that were not named"))
+    about = about_tuned_elsewhere(
+        base,
+        f"on {data or 'data that were not named'}",
+        "in torch",
+        "The terms of the data that it was fine-tuned on were not stated.",
+        "How good it is after fine-tuning was not measured.",
+    )
+    write_yaml(run / "about.yaml", about)
     write_json(run / "training.json", _training(base, data))
     write_json(run / "metrics.json", [])
-
-
-def _about(base: Entry, data: str) -> dict[str, Any]:
-    info = base.kipoi["info"]
-    about = {
-        "doc": f"{info['doc']} Fine-tuned from {base.name} {base.version} on {data}, in torch.",
-        "license": info["license"],
-        "weights_license": f"Fine-tuned from {base.name} {base.version}: {base.zoo.weights_license} "
-        "The terms of the data that it was fine-tuned on were not stated.",
-        "limits": [*limits_of(base), "How good it is after fine-tuning was not measured."],
-        "authors": [author["name"] for author in info["authors"]],
-        "tags": list(dict.fromkeys([*info.get("tags", []), "fine-tuned", "torch"])),
-        "datasets": base.zoo.datasets,
-        "base_model": base.name,
-        "cite_as": info.get("cite_as"),
-    }
-    return {key: value for key, value in about.items() if value is not None}
 
 
 def _training(base: Entry, data: str) -> dict[str, Any]:

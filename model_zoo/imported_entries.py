@@ -10,7 +10,7 @@ from epizoo.errors import InputError
 from epizoo.model_zoo import load
 from epizoo.model_zoo.build import write_entry
 from epizoo.model_zoo.entry import Entry
-from epizoo.model_zoo.tuned_entries import full_name, require_new
+from epizoo.model_zoo.tuned_entries import full_name, limits_of, require_new
 
 
 def build_proven(
@@ -51,3 +51,28 @@ def build_proven(
         prove(entry)
         entry.folder.rename(folder)
     return load(folder)
+
+
+def about_tuned_elsewhere(base: Entry, what: str, tool: str, terms: str, limit: str) -> dict[str, Any]:
+    """``about.yaml`` of an entry whose weights another tool fine-tuned.
+
+    Args:
+        base: the entry that was fine-tuned.
+        what: that it was fine-tuned on, as ``on muscle``.
+        tool: which did, as ``with gReLU``; its last word is a tag.
+        terms: a sentence about the licence of the data.
+        limit: a sentence about the figures.
+    """
+    info = base.kipoi["info"]
+    about = {
+        "doc": f"{info['doc']} Fine-tuned from {base.name} {base.version} {what}, {tool}.",
+        "license": info["license"],
+        "weights_license": f"Fine-tuned from {base.name} {base.version}: {base.zoo.weights_license} {terms}",
+        "limits": [*limits_of(base), limit],
+        "authors": [author["name"] for author in info["authors"]],
+        "tags": list(dict.fromkeys([*info.get("tags", []), "fine-tuned", tool.split()[-1].lower()])),
+        "datasets": base.zoo.datasets,
+        "base_model": base.name,
+        "cite_as": info.get("cite_as"),
+    }
+    return {key: value for key, value in about.items() if value is not None}

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from epizoo.conversion.parity import require_parity
 from epizoo.errors import InputError
 from epizoo.model_zoo import load
 from epizoo.model_zoo.entry import Entry
-from epizoo.model_zoo.imported_entries import build_proven
+from epizoo.model_zoo.imported_entries import about_tuned_elsewhere, build_proven
 from epizoo.model_zoo.lineage import lineage_from
-from epizoo.model_zoo.tuned_entries import example_of, limits_of, write_json, write_yaml
+from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
 from epizoo.plugins.grelu_checkpoints import check, load_checkpoint, require_signal_model
 from epizoo.plugins.grelu_datasets import CELL_SEPARATOR
 from epizoo.plugins.grelu_heads import PeakHead
@@ -119,7 +118,14 @@ def _write_run(run: Path, model: LightningModel, inner: SignalModel, base: Entry
     window_bins = base.window.window_bins
     window = {"window_bins": window_bins, "flank_bins": inner.crop_len}
     write_yaml(run / "config.yaml", {"family": base.family, "window": window, **settings})
-    write_yaml(run / "about.yaml", _about(base, train))
+    about = about_tuned_elsewhere(
+        base,
+        f"to {train.get('cell_type') or train.get('source') or 'data that the checkpoint does not name'}",
+        "with gReLU",
+        "The terms of the data that it was fine-tuned on are not known to the checkpoint.",
+        "The metrics are those of the validation set, which chose the checkpoint.",
+    )
+    write_yaml(run / "about.yaml", about)
     write_json(run / "training.json", _training(base, model))
     write_json(run / "metrics.json", _metrics(model, base, task))
 
@@ -135,24 +141,6 @@ def _states(base: Entry, model: LightningModel) -> list[dict[str, Any]]:
     if [state["name"] for state in states] == list(names):
         return states
     return [{**state, "name": name, "description": ""} for state, name in zip(states, names, strict=True)]
-
-
-def _about(base: Entry, train: Mapping[str, Any]) -> dict[str, Any]:
-    info = base.kipoi["info"]
-    what = train.get("cell_type") or train.get("source") or "data that the checkpoint does not name"
-    about = {
-        "doc": f"{info['doc']} Fine-tuned from {base.name} {base.version} to {what}, with gReLU.",
-        "license": info["license"],
-        "weights_license": f"Fine-tuned from {base.name} {base.version}: {base.zoo.weights_license} "
-        "The terms of the data that it was fine-tuned on are not known to the checkpoint.",
-        "limits": [*limits_of(base), "The metrics are those of the validation set, which chose the checkpoint."],
-        "authors": [author["name"] for author in info["authors"]],
-        "tags": list(dict.fromkeys([*info.get("tags", []), "fine-tuned", "grelu"])),
-        "datasets": base.zoo.datasets,
-        "base_model": base.name,
-        "cite_as": info.get("cite_as"),
-    }
-    return {key: value for key, value in about.items() if value is not None}
 
 
 def _training(base: Entry, model: LightningModel) -> dict[str, Any]:
