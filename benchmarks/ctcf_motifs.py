@@ -3,7 +3,8 @@
 The commands are a user's own: `epizoo call-peaks` on reads, `macs3 callpeak`, and `epizoo evaluate --sites --top` on
 the files of both, which ranks an entry's peaks by their score and MACS3's by p-value. Differences are paired: 2-Mb
 blocks are drawn again and again for both callers at once. MACS3 is installed by benchmarks/requirements-macs3.txt in an
-environment of its own; `--macs3` names its command.
+environment of its own; `--macs3` names its command. Single reads are extended to 200 bp (MACS3: `--nomodel --extsize
+200`); they are one end of each of the pairs, so that both libraries are one experiment.
 
     python benchmarks/ctcf_motifs.py --data DIR --macs3 MACS_ENV/bin/macs3 -o benchmarks/results/ctcf_motifs.json
 
@@ -12,11 +13,13 @@ entry's rule makes fewer peaks than MACS3 has; for the larger numbers it is run 
 """
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,43 +31,67 @@ from epizoo.training.label_errors import draw_sums
 from epizoo.training.peak_metrics import BLOCK_BP
 
 FOLDER = Path("peaks") / "ctcf_chr22"
-READS = {"ChIP": "CTCF_SE_ChIP_chr22_50k.bed.gz", "input": "CTCF_SE_CTRL_chr22_50k.bed.gz"}
+
+
+class Library(NamedTuple):
+    """Reads of one kind, and how MACS3 is told of them."""
+
+    files: dict[str, str]
+    macs3_options: tuple[str, ...]
+
+
+LIBRARIES = {
+    "50,000 single reads": Library(
+        {"ChIP": "CTCF_SE_ChIP_chr22_50k.bed.gz", "input": "CTCF_SE_CTRL_chr22_50k.bed.gz"},
+        ("-f", "BED", "--nomodel", "--extsize", "200"),
+    ),
+    "50,000 pairs": Library(
+        {"ChIP": "CTCF_PE_ChIP_chr22_50k.bedpe.gz", "input": "CTCF_PE_CTRL_chr22_50k.bedpe.gz"}, ("-f", "BEDPE")
+    ),
+}
 MOTIFS = "CTCF_motif.hg19.chr22.bed"
 EPIZOO = [str(Path(sys.executable).with_name("epizoo"))]
-MACS3_OPTIONS = ["-f", "BED", "-g", "52000000", "--nomodel", "--extsize", "200"]
 LENIENT = ["--enter-probability", "0.1", "--extend-probability", "0.1"]
-MACS3 = "MACS3 3.0.4 callpeak --nomodel --extsize 200"
-PAIRS = (
-    ("ChIP", "input"),
-    ("ChIP", None),
-    ("ChIP", "ChIP"),
-    ("input", "input"),
-    ("input", "ChIP"),
-    ("input", None),
-)
+MACS3 = "MACS3 3.0.4 callpeak"
+RANKED = (("ChIP", "input"), ("ChIP", None))
+PAIRS = (*RANKED, ("ChIP", "ChIP"), ("input", "input"), ("input", "ChIP"), ("input", None))
+"""Treatment and control."""
 NUMBERS = (100, 200, 400, 500, 725)
 DISTANCE_BP = 100
 N_DRAWS = 10_000
+SINGLE, PAIRED = LIBRARIES
+ON_CARD = (
+    (SINGLE, ("ChIP", "input"), 200),
+    (SINGLE, ("ChIP", "input"), 725),
+    (SINGLE, ("ChIP", None), 200),
+    (PAIRED, ("ChIP", "input"), 200),
+    (SINGLE, ("ChIP", "input"), None),
+    (SINGLE, ("ChIP", "ChIP"), None),
+    (SINGLE, ("input", None), None),
+)
+"""What the entry's card shows: motifs near the best so many peaks, or how many peaks there are."""
 
 
 def run(command: list[str]) -> None:
     subprocess.run(command, check=True, capture_output=True, text=True)
 
 
-def call(entry: str, data: Path, pair: tuple[str, str | None], output: Path, options: list[str]) -> Path:
+def call(entry: str, data: Path, kind: str, pair: tuple[str, str | None], output: Path, options: list[str]) -> Path:
     """An entry's narrowPeak."""
     treatment, control = pair
-    command = [*EPIZOO, "call-peaks", entry, "--reads", str(data / READS[treatment]), "--chrom-sizes", "hg19"]
-    command += ["--control-reads", str(data / READS[control])] if control else []
+    files = LIBRARIES[kind].files
+    command = [*EPIZOO, "call-peaks", entry, "--reads", str(data / files[treatment]), "--chrom-sizes", "hg19"]
+    command += ["--control-reads", str(data / files[control])] if control else []
     run([*command, *options, "-o", str(output)])
     return output
 
 
-def call_macs3(macs3: str, data: Path, pair: tuple[str, str | None], output: Path) -> Path:
+def call_macs3(macs3: str, data: Path, kind: str, pair: tuple[str, str | None], output: Path) -> Path:
     """MACS3's narrowPeak."""
     treatment, control = pair
-    command = [macs3, "callpeak", "-t", str(data / READS[treatment]), *MACS3_OPTIONS]
-    command += ["-c", str(data / READS[control])] if control else []
+    files, options = LIBRARIES[kind]
+    command = [macs3, "callpeak", "-g", "52000000", "-t", str(data / files[treatment]), *options]
+    command += ["-c", str(data / files[control])] if control else []
     run([*command, "-n", output.name, "--outdir", str(output.parent)])
     return output.parent / f"{output.name}_peaks.narrowPeak"
 
@@ -101,34 +128,34 @@ def difference(first: Path, second: Path, motifs: pd.DataFrame, number: int) -> 
     return (total[0] / total[1] - total[2] / total[3], *np.quantile(drawn, (0.025, 0.975)))
 
 
-def title(pair: tuple[str, str | None]) -> str:
+def title(kind: str, pair: tuple[str, str | None]) -> str:
     treatment, control = pair
-    return f"{treatment} without control" if control is None else f"{treatment} with {control} as control"
+    about = "without control" if control is None else f"with {control} as control"
+    options = " ".join(LIBRARIES[kind].macs3_options)
+    return f"CTCF, GM12878, chr22, {kind} (MACS3 {options}), {treatment} {about}"
 
 
-def motif_rows(own: dict[str, Path], macs3: Path, kind: str, data: Path, folder: Path) -> list[dict]:
+def motif_rows(own: dict[str, Path], macs3: Path, on: str, motifs_file: Path, folder: Path) -> dict[int, dict]:
     """A metric for each number of peaks; `own` are the entry's files by rule, the shipped one first."""
-    motifs = read_bed(data / MOTIFS)
+    motifs = read_bed(motifs_file)
     n_macs3 = len(read_peaks(macs3))
-    rows = []
+    rows = {}
     for number in NUMBERS:
         enough = [rule for rule, file in own.items() if len(read_peaks(file)) >= number]
         if not enough or n_macs3 < number:
             continue
         file = own[enough[0]]
-        shares = evaluated({"entry": file, "macs3": macs3}, data / MOTIFS, number, folder)
+        shares = evaluated({"entry": file, "macs3": macs3}, motifs_file, number, folder)
         found, low, high = difference(file, macs3, motifs, number)
         assert abs(found - (shares["entry"] - shares["macs3"])) < 1e-6
-        rows.append(
-            {
-                "name": f"summits within {DISTANCE_BP} bp of a motif, best {number} peaks",
-                "value": round(shares["entry"], 4),
-                "on": f"CTCF, GM12878, chr22, 50,000 reads, {kind}{enough[0]}; difference to MACS3 "
-                f"{100 * found:+.1f} points (95% {100 * low:+.1f} to {100 * high:+.1f}, paired over blocks of 2 Mb)",
-                "compared_with": {MACS3: round(shares["macs3"], 4)},
-            }
-        )
-        print(rows[-1], flush=True)
+        rows[number] = {
+            "name": f"summits within {DISTANCE_BP} bp of a motif, best {number} peaks",
+            "value": round(shares["entry"], 4),
+            "on": f"{on}{enough[0]}; difference to MACS3 "
+            f"{100 * found:+.1f} points (95% {100 * low:+.1f} to {100 * high:+.1f}, paired over blocks of 2 Mb)",
+            "compared_with": {MACS3: round(shares["macs3"], 4)},
+        }
+        print(rows[number], flush=True)
     return rows
 
 
@@ -140,23 +167,24 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     data = arguments.data / FOLDER
-    rows, counts = [], []
+    found: dict[tuple[str, tuple[str, str | None]], dict[int | None, dict]] = {}
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        for number, pair in enumerate(PAIRS):
-            own = call(arguments.entry, data, pair, folder / f"{number}.narrowPeak", [])
-            macs3 = call_macs3(arguments.macs3, data, pair, folder / str(number))
-            on = f"CTCF, GM12878, chr22, 50,000 reads, {title(pair)}"
-            other = {MACS3: len(read_peaks(macs3))}
-            counts.append({"name": "peaks called", "value": len(read_peaks(own)), "on": on, "compared_with": other})
-            print(counts[-1], flush=True)
-            if pair in (("ChIP", "input"), ("ChIP", None)):
-                lenient = call(arguments.entry, data, pair, folder / f"{number}-all.narrowPeak", LENIENT)
+        for number, (kind, pair) in enumerate(itertools.product(LIBRARIES, PAIRS)):
+            own = call(arguments.entry, data, kind, pair, folder / f"{number}.narrowPeak", [])
+            macs3 = call_macs3(arguments.macs3, data, kind, pair, folder / str(number))
+            on, other = title(kind, pair), {MACS3: len(read_peaks(macs3))}
+            rows = {None: {"name": "peaks called", "value": len(read_peaks(own)), "on": on, "compared_with": other}}
+            print(rows[None], flush=True)
+            if pair in RANKED:
+                lenient = call(arguments.entry, data, kind, pair, folder / f"{number}-all.narrowPeak", LENIENT)
                 files = {"": own, f", {' '.join(LENIENT)}": lenient}
-                kind = "with control" if pair[1] else "without control"
-                rows += motif_rows(files, macs3, kind, data, folder)
+                rows |= motif_rows(files, macs3, on, data / MOTIFS, folder)
+            found[kind, pair] = rows
+    results = [row for rows in found.values() for row in rows.values()]
+    content = {"results": results, "metrics": [found[kind, pair][number] for kind, pair, number in ON_CARD]}
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps({"metrics": rows + counts}, indent=1) + "\n", encoding="utf-8")
+    arguments.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

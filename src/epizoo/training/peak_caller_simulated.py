@@ -73,10 +73,11 @@ TF = SimulatedSettings(
     "reads.",
     limits=(
         "Fitted to simulated experiments alone; of real data only CTCF on chr22 of one cell type was measured.",
-        "On CTCF it is nowhere better than MACS3 by more than chance, worse among the best 400 peaks without a "
-        "control, and calls fewer peaks; without a control it calls a few artefacts of an input.",
+        "On CTCF it is nowhere better than MACS3 by more than chance, and worse among the best 400 peaks of single "
+        "reads without a control; without a control it calls a few artefacts of an input, where MACS3 calls 0 or 1.",
         "Its threshold and its ranking were chosen on simulated experiments, but the ranking was looked into because "
-        "that of version 1.0.0 was worse than MACS3's on these very reads.",
+        "that of version 1.0.0 was worse than MACS3's on these very single reads. The pairs were looked at once, "
+        "afterwards; they are the same fragments.",
         "The score (column 5) ranks peaks by their evidence and is no probability. Where the signal is not reads piled "
         "up, it takes the background for 2 reads.",
         "A peak is what has the shape of a point source and about 8 fragments or more; it is about 120 bp wide, "
