@@ -75,6 +75,33 @@ def test_the_command_makes_an_entry_that_annotates_and_chromhmms_files(tmp_path)
     assert "exists already" in again.output
 
 
+def test_known_states_keep_their_names_and_the_entry_says_how_well_they_are_found(tmp_path, monkeypatch):
+    monkeypatch.setattr("epizoo.cli.learning.give_graph", lambda entry: None)  # Slow, and tested above.
+    marks, zoo, known = write_marks(tmp_path / "marks", cells=("A",)), tmp_path / "zoo", tmp_path / "known.bed"
+    # As in write_marks, which draws chr1 first.
+    rng = np.random.default_rng(0)
+    stretch = np.cumsum(rng.random(1600) < 0.1)
+    states = rng.integers(0, 3, 1600)[stretch]
+    names = ["Mine", "TssA", "Quies"]
+    rows = [f"chr1\t{200 * i}\t{200 * i + 200}\t{names[state]}\n" for i, state in enumerate(states)]
+    known.write_text("".join(rows[:600]))
+    options = ["--algorithm", "gradient", "--steps", 60, "--pseudo-count", 1, "--known-states", known]
+    done = run("learn-states", "--binarized", marks, "--states", 4, *options, "--name", "mine", "-o", zoo)
+    assert done.exit_code == 0, done.output
+    assert "after 60 steps" in done.output
+    for name, n_bins in zip(*np.unique(np.array(names)[states[:600]], return_counts=True), strict=True):
+        assert f"Known state {name}: {n_bins} bins." in done.output
+    entry = epizoo.load(zoo / "chromatin_states" / "mine")
+    found = {state["name"]: row for state, row in zip(entry.config["states"], entry.parameters().emission, strict=True)}
+    assert len(found) == 4
+    for name, row in zip(names, EMISSION, strict=True):
+        np.testing.assert_allclose(found[name], row, atol=0.1)
+    (share,) = [metric.value for metric in entry.zoo.metrics if metric.name == "share of bins with their known state"]
+    assert share > 0.85
+    assert entry.zoo.training["known_states"]["Mine"] == (states[:600] == 0).sum()
+    assert "known.bed" in entry.zoo.training["data_sha256"]
+
+
 @pytest.mark.parametrize("algorithm", ["em", "squarem", "incremental", "gradient"])
 def test_a_killed_run_resumes_with_the_same_result(tmp_path, algorithm):
     data = read_learning_marks(write_marks(tmp_path / "marks"))
