@@ -39,8 +39,8 @@ CTCF = Path("peaks") / "ctcf_chr22" / "CTCF_SE_ChIP_chr22_50k.bed.gz"
 CHR22_BP, CHR22_FROM, PIECE_BP = 51_304_566, 16_000_000, 1_000_000
 ROW_BINS, BATCH_ROWS = 1_000, 100
 CELL_TYPES = ("tcell", "monocyte")
-TOO_LONG = {"H3K4me3": (), "H3K36me3": ("chr3", "chr16")}
-"""Chromosomes that are left out for the time that they take: 192 of 242 Mb."""
+TOO_LONG = {"H3K4me3": (), "H3K36me3": ("chr3",)}
+"""Chromosomes that are left out for the time that they take: 66 of 242 Mb."""
 REAL = {"peak_caller/universal": ("CTCF", "H3K4me3", "H3K36me3"), "peak_caller/tf": ("CTCF",), "peak_caller/atac": ()}
 
 
@@ -59,7 +59,9 @@ def simulated(name: str, depth: float, seed: int) -> tuple[Case, np.ndarray]:
     if settings.fragments is not None:
         settings = replace(settings, fragments=replace(settings.fragments, reads=(depth, depth)))
     else:
-        settings = replace(settings, coverage=tuple(replace(one, depth=(depth, depth)) for one in settings.coverage))
+        kinds = tuple(replace(one, depth=(depth, depth)) for one in settings.coverage)
+        # Squared errors of a few repeats would drown all others.
+        settings = replace(settings, coverage=kinds, repeat_share=0.0)
     drawn = settings.draw(np.random.default_rng([SEED, seed]), N_WINDOWS)
     return Case(drawn.coverage, drawn.expected), drawn.scale
 

@@ -1,5 +1,7 @@
 """Fitting a denoiser: its loss against closed forms, and that it beats the input on draws that it never saw."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from flax import nnx
@@ -66,6 +68,17 @@ def test_experiments_are_of_either_kind_and_have_their_expectation():
         drawn = settings.draw(np.random.default_rng(0), 12)
         assert drawn.coverage.shape == drawn.expected.shape == (12, settings.n_bins)
         assert np.median(drawn.coverage.sum(axis=1) / drawn.expected.sum(axis=1)) == pytest.approx(1, abs=0.15)
+
+
+def test_repeats_are_high_and_lie_around_their_expectation():
+    plain, ragged = (replace(SMALL, repeat_share=share).draw(np.random.default_rng(5), 200) for share in (0.0, 1.0))
+    added = ragged.expected - plain.expected
+    touched = added > 0
+    assert touched.any(axis=1).all()
+    assert touched.sum(axis=1).max() <= 40
+    spread = (ragged.coverage - plain.coverage - added)[touched]
+    assert (spread**2 * 50 / 150 / added[touched]).mean() == pytest.approx(1, abs=0.1)
+    np.testing.assert_array_equal(ragged.coverage[~touched], plain.coverage[~touched])
 
 
 def test_the_settings_of_entries_are_those_of_models_and_yaml():

@@ -37,6 +37,10 @@ from epizoo.training.simulate_fragments import FragmentSimulationConfig
 
 WEIGHTS_FILE, ABOUT_FILE = "denoiser.safetensors", "denoising.json"
 _PSEUDO_COUNT = 1e-3
+_READ_BP = 150
+_LONGEST_REPEAT_BINS = 40
+_REPEAT_LEVELS = (50.0, 500.0)
+_LEAST_REPEAT_READS = 10.0
 _LEAST_DEVIANCE = 1e-4
 
 
@@ -68,6 +72,8 @@ class DenoisingSettings:
     learning_rate: float = 3e-3
     scale_error_sd: float = 0.2
     """Log standard deviation of a further error in the scale, new in every step."""
+    repeat_share: float = 0.0
+    """How many windows of the pile-ups hold a ragged repeat, 50 to 500 times as high as the scale (or 10 reads)."""
 
     def draw(self, random: np.random.Generator, n_windows: int) -> Experiments:
         """New experiments."""
@@ -76,7 +82,7 @@ class DenoisingSettings:
         n_each = -(-n_windows // len(self.coverage))
         parts = [simulate(random, n_each, self.n_bins, self.bin_bp, config) for config in self.coverage]
         columns = zip(*((part.coverage, part.expected, part.scale) for part in parts), strict=True)
-        return Experiments(*map(np.concatenate, columns))
+        return _with_repeats(random, Experiments(*map(np.concatenate, columns)), self.repeat_share, self.bin_bp)
 
 
 # From a fifth of the depth that the peak callers learn at: shallow files are what denoising is for.
@@ -103,6 +109,9 @@ ENTRIES = {
             coverage=tuple(replace(config, depth=(0.01, config.depth[1])) for config in UNIVERSAL.simulations),
             n_bins=1_024,
             n_pool=3_000,
+            n_steps=4_000,
+            # More of them cost shallow files more: see docs/denoising.md.
+            repeat_share=0.01,
         ),
     )
 }
@@ -183,6 +192,21 @@ def read_denoiser(folder: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray]
     return load_file(Path(folder) / WEIGHTS_FILE), about
 
 
+def _with_repeats(random: np.random.Generator, windows: Experiments, share: float, bin_bp: int) -> Experiments:
+    """The windows, some with a stretch of far higher coverage, whose ragged form is no noise."""
+    coverage, expected = windows.coverage.copy(), windows.expected.copy()
+    n_bins, per_read = coverage.shape[1], bin_bp / _READ_BP
+    for row in np.flatnonzero(random.random(len(coverage)) < share):
+        width = int(np.exp(random.uniform(0, np.log(_LONGEST_REPEAT_BINS))))
+        start = random.integers(n_bins - width)
+        shape = random.uniform(1.0, 5.0)
+        level = max(windows.scale[row], _LEAST_REPEAT_READS) * np.exp(random.uniform(*np.log(_REPEAT_LEVELS)))
+        added = level * random.gamma(shape, 1 / shape, width)
+        expected[row, start : start + width] += added
+        coverage[row, start : start + width] += random.poisson(added * per_read) / per_read
+    return windows._replace(coverage=coverage, expected=expected)
+
+
 def _batch(random: np.random.Generator, pool: Experiments, settings: DenoisingSettings) -> Experiments:
     """Some windows of the pool, reflected or not."""
     chosen = random.choice(len(pool.scale), settings.n_windows, replace=False)
@@ -231,6 +255,7 @@ def describe(settings: DenoisingSettings, seed: int) -> dict[str, Any]:
         "learning_rate": settings.learning_rate,
         "n_pool": settings.n_pool,
         "scale_error_sd": settings.scale_error_sd,
+        "repeat_share": settings.repeat_share,
         "versions": versions(),
     }
 
