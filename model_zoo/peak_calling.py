@@ -13,6 +13,7 @@ from epizoo.calling.peaks import PeakCallingConfig, PeakCollector, name_peaks, p
 from epizoo.calling.stream import Piece, predict_track
 from epizoo.files import check_outputs
 from epizoo.genome.assemblies import check_blacklist_fits, read_blacklist
+from epizoo.genome.grain import reads_per_area
 from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.signal import SignalTrack
 from epizoo.genome.windows import CoverageWindows, Intervals
@@ -184,13 +185,20 @@ def _call(
     done = 0
     tables = [peak_table()]
     silent: dict[str, np.ndarray] = {}
+    fitted = windows.fitted[0]
+    reads = reads_per_area(windows.bigwigs[0], fitted) if config.least_evidence else None
     for stretch in todo:
-        fitted = windows.fitted[0]
         bounds = (stretch.start, stretch.end)
         # Of other kinds the number of reads is unknown; that of -log10 p is assumed by its transform in the same way.
         reads_per_unit = fitted.background if fitted.kind == "coverage" else fitted.log10_p_background
         collector = PeakCollector(
-            stretch.chrom, stretch.start_bin, config, bin_bp=bin_bp, bounds=bounds, reads_per_unit=reads_per_unit
+            stretch.chrom,
+            stretch.start_bin,
+            config,
+            bin_bp=bin_bp,
+            bounds=bounds,
+            reads_per_unit=reads_per_unit,
+            reads_per_area=None if reads is None else reads * fitted.background,
         )
         for piece in predict_stretch(entry, windows, stretch, chunk_bins, silent, bigwigs.needed):
             probabilities = piece.outputs["peak_probabilities"]

@@ -183,6 +183,11 @@ def test_config_survives_a_round_trip():
         ({"min_width_bp": -1}, "min_width_bp is -1"),
         ({"min_width": 100}, "unknown key 'min_width'"),
         ({"summit_valley": 1.0}, "summit_valley is 1.0"),
+        ({"least_evidence": -1.0}, "least_evidence is -1.0; expected at least 0"),
+        ({"least_evidence": float("nan")}, "least_evidence is nan; expected at least 0"),
+        ({"least_evidence": 8.0}, "expected both 0, or both above 0"),
+        ({"evident_probability": 0.3}, "expected both 0, or both above 0"),
+        ({"evident_probability": 1.3, "least_evidence": 8.0}, "and the probability at most 1"),
         ({"calibration": [[0.5, 0.4], [0.5, 0.9]]}, "calibration is"),
         ({"calibration": [[0.5, 0.4], [0.7, 0.3]]}, "calibration is"),
         ({"calibration": [[0.5, 0.4], [0.7, 1.3]]}, "calibration is"),
@@ -238,8 +243,8 @@ def test_a_control_in_pieces_gives_the_same_peaks(cut):
     random = np.random.default_rng(cut)
     probabilities = np.repeat(random.random(20), 5)
     signal, control = random.gamma(2, 3, 100), random.gamma(2, 2, 100)
-    options = {"bin_bp": BIN_BP, "reads_per_unit": 0.7}
-    config = PeakCallingConfig(0.6, 0.4, score_evidence=True)
+    options = {"bin_bp": BIN_BP, "reads_per_unit": 0.7, "reads_per_area": 0.1}
+    config = PeakCallingConfig(0.6, 0.6, score_evidence=True, least_evidence=0.05, evident_probability=0.4)
     collector = PeakCollector("chr1", 0, config, bounds=(0, 1_000), **options)
     for part in (slice(0, cut), slice(cut, 100)):
         collector.add(probabilities[part], signal[part], control[part])
@@ -257,6 +262,55 @@ def test_a_score_of_evidence_tells_peaks_apart_that_are_equally_certain():
     assert controlled((20.0, 40.0), (0.0, 0.0))["score"].tolist() == [900, 900]
     # Reads as such make no evidence: a control as high as the peak leaves none.
     assert controlled((20.0, 40.0), (19.9, 0.0), config, reads_per_unit=2.0)["score"][0] < 150
+
+
+EVIDENT = PeakCallingConfig(0.95, 0.95, least_evidence=8.0, evident_probability=0.5)
+
+
+def reads_tail(reads, expected):
+    """-log10 of the Poisson probability of so many whole reads or more, summed term by term."""
+    terms = (expected**k * math.exp(-expected) / math.factorial(k) for k in range(reads, reads + 60))
+    return -math.log10(math.fsum(terms))
+
+
+@pytest.mark.parametrize(("heights", "n_peaks"), [((7.0, 8.0), 1), ((8.0, 9.0), 2), ((7.0, 7.0), 0)])
+def test_a_peak_needs_evidence_of_the_reads_over_its_whole_width(heights, n_peaks):
+    # Five bins of 10 bp, two reads expected and twice as many as the signal found: 14 are too few, 16 enough.
+    assert reads_tail(14, 2.0) < EVIDENT.least_evidence < reads_tail(16, 2.0)
+    peaks = controlled(heights, (0.0, 0.0), EVIDENT, reads_per_area=0.04)
+    assert len(peaks) == n_peaks
+    # A wide peak of few reads in each bin holds as many reads as a narrow high one.
+    wide = call_peaks(
+        "chr1",
+        0,
+        np.repeat([0.0, 0.9, 0.0], [20, 60, 20]),
+        np.repeat([1.0, 3.0, 1.0], [20, 60, 20]),
+        EVIDENT,
+        bin_bp=BIN_BP,
+        chrom_size=1_000,
+        reads_per_area=0.04,
+    )
+    assert reads_tail(72, 24.0) > EVIDENT.least_evidence
+    assert len(wide) == 1
+
+
+def test_evidence_is_over_the_control_where_that_is_higher():
+    assert len(controlled((20.0, 20.0), (0.0, 10.0), EVIDENT, reads_per_area=0.04)) == 1
+
+
+def test_where_reads_cannot_be_counted_the_ordinary_probabilities_hold():
+    assert controlled((50.0, 50.0), (0.0, 0.0), EVIDENT).empty
+    assert len(controlled((50.0, 50.0), (0.0, 0.0), EVIDENT, reads_per_area=0.04)) == 2
+    plain = dataclasses.replace(EVIDENT, enter_probability=0.5, extend_probability=0.5)
+    without = dataclasses.replace(plain, least_evidence=0.0, evident_probability=0.0)
+    pd.testing.assert_frame_equal(
+        controlled((5.0, 6.0), (0.0, 0.0), plain), controlled((5.0, 6.0), (0.0, 0.0), without, reads_per_area=0.04)
+    )
+
+
+def test_a_rule_about_evidence_is_saved_only_where_there_is_one():
+    assert PeakCallingConfig.from_dict(EVIDENT.to_dict()) == EVIDENT
+    assert not {"least_evidence", "evident_probability"} & set(CONTROLLED.to_dict())
 
 
 def test_a_score_of_evidence_stays_within_its_column():

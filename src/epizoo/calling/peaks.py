@@ -59,6 +59,12 @@ class PeakCallingConfig:
     without any, the probability itself. The score is made of it."""
     score_evidence: bool = False
     """Whether the score grows with the evidence, without an end, instead of being a probability: see `call_peaks`."""
+    least_evidence: float = 0.0
+    """-log10 of the highest Poisson probability that a peak may have of its reads, counted over all of its width, where
+    as many as in the local background or the control are expected; 0 asks for none, and so does signal in which reads
+    cannot be counted."""
+    evident_probability: float = 0.0
+    """What replaces both probabilities where evidence is asked for: with evidence a lower one is enough."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.extend_probability <= self.enter_probability <= 1.0:
@@ -66,9 +72,14 @@ class PeakCallingConfig:
                 f"peak calling: extend_probability is {self.extend_probability} and enter_probability is "
                 f"{self.enter_probability}; expected 0 < extend_probability <= enter_probability <= 1"
             )
-        for field in ("min_width_bp", "merge_gap_bp", "background_bp", "summit_smoothing_bp"):
-            if getattr(self, field) < 0:
+        for field in ("min_width_bp", "merge_gap_bp", "background_bp", "summit_smoothing_bp", "least_evidence"):
+            if not getattr(self, field) >= 0:
                 raise InputError(f"peak calling: {field} is {getattr(self, field)}; expected at least 0")
+        if not 0.0 <= self.evident_probability <= 1.0 or (self.evident_probability > 0) != (self.least_evidence > 0):
+            raise InputError(
+                f"peak calling: evident_probability is {self.evident_probability} and least_evidence is "
+                f"{self.least_evidence}; expected both 0, or both above 0 and the probability at most 1"
+            )
         if not 0.0 < self.summit_valley < 1.0:
             raise InputError(f"peak calling: summit_valley is {self.summit_valley}; expected more than 0 and below 1")
         # Lists, as YAML has them, would make the config unhashable.
@@ -88,11 +99,12 @@ class PeakCallingConfig:
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by field name, for YAML and JSON; calibration and `score_evidence` only where they are set."""
+        """Plain values by field name, for YAML and JSON; calibration and evidence only where they are set."""
         values = dataclasses.asdict(self)
         corners = values.pop("calibration")
-        if not values["score_evidence"]:
-            del values["score_evidence"]
+        for field in ("score_evidence", "least_evidence", "evident_probability"):
+            if not values[field]:
+                del values[field]
         return values | ({"calibration": [list(corner) for corner in corners]} if corners else {})
 
     def calibrated(self, probability: Float[np.ndarray, " peak"]) -> Float[np.ndarray, " peak"]:
@@ -120,6 +132,7 @@ def call_peaks(
     least_background: float = 1.0,
     control: Float[np.ndarray, " bin"] | None = None,
     reads_per_unit: float = 1.0,
+    reads_per_area: float | None = None,
 ) -> pd.DataFrame:
     """Peaks of one contiguous stretch of bins, with `PEAK_COLUMNS`, sorted by start.
 
@@ -136,6 +149,8 @@ def call_peaks(
         control: The control's coverage in the signal's unit, scaled to its depth; a peak whose summit does not rise
             above it is dropped.
         reads_per_unit: Piled-up reads per bp of one unit of the signal, for `config.score_evidence`.
+        reads_per_area: Reads for each unit of the signal over 1 bp, such as 1 / 150 where each read piles up over 150
+            bp, for `config.least_evidence`; None where it is unknown, and no evidence is asked for then.
 
     Returns:
         `score` is 1000 times the highest probability, calibrated where the rule has a calibration. Where many peaks are
@@ -156,6 +171,7 @@ def call_peaks(
         bounds=(0, chrom_size),
         least_background=least_background,
         reads_per_unit=reads_per_unit,
+        reads_per_area=reads_per_area,
     )
     collector.add(probabilities, signal, control)
     return collector.finish()
@@ -167,7 +183,7 @@ class PeakCollector:
     Memory grows with the bins inside peaks and the length in blocks of background, not with the number of bins.
 
     Args:
-        chrom, start_bin, config, bin_bp, least_background, reads_per_unit: See `call_peaks`.
+        chrom, start_bin, config, bin_bp, least_background, reads_per_unit, reads_per_area: See `call_peaks`.
         bounds: Start and end of what was asked for, in bp; peaks are cut there.
     """
 
@@ -181,13 +197,18 @@ class PeakCollector:
         bounds: tuple[int, int],
         least_background: float = 1.0,
         reads_per_unit: float = 1.0,
+        reads_per_area: float | None = None,
     ) -> None:
         self.chrom = chrom
         self.config = config
+        if reads_per_area is not None and config.least_evidence > 0:
+            enough = config.evident_probability
+            self.config = dataclasses.replace(config, enter_probability=enough, extend_probability=enough)
         self.bin_bp = bin_bp
         self.bounds = bounds
         self.least_background = least_background
         self.reads_per_unit = reads_per_unit
+        self.reads_per_area = reads_per_area
         self._next_bin = start_bin
         self._inside: list[_Bins] = []
         self._background = LocalBackground(start_bin, config.background_bp, bin_bp)
@@ -265,8 +286,20 @@ class PeakCollector:
             blockSizes=_texts(end - start, runs, np.zeros_like(peak_start)),
             summits=_texts(place, summits, peak_start),
         )
-        is_wide = (peak_end - peak_start) >= max(self.config.min_width_bp, 1)
-        return name_peaks(table[is_wide & (height > beside)])
+        is_kept = (peak_end - peak_start) >= max(self.config.min_width_bp, 1)
+        is_kept &= (height > beside) & self._is_evident(bins, first[runs[:-1]], background)
+        return name_peaks(table[is_kept])
+
+    def _is_evident(
+        self, bins: "_Bins", first: Int[np.ndarray, " peak"], background: Float[np.ndarray, " peak"]
+    ) -> np.ndarray:
+        """Which peaks, of bins from `first` on, hold enough reads."""
+        if self.reads_per_area is None or not self.config.least_evidence:
+            return np.ones(len(first), bool)
+        reads = self.bin_bp * self.reads_per_area
+        n_bins = np.diff(np.append(first, len(bins.number)))
+        evidence = poisson_log10_p(np.add.reduceat(bins.signal, first) * reads, n_bins * background * reads)
+        return evidence >= self.config.least_evidence
 
     def _score(
         self,
