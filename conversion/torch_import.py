@@ -16,7 +16,7 @@ from epizoo.model_zoo import load
 from epizoo.model_zoo.entry import Entry
 from epizoo.model_zoo.imported_entries import about_tuned_elsewhere, build_proven
 from epizoo.model_zoo.lineage import lineage_from
-from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
+from epizoo.model_zoo.tuned_entries import example_of, uncalibrated, write_json, write_yaml
 
 
 def import_state(
@@ -70,7 +70,7 @@ def _write_run(run: Path, base: Entry, state: Mapping[str, Tensor], data: str) -
     """The run folder that `epizoo.model_zoo.build.write_entry` takes."""
     write_weights(base, state, run / "weights.safetensors")
     window = {key: value for key, value in base.window.model_dump().items() if key != "bin_bp"}
-    write_yaml(run / "config.yaml", {"family": base.family, "window": window, **base.config})
+    write_yaml(run / "config.yaml", {"family": base.family, "window": window, **uncalibrated(base.config)})
     about = about_tuned_elsewhere(
         base,
         f"on {data or 'data that were not named'}",

@@ -28,19 +28,21 @@ def evaluation_table(entry: Entry) -> str | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         about, callers = content["about"], content["callers"]
         measured = [one for one in about["entries"].values() if one["name"] == entry.name]
+        found = [(key, one[key]) for one in measured for key in ("sha256", "calling")]
+        held_to = about["held_to"] or ", ".join(file["name"] for file in about["files"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EntryError(f"{path}: not what `epizoo evaluate --metrics` writes ({error!r}); {again}") from error
-    for one in measured:
-        for key, value in (("sha256", entry.sha256), ("calling", entry.config["calling"])):
-            if one[key] != value:
-                raise EntryError(f"{path}: measured with {key} {one[key]}, expected the entry's {value}; {again}")
+    expected = {"sha256": entry.sha256, "calling": entry.config.get("calling", {})}
+    for key, value in found:
+        if value != expected[key]:
+            raise EntryError(f"{path}: measured with {key} {value}, expected the entry's {expected[key]}; {again}")
     if not measured:
         raise EntryError(f"{path}: holds nothing of {entry.name}, but {', '.join(callers)}; {again}")
     columns = [(title, cell) for key, group in _COLUMNS.items() for title, cell in group if _all_have(callers, key)]
     lines = [f"| caller | {' | '.join(title for title, _ in columns)} |", f"|{' --- |' * (len(columns) + 1)}"]
     for name, figures in callers.items():
         lines.append(f"| {name} | {' | '.join(cell(figures) for _, cell in columns)} |")
-    return "\n".join([f"- Held to: {about['held_to'] or ', '.join(about['files'])}", "", *lines])
+    return "\n".join([f"- Held to: {held_to}", "", *lines])
 
 
 def _all_have(callers: Mapping[str, _Figures], key: str) -> bool:

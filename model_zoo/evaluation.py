@@ -68,18 +68,18 @@ def provenance(entries: "Sequence[PeakCallerEntry]", files: Sequence[File], abou
 
     Returns:
         ``held_to``, which is `about`; ``entries``, by the names of their callers the version and hash of each entry and
-        its rule of calling; ``files``, the hash of each file by its name.
+        its rule of calling; ``files``, name and hash of each file.
     """
     of_entries = {
         caller_name(entry): {
             "name": entry.name,
             "version": entry.version,
             "sha256": entry.sha256,
-            "calling": entry.config["calling"],
+            "calling": entry.config.get("calling", {}),
         }
         for entry in entries
     }
-    hashes = {Path(file).name: sha256(file) for file in files}
+    hashes = [{"name": Path(file).name, "sha256": sha256(file)} for file in files]
     return {"held_to": about, "entries": of_entries, "files": hashes}
 
 

@@ -18,7 +18,9 @@ from epizoo.model_zoo.tuned_entries import (
     hopeful,
     limits_of,
     make_target,
+    no_longer_calibrated,
     running,
+    uncalibrated,
     write_json,
 )
 from epizoo.training.finetuning.data import PeakData, read_peak_data
@@ -274,11 +276,15 @@ def _arrays(tuned: "Tuned") -> dict[str, Any]:
 
 
 def _config(base: PeakCallerEntry, problem: "Problem", tuned: "Tuned") -> dict[str, Any]:
-    """The base's config; where the scale was calibrated, with its factor."""
-    if tuned.scale_factor == 1:
+    """The base's config, where anything was changed without its calibration, and with the factor of the scale."""
+    if not _is_changed(tuned):
         return dict(base.config)
     factor = problem.transform.scale_factor * tuned.scale_factor
-    return {**base.config, "transform": replace(problem.transform, scale_factor=factor).to_dict()}
+    return {**uncalibrated(base.config), "transform": replace(problem.transform, scale_factor=factor).to_dict()}
+
+
+def _is_changed(tuned: "Tuned") -> bool:
+    return tuned.n_steps > 0 or tuned.scale_factor != 1
 
 
 def _story(base: PeakCallerEntry, problem: "Problem", tuned: "Tuned", command: str, seed: int) -> Story:
@@ -296,6 +302,7 @@ def _story(base: PeakCallerEntry, problem: "Problem", tuned: "Tuned", command: s
         limits=[
             f"Tuned on {len(labels)} labels in {n_loci} loci of {len(data.samples)} sample(s) of {data.cell_type}.",
             *hopeful(base, sorted(labels["chrom"].unique())),
+            *(no_longer_calibrated(base) if _is_changed(tuned) else []),
             *limits_of(base),
         ],
         chromosomes=sorted(labels["chrom"].unique()),

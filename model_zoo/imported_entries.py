@@ -10,7 +10,7 @@ from epizoo.errors import InputError
 from epizoo.model_zoo import load
 from epizoo.model_zoo.build import write_entry
 from epizoo.model_zoo.entry import Entry
-from epizoo.model_zoo.tuned_entries import full_name, limits_of, require_new
+from epizoo.model_zoo.tuned_entries import full_name, limits_of, no_longer_calibrated, require_new
 
 
 def build_proven(
@@ -68,7 +68,7 @@ def about_tuned_elsewhere(base: Entry, what: str, tool: str, terms: str, limit: 
         "doc": f"{info['doc']} Fine-tuned from {base.name} {base.version} {what}, {tool}.",
         "license": info["license"],
         "weights_license": f"Fine-tuned from {base.name} {base.version}: {base.zoo.weights_license} {terms}",
-        "limits": [*limits_of(base), limit],
+        "limits": [*limits_of(base), limit, *no_longer_calibrated(base)],
         "authors": [author["name"] for author in info["authors"]],
         "tags": list(dict.fromkeys([*info.get("tags", []), "fine-tuned", tool.split()[-1].lower()])),
         "datasets": base.zoo.datasets,

@@ -112,6 +112,19 @@ def limits_of(base: Entry) -> list[str]:
     return [limit if limit.startswith(OF_BASE) else OF_BASE + limit for limit in base.zoo.limits]
 
 
+def uncalibrated(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without the calibration of its score, which was fitted to the probabilities of other weights."""
+    calling = {key: value for key, value in config.get("calling", {}).items() if key != "calibration"}
+    return {**config, "calling": calling} if "calling" in config else dict(config)
+
+
+def no_longer_calibrated(base: Entry) -> list[str]:
+    """A limit that says so, where the base's score was calibrated."""
+    if "calibration" not in base.config.get("calling", {}):
+        return []
+    return ["The score (column 5) is 1000 times the probability: the pretrained entry's calibration is of its weights."]
+
+
 def hopeful(base: Entry, chromosomes: Collection[str]) -> list[str]:
     """A limit that says which of the new labels' chromosomes the pretrained entry was trained on, where it was."""
     seen = [chrom for chrom in chromosomes if chrom in base.zoo.trained_on.chromosomes]

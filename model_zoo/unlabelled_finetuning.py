@@ -12,7 +12,16 @@ from epizoo.errors import InputError
 from epizoo.files import atomic_path
 from epizoo.genome.coverage import CoverageTransform
 from epizoo.model_zoo.entry import Entry, PeakCallerEntry, load
-from epizoo.model_zoo.tuned_entries import Story, build_tuned_entry, limits_of, make_target, running, write_json
+from epizoo.model_zoo.tuned_entries import (
+    Story,
+    build_tuned_entry,
+    limits_of,
+    make_target,
+    no_longer_calibrated,
+    running,
+    uncalibrated,
+    write_json,
+)
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller import PeakCaller
 from epizoo.training.finetuning import unlabelled
@@ -82,7 +91,7 @@ def finetune_unlabelled(
         changed.round({"score": 3}).to_csv(temporary, sep="\t", header=False, index=False)
     write_json(target.run_folder / "movement.json", report)
     moved = replace(transform, scale_factor=transform.scale_factor * factor)
-    config = {**base.config, "transform": moved.to_dict()}
+    config = {**uncalibrated(base.config), "transform": moved.to_dict()}
     after = _measured(content, tuned, moved, calling)
     metrics = [*_test_metrics(before, after), *_metrics(content, report)]
     words = ["epizoo", "finetune", base.name, "--data", path.name, "--name", target.name.split("/")[1], "--unlabelled"]
@@ -147,6 +156,7 @@ def _story(
         "from its own sure judgements of thinned, rescaled and mirrored signal.",
         limits=[
             f"Nothing of {data.cell_type} was labelled: being surer is not being right, and the gain was not measured.",
+            *no_longer_calibrated(base),
             *limits_of(base),
         ],
         chromosomes=[],

@@ -17,7 +17,7 @@ from epizoo.model_zoo import load
 from epizoo.model_zoo.entry import Entry
 from epizoo.model_zoo.imported_entries import about_tuned_elsewhere, build_proven
 from epizoo.model_zoo.lineage import lineage_from
-from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
+from epizoo.model_zoo.tuned_entries import example_of, uncalibrated, write_json, write_yaml
 from epizoo.plugins.grelu_checkpoints import check, load_checkpoint, require_signal_model
 from epizoo.plugins.grelu_datasets import CELL_SEPARATOR
 from epizoo.plugins.grelu_heads import PeakHead
@@ -109,7 +109,7 @@ def _write_run(run: Path, model: LightningModel, inner: SignalModel, base: Entry
     """The run folder that `epizoo.model_zoo.build.write_entry` takes."""
     config = _model_config(inner)
     save_file(arrays_from_state(inner.family, config, twin_state(inner, task)), run / "weights.safetensors")
-    settings: dict[str, Any] = {**base.config, "model": config}
+    settings: dict[str, Any] = {**uncalibrated(base.config), "model": config}
     train = model.data_params.get("train", {})
     if train.get("transform"):
         settings["transform"] = json.loads(train["transform"])

@@ -61,6 +61,19 @@ def test_a_part_of_a_genome_has_the_background_of_the_whole(make_bigwig):
     assert transform.fit(cut, known_regions=known).background == pytest.approx(whole, rel=0.1)
 
 
+def test_stored_zeros_change_nothing(make_bigwig):
+    rng = np.random.default_rng(3)
+    empty = {f"chr{i}": 1_000_000 for i in range(2, 9)}
+    chroms = {"chr1": pile_up(rng, 2000)}
+    stored = chroms | {name: np.zeros(size) for name, size in empty.items()}
+    absent = {"chr1": absent_where_zero(chroms["chr1"])} | {name: np.full(size, np.nan) for name, size in empty.items()}
+    fitted = [
+        CoverageTransform(max_blocks=2).fit(BigWig(make_bigwig(of, name)), "coverage")
+        for name, of in (("stored.bw", stored), ("absent.bw", absent))
+    ]
+    assert fitted[0] == fitted[1]
+
+
 def test_absent_is_zero_inside_known_regions_and_unknown_outside(make_bigwig):
     values = np.full(60_000, np.nan)
     values[:10_000] = 4

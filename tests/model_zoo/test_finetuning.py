@@ -1,8 +1,10 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaml
 from finetuning_files import write_experiment, write_new_yaml
 from typer.testing import CliRunner
 
@@ -65,6 +67,23 @@ def test_reports_and_logs_lie_in_the_run_folder(tuned):
     assert {"fine-tuned", "pretrained"} <= set(evaluation[0]["methods"])
     assert (run / "history.csv").read_text().startswith("stage,step,held_out_loss")
     assert not (run / "checkpoint.safetensors").exists()
+
+
+CALIBRATION = [[0.5, 0.2], [1.0, 0.9]]
+
+
+@pytest.mark.parametrize("train", ["head", "nothing"])
+def test_a_calibration_is_of_the_weights_that_it_was_fitted_to(random_zoo, new, tmp_path, train):
+    folder = tmp_path / "peak_caller/calibrated"
+    shutil.copytree(random_zoo.folder / "peak_caller/random", folder)
+    content = yaml.safe_load((folder / "model.yaml").read_text())
+    content["zoo"]["config"]["calling"] = {"calibration": CALIBRATION}
+    (folder / "model.yaml").write_text(yaml.safe_dump(content))
+    settings = QUICK if train == "head" else replace(QUICK, steps=0)
+    child = finetune(load(folder), new, "child", tmp_path, settings=settings, plan=PLAN)
+    is_changed = child.zoo.training["n_steps"] > 0
+    assert child.config["calling"].get("calibration") == (None if is_changed else CALIBRATION)
+    assert any("calibration is of its weights" in limit for limit in child.zoo.limits) == is_changed
 
 
 def test_a_grandchild_keeps_the_whole_lineage(tuned, new, tmp_path):

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pyBigWig
 import pytest
 
 import epizoo
@@ -34,6 +35,20 @@ def track(*parts):
 def tracks(config, seed):
     experiment = simulate_experiment(np.random.default_rng(seed), N_BP, config)
     return track(experiment.treatment), track(experiment.control)
+
+
+def highest_probability(entry, treatment, control, tmp_path):
+    entry.call_peaks(treatment, control=control, probabilities_bigwig=tmp_path / "p.bw")
+    with pyBigWig.open(str(tmp_path / "p.bw")) as bigwig:
+        return max(bigwig.stats(chrom, type="max", exact=True)[0] for chrom in bigwig.chroms())
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_network_itself_sees_no_peak_in_its_own_control(entry, tmp_path, seed):
+    # Calling drops what does not rise above the control, whatever its probability.
+    treatment, _ = tracks(SELF, seed)
+    assert highest_probability(entry, treatment, treatment, tmp_path) < 0.1
+    assert highest_probability(entry, treatment, None, tmp_path) > 0.9
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -80,13 +95,15 @@ def test_a_sharp_artefact_is_called_in_the_treatment_alone_and_not_where_the_con
 
 
 @pytest.mark.data
-def test_on_real_reads_nothing_is_called_over_itself(entry, data_dir):
+def test_on_real_reads_nothing_is_called_over_itself(entry, data_dir, tmp_path):
     folder = data_dir / "peaks" / "ctcf_chr22"
     chip, control = (
         pile_up(folder / f"CTCF_SE_{kind}_chr22_50k.bed.gz", PileUpConfig(), chrom_sizes={"chr22": 51_304_566})
         for kind in ("ChIP", "CTRL")
     )
     assert entry.call_peaks(chip, control=chip).empty
+    for treatment in (chip, control):
+        assert highest_probability(entry, treatment, treatment, tmp_path) < 0.1
     # Version 1.0.0 called 46 here; MACS3 none.
     assert len(entry.call_peaks(control, control=control)) <= 2
     assert len(entry.call_peaks(control, control=chip)) <= 20

@@ -161,6 +161,13 @@ def test_peaks_and_truth_that_share_no_chromosome_are_an_error(folder, what):
         evaluate([caller], Truth(**{what: truth}))
 
 
+def test_a_caller_that_misses_its_only_chromosome_is_wrong_and_no_error(tmp_path):
+    (tmp_path / "x.bed").write_text("chr2\t100\t200\tp\t1\n")
+    labels = pd.DataFrame({"chrom": ["chr1"], "start": [2000], "end": [3000], "annotation": ["peaks"]})
+    found = evaluate([caller_of_files("x", tmp_path / "x.bed")], Truth(labels=labels))
+    assert found.figures["callers"]["x"]["labels"]["false_negatives"] == 1
+
+
 def test_samples_may_be_labelled_differently(tmp_path):
     rows = "chr1\t0\t10\tpeaks\ta\nchr1\t0\t10\tnoPeaks\tb\n"
     (tmp_path / "x.tsv").write_text("chrom\tstart\tend\tannotation\tsample\n" + rows)

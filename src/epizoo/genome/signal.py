@@ -64,7 +64,7 @@ class SignalTrack(ABC):
 
     @abstractmethod
     def covered_blocks(self, block_bp: int) -> list[tuple[str, int, int]]:
-        """Blocks (chrom, start, end in bp) of about this width that hold any value, to choose where to look."""
+        """Blocks (chrom, start, end in bp) of about this width that hold a value above 0, to choose where to look."""
 
     def binned(self, chrom: str, start_bin: int, end_bin: int, bin_bp: int) -> Float[np.ndarray, " bin"]:
         """Mean signal over each bin of ``[start_bin, end_bin)``, float32.
@@ -147,7 +147,9 @@ class BigWig(SignalTrack):
             raise InputError(f"{self.path}: this bigWig holds no value at all; was it written to its end?")
 
     def covered_blocks(self, block_bp: int) -> list[tuple[str, int, int]]:
-        """Blocks (chrom, start, end in bp) that hold any value, from the file's zoom levels.
+        """Blocks (chrom, start, end in bp) that hold a value above 0, from the file's zoom levels.
+
+        Zeros that are stored count as little as those that are not: the same signal gives the same blocks.
 
         Fast with blocks of 100 kb or more; only to choose where to look, since zoom levels are approximate.
 
@@ -158,11 +160,11 @@ class BigWig(SignalTrack):
         for chrom, size in self.chrom_sizes.items():
             n_blocks = max(size // block_bp, 1)
             try:
-                covered = self._handle.stats(chrom, 0, size, nBins=n_blocks, type="coverage")
+                highest = self._handle.stats(chrom, 0, size, nBins=n_blocks, type="max")
             except RuntimeError:
                 raise _damaged(self.path) from None
             edges = [size * block // n_blocks for block in range(n_blocks + 1)]
-            blocks += [(chrom, edges[i], edges[i + 1]) for i, share in enumerate(covered) if share]
+            blocks += [(chrom, edges[i], edges[i + 1]) for i, value in enumerate(highest) if value and value > 0]
         return blocks
 
     def values(self, chrom: str, start: int, end: int) -> Float[np.ndarray, " bp"]:

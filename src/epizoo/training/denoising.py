@@ -31,7 +31,7 @@ from epizoo.models.parameters import flatten_parameters
 from epizoo.training.expected_coverage import fragment_windows
 from epizoo.training.peak_caller_run import versions, write_json
 from epizoo.training.peak_caller_settings import UNIVERSAL
-from epizoo.training.peak_caller_simulated import ATAC, TF
+from epizoo.training.peak_caller_simulated import ATAC
 from epizoo.training.simulate import SimulationConfig, simulate
 from epizoo.training.simulate_fragments import FragmentSimulationConfig
 
@@ -95,12 +95,6 @@ ENTRIES = {
             ATAC.model.bin_bp,
             DenoiserConfig((1, 3, 7, 15, 31, 63, 127)),
             fragments=replace(ATAC.simulation, reads=_DEPTHS),
-        ),
-        DenoisingSettings(
-            "tf",
-            TF.model.bin_bp,
-            DenoiserConfig((1, 3, 7, 15, 31, 63, 127)),
-            fragments=replace(TF.simulation, reads=_DEPTHS),
         ),
         DenoisingSettings(
             "universal",

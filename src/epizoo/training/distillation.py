@@ -32,7 +32,7 @@ class DistillationSettings(NamedTuple):
     """Share of the windows in which the network sees all fragments."""
     n_windows: int = 24
     busy_share: float = 0.5
-    """Share of the windows that are put around signal of half the rule's height at least."""
+    """Share of the windows that are put around a level of at least 2, where any candidate may begin a peak."""
     factor_sd: float = 0.3
     """Log standard deviation of what rule and network both see the scale multiplied by, so that many heights occur."""
     sharpness: float = 8.0

@@ -125,7 +125,7 @@ def errors_of_labels(caller: Caller, labels: pd.DataFrame) -> pd.DataFrame:
         sample = {name: rows[name].iloc[0] for name in samples}
         # MACS repeats a peak for each of its summits.
         peaks = caller.peaks(sample).drop_duplicates(REGION)
-        _require_shared_chromosome(caller.name, peaks, rows, "labels")
+        _require_names_alike(caller.name, peaks, rows, "labels")
         try:
             parts.append(label_errors(rows, peaks))
         except InputError as error:
@@ -265,7 +265,7 @@ def _comparison(errors: Mapping[str, pd.DataFrame], first: str, second: str) -> 
 def _truth_figures(caller: Caller, truth: Truth, found: Evaluation) -> dict[str, Any]:
     assert truth.intervals is not None
     peaks = _surest(caller, truth)
-    _require_shared_chromosome(caller.name, peaks, truth.intervals, "true intervals")
+    _require_names_alike(caller.name, peaks, truth.intervals, "true intervals")
     scores = truth_scores(peaks, truth.intervals, truth.regions)
     figures: dict[str, Any] = {
         "peaks": scores.n_peaks,
@@ -286,7 +286,7 @@ def _truth_figures(caller: Caller, truth: Truth, found: Evaluation) -> dict[str,
 def _site_figures(caller: Caller, truth: Truth) -> dict[str, Any]:
     assert truth.sites is not None
     peaks = _surest(caller, truth)
-    _require_shared_chromosome(caller.name, peaks, truth.sites, "sites")
+    _require_names_alike(caller.name, peaks, truth.sites, "sites")
     found = site_support(peaks["chrom"], summit_places(peaks), truth.sites, truth.distance_bp)
     return {
         "peaks": found.n_peaks,
@@ -299,11 +299,12 @@ def _site_figures(caller: Caller, truth: Truth) -> dict[str, Any]:
     }
 
 
-def _require_shared_chromosome(name: str, peaks: pd.DataFrame, truth: pd.DataFrame, what: str) -> None:
+def _require_names_alike(name: str, peaks: pd.DataFrame, truth: pd.DataFrame, what: str) -> None:
     """Peaks of ``22`` and labels of ``chr22`` would agree nowhere, in silence."""
-    called, true = (list(table["chrom"].unique()) for table in (peaks, truth))
-    if called and true and not set(called) & set(true):
-        some, others = (", ".join(map(str, chroms[:3])) + ("…" if len(chroms) > 3 else "") for chroms in (called, true))
+    called, true = (set(table["chrom"].astype(str)) for table in (peaks, truth))
+    bare = [{chrom.removeprefix("chr") for chrom in chroms} for chroms in (called, true)]
+    if not called & true and bare[0] & bare[1]:
+        some, others = (", ".join(sorted(chroms)[:3]) + ("…" if len(chroms) > 3 else "") for chroms in (called, true))
         raise InputError(
             f"{name}: its peaks lie on {some} and the {what} on {others}, no chromosome is in both; name them alike"
         )
