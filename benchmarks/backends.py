@@ -1,4 +1,4 @@
-"""Bins per second of an entry's windows by each backend: ``python benchmarks/backends.py [ENTRY …] [--threads 2]``.
+"""Bins per second of an entry's windows by each backend: ``python benchmarks/backends.py [ENTRY …] [-o FILE]``.
 
 Each figure is the best of a few runs, after one that compiles. Backends take turns, so that other work on the machine
 slows them alike. ``torch.compile`` needs a C++ compiler and is left out without one, and for chromatin states, whose
@@ -6,9 +6,11 @@ unrolled recursions take it longer to compile than the run saves.
 """
 
 import argparse
+import json
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,11 +29,13 @@ def main() -> None:
     parser.add_argument("entries", nargs="*", default=ENTRIES)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("-o", "--output", type=Path, help="the figures as JSON")
     found = parser.parse_args()
     torch.set_num_threads(found.threads)
     print(
         f"| entry | backend | {' | '.join(f'batch {batch}' for batch in BATCHES)} |\n|---|---|{'---|' * len(BATCHES)}"
     )
+    content = {}
     for name in found.entries:
         entry = load(name)
         rows: dict[str, list[float]] = {}
@@ -42,6 +46,12 @@ def main() -> None:
             ratio = speeds[-1] / rows["jax"][-1]
             cells = " | ".join(f"{speed / 1e6:.3f} M" for speed in speeds)
             print(f"| {name} | {backend} | {cells} ({ratio:.2f} x jax) |", flush=True)
+        by_batch = {
+            backend: dict(zip(map(str, BATCHES), map(round, speeds), strict=True)) for backend, speeds in rows.items()
+        }
+        content[name] = {"version": entry.version, "threads": found.threads, "bins_per_second_by_batch": by_batch}
+    if found.output is not None:
+        found.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def measure(entry: Entry, batch: int, n_runs: int) -> dict[str, float]:
