@@ -3,14 +3,17 @@
 MACS3 is installed by benchmarks/requirements-macs3.txt in an environment of its own; `--macs3` names its command.
 
     python benchmarks/atac_simulated.py --macs3 MACS_ENV/bin/macs3 -o benchmarks/results/atac_simulated.json
+    python benchmarks/atac_simulated.py --choose -o FILE
 
 Eight experiments of 2 Mb, drawn from a seed that no training used, each with its own background, regions and way of
 piling up. MACS3 is told the width of the pile-up of each, and the density of its cuts. The threshold of the moving
-average is the best one on these very experiments, which makes it hard to beat.
+average is the best one on these very experiments, which makes it hard to beat. With `--choose` ten other experiments at
+each of three depths are called by many rules instead, on which that of peak_caller/atac was chosen.
 """
 
 import argparse
 import dataclasses
+import itertools
 import json
 import subprocess
 import tempfile
@@ -23,6 +26,7 @@ import pandas as pd
 from epizoo.genome.overlaps import merged
 from epizoo.genome.read_coverage import ReadCoverage
 from epizoo.model_zoo import load
+from epizoo.model_zoo.entry import PeakCallerEntry
 from epizoo.training.peak_caller_simulated import ATAC
 from epizoo.training.peak_metrics import truth_scores
 from epizoo.training.simulate_fragments import Experiment, simulate_experiment, site_truth
@@ -32,6 +36,10 @@ READS = 5e6
 WINDOW_BP = 500
 BIN_BP = 50
 SEED = 1_000
+CHOOSING_SEED, N_CHOOSING = 2_000, 10
+CHOOSING_READS = (1e6, 5e6, 3e7)
+PROBABILITIES = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
+EVIDENCE = (5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0)
 Q_VALUES = ("0.05", "0.01")
 
 
@@ -45,10 +53,10 @@ class Truth(NamedTuple):
     judged: pd.DataFrame
 
 
-def draw(number: int, reads: float) -> Truth:
+def draw(number: int, reads: float, seed: int = SEED) -> Truth:
     """One experiment."""
     config = dataclasses.replace(ATAC.simulation, reads=(reads, reads))
-    experiment = simulate_experiment(np.random.default_rng([SEED, number]), N_BP, config)
+    experiment = simulate_experiment(np.random.default_rng([seed, number]), N_BP, config)
     name = f"chr{number + 1}"
     reads_of = {name: (experiment.treatment.start, experiment.treatment.end)}
     is_peak, is_clear = site_truth(experiment.sites, N_BP, config)
@@ -99,13 +107,34 @@ def score(calls: list[pd.DataFrame], truths: list[Truth]) -> dict[str, float]:
     return {key: round(float(value), 4) for key, value in values.items()} | {"n_peaks": found.n_peaks}
 
 
+def rules_by_depth(entry: PeakCallerEntry) -> dict[str, dict[str, dict[str, float]]]:
+    """Agreement of the probability alone, and of each rule about evidence, at each depth."""
+    plain = dataclasses.replace(ATAC.calling, least_evidence=0.0, evident_probability=0.0)
+    rules = {"probability alone": plain}
+    for probability, evidence in itertools.product(PROBABILITIES, EVIDENCE):
+        rule = dataclasses.replace(plain, least_evidence=evidence, evident_probability=probability)
+        rules[f"probability {probability}, evidence {evidence:g}"] = rule
+    results: dict[str, dict[str, dict[str, float]]] = {}
+    for reads in CHOOSING_READS:
+        truths = [draw(number, reads, CHOOSING_SEED) for number in range(N_CHOOSING)]
+        for label, rule in rules.items():
+            found = score([entry.call_peaks(truth.coverage, config=rule) for truth in truths], truths)
+            results.setdefault(label, {})[f"{reads / 1e6:g} million cuts"] = found
+            print(label, f"{reads / 1e6:g} million cuts", found, flush=True)
+    return results
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--macs3", default="macs3", help="MACS3's command")
     parser.add_argument("--entry", default="peak_caller/atac", help="entry or folder")
+    parser.add_argument("--choose", action="store_true", help="call by many rules, on other experiments")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     entry = load(arguments.entry)
+    if arguments.choose:
+        write(arguments.output, rules_by_depth(entry))
+        return
     truths = [draw(number, READS) for number in range(N_EXPERIMENTS)]
     name = "/".join(Path(arguments.entry).parts[-2:])
     results = {name: score([entry.call_peaks(truth.coverage) for truth in truths], truths)}
@@ -118,9 +147,12 @@ def main() -> None:
     results[f"mean of {WINDOW_BP} bp, best threshold ({best} times the mean)"] = averages[best]
     for label, result in results.items():
         print(label, result)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    content = {"results": results, "metrics": metrics(results, name)}
-    arguments.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write(arguments.output, {"results": results, "metrics": metrics(results, name)})
+
+
+def write(path: Path, content: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def metrics(results: dict[str, dict], entry: str) -> list[dict]:

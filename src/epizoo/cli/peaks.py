@@ -86,12 +86,12 @@ def call_peaks(
 ) -> None:
     """Call peaks in a bigWig, or in reads, and write them as narrowPeak, broadPeak, gappedPeak or BED.
 
-    Thresholds that are not given are the model's own. The fifth column of narrowPeak ranks the peaks: it is 1000 times
-    the highest probability (calibrated, where the model has a calibration), or, where the model's card says so, grows
-    with the evidence. The seventh is the fold over the local background, or over the control where that is higher, and
-    the tenth the distance of the highest summit from the start; p and q values are -1, because the model defines none.
-    With a control, peaks that do not rise above it are left out. The blocks of gappedPeak are the stretches that
-    --merge-gap-bp joined.
+    Thresholds that are not given are the model's own; where its card says that it asks for evidence, probabilities that
+    are given replace that. The fifth column of narrowPeak ranks the peaks: it is 1000 times the highest probability
+    (calibrated, where the model has a calibration), or, where the model's card says so, grows with the evidence. The
+    seventh is the fold over the local background, or over the control where that is higher, and the tenth the distance
+    of the highest summit from the start; p and q values are -1, because the model defines none. With a control, peaks
+    that do not rise above it are left out. The blocks of gappedPeak are the stretches that --merge-gap-bp joined.
     """
     from epizoo.calling.formats import track_line as make_track_line
     from epizoo.calling.peak_files import peak_format
@@ -123,6 +123,9 @@ def call_peaks(
         "merge_gap_bp": merge_gap_bp,
     }
     stated = {key: value for key, value in given.items() if value is not None}
+    if enter_probability is not None or extend_probability is not None:
+        # The model's evidence would replace the probabilities that were asked for.
+        stated |= {"least_evidence": 0, "evident_probability": 0}
     rule = PeakCallingConfig.from_dict(loaded.config.get("calling", {}) | stated)
     # Before reads are read, which may take minutes.
     kind = peak_format(output, output_format)

@@ -110,13 +110,19 @@ ATAC = SimulatedSettings(
         control_share=0.0,
         scale_error_sd=0.3,
     ),
-    calling=PeakCallingConfig(0.6, 0.5, merge_gap_bp=50, min_width_bp=200),
+    calling=PeakCallingConfig(
+        0.6, 0.5, merge_gap_bp=50, min_width_bp=200, least_evidence=8.0, evident_probability=0.25
+    ),
     doc="Calls accessible regions, narrow and broad, from the coverage of ATAC-seq or DNase-seq: a small convolutional "
     "network in bins of 50 bp, fitted to simulated experiments of 1 to 100 million cuts with much background.",
     limits=(
         "Fitted to simulated experiments alone; no real ATAC-seq or DNase-seq was measured.",
-        "Of simulated regions at 5 million cuts MACS3 at q 0.01 finds more with fewer false ones; the entry's borders "
-        "are nearer to the truth.",
+        "Which of the simulated regions at 5 million cuts are real it tells as well as MACS3 at q 0.01 does, and no "
+        "better by more than chance; its borders are nearer to the truth.",
+        "It asks for evidence, as MACS3 does, where single reads can be counted: in reads, and in coverage, CPM and "
+        "folds over a flat background per bp. In means over bins, smoothed signal, folds over a local background and "
+        "p-values it goes by the probability alone, as version 1.0.0 did, and MACS3 on the reads tells better which "
+        "regions are real.",
         "Made for cuts piled up over 100 to 200 bp around each of them (epizoo call-peaks --atac does so); coverage of "
         "whole fragments is seen as wider regions.",
         "A region holds about 6 fragments or more, and twice what the background holds beside its own.",
