@@ -11,12 +11,10 @@ memory are shown. Likelihoods are exact, of the model that was written, and comp
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +33,18 @@ EPIZOO = [sys.executable, "-c", "from epizoo.cli import main; main()"]
 JOBS = ("sample-10", "sample-15", "segment-sample", "segment-genome", "learn-genome")
 
 
+# In a small process of its own: the peak memory of a process is at least what its parent had when it was forked.
+STOPWATCH = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+seconds = time.perf_counter() - start
+if done.returncode != 0:
+    sys.exit(" ".join(sys.argv[1:]) + " failed: " + done.stderr[-2000:])
+print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024]))
+"""
+
+
 class Run(NamedTuple):
     """One process: seconds of wall time and peak memory."""
 
@@ -43,15 +53,11 @@ class Run(NamedTuple):
 
 
 def timed(command: list[str], folder: Path) -> Run:
-    start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    message = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    if status != 0:
-        sys.exit(f"{' '.join(command)} failed: {message[-2000:]}")
-    return Run(seconds, usage.ru_maxrss / 1024)
+    stopwatch = [sys.executable, "-I", "-c", STOPWATCH]
+    done = subprocess.run([*stopwatch, *command], cwd=folder, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(done.stderr)
+    return Run(*json.loads(done.stdout))
 
 
 def write_genome(data: Path, folder: Path) -> Path:

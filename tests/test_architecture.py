@@ -14,7 +14,7 @@ FOLDERS = {
     "epizoo.conversion": ROOT / "conversion",
     "epizoo.plugins": ROOT / "plugins",
 }
-# What each layer may import, besides itself and the ground floor (errors, files).
+# What each layer may import, besides itself and the ground floor (errors, files, compilation).
 ALLOWED = {
     "genome": set(),
     "models": set(),
@@ -26,8 +26,9 @@ ALLOWED = {
     "cli": {"genome", "models", "calling", "training", "model_zoo", "conversion", "plugins"},
     "errors": set(),
     "files": set(),
+    "compilation": set(),
 }
-GROUND_FLOOR = {"errors", "files", "__version__"}
+GROUND_FLOOR = {"errors", "files", "compilation", "__version__"}
 # Foreign packages and the only places that may import them.
 FENCED = {
     "kipoi": {"plugins"},

@@ -2,6 +2,7 @@
 
 import bioframe
 import numpy as np
+import pandas as pd
 import pyBigWig
 import pytest
 
@@ -60,6 +61,21 @@ def test_bed9_is_read_by_bioframe(tmp_path):
         ["chr1", 400, 600, "2_Het", 0, ".", 400, 600, "138,145,208"],
         ["chr2", 0, 150, "3_Quies", 0, ".", 0, 150, "255,255,255"],
     ]
+
+
+def test_bed9_rows_are_what_python_formats(tmp_path):
+    rng = np.random.default_rng(3)
+    ends = np.cumsum([1, 8, 1, 90, 900, *10 ** rng.integers(0, 12, 60), 2**40])
+    columns = {"start": np.r_[0, ends[:-1]], "end": ends, "state": rng.integers(0, len(STYLES), len(ends))}
+    table = pd.DataFrame({"chrom": ["chr1"] * 30 + ["chrUn_é"] * (len(ends) - 30), **columns})
+    with bed9_writer(tmp_path / "x.bed", STYLES, 'track name="x"') as write:
+        write(table.iloc[:0])
+        write(table)
+    expected = ['track name="x"']
+    for chrom, start, end, state in table.itertuples(index=False):
+        color = ",".join(map(str, STYLES[state].color))
+        expected.append(f"{chrom}\t{start}\t{end}\t{STYLES[state].name}\t0\t.\t{start}\t{end}\t{color}")
+    assert (tmp_path / "x.bed").read_text(encoding="utf-8").split("\n") == [*expected, ""]
 
 
 def test_nothing_is_left_when_a_writer_fails(tmp_path):

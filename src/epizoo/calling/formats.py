@@ -44,19 +44,18 @@ def bed9_writer(
     Raises:
         InputError: the file cannot be written.
     """
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        if track is not None:
-            file.write(track + "\n")
-        yield lambda segments: file.writelines(_bed9_rows(segments, styles))
+    # Numba is not imported by those who write no states.
+    from epizoo.calling.bed_rows import rows_of
 
-
-def _bed9_rows(segments: pd.DataFrame, styles: Sequence[StateStyle]) -> list[str]:
-    # Three times faster than to_csv: a genome has up to millions of segments.
     middles = [f"\t{style.name}\t0\t.\t" for style in styles]
-    colors = [",".join(map(str, style.color)) for style in styles]
-    chroms, starts, ends, states = (segments[column].tolist() for column in ("chrom", "start", "end", "state"))
-    spans = [f"{start}\t{end}" for start, end in zip(starts, ends, strict=True)]
-    return [
-        f"{chrom}\t{span}{middles[state]}{span}\t{colors[state]}\n"
-        for chrom, span, state in zip(chroms, spans, states, strict=True)
-    ]
+    colors = ["\t" + ",".join(map(str, style.color)) + "\n" for style in styles]
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        if track is not None:
+            file.write(f"{track}\n".encode())
+
+        def write(segments: pd.DataFrame) -> None:
+            for chrom, part in segments.groupby("chrom", sort=False):
+                start, end, state = (part[column].to_numpy() for column in ("start", "end", "state"))
+                file.write(rows_of(start, end, state, str(chrom), middles, colors))
+
+        yield write

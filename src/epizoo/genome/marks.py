@@ -19,6 +19,7 @@ from epizoo.genome.intervals import DAMAGED_GZIP
 
 MISSING = 2
 _MAX_CODED_MARKS = 16
+_HEADER_BYTES = 1 << 16
 _FILES_AT_ONCE = 2
 """How many files of marks are read side by side; the text of so many is in memory."""
 
@@ -51,7 +52,7 @@ def read_binarized(path: str | os.PathLike[str]) -> BinarizedChromosome:
         InputError: the file is missing, or a line is not in this format (it is named).
     """
     content = _read_bytes(Path(path))
-    cell, chrom, marks, body_start = _parse_header(content, path)
+    cell, chrom, marks, body_start = _parse_header(content[:_HEADER_BYTES], path)
     return BinarizedChromosome(cell, chrom, marks, _parse_body(content, body_start, len(marks), path))
 
 
@@ -61,7 +62,7 @@ def read_binarized_header(path: str | os.PathLike[str]) -> BinarizedFile:
     Raises:
         InputError: the file is missing or does not begin with the two lines.
     """
-    cell, chrom, marks, _ = _parse_header(_read_bytes(Path(path), 1 << 16), path)
+    cell, chrom, marks, _ = _parse_header(_read_bytes(Path(path), _HEADER_BYTES), path)
     return BinarizedFile(Path(path), cell, chrom, marks)
 
 
@@ -202,10 +203,8 @@ def encode(values: UInt8[np.ndarray, "bin mark"]) -> UInt16[np.ndarray, " bin"]:
     n_marks = values.shape[1]
     if n_marks > _MAX_CODED_MARKS:
         raise InputError(f"{n_marks} marks do not fit a code of 16 bits; use the values themselves")
-    codes = np.zeros(len(values), np.uint16)
-    for column in range(n_marks):
-        codes = (codes << 1) | (values[:, column] == 1)
-    return codes.astype(np.uint16)
+    places = 1 << np.arange(n_marks - 1, -1, -1, dtype=np.uint16)
+    return np.einsum("ij,j->i", values == 1, places)
 
 
 def decode(codes: UInt16[np.ndarray, " bin"], n_marks: int) -> UInt8[np.ndarray, "bin mark"]:
@@ -244,10 +243,16 @@ def count_missing(values: UInt8[np.ndarray, "bin mark"]) -> Int64[np.ndarray, " 
 
 def _read_bytes(path: Path, limit: int = -1) -> bytes:
     try:
-        with open(path, "rb") as file:
+        # Few long calls, each of which releases the interpreter's lock: other threads may hold it for milliseconds.
+        with open(path, "rb", buffering=0) as file:
             gzipped = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if gzipped else open(path, "rb") as file:
-            return file.read(limit)
+            file.seek(0)
+            if not gzipped:
+                return file.read(limit)
+            if limit < 0:
+                return gzip.decompress(file.read())
+            with gzip.open(file) as inflated:
+                return inflated.read(limit)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give a file of binarised marks") from None
     except IsADirectoryError:

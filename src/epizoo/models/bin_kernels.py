@@ -6,7 +6,7 @@ the model.
 
 import numpy as np
 
-from epizoo.models.run_kernels import compiled
+from epizoo.compilation import compiled
 
 LOG_FLOOR = -690.7755278982137
 """The logarithm of 1e-300, ChromHMM's floor for the emission of a bin."""

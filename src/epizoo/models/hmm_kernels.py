@@ -8,7 +8,7 @@ cache of compiled code looks for changes in the file of a kernel alone.
 
 import numpy as np
 
-from epizoo.models.run_kernels import compiled
+from epizoo.compilation import compiled
 
 _BLOCK_PIECES = 2048
 # Backward messages of states that the past all but rules out grow without bound; they must not become infinite, nor

@@ -5,29 +5,15 @@ symbol, at most `LONGEST_PIECE` bins long, the first piece of a sequence being i
 of symbol and length, and stands for the matrix (T diag(e))^length: one product carries a message over a whole piece.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
+
+from epizoo.compilation import compiled
 
 LONGEST_PIECE = 32
 """Longest piece, in bins."""
 
 SMALLEST_ROW = 1e-100
 """A power whose rows get smaller than this is not used, so that no message underflows inside a piece."""
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile when first called, releasing the interpreter's lock.
-
-    No sum is reordered and no product fused with one: results are the same on every machine, and equal
-    states stay equal.
-    """
-    try:
-        return numba.njit(function, cache=True, nogil=True, error_model="numpy")
-    except RuntimeError:  # No folder to keep compiled code in: compile in each process.
-        return numba.njit(function, nogil=True, error_model="numpy")
 
 
 @compiled
