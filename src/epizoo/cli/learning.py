@@ -124,8 +124,9 @@ def learn_states(
         stopped = "converged" if training["converged"] else "stopped at the most"
         after = f"{len(training['trajectory'])} iterations ({stopped})"
     say(f"Wrote {entry.folder}: {states} states, log-likelihood {training['log_likelihood']:,.3f} after {after}.")
-    for state, n_bins in training.get("known_states", {}).items():
-        say(f"Known state {state}: {n_bins:,} bins.")
+    known = [f"{state} in {n_bins:,}" for state, n_bins in training.get("known_states", {}).items()]
+    if known:
+        say(f"Known states, in bins that were learned from: {', '.join(known)}.")
     run = Path(output) / "runs" / entry.name.split("/")[1]
     say(f"Wrote {run}/model_{states}.txt, emissions_{states}.txt and transitions_{states}.txt.")
     for metric in entry.zoo.metrics:

@@ -1,7 +1,8 @@
 """Learning chromatin states by gradients: with known states in some bins, with priors, in mini-batches of chunks.
 
-EM (`epizoo.training.em`) is faster where only the likelihood of whole sequences is wanted. Gradients are for what
-EM does not offer: soft marks, known states, and objectives of which this model is a part.
+Gradients of the recursion itself are for soft marks and for objectives of which this model is a part. Where marks are
+0, 1 or missing, `epizoo.training.adam_learning` climbs the same objective, known states included, from counts; EM
+(`epizoo.training.em`) has no known states.
 """
 
 from collections.abc import Callable, Sequence
