@@ -238,6 +238,15 @@ def test_what_does_not_rise_above_its_control_is_dropped():
     assert controlled((12.0, 30.0), (40.0, 30.0)).empty
 
 
+def test_an_artefact_of_the_control_takes_no_peak_beside_it_along():
+    joined = dataclasses.replace(CONTROLLED, merge_gap_bp=400)
+    peaks = controlled((30.0, 25.0), (40.0, 1.0), joined)
+    assert peaks[["start", "end", "summits"]].to_numpy().tolist() == [[600, 650, "5"]]
+    assert peaks["signalValue"].tolist() == [25.0]
+    both = controlled((30.0, 25.0), (20.0, 1.0), joined)
+    assert both[["start", "end", "summits"]].to_numpy().tolist() == [[200, 650, "5,405"]]
+
+
 @pytest.mark.parametrize("cut", [21, 24, 60, 64])
 def test_a_control_in_pieces_gives_the_same_peaks(cut):
     random = np.random.default_rng(cut)

@@ -11,7 +11,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from epizoo.calling.local_background import LocalBackground
-from epizoo.calling.summits import find_summits, smoothing_bins
+from epizoo.calling.summits import Summits, find_summits, smoothing_bins
 from epizoo.errors import InputError
 from epizoo.genome.poisson import poisson_log10_p
 
@@ -146,8 +146,8 @@ def call_peaks(
         chrom_size: Length of the chromosome in bp; peaks end there at the latest.
         least_background: A local background below this counts as this much, in the signal's unit; the background of
             the whole genome is the usual choice, as in MACS.
-        control: The control's coverage in the signal's unit, scaled to its depth; a peak whose summit does not rise
-            above it is dropped.
+        control: The control's coverage in the signal's unit, scaled to its depth; summits that do not rise above it are
+            none, and a run of bins without another is dropped.
         reads_per_unit: Piled-up reads per bp of one unit of the signal, for `config.score_evidence`.
         reads_per_area: Reads for each unit of the signal over 1 bp, such as 1 / 150 where each read piles up over 150
             bp, for `config.least_evidence`; None where it is unknown, and no evidence is asked for then.
@@ -258,6 +258,14 @@ class PeakCollector:
             smooth_bins=smoothing_bins(self.config.summit_smoothing_bp, self.bin_bp),
             valley=self.config.summit_valley,
         )
+        rises = bins.signal[found.place] > bins.control[found.place]
+        if not rises.all():
+            # Before runs are merged, so that an artefact of the control takes no peak beside it along.
+            has_risen = np.isin(np.arange(len(first)), found.run[rises])
+            if not has_risen.all():
+                bins = bins.of_runs(first, after, has_risen)
+                return self._table(bins) if len(bins.number) else peak_table()
+            found = Summits(*(column[rises] for column in found))
         middle = (bins.number[found.place] + 0.5 + found.offset) * self.bin_bp
         # Between two equal bins lies a whole number, which the parabola misses by a rounding error.
         place = np.floor(np.round(middle, 3)).astype(np.int64)
@@ -286,9 +294,8 @@ class PeakCollector:
             blockSizes=_texts(end - start, runs, np.zeros_like(peak_start)),
             summits=_texts(place, summits, peak_start),
         )
-        is_kept = (peak_end - peak_start) >= max(self.config.min_width_bp, 1)
-        is_kept &= (height > beside) & self._is_evident(bins, first[runs[:-1]], background)
-        return name_peaks(table[is_kept])
+        is_wide = (peak_end - peak_start) >= max(self.config.min_width_bp, 1)
+        return name_peaks(table[is_wide & self._is_evident(bins, first[runs[:-1]], background)])
 
     def _is_evident(
         self, bins: "_Bins", first: Int[np.ndarray, " peak"], background: Float[np.ndarray, " peak"]
