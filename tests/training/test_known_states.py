@@ -10,7 +10,7 @@ from epizoo.models.decoding import decode
 from epizoo.models.expected_counts import RunCounter
 from epizoo.training.adam_learning import AdamConfig, learn_by_gradient
 from epizoo.training.initialization import random_parameters
-from epizoo.training.known_states import known_as_marks, mark_frequencies, seat_known_states
+from epizoo.training.known_states import known_as_marks, mark_frequencies, require_possible, seat_known_states
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -76,3 +76,22 @@ def test_more_known_states_than_the_start_has_and_known_ones_without_a_bin_are_r
         seat_known_states(start, [marks], [np.array([0, 1, 2], np.int16)])
     with pytest.raises(InputError, match="2 states, with 0, 1 bins"):
         seat_known_states(start, [marks], [np.array([-1, 1, -1], np.int16)])
+
+
+def test_known_states_that_the_start_rules_out_are_named():
+    marks = runs.from_values(np.array([[0, 1], [1, 0], [2, 0], [0, 0]], np.uint8))  # 2 is missing.
+    transition = np.array([[1.0, 0.0], [0.5, 0.5]])
+    start = runs.Float64Parameters(np.array([0.5, 0.5]), transition, np.array([[0.5, 1.0], [0.0, 0.3]]))
+    cases = {
+        r"chr1: bin 1 is known to be state 2, whose first parameters rule out the marks": [1, 1, -1, 0],
+        r"chr1: bin 1 is known to be state 1, whose first parameters rule out the marks": [0, 0, -1, -1],
+        r"chr1: bins 0 and 1 are known to be states 1 and 2, but the first parameters rule that step out": [0, 1, 1, 1],
+    }
+    start_of_step = start._replace(emission=np.full((2, 2), 0.5))
+    for message, known in cases.items():
+        first = start_of_step if "step" in message else start
+        with pytest.raises(InputError, match=message):
+            learn_by_gradient([marks], first, AdamConfig(n_steps=2), known=[np.array(known, np.int16)], names=["chr1"])
+    # A missing mark rules nothing out, nor does a step over bins that are not known.
+    fine = np.array([0, -1, 1, -1], np.int16)
+    require_possible(marks, fine, start, "chr1")

@@ -30,7 +30,7 @@ from epizoo.models.hmm import HMMParameters
 from epizoo.models.runs import CodedMarks, Float64Parameters, Parameters, in_float64
 from epizoo.training.em import Learned, Report
 from epizoo.training.gradient_learning import log_density, times_log
-from epizoo.training.known_states import known_as_marks
+from epizoo.training.known_states import known_as_marks, require_possible
 from epizoo.training.priors import Prior, add_priors, uniform_prior
 
 _ADAM = optax.scale_by_adam()
@@ -46,7 +46,7 @@ class AdamConfig:
     Attributes:
         n_steps: steps of Adam.
         learning_rate: of logits, falling to zero along a cosine.
-        batch_bins: about how many bins a step sees. From where all fit into one batch, sequences stay whole and the
+        batch_bins: about how many bins a step sees. If all bins fit into one batch, sequences stay whole and the
             gradient is exact.
         chunk_bins: otherwise sequences are cut into chunks of so many bins, of which batches are drawn at random.
         seed: of the batches and their order.
@@ -71,6 +71,7 @@ def learn_by_gradient(
     config: AdamConfig | None = None,
     *,
     known: Sequence[np.ndarray | None] | None = None,
+    names: Sequence[str] | None = None,
     prior: Prior | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     report: Report | None = None,
@@ -78,13 +79,14 @@ def learn_by_gradient(
     """Learn from one start: log p(marks, known states) plus the prior's log-density is climbed.
 
     A chunk that does not begin its sequence starts from the stationary distribution. Probabilities of exactly 0 or 1
-    stay as they are, and a known state that cannot show the marks of its bin is not heeded there.
+    stay as they are, so that they must not rule out what is known.
 
     Args:
         sequences: the marks.
         start: the first parameters.
         config: how to learn.
         known: for each sequence the state of each bin from 0, -1 where it is not known; None where nothing is.
+        names: what errors call the sequences.
         prior: pseudo-counts.
         checkpoint: a file that keeps the state of learning; where it exists, learning goes on from it, with the same
             final result.
@@ -96,13 +98,16 @@ def learn_by_gradient(
         each step's batch, as of all bins.
 
     Raises:
-        InputError: marks, known states and parameters do not fit each other, or the checkpoint belongs to others.
+        InputError: marks, known states and parameters do not fit each other, exact zeros of the start rule out known
+            states, or the checkpoint belongs to others.
     """
     config, model = config or AdamConfig(), in_float64(start)
     n_states, n_marks = model.emission.shape
     prior = prior or uniform_prior(n_states, n_marks, 0.0, 0.0, 0.0)
     known = known or [None] * len(sequences)
     observed = [known_as_marks(*pair, n_states) for pair in zip(sequences, known, strict=True)]
+    for index, (marks, states) in enumerate(zip(sequences, known, strict=True)):
+        require_possible(marks, states, model, f"sequence {index}" if names is None else names[index])
     batches = make_batches(observed, config)
     n_bins = sum(batch.n_bins for batch in batches)
     fingerprint = "" if checkpoint is None else _fingerprint(batches, model, config, prior)

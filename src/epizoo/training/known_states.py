@@ -69,6 +69,33 @@ def seat_known_states(
     return Float64Parameters(start.initial[order], start.transition[np.ix_(order, order)], emission)
 
 
+def require_possible(marks: CodedMarks, known: Known | None, start: Float64Parameters, name: str) -> None:
+    """Refuse known states that exact zeros of the start rule out: no step of learning could undo these.
+
+    Raises:
+        InputError: a known state cannot show the marks of its bin, or cannot follow the one before it.
+    """
+    if known is None:
+        return
+    advice = "start from parameters without zeros, or correct the known states"
+    shown, absent = marks.marks == 1, marks.marks == 0
+    impossible = (shown[:, None] & (start.emission == 0)) | (absent[:, None] & (start.emission == 1))
+    wrong = (known >= 0) & impossible.any(axis=2)[marks.codes, known]
+    if wrong.any():
+        index = int(np.argmax(wrong))
+        raise InputError(
+            f"{name}: bin {index} is known to be state {known[index] + 1}, whose first parameters rule out the marks "
+            f"there; {advice}"
+        )
+    wrong = (known[:-1] >= 0) & (known[1:] >= 0) & (start.transition[known[:-1], known[1:]] == 0)
+    if wrong.any():
+        index = int(np.argmax(wrong))
+        raise InputError(
+            f"{name}: bins {index} and {index + 1} are known to be states {known[index] + 1} and "
+            f"{known[index + 1] + 1}, but the first parameters rule that step out; {advice}"
+        )
+
+
 def mark_frequencies(
     sequences: Sequence[CodedMarks], known: Sequence[Known | None], default: Float64[np.ndarray, "state mark"]
 ) -> tuple[np.ndarray, Float64[np.ndarray, "known mark"]]:

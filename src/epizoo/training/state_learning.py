@@ -165,7 +165,10 @@ def _learn_by_gradient(
         config.transition_pseudocount,
         config.emission_pseudocount,
     )
-    return learn_by_gradient(marks, start, plan.adam, known=known, prior=prior, checkpoint=checkpoint, report=report)
+    names = [one.name for one in sequences]
+    return learn_by_gradient(
+        marks, start, plan.adam, known=known, names=names, prior=prior, checkpoint=checkpoint, report=report
+    )
 
 
 def log_likelihood_per_bin(parameters: Parameters, sequences: Sequence[LearningSequence]) -> float:
