@@ -20,7 +20,7 @@ from epizoo.model_zoo.imported_entries import build_proven
 from epizoo.model_zoo.tuned_entries import write_json, write_yaml
 from epizoo.models.chromatin_state_annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.parameters import flatten_parameters
-from epizoo.models.runs import from_values, in_float64
+from epizoo.models.runs import MISSING, from_values, in_float64
 from epizoo.training.chromatin_state_examples import EXCERPT_BINS, FIRST_BIN, write_excerpt
 from epizoo.training.chromatin_state_run import describe_config
 from epizoo.training.chromhmm_models import ChromHMMModel, read_model
@@ -172,7 +172,11 @@ def _metric(model: ChromHMMModel, chromosomes: list[BinarizedChromosome]) -> dic
     sequences = [LearningSequence(one.cell, one.chrom, one.chrom, from_values(one.values)) for one in chromosomes]
     value = log_likelihood_per_bin(in_float64(model.parameters), sequences)
     chroms = ", ".join(one.chrom for one in chromosomes)
-    on = f"{chromosomes[0].cell}, {chroms}; whether the model was learned from them is not known"
+    lacking = [
+        mark for i, mark in enumerate(model.marks) if all((one.values[:, i] == MISSING).all() for one in chromosomes)
+    ]
+    without = f", without {', '.join(lacking)}, which is not among their marks" if lacking else ""
+    on = f"{chromosomes[0].cell}, {chroms}{without}; whether the model was learned from them is not known"
     return {"name": "log-likelihood per bin (nats)", "value": round(value, 6), "on": on}
 
 

@@ -37,7 +37,9 @@ def measured_metrics(
         for cell in dict.fromkeys(one.cell for one in sequences):
             chosen = [one for one in sequences if one.cell == cell]
             value = round(log_likelihood_per_bin(parameters, chosen), 6)
-            on = f"{cell}, {', '.join(one.chrom for one in chosen) if what == 'never seen' else 'all else'} ({what})"
+            others = "all other chromosomes" if left_out else "all chromosomes"
+            where = ", ".join(one.chrom for one in chosen) if what == "never seen" else others
+            on = f"{cell}, {where} ({what})"
             rows.append({"name": "log-likelihood per bin (nats)", "value": value, "on": on})
             told = [one for one in chosen if one.known is not None and (one.known != UNKNOWN).any()]
             if told:

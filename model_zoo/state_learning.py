@@ -129,17 +129,20 @@ def named_states(
     """The states in their order with names and colours, and that order.
 
     Named by the rule of `epizoo.training.state_names` after Roadmap's states; where marks do not allow it, E1, E2, …
-    in the order of ChromHMM's tables, with ChromHMM's colours. Known states keep their names; the others are numbered
-    from 2 where the rule gives them one of these.
+    in the order of ChromHMM's tables, with ChromHMM's colours. Known states keep their names, and have Roadmap's colour
+    where the name is Roadmap's; the others are numbered from 2 where the rule gives them one of these.
     """
     states, order = _named_by_rule(parameters, marks)
     known = known or {}
+    reference = _reference()
+    colors = dict(zip(reference.names, reference.colors, strict=True))
     taken = set(known.values())
     for place, number in enumerate(order.tolist()):
         state = states[place]
         if number in known:
             text = f"a known state; by its emissions {state.name}"
-            states[place] = state._replace(name=known[number], description=text)
+            color = colors.get(known[number], state.color)
+            states[place] = state._replace(name=known[number], description=text, color=color)
         elif state.name in taken:
             numbered = (f"{state.name}_{i}" for i in count(2))
             states[place] = state._replace(name=next(name for name in numbered if name not in taken))

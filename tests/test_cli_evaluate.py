@@ -45,6 +45,17 @@ def test_files_and_entries_stand_side_by_side(folder):
     assert (folder / "x.png").stat().st_size > 10_000
 
 
+def test_peaks_that_lie_elsewhere_are_noted_and_text_without_a_file_is_refused(folder):
+    (folder / "far.bed").write_text("chr3\t1100\t1900\tp\t7\n")
+    result = run("--peaks", "far=far.bed", "--peaks", "mine=mine.bed", "--labels", "labels.tsv")
+    assert result.exit_code == 0, result.output
+    assert "far: no peak on a chromosome that has labels" in result.stdout
+    assert "mine: no peak" not in result.stdout
+    refused = run("--peaks", "mine=mine.bed", "--labels", "labels.tsv", "--about", "x")
+    assert refused.exit_code == 2
+    assert "--about: given without --metrics" in refused.stderr
+
+
 def test_truth_and_sites_give_their_tables(folder):
     result = run("--peaks", "mine=mine.bed", "--truth", "truth.bed", "--sites", "truth.bed")
     assert result.exit_code == 0, result.output

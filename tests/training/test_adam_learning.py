@@ -29,6 +29,13 @@ def draw(rng, n_bins, model=MODEL):
     return (rng.random((n_bins, 2)) < model.emission[states]).astype(np.uint8), np.array(states, np.int16)
 
 
+def test_steps_that_are_too_long_are_refused():
+    rng = np.random.default_rng(3)
+    marks = runs.from_values(draw(rng, 400)[0])
+    with pytest.raises(InputError, match=r"fell from a log-likelihood of -\S+ to \S+; take a learning rate below 100"):
+        learn_by_gradient([marks], MODEL, AdamConfig(n_steps=20, learning_rate=100.0))
+
+
 def test_the_gradient_of_expected_counts_is_that_of_the_recursion():
     rng = np.random.default_rng(0)
     start = runs.in_float64(random_model(rng, 3, 2))

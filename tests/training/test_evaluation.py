@@ -165,7 +165,8 @@ def test_a_caller_that_misses_its_only_chromosome_is_wrong_and_no_error(tmp_path
     (tmp_path / "x.bed").write_text("chr2\t100\t200\tp\t1\n")
     labels = pd.DataFrame({"chrom": ["chr1"], "start": [2000], "end": [3000], "annotation": ["peaks"]})
     found = evaluate([caller_of_files("x", tmp_path / "x.bed")], Truth(labels=labels))
-    assert found.figures["callers"]["x"]["labels"]["false_negatives"] == 1
+    figures = found.figures["callers"]["x"]["labels"]
+    assert (figures["false_negatives"], figures["peaks_on_labelled_chromosomes"]) == (1, 0)
 
 
 def test_samples_may_be_labelled_differently(tmp_path):

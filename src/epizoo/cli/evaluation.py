@@ -82,6 +82,8 @@ def evaluate(
         require_picture(picture)
     if regions is not None and truth is None:
         raise InputError("--regions: given without --truth; they say where the true peaks are all there is")
+    if about is not None and metrics is None:
+        raise InputError("--about: given without --metrics, which keeps it; name a file there, or leave it out")
     lost = sorted(set(files["--probabilities"]) - set(files["--peaks"]))
     if lost:
         raise InputError(f"--probabilities: {lost[0]} has no --peaks; give both under one name")
@@ -172,7 +174,7 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 
 def notes(figures: dict[str, Any]) -> list[str]:
-    """Why figures have no interval, where they have none."""
+    """Why figures have no interval, where they have none, and which callers' peaks lie elsewhere."""
     from epizoo.training.label_errors import FEWEST_LOCI
 
     found = []
@@ -180,6 +182,9 @@ def notes(figures: dict[str, Any]) -> list[str]:
         bounds = [caller[key][of]["low"] for caller in figures["callers"].values() if key in caller]
         if any(math.isnan(low) for low in bounds):
             found.append(f"No interval, –: fewer than {FEWEST_LOCI} {what} are too few to draw from.")
+    for name, of in figures["callers"].items():
+        if "labels" in of and not of["labels"]["peaks_on_labelled_chromosomes"]:
+            found.append(f"{name}: no peak on a chromosome that has labels; are they of the same data?")
     return found
 
 

@@ -58,7 +58,9 @@ def call_peaks(
     known_regions: Annotated[
         Path | None, option("FILE", "For a bigWig of a part of the genome: where no value means no signal (BED).")
     ] = None,
-    coverage: Annotated[Path | None, option("FILE", "Also write the coverage of --reads, as this bigWig.")] = None,
+    coverage: Annotated[
+        Path | None, option("FILE", "Also write the coverage of --reads, of the whole genome, as this bigWig.")
+    ] = None,
     output_format: Annotated[
         str | None,
         typer.Option(
@@ -143,7 +145,8 @@ def call_peaks(
     piling = PileUpConfig(fragment_length_bp, keep_duplicates, min_mapping_quality or 0, atac)
     treatment = _pile_up(reads, piling, chrom_sizes) if reads else bigwig
     if coverage is not None and isinstance(treatment, ReadCoverage):
-        write_track(coverage, treatment)
+        with progress_bar("Writing coverage") as progress:
+            write_track(coverage, treatment, progress)
         say(f"Wrote {coverage}: fragments over each bp.")
     background = _pile_up(control_reads, piling, chrom_sizes) if control_reads else control
     assert treatment is not None

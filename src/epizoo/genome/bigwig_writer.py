@@ -1,7 +1,7 @@
 """bigWig files from values per bin, written whole or not at all."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -18,16 +18,28 @@ _FEW_EQUAL = 0.3
 _PIECE_BP = 1 << 20
 
 
-def write_track(path: str | os.PathLike[str], track: SignalTrack) -> None:
-    """Write any track as a bigWig, its values of each bp as they are.
+def write_track(
+    path: str | os.PathLike[str], track: SignalTrack, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Write any track as a bigWig, its values of each bp as they are; stretches of 1 Mb without signal are left out.
+
+    Args:
+        path: the file to write.
+        track: what to write.
+        progress: called with the bp that are done and those there are.
 
     Raises:
         InputError: the track cannot be read or the file cannot be written.
     """
+    blocks = sorted(track.covered_blocks(_PIECE_BP))
+    total = sum(end - start for _, start, end in blocks)
+    done = 0
     with BigWigWriter(path, track.chrom_sizes, bin_bp=1) as writer:
-        for chrom, size in writer.chrom_sizes.items():
-            for start in range(0, size, _PIECE_BP):
-                writer.add(chrom, start, track.values(chrom, start, min(start + _PIECE_BP, size)))
+        for chrom, start, end in blocks:
+            writer.add(chrom, start, track.values(chrom, start, end))
+            done += end - start
+            if progress is not None:
+                progress(done, total)
 
 
 class BigWigWriter:

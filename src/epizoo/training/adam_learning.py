@@ -35,6 +35,7 @@ from epizoo.training.priors import Prior, add_priors, uniform_prior
 
 _ADAM = optax.scale_by_adam()
 _stationary = jax.jit(hmm.stationary)
+_LARGEST_FALL = 0.1
 KEPT_STEPS = 10
 """A checkpoint is written, and progress reported, after so many steps."""
 
@@ -99,7 +100,7 @@ def learn_by_gradient(
 
     Raises:
         InputError: marks, known states and parameters do not fit each other, exact zeros of the start rule out known
-            states, or the checkpoint belongs to others.
+            states, the checkpoint belongs to others, or steps were so long that the likelihood fell by a tenth.
     """
     config, model = config or AdamConfig(), in_float64(start)
     n_states, n_marks = model.emission.shape
@@ -129,6 +130,7 @@ def learn_by_gradient(
             if report is not None:
                 report(done, float(state.trajectory[-len(batches) :].mean()))
         learned = _parameters(graph, state)
+    _require_climbed(state.trajectory, len(batches), config)
     return Learned(learned, RunCounter(sequences).count(learned).log_likelihood, state.trajectory, False)
 
 
@@ -142,6 +144,15 @@ class Batch(NamedTuple):
     def n_bins(self) -> int:
         """Of all chunks."""
         return sum(counter.n_bins for counter in self if counter is not None)
+
+
+def _require_climbed(trajectory: Float64[np.ndarray, " step"], n_batches: int, config: AdamConfig) -> None:
+    first, last = trajectory[:n_batches].mean(), trajectory[-n_batches:].mean()
+    if not last > first - _LARGEST_FALL * abs(first):
+        raise InputError(
+            f"learning by gradient fell from a log-likelihood of {first:,.0f} to {last:,.0f}; take a learning rate "
+            f"below {config.learning_rate:g}"
+        )
 
 
 def make_batches(sequences: Sequence[CodedMarks], config: AdamConfig) -> list[Batch]:

@@ -117,20 +117,26 @@ def evaluate(callers: Sequence[Caller], truth: Truth) -> Evaluation:
 
 
 def errors_of_labels(caller: Caller, labels: pd.DataFrame) -> pd.DataFrame:
-    """`label_errors` of all samples, in the order of the labels."""
+    """`label_errors` of all samples, in the order of the labels.
+
+    ``attrs["peaks_on_labelled_chromosomes"]`` is how many peaks lie on chromosomes of their sample's labels.
+    """
     samples = [name for name in labels.columns if name not in (*REGION, "annotation")]
     groups = labels.groupby(samples, sort=False, dropna=False) if samples else [((), labels)]
-    parts = []
+    parts, n_near = [], 0
     for _, rows in groups:
         sample = {name: rows[name].iloc[0] for name in samples}
         # MACS repeats a peak for each of its summits.
         peaks = caller.peaks(sample).drop_duplicates(REGION)
         _require_names_alike(caller.name, peaks, rows, "labels")
+        n_near += int(peaks["chrom"].isin(rows["chrom"]).sum())
         try:
             parts.append(label_errors(rows, peaks))
         except InputError as error:
             raise InputError(f"{caller.name}: {error}") from None
-    return pd.concat(parts).loc[labels.index]
+    errors = pd.concat(parts).loc[labels.index]
+    errors.attrs["peaks_on_labelled_chromosomes"] = n_near
+    return errors
 
 
 def read_labels(path: File) -> pd.DataFrame:
@@ -244,6 +250,7 @@ def _label_figures(errors: pd.DataFrame) -> dict[str, Any]:
         "wrong": summary.n_wrong,
         "false_positives": int(errors["false_positive"].sum()),
         "false_negatives": int(errors["false_negative"].sum()),
+        "peaks_on_labelled_chromosomes": errors.attrs["peaks_on_labelled_chromosomes"],
         "regions": summary.n_regions,
         "loci": summary.n_loci,
         "wrong_labels": summary.wrong_labels._asdict(),
