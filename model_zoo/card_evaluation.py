@@ -38,14 +38,14 @@ def evaluation_table(entry: Entry) -> str | None:
             raise EntryError(f"{path}: measured with {key} {value}, expected the entry's {expected[key]}; {again}")
     if not measured:
         raise EntryError(f"{path}: holds nothing of {entry.name}, but {', '.join(callers)}; {again}")
-    columns = [(title, cell) for key, group in _COLUMNS.items() for title, cell in group if _all_have(callers, key)]
+    columns = [(title, cell) for key, group in _COLUMNS.items() for title, cell in group if _some_have(callers, key)]
     lines = [f"| caller | {' | '.join(title for title, _ in columns)} |", f"|{' --- |' * (len(columns) + 1)}"]
     for name, figures in callers.items():
         lines.append(f"| {name} | {' | '.join(cell(figures) for _, cell in columns)} |")
     return "\n".join([f"- Held to: {held_to}", "", *lines])
 
 
-def _all_have(callers: Mapping[str, _Figures], key: str) -> bool:
+def _some_have(callers: Mapping[str, _Figures], key: str) -> bool:
     return any(key in figures for figures in callers.values())
 
 
