@@ -23,6 +23,7 @@ from epizoo.model_zoo.build import write_entry
 from epizoo.model_zoo.catalogue import ZOO_FOLDER
 from epizoo.model_zoo.entry import PeakCallerEntry, load
 from epizoo.model_zoo.tuned_entries import example_of, write_json, write_yaml
+from epizoo.models.denoising_windows import DenoiserConfig
 from epizoo.training.denoising import ABOUT_FILE, WEIGHTS_FILE, read_denoiser
 
 PREFIX = "denoiser."
@@ -58,7 +59,7 @@ def add_denoiser(
     """
     arrays, about = read_denoiser(run_folder)
     peaks = {name: array for name, array in entry.weights().items() if not name.startswith(PREFIX)}
-    reach = max(about["denoise"]["widths"]) // 2 + 1
+    reach = DenoiserConfig.from_dict(about["denoise"]).reach_bins
     if reach > entry.window.flank_bins:
         raise InputError(
             f"{run_folder}: the denoiser sees {reach} bins to either side, {entry.name} has flanks of "

@@ -8,12 +8,12 @@ drawn fragments, the one approximation here (a relative error well below 1%).
 import numpy as np
 from jaxtyping import Float
 
+from epizoo.training.fragment_draws import anchor_offsets
 from epizoo.training.simulate_fragments import (
     Fragments,
     FragmentSimulationConfig,
     Intensity,
     Library,
-    anchor_offsets,
     pile_up,
     piled_reads,
     simulate_experiment,

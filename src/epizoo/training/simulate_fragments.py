@@ -30,7 +30,6 @@ from epizoo.training.fragment_draws import (
     site_fragments,
     waves,
 )
-from epizoo.training.fragment_draws import anchor_offsets as anchor_offsets
 
 GENOME_BP = 2.7e9
 _MARGIN_BP = 1_000

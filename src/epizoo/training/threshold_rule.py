@@ -13,6 +13,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.summits import smoothing_bins
 from epizoo.training.labelled_calls import Prediction, around_labels, call_errors, error_cost
 from epizoo.training.labelled_stretches import Stretch, crop
 
@@ -50,9 +51,12 @@ def smooth(signal: Float[np.ndarray, " bin"], smoothing_bp: int, bin_bp: int) ->
 
     >>> smooth(np.array([0.0, 3, 0, 0, 0]), 150, 50).tolist()
     [1.0, 1.0, 1.0, 0.0, 0.0]
+    >>> smooth(np.array([3.0]), 150, 50).tolist()
+    [1.0]
     """
-    n_bins = max(2 * round((smoothing_bp / bin_bp - 1) / 2), 0) + 1
-    return np.convolve(signal, np.full(n_bins, 1 / n_bins), mode="same")
+    n_bins = smoothing_bins(smoothing_bp, bin_bp)
+    # Not "same", which lengthens a signal shorter than the window.
+    return np.convolve(signal, np.full(n_bins, 1 / n_bins))[n_bins // 2 : n_bins // 2 + len(signal)]
 
 
 def rule_errors(
@@ -63,7 +67,7 @@ def rule_errors(
     for stretch in stretches:
         first, length = around_labels(stretch, bin_bp)
         signal = crop(stretch.signal, first, length)
-        level = smooth(crop(stretch.signal, first, length).astype(np.float64), smoothing_bp, bin_bp) / stretch.scale
+        level = smooth(signal.astype(np.float64), smoothing_bp, bin_bp) / stretch.scale
         predictions.append(Prediction(stretch.start_bin + first, level / (1 + level), signal))
     return {rule: call_errors(predictions, stretches, rule.calling(), bin_bp) for rule in candidates}
 
