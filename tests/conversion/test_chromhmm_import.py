@@ -95,6 +95,7 @@ def test_marks_of_another_model_are_refused_and_some_may_be_missing(tmp_path, mo
     write_model(tmp_path / "other.txt", other)
     entry = import_model(tmp_path / "other.txt", "mine", tmp_path / "zoo", binarized=marks)
     assert entry.channels[0] == "X"
+    assert "without X, which is not among their marks" in entry.zoo.metrics[0].on
     nothing = ChromHMMModel(model.parameters, tuple(f"X{i}" for i in range(len(MARKS))))
     write_model(tmp_path / "nothing.txt", nothing)
     with pytest.raises(InputError, match="has no mark X0"):

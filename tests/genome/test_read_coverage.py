@@ -150,8 +150,9 @@ def test_quotation_marks_in_names_lose_no_reads(tmp_path):
 
 def test_reads_on_chromosomes_of_unknown_length_are_counted(tmp_path):
     rows = ["chr1\t100\t150\ta\t0\t+\n", "chrEBV\t300\t350\tb\t0\t+\n", "chrEBV\t500\t550\tc\t0\t-\n"]
-    coverage = pile_up(write_text(tmp_path / "x.bed", "".join(rows)), chrom_sizes=SIZES)
-    assert (coverage.n_fragments, coverage.left_out) == (1, {"chrEBV": 2})
+    paths = [write_text(tmp_path / name, "".join(rows)) for name in ("x.bed", "y.bed")]
+    coverage = pile_up(paths, chrom_sizes=SIZES)
+    assert (coverage.n_fragments, coverage.left_out) == (2, {"chrEBV": 4})
 
 
 def test_a_reverse_read_without_alignment_is_no_evidence(tmp_path):

@@ -5,8 +5,8 @@ import pytest
 
 from epizoo.errors import InputError
 from epizoo.model_zoo.learning_marks import LearningMarks, read_known_states
-from epizoo.model_zoo.state_learning import known_names
-from epizoo.models.runs import from_values
+from epizoo.model_zoo.state_learning import known_names, named_states
+from epizoo.models.runs import Float64Parameters, from_values
 from epizoo.training.state_learning import LearningPlan, LearningSequence, learn
 
 
@@ -107,3 +107,14 @@ def test_an_algorithm_that_does_not_heed_known_states_is_refused(tmp_path):
     data = read_known_states(marks_of("A"), {"": path}, 3)
     with pytest.raises(InputError, match="algorithm em does not heed them; choose gradient"):
         learn(data.sequences, LearningPlan(3, "em", "random"))
+
+
+def test_a_known_state_of_roadmaps_name_has_roadmaps_colour():
+    emission = np.array([[0.02, 0.02, 0.01], [0.9, 0.02, 0.02], [0.02, 0.9, 0.02]])
+    parameters = Float64Parameters(np.full(3, 1 / 3), np.full((3, 3), 1 / 3), emission)
+    states, order = named_states(parameters, ("H3K4me3", "H3K36me3", "H3K27me3"), {0: "TssA", 2: "Mine"})
+    found = {number: states[place] for place, number in enumerate(order.tolist())}
+    assert (found[0].name, found[0].color) == ("TssA", "255,0,0")
+    assert found[0].description == "a known state; by its emissions Quies"
+    # A name of one's own has the colour of what its emissions are like.
+    assert (found[2].name, found[2].color) == ("Mine", "0,128,0")
