@@ -24,12 +24,12 @@ import numpy as np
 import pandas as pd
 
 from epizoo.genome.overlaps import merged
-from epizoo.genome.read_coverage import ReadCoverage
-from epizoo.model_zoo import load
-from epizoo.model_zoo.entry import PeakCallerEntry
-from epizoo.training.peak_caller_simulated import ATAC
-from epizoo.training.peak_metrics import truth_scores
-from epizoo.training.simulate_fragments import Experiment, simulate_experiment, site_truth
+from epizoo.genome.pileup import ReadCoverage
+from epizoo.metrics.peaks import truth_scores
+from epizoo.recipes.simulated_peaks import ATAC
+from epizoo.simulation.fragments import Experiment, simulate_experiment, site_truth
+from epizoo.zoo import load
+from epizoo.zoo.entry import PeakCallerEntry
 
 N_EXPERIMENTS, N_BP = 8, 2_000_000
 READS = 5e6

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from epizoo.conversion.backends import with_backend
-from epizoo.conversion.to_torch import Program, export_program
-from epizoo.model_zoo import load
-from epizoo.model_zoo.entry import Entry
+from epizoo.conversion.torch.programs import Program, export_program
+from epizoo.zoo import load
+from epizoo.zoo.entry import Entry
 
 ENTRIES = ("peak_caller/h3k4me3", "chromatin_states/encode-10")
 BATCHES = (1, 64)

@@ -29,13 +29,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from epizoo.models import runs
-from epizoo.models.decoding import decode_all
-from epizoo.models.expected_counts import RunCounter
-from epizoo.models.runs import Float64Parameters
-from epizoo.training.chromatin_state_run import read_codes
-from epizoo.training.em import LearningConfig, maximize
-from epizoo.training.initialization import information_parameters
+from epizoo.models.hmm import run_lengths as runs
+from epizoo.models.hmm.decoding import decode_all
+from epizoo.models.hmm.expected_counts import RunCounter
+from epizoo.models.hmm.run_lengths import Float64Parameters
+from epizoo.recipes.encode_states_run import read_codes
+from epizoo.states.em import LearningConfig, maximize
+from epizoo.states.initialization import information_parameters
 
 SAMPLE_CELLS = ("GM12878", "K562")
 

@@ -2,7 +2,7 @@
 
 ``python benchmarks/chromhmm_baseline.py --data DIR --cell GM12878 --states 10 -o runs/chromhmm-10`` writes the marks as
 ChromHMM's binarised text and runs ``java -jar JAR LearnModel -p 2`` (batch EM) on them. The recipe then measures its
-model beside ours: ``python -m epizoo.training.chromatin_states … --compare ChromHMM=runs/chromhmm-10/model_10.txt``.
+model beside ours: ``python -m epizoo.recipes.encode_states … --compare ChromHMM=runs/chromhmm-10/model_10.txt``.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from epizoo.genome.marks import BinarizedChromosome, decode, write_binarized
-from epizoo.training.chromatin_state_run import HELD_OUT, read_codes
+from epizoo.recipes.encode_states_run import HELD_OUT, read_codes
 
 
 def main() -> None:

@@ -27,8 +27,8 @@ import pandas as pd
 from epizoo.calling.peak_reader import peak_rank, read_peaks, summit_places
 from epizoo.genome.intervals import read_bed
 from epizoo.genome.overlaps import overlaps_any
-from epizoo.training.label_errors import draw_sums
-from epizoo.training.peak_metrics import BLOCK_BP
+from epizoo.metrics.label_errors import draw_sums
+from epizoo.metrics.peaks import BLOCK_BP
 
 FOLDER = Path("peaks") / "ctcf_chr22"
 

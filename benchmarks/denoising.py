@@ -19,13 +19,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from epizoo.genome.coverage import CoverageTransform
-from epizoo.genome.read_coverage import PileUpConfig, pile_up
+from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.genome.pileup import PileUpConfig, pile_up
 from epizoo.genome.signal import BigWig, SignalTrack
-from epizoo.model_zoo import load
-from epizoo.training.denoising import ENTRIES, poisson_deviance
-from epizoo.training.labelled_stretches import LABELS_FOLDER
-from epizoo.training.thinning import split
+from epizoo.peaks.labelled_stretches import LABELS_FOLDER
+from epizoo.recipes.denoiser import ENTRIES, poisson_deviance
+from epizoo.simulation.thinning import split
+from epizoo.zoo import load
 
 SEED = 5_000
 N_WINDOWS = 300

@@ -19,8 +19,8 @@ from diffbio.operators.epigenomics import (
 )
 from flax import nnx
 
-from epizoo.models.peak_caller import PeakCaller
-from epizoo.models.peak_caller import PeakCallerConfig as OurConfig
+from epizoo.models.peak_caller.network import PeakCaller
+from epizoo.models.peak_caller.network import PeakCallerConfig as OurConfig
 
 TOKEN_POSITIONS = 4
 """The contextual operator reads four channels a token, meant for A, C, G and T; here they are four positions."""

@@ -11,13 +11,13 @@ from diffbio_contenders import Contender, middles, windows
 from diffbio_training import Batch, Trained
 
 from epizoo.calling.peaks import PeakCallingConfig
-from epizoo.genome.coverage import CoverageTransform
-from epizoo.training.batches import Batches
-from epizoo.training.label_errors import compare, summarise
-from epizoo.training.labelled_calls import Prediction, call_errors, calling_candidates, choose_calling
-from epizoo.training.labelled_stretches import CropSettings, Stretch, read_stretches
-from epizoo.training.peak_caller_settings import BROAD_SIMULATION
-from epizoo.training.simulate import SimulationConfig
+from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.metrics.label_errors import compare, summarise
+from epizoo.peaks.labelled_calls import Prediction, call_errors, calling_candidates, choose_calling
+from epizoo.peaks.labelled_stretches import CropSettings, Stretch, read_stretches
+from epizoo.peaks.training_batches import Batches
+from epizoo.recipes.labelled_peaks_settings import BROAD_SIMULATION
+from epizoo.simulation.coverage import SimulationConfig
 
 CELL_TYPES = ("tcell", "monocyte")
 NOT_FOR_TUNING = "chr9"

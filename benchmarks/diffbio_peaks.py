@@ -20,7 +20,7 @@ import optax
 from diffbio_examples import FURTHER_SEEDS, PUBLISHED_SEED, draw_peaks, f1
 from flax import nnx
 
-from epizoo.models.peak_caller import PeakCaller, PeakCallerConfig
+from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
 
 FIRST_TRAINING_SEED = 100_000
 MODELS = {

@@ -23,12 +23,12 @@ from diffbio_examples import (
     draw_states,
 )
 
-from epizoo.models.decoding import decode
-from epizoo.models.expected_counts import RunCounter
-from epizoo.models.runs import Float64Parameters, observe
-from epizoo.training.em import LearningConfig
-from epizoo.training.initialization import random_parameters
-from epizoo.training.restarts import learn_best
+from epizoo.models.hmm.decoding import decode
+from epizoo.models.hmm.expected_counts import RunCounter
+from epizoo.models.hmm.run_lengths import Float64Parameters, observe
+from epizoo.states.em import LearningConfig
+from epizoo.states.initialization import random_parameters
+from epizoo.states.restarts import learn_best
 
 TRAINING_SEEDS = tuple(range(1000, 1020))
 N_STARTS = 20

@@ -19,14 +19,14 @@ import pandas as pd
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.files import atomic_path
-from epizoo.genome.coverage import CoverageTransform
-from epizoo.model_zoo import load
-from epizoo.training.finetuning.data import PeakData
-from epizoo.training.finetuning.evaluation import PRETRAINED, SCRATCH, TUNED, Evaluation, Problem, cross_validate
-from epizoo.training.finetuning.learning_curve import learning_curve, write_curve
-from epizoo.training.finetuning.samples import read_labels
-from epizoo.training.finetuning.settings import TuningSettings
-from epizoo.training.label_errors import compare, summarise
+from epizoo.finetuning.cross_validation import PRETRAINED, SCRATCH, TUNED, Evaluation, Problem, cross_validate
+from epizoo.finetuning.data_file import PeakData
+from epizoo.finetuning.learning_curve import learning_curve, write_curve
+from epizoo.finetuning.samples import read_labels
+from epizoo.finetuning.settings import TuningSettings
+from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.metrics.label_errors import compare, summarise
+from epizoo.zoo import load
 
 SAMPLE = "H3K4me3.skeletalMuscleMD.McGill0016"
 WINDOW = ("chr2", 110_251_337, 149_690_582)

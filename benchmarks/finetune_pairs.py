@@ -17,16 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from epizoo.files import atomic_path
-from epizoo.model_zoo import load
-from epizoo.models.peak_caller_heads import as_pair, with_heads
-from epizoo.training.finetuning.pairs import (
+from epizoo.finetuning.pairs import (
     DenseBatch,
     average_precision,
     pair_batch,
     simulate_pairs,
     train_on_truth,
 )
-from epizoo.training.simulate import SimulationConfig, simulate
+from epizoo.models.peak_caller.heads import as_pair, with_heads
+from epizoo.simulation.coverage import SimulationConfig, simulate
+from epizoo.zoo import load
 
 SEEDS = range(3)
 N_BINS, N_TRAIN, N_TEST, N_STEPS, BATCH = 512, 64, 64, 120, 8

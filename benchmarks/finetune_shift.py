@@ -18,18 +18,18 @@ import numpy as np
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.files import atomic_path
-from epizoo.genome.coverage import CoverageTransform
-from epizoo.model_zoo import load
-from epizoo.model_zoo.finetuning import default_train
-from epizoo.training.finetuning import unlabelled
-from epizoo.training.finetuning.data import PeakData
-from epizoo.training.finetuning.evaluation import Problem
-from epizoo.training.finetuning.fitting import fine_tune
-from epizoo.training.finetuning.samples import read_labels
-from epizoo.training.finetuning.scale import label_scale_factor, scaled
-from epizoo.training.finetuning.settings import TuningSettings
-from epizoo.training.finetuning.simulated_genome import domain, write_simulated_genome
-from epizoo.training.label_errors import summarise
+from epizoo.finetuning import self_training as unlabelled
+from epizoo.finetuning.cross_validation import Problem
+from epizoo.finetuning.data_file import PeakData
+from epizoo.finetuning.fitting import fine_tune
+from epizoo.finetuning.samples import read_labels
+from epizoo.finetuning.scale import label_scale_factor, scaled
+from epizoo.finetuning.settings import TuningSettings
+from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.jobs.finetune_peaks import default_train
+from epizoo.metrics.label_errors import summarise
+from epizoo.simulation.labelled_genome import domain, write_simulated_genome
+from epizoo.zoo import load
 
 AS_PRETRAINED = {"depth": 5.0, "fragment_bp": 150, "background_level": 0.4}
 SHIFTS = {

@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from epizoo.files import atomic_path
-from epizoo.model_zoo import load
-from epizoo.models import runs
-from epizoo.models.expected_counts import RunCounter
-from epizoo.training.chromatin_state_run import HELD_OUT, read_codes
-from epizoo.training.em import LearningConfig
-from epizoo.training.finetuning.movement import movement
-from epizoo.training.finetuning.states import StateSettings, tune_states
-from epizoo.training.initialization import information_parameters, perturbed_parameters
-from epizoo.training.restarts import learn_best
+from epizoo.finetuning.state_adaptation import StateSettings, tune_states
+from epizoo.finetuning.state_movement import movement
+from epizoo.models.hmm import run_lengths as runs
+from epizoo.models.hmm.expected_counts import RunCounter
+from epizoo.recipes.encode_states_run import HELD_OUT, read_codes
+from epizoo.states.em import LearningConfig
+from epizoo.states.initialization import information_parameters, perturbed_parameters
+from epizoo.states.restarts import learn_best
+from epizoo.zoo import load
 
 FRACTION = 0.1
 RESTARTS = 4

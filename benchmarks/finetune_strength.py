@@ -11,11 +11,11 @@ import json
 from pathlib import Path
 
 from epizoo.files import atomic_path
-from epizoo.model_zoo import load
-from epizoo.models import runs
-from epizoo.models.expected_counts import RunCounter
-from epizoo.training.chromatin_state_run import HELD_OUT, read_codes
-from epizoo.training.finetuning.states import StateSettings, tune_states
+from epizoo.finetuning.state_adaptation import StateSettings, tune_states
+from epizoo.models.hmm import run_lengths as runs
+from epizoo.models.hmm.expected_counts import RunCounter
+from epizoo.recipes.encode_states_run import HELD_OUT, read_codes
+from epizoo.zoo import load
 
 LEARNED = ("chr1", "chr2", "chr5", "chr9", "chr16", "chr17", "chr20")
 JUDGED = ("chr7", "chr12", "chr22")

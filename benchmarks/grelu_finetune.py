@@ -23,15 +23,15 @@ import torch
 from grelu.lightning import LightningModel
 
 from epizoo.calling.peaks import PeakCallingConfig
-from epizoo.conversion.to_torch import blank_twin
+from epizoo.conversion.torch.programs import blank_twin
 from epizoo.files import atomic_path
-from epizoo.genome.coverage import CoverageTransform
-from epizoo.model_zoo import load
+from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.metrics.label_errors import compare, summarise
+from epizoo.peaks.labelled_calls import Prediction, call_errors
+from epizoo.peaks.labelled_stretches import Stretch, crop, read_stretches
 from epizoo.plugins.grelu import SignalDataset, export_checkpoint, import_checkpoint, load_checkpoint
-from epizoo.plugins.grelu_models import twin_state
-from epizoo.training.label_errors import compare, summarise
-from epizoo.training.labelled_calls import Prediction, call_errors
-from epizoo.training.labelled_stretches import Stretch, crop, read_stretches
+from epizoo.plugins.grelu.models import twin_state
+from epizoo.zoo import load
 
 ENTRY = "peak_caller/h3k4me3"
 MARK, CELL = "H3K4me3", "skeletalMuscleMD"

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from epizoo.genome.signal import BigWig
-from epizoo.training.label_errors import label_errors, region_rates, summarise
+from epizoo.metrics.label_errors import label_errors, region_rates, summarise
 
 BACKGROUNDS = {"mean": np.mean, "median": np.median}
 # Cutoff, least length and largest gap: narrow marks as usual and at a lower cutoff, broad ones at two widths.

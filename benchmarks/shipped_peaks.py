@@ -3,7 +3,7 @@
 MACS3 is installed by benchmarks/requirements-macs3.txt in an environment of its own; `--macs3` names its command.
 
     python benchmarks/shipped_peaks.py --data DIR --macs3 MACS_ENV/bin/macs3
-    python -m epizoo.model_zoo.build --render
+    python -m epizoo.zoo.build --render
 
 Entries that know H3K4me3 are held to its labels of skeletal muscle, whose chromosome and cell type no training saw,
 `tf` to motifs below CTCF's reads. The others have no such file: all labels of H3K36me3 were learned from, so that what
@@ -23,8 +23,8 @@ from peak_caller_labels import BACKGROUNDS, OPTIONS, macs3_peaks, write_bedgraph
 
 from epizoo.genome.assemblies import chrom_sizes
 from epizoo.genome.bigwig_writer import write_track
-from epizoo.genome.read_coverage import PileUpConfig, pile_up
-from epizoo.model_zoo import ZOO_FOLDER
+from epizoo.genome.pileup import PileUpConfig, pile_up
+from epizoo.zoo import ZOO_FOLDER
 
 OF_MUSCLE = ("peak_caller/h3k4me3", "peak_caller/universal")
 ON_MUSCLE = "29 labels of H3K4me3, skeletal muscle, one sample, 10 loci on chr2; intervals: 95% bootstrap over loci"

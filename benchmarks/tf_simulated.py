@@ -22,11 +22,11 @@ import pandas as pd
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.genome.overlaps import overlaps_any
-from epizoo.genome.read_coverage import ReadCoverage
-from epizoo.model_zoo import load
-from epizoo.training.peak_caller_simulated import TF
-from epizoo.training.peak_metrics import ranked_curve, truth_scores
-from epizoo.training.simulate_fragments import simulate_experiment, site_truth
+from epizoo.genome.pileup import ReadCoverage
+from epizoo.metrics.peaks import ranked_curve, truth_scores
+from epizoo.recipes.simulated_peaks import TF
+from epizoo.simulation.fragments import simulate_experiment, site_truth
+from epizoo.zoo import load
 
 N_EXPERIMENTS, N_BP = 10, 2_000_000
 DEPTHS = (3e6, 3e7)

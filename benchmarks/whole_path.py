@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from epizoo.genome.marks import BinarizedChromosome, decode, write_binarized
-from epizoo.model_zoo import load
+from epizoo.zoo import load
 
 CHR1_BP = 248_956_422
 GAP = (121_500_000, 143_000_000)

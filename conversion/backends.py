@@ -14,8 +14,8 @@ from jaxtyping import Float, Shaped
 
 from epizoo.conversion import require
 from epizoo.errors import InputError
-from epizoo.model_zoo.entry import Entry
-from epizoo.model_zoo.weights import check_sha256
+from epizoo.zoo.entry import Entry
+from epizoo.zoo.weights import check_sha256
 
 BACKENDS = ("jax", "onnx", "torch")
 _NEEDS = {"jax": ("jax",), "onnx": ("onnx", "onnxruntime"), "torch": ("torch",)}
@@ -59,7 +59,7 @@ def with_backend(entry: AnyEntry, backend: str | None = None) -> AnyEntry:
 
 
 class _Predictor:
-    """What an entry asks of a predictor, as `epizoo.model_zoo.inference.Predictor` has it."""
+    """What an entry asks of a predictor, as `epizoo.zoo.jax_engine.Predictor` has it."""
 
     backend: str
 
@@ -97,7 +97,7 @@ class OnnxPredictor(_Predictor):
             check_sha256(path, entry.zoo.onnx_sha256)
             self._model = onnx.load(path)
         else:
-            from epizoo.conversion.to_onnx import build_onnx
+            from epizoo.conversion.onnx.programs import build_onnx
 
             self._model = build_onnx(entry, layers=True)
         self._sessions: dict[tuple[str, ...], Any] = {}
@@ -135,7 +135,7 @@ class TorchPredictor(_Predictor):
     backend = "torch"
 
     def __init__(self, entry: Entry) -> None:
-        from epizoo.conversion.to_torch import Program
+        from epizoo.conversion.torch.programs import Program
 
         super().__init__(entry)
         self._program = Program(entry, layers=True).eval()

@@ -17,9 +17,9 @@ from flax import nnx
 from jaxtyping import Array, Float, Shaped
 
 from epizoo.errors import InputError
-from epizoo.models.chromatin_state_annotator import ChromatinStateAnnotator, ChromatinStateConfig
+from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.parameters import fill_parameters
-from epizoo.models.peak_caller import PeakCaller, PeakCallerConfig
+from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
 
 Operator = nnx.Module | Mapping[str, Shaped[np.ndarray, "..."]]
 

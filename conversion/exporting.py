@@ -1,8 +1,6 @@
 """Exports of entries: written, proven to be the same model, and only then left behind."""
 
-import argparse
 import contextlib
-import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,10 +8,10 @@ from typing import Any
 
 from epizoo.conversion import require
 from epizoo.conversion.parity import Check, ParityReport, Run, check_parity, raw_scales, require_parity
-from epizoo.errors import EpizooError, InputError
+from epizoo.errors import InputError
 from epizoo.files import atomic_path, require_writable, sha256
-from epizoo.model_zoo import load
-from epizoo.model_zoo.entry import Entry
+from epizoo.zoo import load
+from epizoo.zoo.entry import Entry
 
 TARGETS = ("onnx", "torch", "pt2", "safetensors")
 SUFFIXES = {".onnx": "onnx", ".pt": "torch", ".pth": "torch", ".pt2": "pt2", ".safetensors": "safetensors"}
@@ -35,7 +33,7 @@ def export(
         entry: the entry, its name or its folder.
         to: ``onnx``; ``pt2`` (a program for torch alone); ``torch`` or ``safetensors`` (the state dict of the twin).
         path: the file to write.
-        opset: of ONNX, see `epizoo.conversion.to_onnx.build_onnx`, as are the other options.
+        opset: of ONNX, see `epizoo.conversion.onnx.programs.build_onnx`, as are the other options.
         raw_coverage: for ONNX.
         layers: for ONNX and pt2.
         crop: for ONNX and pt2.
@@ -73,31 +71,6 @@ def export(
     return report
 
 
-def main(targets: tuple[str, ...] = TARGETS, program: str = "epizoo.conversion.exporting") -> None:
-    """The commands ``python -m epizoo.conversion.to_onnx`` and ``…to_torch``."""
-    parser = argparse.ArgumentParser(prog=f"python -m {program}", description="Write an entry in another format.")
-    parser.add_argument("entry", help="name or folder of an entry")
-    parser.add_argument("-o", "--output", required=True, help="the file to write")
-    if len(targets) > 1:
-        parser.add_argument("--to", choices=targets, help="by default, what the suffix of the file says")
-    if "onnx" in targets:
-        parser.add_argument("--opset", type=int)
-        parser.add_argument("--raw-coverage", action="store_true", help="the graph normalises, by a second input")
-    parser.add_argument("--layers", action="store_true", help="hidden layers as outputs too")
-    parser.add_argument("--no-crop", action="store_true", help="outputs for the flanks too")
-    found = parser.parse_args()
-    by_suffix = SUFFIXES.get(Path(found.output).suffix, "torch")
-    to = targets[0] if len(targets) == 1 else found.to or by_suffix
-    options: dict[str, Any] = {"layers": found.layers, "crop": not found.no_crop}
-    if "onnx" in targets:
-        options |= {"opset": found.opset, "raw_coverage": found.raw_coverage}
-    try:
-        print(export(found.entry, to, found.output, **options))
-    except EpizooError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-
-
 def _versions() -> dict[str, str]:
     """Of what was compared, where it is installed."""
     found = {}
@@ -119,7 +92,7 @@ def _check_options(to: str, opset: int | None, raw_coverage: bool, layers: bool,
 
 def _write_onnx(entry: Entry, path: Path, opset: int | None, raw: bool, layers: bool, crop: bool) -> Run:
     onnxruntime = require("onnxruntime", "onnx")
-    from epizoo.conversion.to_onnx import OPSET, build_onnx, write_onnx
+    from epizoo.conversion.onnx.programs import OPSET, build_onnx, write_onnx
 
     model = build_onnx(entry, opset=OPSET if opset is None else opset, layers=layers, crop=crop, raw_coverage=raw)
     write_onnx(model, path)
@@ -132,15 +105,15 @@ def _write_onnx(entry: Entry, path: Path, opset: int | None, raw: bool, layers: 
 def _write_pt2(entry: Entry, path: Path, layers: bool, crop: bool) -> Run:
     import torch
 
-    from epizoo.conversion.to_torch import write_pt2
+    from epizoo.conversion.torch.programs import write_pt2
 
     write_pt2(entry, path, layers=layers, crop=crop)
     return without_gradients(torch.export.load(path).module())
 
 
 def _write_state(entry: Entry, path: Path, to: str) -> Run:
-    from epizoo.conversion.from_torch import read_state
-    from epizoo.conversion.to_torch import Program, write_state
+    from epizoo.conversion.torch.programs import Program, write_state
+    from epizoo.conversion.torch.to_jax import read_state
 
     write_state(entry, path, as_safetensors=to == "safetensors")
     program = Program(entry)
@@ -149,9 +122,9 @@ def _write_state(entry: Entry, path: Path, to: str) -> Run:
 
 
 def _gradient_checks(entry: Entry, path: Path) -> tuple[Check, ...]:
-    from epizoo.conversion.from_torch import read_state
-    from epizoo.conversion.gradients import check_gradients
-    from epizoo.conversion.to_torch import build_twin
+    from epizoo.conversion.torch.gradient_parity import check_gradients
+    from epizoo.conversion.torch.programs import build_twin
+    from epizoo.conversion.torch.to_jax import read_state
 
     twin = build_twin(entry)
     twin.load_state_dict(read_state(path))

@@ -2,9 +2,9 @@
 
 import json
 
-from epizoo import __version__
 from epizoo.errors import InputError
-from epizoo.model_zoo.entry import Entry
+from epizoo.version import __version__
+from epizoo.zoo.entry import Entry
 
 
 def require_plain(entry: Entry) -> None:
@@ -17,7 +17,7 @@ def require_plain(entry: Entry) -> None:
         if entry.config["model"].get(key):
             raise InputError(
                 f"{entry.name}: config.model.{key} is {entry.config['model'][key]}, and only peak callers of one head "
-                "and one condition are converted; take one head with epizoo.models.peak_caller_heads.one_head"
+                "and one condition are converted; take one head with epizoo.models.peak_caller.heads.one_head"
             )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from epizoo.errors import EntryError
-from epizoo.genome.coverage import FittedTransform
-from epizoo.model_zoo.entry import ChromatinStateEntry, Entry
+from epizoo.genome.coverage_transform import FittedTransform
+from epizoo.zoo.entry import ChromatinStateEntry, Entry
 
 Named = Mapping[str, Shaped[np.ndarray, "batch ..."]]
 Run = Callable[[Float[np.ndarray, "batch bin channel"]], Named]
@@ -223,7 +223,7 @@ def require_parity(report: ParityReport) -> None:
 
 def _reference(entry: Entry, crop: bool) -> Callable[[Float[np.ndarray, "batch bin channel"], tuple[str, ...]], Named]:
     """JAX, as the entry runs it, with flanks cropped or not."""
-    from epizoo.model_zoo.inference import build_predictor
+    from epizoo.zoo.jax_engine import build_predictor
 
     flank_bins = entry.window.flank_bins if crop else 0
     return build_predictor(entry.family, entry.config["model"], entry.weights(), flank_bins).run

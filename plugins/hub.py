@@ -12,12 +12,11 @@ import yaml
 
 from epizoo.errors import EntryError, InputError
 from epizoo.files import require_writable
-from epizoo.model_zoo import load
-from epizoo.model_zoo.card import render_card
-from epizoo.model_zoo.entry import Entry
-from epizoo.model_zoo.remote import client, hub_error, is_remote, parse_reference, progress_on_terminals
+from epizoo.zoo import load
+from epizoo.zoo.card import render_card
+from epizoo.zoo.entry import Entry
+from epizoo.zoo.remote import CHECKPOINT, client, progress_on_terminals
 
-CHECKPOINT = "model.ckpt"
 # The licences of our entries as the hub spells them; any other is called "other" there, with its name beside.
 _LICENSES = {
     "CC-BY-4.0": "cc-by-4.0",
@@ -100,30 +99,6 @@ def stage(entries: Sequence[Entry], repo_id: str, folder: Path, base_model: str 
         _stage_entry(entry, own, repo_id, reference, base_model)
     if len(entries) > 1:
         (folder / "README.md").write_text(_index(entries, repo_id), encoding="utf-8")
-
-
-def local_checkpoint(path: str | os.PathLike[str]) -> str:
-    """The path itself, or the checkpoint of a repository ``hf://ORG/NAME[/FAMILY/TAG][@REVISION]``, downloaded.
-
-    Raises:
-        EntryError: the repository has no model.ckpt, or cannot be reached.
-    """
-    if not is_remote(path):
-        return os.fspath(path)
-    reference = parse_reference(os.fspath(path))
-    hub = client()
-    name = f"{reference.entry}/{CHECKPOINT}" if reference.entry else CHECKPOINT
-    try:
-        with progress_on_terminals(hub):
-            return hub.hf_hub_download(reference.repo_id, name, revision=reference.revision)
-    except hub.errors.EntryNotFoundError as error:
-        if isinstance(error, hub.errors.LocalEntryNotFoundError):
-            raise hub_error(os.fspath(path), error) from error
-        raise EntryError(
-            f"{path}: the repository has no {name}; give one that gReLU or epizoo publish uploaded a model to"
-        ) from error
-    except (hub.errors.HfHubHTTPError, OSError) as error:
-        raise hub_error(os.fspath(path), error) from error
 
 
 def _require_new_folder(folder: Path) -> None:

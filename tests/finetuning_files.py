@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from epizoo.training.finetuning.simulated_genome import SimulatedGenome, domain, write_simulated_genome
+from epizoo.simulation.labelled_genome import SimulatedGenome, domain, write_simulated_genome
 
 N_LOCI = 6
 

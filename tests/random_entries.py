@@ -47,7 +47,7 @@ class Zoo(NamedTuple):
 
 def build_zoo(folder: Path) -> Zoo:
     """Build ``peak_caller/random`` and ``chromatin_states/random`` with all their files."""
-    from epizoo.model_zoo.build import write_entry
+    from epizoo.zoo.build import write_entry
 
     intervals, bigwig = write_intervals(folder / "regions.bed"), write_bigwig(folder / "signal.bw")
     zoo = Zoo(folder / "zoo", intervals, bigwig, write_marks(folder / "marks"))
@@ -107,7 +107,7 @@ def peak_caller_run(folder: Path, n_tracks: int = 1, denoise: dict | None = None
     from flax import nnx
 
     from epizoo.models.parameters import flatten_parameters
-    from epizoo.models.peak_caller import PeakCaller, PeakCallerConfig
+    from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
 
     config = PeakCallerConfig(
         bin_bp=50, n_tracks=n_tracks, n_filters=4, kernel_sizes=(3, 5), dilations=(2,), summit_window_bins=6
@@ -128,7 +128,7 @@ def chromatin_state_run(folder: Path) -> Path:
     """The run folder of a chromatin-state annotator with random weights."""
     from flax import nnx
 
-    from epizoo.models.chromatin_state_annotator import ChromatinStateAnnotator, ChromatinStateConfig
+    from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
     from epizoo.models.parameters import flatten_parameters
 
     model = ChromatinStateAnnotator(ChromatinStateConfig(marks=MARKS, n_states=4), rngs=nnx.Rngs(2))

@@ -2,14 +2,13 @@
 
 import doctest
 import importlib
-from pathlib import Path
 
 import pytest
 from test_architecture import modules
 
 
 def with_examples() -> list[str]:
-    return [name for name, path in modules() if ">>> " in Path(path).read_text(encoding="utf-8")]
+    return [name for name, path in modules().items() if ">>> " in path.read_text(encoding="utf-8")]
 
 
 @pytest.mark.parametrize("name", with_examples())

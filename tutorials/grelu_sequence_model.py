@@ -28,7 +28,7 @@ from grelu.lightning import LightningModel
 import epizoo
 import epizoo.plugins.grelu  # lets torch load the checkpoints that gReLU writes
 from epizoo.genome.bigwig_writer import BigWigWriter
-from epizoo.plugins.grelu_sequences import peak_sequences
+from epizoo.plugins.grelu.sequences import peak_sequences
 
 CHROM_SIZES = {"chr1": 800_000, "chr2": 80_000, "chr3": 80_000}
 MOTIF = "TGACTCAGGTCA"

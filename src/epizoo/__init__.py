@@ -7,23 +7,41 @@ Kipoi. Kipoi itself relies on this: it resolves ``epizoo.plugins.X`` by importin
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+from epizoo.version import __version__
 
-_SUBPACKAGES = ("calling", "conversion", "errors", "files", "genome", "model_zoo", "models", "plugins", "training")
+_SUBPACKAGES = (
+    "calling",
+    "conversion",
+    "errors",
+    "figures",
+    "files",
+    "finetuning",
+    "genome",
+    "jobs",
+    "metrics",
+    "model_zoo",
+    "models",
+    "peaks",
+    "plugins",
+    "recipes",
+    "simulation",
+    "states",
+    "zoo",
+)
 
 __all__ = ["__version__", "finetune", "list_entries", "load"]
 
 
 def load(entry: str) -> Any:
-    """Load a zoo entry by name or by folder; see `epizoo.model_zoo.load`."""
-    from epizoo.model_zoo import load as load_entry
+    """Load a zoo entry by name or by folder; see `epizoo.zoo.load`."""
+    from epizoo.zoo import load as load_entry
 
     return load_entry(entry)
 
 
 def list_entries() -> list[str]:
     """Names of all entries in the installed zoo, such as ``peak_caller/h3k4me3``, sorted."""
-    from epizoo.model_zoo import list_entries as list_zoo_entries
+    from epizoo.zoo import list_entries as list_zoo_entries
 
     return list_zoo_entries()
 
@@ -31,15 +49,15 @@ def list_entries() -> list[str]:
 def finetune(entry: str, data: str, name: str, output: str, **options: Any) -> Any:
     """Fine-tune an entry on a new cell type, and build an entry of the result.
 
-    Options are those of `epizoo.model_zoo.finetuning.finetune` for peak callers, and of
-    `epizoo.model_zoo.state_finetuning.finetune_states` for chromatin states.
+    Options are those of `epizoo.jobs.finetune_peaks.finetune` for peak callers, and of
+    `epizoo.jobs.finetune_states.finetune_states` for chromatin states.
     """
     base = load(entry)
     if base.family == "peak_caller":
-        from epizoo.model_zoo.finetuning import finetune as finetune_peaks
+        from epizoo.jobs.finetune_peaks import finetune as finetune_peaks
 
         return finetune_peaks(base, data, name, output, **options)
-    from epizoo.model_zoo.state_finetuning import finetune_states
+    from epizoo.jobs.finetune_states import finetune_states
 
     return finetune_states(base, data, name, output, **options)
 

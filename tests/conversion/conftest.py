@@ -7,8 +7,8 @@ import pytest
 import random_entries
 from safetensors.numpy import load_file, save_file
 
-from epizoo.model_zoo.build import write_entry
-from epizoo.model_zoo.entry import Entry
+from epizoo.zoo.build import write_entry
+from epizoo.zoo.entry import Entry
 
 DENOISE = {"widths": [1, 3, 15, 21], "levels": [0.2, 1.0], "n_hidden": 5}
 

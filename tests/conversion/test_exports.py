@@ -8,10 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from epizoo.conversion import export, metadata, onnx_models, to_torch
+from epizoo.conversion import export, metadata
+from epizoo.conversion.onnx import models as onnx_models
+from epizoo.conversion.onnx.programs import NEWEST_OPSET, OPSET, build_onnx
 from epizoo.conversion.parity import Check, ParityReport, check_parity, compare
-from epizoo.conversion.to_onnx import NEWEST_OPSET, OPSET, build_onnx
-from epizoo.conversion.torch_hmm import Chunks
+from epizoo.conversion.torch import programs as to_torch
+from epizoo.conversion.torch.hmm import Chunks
 from epizoo.errors import EntryError, InputError
 
 ENTRIES = ["peak_caller/random", "peak_caller/denoising", "chromatin_states/random"]
@@ -131,7 +133,7 @@ def test_raw_coverage_goes_into_the_graph_that_normalises(zoo, tmp_path):
 @pytest.mark.parametrize("name", ENTRIES)
 def test_an_export_that_is_not_the_same_model_leaves_no_file(zoo, tmp_path, monkeypatch, name):
     monkeypatch.setattr(onnx_models, "_EDGE_SOFTNESS", 0.1001)
-    monkeypatch.setattr("epizoo.conversion.onnx_hmm._stationary", lambda transition: np.full(len(transition), 0.25))
+    monkeypatch.setattr("epizoo.conversion.onnx.hmm._stationary", lambda transition: np.full(len(transition), 0.25))
     entry = zoo[name]
     if entry.family == "chromatin_states":
         # Flanks hide how a sequence starts, which is what they are for.
@@ -251,17 +253,6 @@ def test_an_entry_without_its_weights_is_refused(zoo, tmp_path):
     with pytest.raises(EntryError, match=r"weights\.safetensors: this file of the entry is missing"):
         export(str(folder), "onnx", tmp_path / "x.onnx")
     assert not (tmp_path / "x.onnx").exists()
-
-
-def test_the_command_writes_the_file_and_prints_the_proof(zoo, tmp_path):
-    folder = str(zoo["peak_caller/random"].folder)
-    command = [sys.executable, "-m", "epizoo.conversion.to_onnx", folder, "-o"]
-    done = subprocess.run([*command, str(tmp_path / "m.onnx")], check=True, capture_output=True, text=True)
-    assert "peak_probabilities" in done.stdout
-    assert (tmp_path / "m.onnx").exists()
-    failed = subprocess.run([*command, str(tmp_path / "no" / "m.onnx")], capture_output=True, text=True)
-    assert failed.returncode == 2
-    assert failed.stderr.count("\n") == 1
 
 
 def test_a_name_of_another_format_is_refused(zoo, tmp_path):

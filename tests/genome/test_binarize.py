@@ -12,7 +12,7 @@ import pytest
 from epizoo.errors import InputError
 from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads, poisson_threshold
 from epizoo.genome.marks import read_binarized
-from epizoo.genome.reads import count_reads
+from epizoo.genome.read_counts import count_reads
 
 SIZES = {"chr1": 50_150, "chr2": 30_000, "chr3": 9_999, "chr4": 8_000}
 CHROMHMM = Path("/usr/share/java/chromhmm.jar")

@@ -10,7 +10,7 @@ import pytest
 
 from epizoo.errors import InputError
 from epizoo.genome import signal
-from epizoo.genome.coverage import CoverageTransform
+from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.signal import BigWig
 
 

@@ -12,7 +12,7 @@ from hub_server import hub_server
 @pytest.fixture(scope="session")
 def kipoi_home(tmp_path_factory, random_zoo):
     """A home folder whose Kipoi knows the random zoo as the source ``epizoo``."""
-    from epizoo.plugins.kipoi_source import register_source
+    from epizoo.plugins.kipoi.source import register_source
 
     with pytest.MonkeyPatch.context() as patch:
         home = tmp_path_factory.mktemp("home")

@@ -20,11 +20,12 @@ from epizoo.cli import app
 from epizoo.conversion import exporting
 from epizoo.conversion.parity import Check, ParityReport
 from epizoo.errors import EntryError, InputError, MissingDependencyError
-from epizoo.model_zoo import remote
-from epizoo.plugins import grelu_checkpoints
+from epizoo.plugins.grelu import checkpoints as grelu_checkpoints
 from epizoo.plugins.grelu import load_checkpoint
 from epizoo.plugins.hub import _front_matter as front_matter_of
-from epizoo.plugins.hub import local_checkpoint, publish
+from epizoo.plugins.hub import publish
+from epizoo.zoo import remote
+from epizoo.zoo.remote import local_checkpoint
 
 pytestmark = IGNORED
 ENTRIES = ["peak_caller/random", "chromatin_states/random"]

@@ -1,7 +1,7 @@
-"""The dataloader of this entry; everything that it does is in epizoo.plugins.kipoi_dataloader."""
+"""The dataloader of this entry; everything that it does is in epizoo.plugins.kipoi.dataloader."""
 
-from epizoo.plugins import kipoi_dataloader
+from epizoo.plugins.kipoi import dataloader
 
 
-class MarkDataset(kipoi_dataloader.MarkDataset):
+class MarkDataset(dataloader.MarkDataset):
     pass

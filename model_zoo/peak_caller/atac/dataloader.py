@@ -1,7 +1,7 @@
-"""The dataloader of this entry; everything that it does is in epizoo.plugins.kipoi_dataloader."""
+"""The dataloader of this entry; everything that it does is in epizoo.plugins.kipoi.dataloader."""
 
-from epizoo.plugins import kipoi_dataloader
+from epizoo.plugins.kipoi import dataloader
 
 
-class CoverageDataset(kipoi_dataloader.CoverageDataset):
+class CoverageDataset(dataloader.CoverageDataset):
     pass

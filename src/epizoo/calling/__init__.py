@@ -1,1 +1,1 @@
-"""Peaks, segments and pictures from probabilities. Holds no model code."""
+"""Peaks and segments from probabilities, and the files that hold them. Holds no model code."""

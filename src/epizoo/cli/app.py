@@ -95,8 +95,8 @@ def load_of_family(family: str, name: str) -> Any:
     Raises:
         InputError: it is of another family than `family`.
     """
-    from epizoo.model_zoo import list_entries as names
-    from epizoo.model_zoo import load
+    from epizoo.zoo import list_entries as names
+    from epizoo.zoo import load
 
     loaded = load(name)
     if loaded.family != family:
@@ -110,7 +110,7 @@ def give_graph(entry: Any) -> None:
     """Give a new entry its ONNX graph, as the zoo's own have, where ONNX is installed, or say why it has none."""
     if not all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime")):
         return
-    from epizoo.conversion.entry_onnx import add_onnx
+    from epizoo.conversion.onnx.entry_graph import add_onnx
 
     try:
         with err.status("Making the ONNX graph, and comparing it with JAX"):

@@ -27,10 +27,10 @@ def compare_states(
     bin_bp: Annotated[int, typer.Option(metavar="BP", help="Width of the bins that the Rand index counts.")] = 200,
 ) -> None:
     """Compare two segmentations: bp with each pair of states, adjusted Rand index, Jaccard index of each state."""
-    from epizoo.calling.comparison import compare_segmentations, jaccard
-    from epizoo.calling.heatmaps import draw_heatmap
-    from epizoo.calling.segmentations import read_segmentation
+    from epizoo.figures.heatmaps import draw_heatmap
     from epizoo.files import atomic_path
+    from epizoo.metrics.segmentations import read_segmentation
+    from epizoo.metrics.state_comparison import compare_segmentations, jaccard
 
     more = [] if per_state is None else [per_state]
     check_outputs_and_pictures([output, *more], [picture], [first, second])
@@ -60,10 +60,10 @@ def compare_models(
     picture: Picture = None,
 ) -> None:
     """Best correlation of each state's emissions with a state of other models: ChromHMM's CompareModels."""
-    from epizoo.calling import comparison
-    from epizoo.calling.enrichment import write_table
-    from epizoo.calling.heatmaps import draw_heatmap
-    from epizoo.conversion.state_models import read_state_model
+    from epizoo.conversion.chromhmm.state_models import read_state_model
+    from epizoo.figures.heatmaps import draw_heatmap
+    from epizoo.metrics import state_comparison as comparison
+    from epizoo.metrics.enrichment import write_table
 
     files = [Path(name) for name in (reference, *others) if Path(name).is_file()]
     check_outputs_and_pictures([output], [picture], files)
@@ -89,9 +89,9 @@ def plot_model(
     """Draw a model's emissions, and its transitions, as heatmaps: PNG, SVG or PDF."""
     import pandas as pd
 
-    from epizoo.calling.heatmaps import draw_heatmap
-    from epizoo.conversion.state_models import read_state_model
+    from epizoo.conversion.chromhmm.state_models import read_state_model
     from epizoo.errors import InputError
+    from epizoo.figures.heatmaps import draw_heatmap
 
     check_outputs_and_pictures([], [output, transitions], [Path(model)] if Path(model).is_file() else [])
     found = read_state_model(model)

@@ -55,7 +55,7 @@ def import_torch(
     from epizoo.conversion import require
 
     require("torch", "torch")
-    from epizoo.conversion.torch_import import import_state
+    from epizoo.conversion.torch.import_entry import import_state
 
     with err.status("Importing, and comparing with torch"):
         entry = import_state(state, base, name, output, data=data, version=version)
@@ -84,7 +84,7 @@ def import_chromhmm(
     Then `epizoo annotate FOLDER/chromatin_states/NAME` gives the states that ChromHMM gives, and the model can be
     fine-tuned, exported and published as any other.
     """
-    from epizoo.conversion.chromhmm_import import import_model
+    from epizoo.conversion.chromhmm.import_entry import import_model
 
     with err.status("Importing, and measuring the likelihood"):
         entry = import_model(

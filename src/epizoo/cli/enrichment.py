@@ -9,8 +9,8 @@ from epizoo.cli.app import Output, app, load_of_family, option, say
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
-    from epizoo.calling.segmentations import Segmentation
     from epizoo.calling.state_colors import Color
+    from epizoo.metrics.segmentations import Segmentation
 
 States = Annotated[
     Path,
@@ -45,9 +45,9 @@ def enrichment(
     bin_bp: BinBp = 200,
 ) -> None:
     """Fold enrichment of states over annotations, as ChromHMM's OverlapEnrichment computes it."""
-    from epizoo.calling.enrichment import BASE, overlap_enrichment, write_table
-    from epizoo.calling.heatmaps import draw_heatmap
+    from epizoo.figures.heatmaps import draw_heatmap
     from epizoo.genome.intervals import read_bed
+    from epizoo.metrics.enrichment import BASE, overlap_enrichment, write_table
 
     files = _annotations([*over, *(more_over or [])])
     check_outputs_and_pictures([output], [picture], [states, *files.values()])
@@ -83,8 +83,8 @@ def neighborhood(
     bin_bp: BinBp = 200,
 ) -> None:
     """Fold enrichment of states around anchors, as ChromHMM's NeighborhoodEnrichment computes it."""
-    from epizoo.calling.enrichment import neighborhood_enrichment, read_anchors, write_table
-    from epizoo.calling.heatmaps import draw_heatmap
+    from epizoo.figures.heatmaps import draw_heatmap
+    from epizoo.metrics.enrichment import neighborhood_enrichment, read_anchors, write_table
 
     check_outputs_and_pictures([output], [picture], [states, anchors])
     segmentation, colors = _read(states, entry)
@@ -112,7 +112,7 @@ def check_outputs_and_pictures(outputs: list[Path], pictures: list[Path | None],
     Raises:
         InputError: one cannot, or would overwrite an input.
     """
-    from epizoo.calling.plot import require_picture
+    from epizoo.figures.regions import require_picture
     from epizoo.files import check_outputs
 
     drawn = [path for path in pictures if path is not None]
@@ -138,11 +138,11 @@ def _annotations(paths: list[Path]) -> dict[str, Path]:
 
 def _read(states: Path, entry: str | None) -> tuple["Segmentation", "list[Color] | None"]:
     """The segmentation, and the colours of its states where their entry is named."""
-    from epizoo.calling.segmentations import read_segmentation
+    from epizoo.metrics.segmentations import read_segmentation
 
     if entry is None:
         return read_segmentation(states), None
-    from epizoo.model_zoo.state_annotation import state_styles
+    from epizoo.jobs.annotate import state_styles
 
     styles = state_styles(load_of_family("chromatin_states", entry))
     segmentation = read_segmentation(states, [style.name for style in styles])

@@ -13,8 +13,8 @@ from epizoo.cli.app import SIGNAL_KINDS, app, load_of_family, named_files, optio
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
-    from epizoo.model_zoo.entry import PeakCallerEntry
-    from epizoo.training.evaluation import Caller, Truth
+    from epizoo.metrics.caller_evaluation import Caller, Truth
+    from epizoo.zoo.entry import PeakCallerEntry
 
 TRUTH_COLUMNS = (
     "peaks",
@@ -61,12 +61,12 @@ def evaluate(
     Labels are judged by PeakError's rules, with 95% bootstrap intervals over loci and a paired comparison of the first
     caller with each other one. Peaks and true intervals agree by bp, and by overlap.
     """
-    from epizoo.calling.plot import require_picture
+    from epizoo.figures.regions import require_picture
     from epizoo.files import check_outputs
     from epizoo.genome.intervals import read_bed
-    from epizoo.model_zoo.evaluation import provenance
-    from epizoo.training.evaluation import Truth, caller_of_files, files_of_samples, read_labels, write_figures
-    from epizoo.training.evaluation import evaluate as evaluate_callers
+    from epizoo.jobs.evaluate import provenance
+    from epizoo.metrics.caller_evaluation import Truth, caller_of_files, files_of_samples, read_labels, write_figures
+    from epizoo.metrics.caller_evaluation import evaluate as evaluate_callers
 
     given = [path for path in (labels, truth, regions, sites) if path is not None]
     files = {
@@ -113,7 +113,7 @@ def evaluate(
             write_figures(metrics, found, provenance(loaded, [*given, *inputs], about))
             say(f"Wrote {metrics}.")
         if picture is not None:
-            from epizoo.training.evaluation_picture import draw_evaluation
+            from epizoo.figures.evaluation import draw_evaluation
 
             draw_evaluation(picture, found, callers, held_to, bigwig)
             say(f"Wrote {picture}.")
@@ -130,7 +130,7 @@ def _entries(names: list[str] | None, bigwig: str | None) -> "list[PeakCallerEnt
 def _callers(
     entries: "list[PeakCallerEntry]", bigwig: str, folder: Path, truth: "Truth", options: dict[str, Any]
 ) -> "list[Caller]":
-    from epizoo.model_zoo.evaluation import caller_of_entry
+    from epizoo.jobs.evaluate import caller_of_entry
 
     callers = []
     for number, entry in enumerate(entries):
@@ -175,7 +175,7 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 def notes(figures: dict[str, Any]) -> list[str]:
     """Why figures have no interval, where they have none, and which callers' peaks lie elsewhere."""
-    from epizoo.training.label_errors import FEWEST_LOCI
+    from epizoo.metrics.label_errors import FEWEST_LOCI
 
     found = []
     for key, of, what in (("labels", "wrong_labels", "loci"), ("sites", "share_of_summits_interval", "blocks of 2 Mb")):

@@ -67,8 +67,8 @@ def finetune(
     The YAML file says, for peaks, cell_type and samples (each with bigwig, and labels or peaks and regions; perhaps
     known_regions and calls); for states, cell_type and binarized or marks.
     """
-    from epizoo.model_zoo import load
-    from epizoo.model_zoo.tuned_entries import OF_BASE
+    from epizoo.zoo import load
+    from epizoo.zoo.new_entries import OF_BASE
 
     given = {key: value for key, value in locals().items() if key in (*_OF_PEAKS, *_OF_STATES)}
     given = {key: value for key, value in given.items() if value is not None and value is not False}
@@ -94,11 +94,11 @@ def finetune(
 
 
 def _finetune_peaks(base: Any, data: Path, name: str, output: Path, given: dict[str, Any], common: dict) -> Any:
-    from epizoo.model_zoo.finetuning import EvaluationPlan, default_train
-    from epizoo.model_zoo.finetuning import finetune as run
-    from epizoo.training.finetuning.data import read_peak_data
-    from epizoo.training.finetuning.samples import read_labels
-    from epizoo.training.finetuning.settings import TuningSettings
+    from epizoo.finetuning.data_file import read_peak_data
+    from epizoo.finetuning.samples import read_labels
+    from epizoo.finetuning.settings import TuningSettings
+    from epizoo.jobs.finetune_peaks import EvaluationPlan, default_train
+    from epizoo.jobs.finetune_peaks import finetune as run
 
     scheme = given.get("evaluate", "locus")
     plan = EvaluationPlan(
@@ -125,8 +125,8 @@ def _finetune_peaks(base: Any, data: Path, name: str, output: Path, given: dict[
 
 
 def _finetune_unlabelled(base: Any, data: Path, name: str, output: Path, given: dict[str, Any], common: dict) -> Any:
-    from epizoo.model_zoo.unlabelled_finetuning import finetune_unlabelled
-    from epizoo.training.finetuning.unlabelled import SelfTrainingSettings
+    from epizoo.finetuning.self_training import SelfTrainingSettings
+    from epizoo.jobs.finetune_unlabelled import finetune_unlabelled
 
     for key in given:
         if key not in ("unlabelled", "train"):
@@ -139,7 +139,7 @@ def _finetune_unlabelled(base: Any, data: Path, name: str, output: Path, given: 
 
 
 def _finetune_states(base: Any, data: Path, name: str, output: Path, given: dict[str, Any], common: dict) -> Any:
-    from epizoo.model_zoo.state_finetuning import finetune_states
+    from epizoo.jobs.finetune_states import finetune_states
 
     with err.status("Learning"):
         return finetune_states(base, data, name, output, **given, **common)

@@ -83,9 +83,9 @@ def learn_states(
     The entry is FOLDER/chromatin_states/NAME: give that folder to `epizoo annotate`. ChromHMM's model_N.txt,
     emissions_N.txt and transitions_N.txt are in FOLDER/runs/NAME. States are named after Roadmap's by their emissions.
     """
-    from epizoo.model_zoo.learning_marks import read_known_states, read_start
-    from epizoo.model_zoo.state_learning import learn_states as learn
-    from epizoo.training.em import progress_bar
+    from epizoo.jobs.learn_states import learn_states as learn
+    from epizoo.jobs.learning_marks import read_known_states, read_start
+    from epizoo.states.em import progress_bar
 
     paths = named_files([*(marks or []), *(more_marks or [])], "--marks")
     data = read_marks(binarized, paths, cell, (signal_kind, read_length_bp, threshold, chrom_sizes), bin_bp)

@@ -9,9 +9,9 @@ from epizoo.cli.app import SIGNAL_KINDS, option
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
-    from epizoo.model_zoo.learning_marks import LearningMarks
-    from epizoo.models.runs import Float64Parameters
-    from epizoo.training.state_learning import LearningPlan
+    from epizoo.jobs.learning_marks import LearningMarks
+    from epizoo.models.hmm.run_lengths import Float64Parameters
+    from epizoo.states.learning import LearningPlan
 
 Binarized = Annotated[
     Path | None,
@@ -80,8 +80,8 @@ def read_marks(
     Raises:
         InputError: both or neither of a folder and files are given, or they cannot be read.
     """
-    from epizoo.model_zoo.learning_marks import read_learning_marks
-    from epizoo.model_zoo.mark_sources import MarkFiles
+    from epizoo.genome.mark_sources import MarkFiles
+    from epizoo.jobs.learning_marks import read_learning_marks
 
     if (binarized is None) == (not paths):
         raise InputError(f"--binarized, --marks: {'both' if paths else 'neither'} given, expected one of the two")
@@ -111,7 +111,7 @@ def make_plan(
 
     Args:
         states: how many.
-        algorithm: of `epizoo.training.state_learning`.
+        algorithm: of `epizoo.states.learning`.
         start: first parameters.
         restarts: further starts.
         seed: of everything random.
@@ -122,9 +122,9 @@ def make_plan(
     Raises:
         InputError: a value cannot be used, or an option belongs to another algorithm.
     """
-    from epizoo.training.adam_learning import AdamConfig
-    from epizoo.training.em import LearningConfig
-    from epizoo.training.state_learning import LearningPlan
+    from epizoo.states.count_gradients import AdamConfig
+    from epizoo.states.em import LearningConfig
+    from epizoo.states.learning import LearningPlan
 
     for name, value in (em if algorithm == "gradient" else gradient).items():
         if value is not None:

@@ -9,7 +9,7 @@ from epizoo.cli.app import SIGNAL_KINDS, Entry, Output, TrackLine, app, load_of_
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
-    from epizoo.genome.read_coverage import PileUpConfig, ReadCoverage
+    from epizoo.genome.pileup import PileUpConfig, ReadCoverage
 
 READS_HELP = (
     "Reads instead of a bigWig: BAM, BED or tagAlign (single reads), BEDPE or fragments.tsv (fragments), plain or "
@@ -95,7 +95,7 @@ def call_peaks(
     of the highest summit from the start; p and q values are -1, because the model defines none. With a control, peaks
     that do not rise above it are left out. The blocks of gappedPeak are the stretches that --merge-gap-bp joined.
     """
-    from epizoo.calling.formats import track_line as make_track_line
+    from epizoo.calling.bed9 import track_line as make_track_line
     from epizoo.calling.peak_files import peak_format
     from epizoo.calling.peaks import PeakCallingConfig
     from epizoo.conversion import with_backend
@@ -103,9 +103,9 @@ def call_peaks(
     from epizoo.genome.assemblies import require_blacklist
     from epizoo.genome.bigwig_writer import write_track
     from epizoo.genome.intervals import read_bed
-    from epizoo.genome.read_coverage import PileUpConfig, ReadCoverage
-    from epizoo.model_zoo.peak_bigwigs import require_denoising
-    from epizoo.model_zoo.windows import check_control
+    from epizoo.genome.pileup import PileUpConfig, ReadCoverage
+    from epizoo.jobs.peak_bigwigs import require_denoising
+    from epizoo.zoo.windows import check_control
 
     bigwig, control = _only_one("--bigwig", bigwigs), _only_one("--control", controls)
     _check_sources(bigwig, reads, control, control_reads)
@@ -201,7 +201,7 @@ def _check_sources(
 
 def _pile_up(paths: list[Path], config: "PileUpConfig", chrom_sizes: str | None) -> "ReadCoverage":
     from epizoo.genome.assemblies import chrom_sizes as sizes_of
-    from epizoo.genome.read_coverage import pile_up
+    from epizoo.genome.pileup import pile_up
 
     sizes = sizes_of(chrom_sizes) if chrom_sizes else None
     with progress_bar("Reading reads") as progress:

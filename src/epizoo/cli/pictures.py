@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from epizoo.cli.app import Output, app, named_files, option, say
 
 if TYPE_CHECKING:
-    from epizoo.calling.plot import Panel
+    from epizoo.figures.regions import Panel
 
 
 @app.command()
@@ -33,10 +33,10 @@ def plot(
     title: Annotated[str | None, option("TEXT", "A title; the region where none is given.")] = None,
 ) -> None:
     """Draw a region: signal, probability, peaks, marks and states, as PNG, SVG or PDF."""
-    from epizoo.calling import panels as make
-    from epizoo.calling.plot import draw
+    from epizoo.figures import panels as make
+    from epizoo.figures.regions import draw
     from epizoo.files import check_outputs
-    from epizoo.model_zoo.state_order import state_order
+    from epizoo.zoo.state_order import state_order
 
     where = make.parse_region(region)
     labelled = [path for texts in (bigwig, peaks, states) for _, path in _labelled(texts, "")]
@@ -60,7 +60,7 @@ def plot(
 
 def _labelled(texts: list[str] | None, default: str) -> list[tuple[str, str]]:
     """`FILE` or `NAME=FILE` texts as pairs of label and file; several files without names are called by their own."""
-    from epizoo.calling.panels import label_of
+    from epizoo.figures.panels import label_of
 
     pairs = []
     for text in texts or []:

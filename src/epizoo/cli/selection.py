@@ -66,9 +66,9 @@ def select_states(
     Writes model_N.txt of each, selection.tsv, selection.json and selection.png. A run that was killed goes on where it
     stood when the same is asked for again.
     """
-    from epizoo.model_zoo.learning_marks import read_start
-    from epizoo.model_zoo.state_selection import select_states as select
-    from epizoo.training.em import progress_bar
+    from epizoo.jobs.learning_marks import read_start
+    from epizoo.jobs.select_states import select_states as select
+    from epizoo.states.em import progress_bar
 
     paths = named_files([*(marks or []), *(more_marks or [])], "--marks")
     data = read_marks(binarized, paths, cell, (signal_kind, read_length_bp, threshold, chrom_sizes), bin_bp)

@@ -88,9 +88,9 @@ def annotate(
     track_line: TrackLine = None,
 ) -> None:
     """Annotate a genome with chromatin states and write them as BED with names and colours."""
-    from epizoo.calling.formats import track_line as make_track_line
+    from epizoo.calling.bed9 import track_line as make_track_line
     from epizoo.conversion import with_backend
-    from epizoo.model_zoo.state_annotation import ChromHMMFolder, MarkFiles
+    from epizoo.jobs.annotate import ChromHMMFolder, MarkFiles
 
     loaded = load_of_family("chromatin_states", entry)
     if backend is not None:

@@ -9,8 +9,8 @@ from epizoo.errors import InputError
 @app.command("list")
 def list_entries() -> None:
     """List the trained models of the zoo."""
-    from epizoo.model_zoo import list_entries as names
-    from epizoo.model_zoo import load
+    from epizoo.zoo import list_entries as names
+    from epizoo.zoo import load
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("ENTRY", "VERSION", "WHAT IT IS"):
@@ -28,9 +28,9 @@ def show(entry: Entry) -> None:
     """Show everything about a model: what it is, what it saw, how good it is, its limits and licence."""
     from rich.markdown import Markdown
 
-    from epizoo.model_zoo import load
-    from epizoo.model_zoo.card import render_card
-    from epizoo.model_zoo.lineage import draw_lineage
+    from epizoo.zoo import load
+    from epizoo.zoo.card import render_card
+    from epizoo.zoo.lineage import draw_lineage
 
     loaded = load(entry)
     _, _, card = render_card(loaded).split("---\n", 2)
@@ -51,7 +51,7 @@ def kipoi_source() -> None:
 
     Then `kipoi predict peak_caller/h3k4me3 --source=epizoo` works in any folder.
     """
-    from epizoo.plugins.kipoi_source import SOURCE_NAME, register_source
+    from epizoo.plugins.kipoi.source import SOURCE_NAME, register_source
 
     path = register_source()
     say(f"Wrote {path}: Kipoi now knows the source {SOURCE_NAME}.")

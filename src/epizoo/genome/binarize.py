@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 
 from epizoo.errors import InputError
-from epizoo.genome.coverage import check_signal_kind
+from epizoo.genome.coverage_transform import check_signal_kind
 from epizoo.genome.marks import MISSING
-from epizoo.genome.reads import Counts, Paths, count_reads
+from epizoo.genome.read_counts import Counts, Paths, count_reads
 from epizoo.genome.signal import BigWig
 
 P_VALUE = 1e-4

@@ -17,7 +17,7 @@ from jaxtyping import Int64
 
 from epizoo.errors import InputError
 from epizoo.genome.intervals import DAMAGED_GZIP, SKIPPED_LINES, read_lines
-from epizoo.genome.reads import read_chunks
+from epizoo.genome.read_counts import read_chunks
 
 Progress = Callable[[int, int], None]
 

@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 
 from epizoo.errors import InputError
 from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, common_sizes
-from epizoo.genome.coverage import CoverageTransform
+from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.intervals import check_blacklist, check_intervals, read_bed, subtract_blacklist, tile, whole_genome
 from epizoo.genome.marks import MISSING, arrange_marks, find_one_cell, read_chromosomes
 from epizoo.genome.signal import BigWig, SignalTrack, open_signal
@@ -111,7 +111,7 @@ class CoverageWindows(_Windows):
         shape: bins of a window.
         transform: how coverage is transformed; fitted here, once per file.
         control: an optional control, which becomes the second track.
-        kind: kind of signal of the treatment (`epizoo.genome.coverage.SIGNAL_KINDS`); detected where None.
+        kind: kind of signal of the treatment (`epizoo.genome.coverage_transform.SIGNAL_KINDS`); detected where None.
         control_kind: the same for the control; that of the treatment where None.
         known_regions: where an absent value means 0; elsewhere it is unknown.
         blacklist: stretches to leave out.

@@ -1,1 +1,1 @@
-"""The models (flax nnx) and the HMM (pure JAX functions)."""
+"""The models: a peak caller (flax nnx) and a hidden Markov model of chromatin states."""

@@ -1,0 +1,1 @@
+"""Models that were learned with ChromHMM."""

@@ -1,0 +1,192 @@
+"""Models that somebody learned with ChromHMM as entries of the zoo, their probabilities unchanged."""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from safetensors.numpy import save_file
+
+from epizoo.calling.chromhmm_files import read_lines
+from epizoo.calling.state_colors import default_colors
+from epizoo.errors import EntryError, InputError
+from epizoo.files import sha256
+from epizoo.genome.marks import BinarizedChromosome, arrange_marks, find_binarized, read_binarized
+from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
+from epizoo.models.hmm.run_lengths import MISSING, from_values, in_float64
+from epizoo.models.parameters import flatten_parameters
+from epizoo.states.chromhmm_models import ChromHMMModel, read_model
+from epizoo.states.learning import LearningSequence, log_likelihood_per_bin
+from epizoo.states.names import NamedState
+from epizoo.zoo.entry import ChromatinStateEntry, Entry
+from epizoo.zoo.imported_entries import build_proven
+from epizoo.zoo.new_entries import write_json, write_yaml
+from epizoo.zoo.state_runs import EXCERPT_BINS, FIRST_BIN, describe_config, write_excerpt
+
+File = str | os.PathLike[str]
+_STATE = re.compile(r"^[A-Za-z]?(\d+)$")
+_COLOR = re.compile(r"^\d{1,3},\d{1,3},\d{1,3}$")
+
+
+def import_model(
+    path: File,
+    name: str,
+    output: File,
+    *,
+    binarized: File,
+    cell: str | None = None,
+    labels: File | None = None,
+    colors: File | None = None,
+    bin_bp: int = 200,
+    assembly: str = "unknown",
+    source: str = "private",
+    license_name: str = "unknown",
+    version: str = "1.0.0",
+) -> ChromatinStateEntry:
+    """Make an entry of a ``model_N.txt``; whole or not at all. States keep their order, exact zeros stay zeros.
+
+    Args:
+        path: the model, plain or gzipped.
+        name: ``TAG`` or ``chromatin_states/TAG`` of the new entry.
+        output: folder of a zoo, made where there is none; the entry is ``OUTPUT/chromatin_states/TAG``.
+        binarized: marks of one cell type as ChromHMM binarised them: the log-likelihood is measured on them, and the
+            beginning of their longest chromosome becomes the example. Marks that they lack count as missing.
+        cell: which cell type, where the folder holds several.
+        labels: names of the states as ChromHMM takes them (its option ``-m``): state, tab, name; E1, E2, … without.
+        colors: their colours (its option ``-c``): state, tab, red,green,blue; ChromHMM's own without.
+        bin_bp: width of a bin.
+        assembly: of the data that the model was learned from.
+        source: where the model comes from, for the card.
+        license_name: of the model and of the example.
+        version: of the new entry.
+
+    Raises:
+        InputError: a file is missing or in another format, states are named that the model lacks, none of the model's
+            marks is there, or the name is none or taken.
+        EntryError: the entry's probabilities would not be the file's; nothing is left.
+    """
+    model = read_model(path)
+    config = ChromatinStateConfig(marks=model.marks, n_states=len(model.parameters.initial), bin_bp=bin_bp)
+    states = _states(model, labels, colors)
+    chromosomes = _chromosomes(binarized, cell, model.marks)
+    about = _about(Path(path).name, config, source, license_name)
+    provenance = {"name": f"{Path(path).name} of ChromHMM", "source": source, "license": license_name}
+    training = {
+        "trained_on": {
+            "data": [provenance],
+            "assembly": assembly,
+            "cell_types": [],
+            "chromosomes": [],
+            "held_out_chromosomes": [],
+            "held_out_cell_types": [],
+        },
+        "procedure": "Learned with ChromHMM; its probabilities are taken as they are, in float64.",
+        "model_sha256": sha256(path),
+    }
+
+    def write_run(run: Path) -> None:
+        with jax.enable_x64(True):
+            arrays = flatten_parameters(ChromatinStateAnnotator.from_parameters(config, model.parameters))
+        save_file(arrays, run / "weights.safetensors")
+        write_yaml(run / "config.yaml", describe_config(config, states))
+        write_yaml(run / "about.yaml", about)
+        write_json(run / "training.json", training)
+        write_json(run / "metrics.json", [_metric(model, chromosomes)])
+
+    with tempfile.TemporaryDirectory() as scratch:
+        longest = max(chromosomes, key=lambda one: len(one.values))
+        first_bin = FIRST_BIN if len(longest.values) > 2 * FIRST_BIN else 0
+        excerpt = longest._replace(values=longest.values[:EXCERPT_BINS])
+        write_excerpt(excerpt, Path(scratch), first_bin, bin_bp)
+        example = {"intervals_file": f"{scratch}/regions.bed", "binarized": f"{scratch}/marks"}
+        family = "chromatin_states"
+        entry = build_proven(family, example, name, output, version, write_run, lambda entry: _prove(entry, model))
+    assert isinstance(entry, ChromatinStateEntry)
+    return entry
+
+
+def _prove(entry: Entry, model: ChromHMMModel) -> None:
+    assert isinstance(entry, ChromatinStateEntry)
+    for what, found, wanted in zip(
+        ("initial", "transition", "emission"), entry.parameters(), model.parameters, strict=True
+    ):
+        gap = np.abs(np.asarray(found) - np.asarray(wanted)).max()
+        zeros = np.array_equal(np.asarray(found) == 0, np.asarray(wanted) == 0)
+        if not (gap <= 1e-9 and zeros):
+            raise EntryError(f"{entry.name}: {what} probabilities differ from the file's by {gap:.1e}; report this")
+
+
+def _states(model: ChromHMMModel, labels: File | None, colors: File | None) -> list[NamedState]:
+    n_states = len(model.parameters.initial)
+    names = [f"{model.order}{number}" for number in range(1, n_states + 1)]
+    shades = [",".join(map(str, color)) for color in default_colors(n_states)]
+    if labels is not None:
+        for state, text in _mapping(labels, n_states).items():
+            names[state] = text
+    if colors is not None:
+        for state, text in _mapping(colors, n_states).items():
+            if not _COLOR.match(text) or max(map(int, text.split(","))) > 255:
+                raise InputError(f"{colors}: {text!r} found for state {state + 1}, expected a colour such as 255,0,0")
+            shades[state] = text
+    twice = sorted({one for one in names if names.count(one) > 1})
+    if twice:
+        raise InputError(f"{labels}: {', '.join(twice)} names several states; give each a name of its own")
+    return [NamedState(one, "", shade, "", np.nan) for one, shade in zip(names, shades, strict=True)]
+
+
+def _mapping(path: File, n_states: int) -> dict[int, str]:
+    """ChromHMM's mapping files: rows of a state's number (a letter before it is dropped), a tab and a value."""
+    found: dict[int, str] = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        if not line.strip():
+            continue
+        state, _, text = (part.strip() for part in line.partition("\t"))
+        matched = _STATE.match(state)
+        if not matched or not text or not 1 <= int(matched[1]) <= n_states:
+            raise InputError(
+                f"{path}: line {number}: {line.strip()[:60]!r} found, expected a state from 1 to {n_states}, a tab and "
+                "its name or colour"
+            )
+        found[int(matched[1]) - 1] = text
+    return found
+
+
+def _chromosomes(binarized: File, cell: str | None, marks: tuple[str, ...]) -> list[BinarizedChromosome]:
+    files = find_binarized(binarized, cell)
+    cells = list(dict.fromkeys(file.cell for file in files))
+    if len(cells) > 1:
+        raise InputError(f"{binarized}: holds several cell types ({', '.join(cells)}); name one with --cell")
+    found = []
+    for file in files:
+        values = read_binarized(file.path).values
+        arranged = arrange_marks(values, file.marks, marks, str(file.path), allow_missing=True)
+        found.append(BinarizedChromosome(file.cell, file.chrom, marks, arranged))
+    return found
+
+
+def _metric(model: ChromHMMModel, chromosomes: list[BinarizedChromosome]) -> dict[str, Any]:
+    sequences = [LearningSequence(one.cell, one.chrom, one.chrom, from_values(one.values)) for one in chromosomes]
+    value = log_likelihood_per_bin(in_float64(model.parameters), sequences)
+    chroms = ", ".join(one.chrom for one in chromosomes)
+    lacking = [
+        mark for i, mark in enumerate(model.marks) if all((one.values[:, i] == MISSING).all() for one in chromosomes)
+    ]
+    without = f", without {', '.join(lacking)}, which is not among their marks" if lacking else ""
+    on = f"{chromosomes[0].cell}, {chroms}{without}; whether the model was learned from them is not known"
+    return {"name": "log-likelihood per bin (nats)", "value": round(value, 6), "on": on}
+
+
+def _about(file: str, config: ChromatinStateConfig, source: str, license_name: str) -> dict[str, Any]:
+    return {
+        "doc": f"A hidden Markov model of {config.n_states} chromatin states over {', '.join(config.marks)}, "
+        f"learned with ChromHMM ({file}). It takes binarised marks, any of which may be missing, and gives the "
+        "posterior probability of each state in each bin.",
+        "license": license_name,
+        "weights_license": f"The weights are the probabilities of {file} ({source}), in another format.",
+        "limits": ["What the model was learned from is known to its owner alone; no figure is of held-out data."],
+        "authors": ["The owner of the model (parameters)"],
+        "tags": ["chromatin-states", "hmm", "chromhmm"],
+    }

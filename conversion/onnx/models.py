@@ -1,0 +1,144 @@
+"""The models of `epizoo.models` as ONNX graphs; see there for what each line means."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Shaped
+from onnx import TensorProto
+
+from epizoo.conversion.onnx.denoiser import denoised
+from epizoo.conversion.onnx.graph import Graph
+from epizoo.conversion.onnx.hmm import HMMGraph
+from epizoo.models.peak_caller.denoising_windows import DenoiserConfig
+from epizoo.zoo.description import DENOISED
+
+Arrays = Mapping[str, Shaped[np.ndarray, "..."]]
+
+_EDGE_SOFTNESS = 0.1
+_TEMPERATURE_FLOOR = 1e-6
+
+
+class Output(NamedTuple):
+    """A value of the graph, and its axes after batch and bin."""
+
+    value: str
+    channels: tuple[int, ...] = ()
+
+
+def peak_caller(
+    graph: Graph, coverage: str, config: Mapping[str, Any], arrays: Arrays, flank_bins: int, names: tuple[str, ...]
+) -> dict[str, Output]:
+    """Add a peak caller over ``coverage`` (batch, bin, track); its outputs and layers by name, flanks cropped."""
+    hidden, scores = _network(graph, coverage, config, arrays)
+    threshold = graph.constant(np.float32(arrays["threshold"]))
+    temperature = graph.constant(np.float32(np.abs(np.float32(arrays["temperature"])) + np.float32(_TEMPERATURE_FLOOR)))
+    logits = graph.op("Div", graph.op("Sub", scores, threshold), temperature)
+    probabilities = graph.op("Sigmoid", logits)
+    weighted = graph.op("Div", graph.op("Mul", scores, probabilities), temperature)
+    before = graph.op("Concat", _bins(graph, probabilities, 0, 1), _bins(graph, probabilities, 0, -1), axis=1)
+    rise = graph.op("Div", graph.op("Sub", probabilities, before), graph.constant(np.float32(_EDGE_SOFTNESS)))
+    values = {
+        "peak_scores": scores,
+        "peak_probabilities": probabilities,
+        "peak_summits": _soft_local_maximum(graph, weighted, int(config.get("summit_window_bins", 50))),
+        "peak_starts": graph.op("Sigmoid", rise),
+        "peak_ends": graph.op("Sigmoid", graph.op("Neg", rise)),
+        "logits": logits,
+    }
+    if DENOISED in names:
+        values[DENOISED] = denoised(graph, coverage, DenoiserConfig.from_dict(config["denoise"]), arrays)
+    outputs = {name: Output(_cropped(graph, values[name], flank_bins)) for name in names if name in values}
+    if "features" in names:
+        features = graph.op("Transpose", graph.op("Squeeze", hidden, graph.constant([2])), perm=[0, 2, 1])
+        outputs["features"] = Output(_cropped(graph, features, flank_bins), (len(arrays["combine_conv.bias"]),))
+    return outputs
+
+
+def chromatin_states(
+    graph: Graph, marks: str, config: Mapping[str, Any], arrays: Arrays, flank_bins: int, names: tuple[str, ...]
+) -> dict[str, Output]:
+    """Add a chromatin-state model over ``marks`` (batch, bin, mark), computed in float64 as the entry does."""
+    n_states = int(config["n_states"])
+    hmm = HMMGraph(graph, marks, arrays, config.get("start", "stationary"))
+    values = {"log_emissions": hmm.log_emissions, "log_likelihood_per_bin": hmm.log_likelihood_per_bin}
+    values |= {"state_posteriors": hmm.posteriors(), "state_probabilities": hmm.filtered}
+    states = {"log_emissions", "state_posteriors", "state_probabilities"}
+    outputs = {}
+    for name in names:
+        if name in values:
+            value = graph.op("Cast", _cropped(graph, values[name], flank_bins), to=TensorProto.FLOAT)
+            outputs[name] = Output(value, (n_states,) if name in states else ())
+    outputs["viterbi_path"] = Output(_cropped(graph, hmm.viterbi_path(), flank_bins))
+    likelihoods = _cropped(graph, hmm.log_likelihood_per_bin, flank_bins)
+    outputs["log_likelihood"] = Output(graph.op("ReduceSum", likelihoods, graph.constant([1]), keepdims=0))
+    return outputs
+
+
+def _network(graph: Graph, coverage: str, config: Mapping[str, Any], arrays: Arrays) -> tuple[str, str]:
+    """The last hidden layer (batch, feature, 1, bin) and the scores (batch, bin).
+
+    Convolutions are written as two-dimensional ones of height 1, for which ONNX Runtime has the faster kernels.
+    """
+    signal = graph.op("Transpose", coverage, perm=[0, 2, 1])
+    signal = graph.op("Unsqueeze", signal, graph.constant([2]))
+    n_scales = sum(name.startswith("scale_convs.") and name.endswith(".kernel") for name in arrays)
+    scales = [graph.op("Relu", _conv(graph, signal, arrays, f"scale_convs.{i}")) for i in range(n_scales)]
+    combined = graph.op("Concat", *scales, axis=1) if n_scales > 1 else scales[0]
+    hidden = graph.op("Relu", _conv(graph, combined, arrays, "combine_conv"))
+    for i, dilation in enumerate(config.get("dilations", ())):
+        inner = graph.op("Relu", _conv(graph, hidden, arrays, f"context.{i}.dilated_conv", int(dilation)))
+        hidden = graph.op("Add", hidden, _conv(graph, inner, arrays, f"context.{i}.mix_conv"))
+    scores = graph.op("Squeeze", _conv(graph, hidden, arrays, "output_conv"), graph.constant([1, 2]))
+    return hidden, scores
+
+
+def _conv(graph: Graph, value: str, arrays: Arrays, name: str, dilation: int = 1) -> str:
+    """A SAME convolution of (batch, feature, 1, bin)."""
+    kernel = np.asarray(arrays[f"{name}.kernel"], np.float32).transpose(2, 1, 0)[:, :, None]
+    bias = np.asarray(arrays[f"{name}.bias"], np.float32)
+    reach = (kernel.shape[-1] - 1) * dilation
+    return graph.op(
+        "Conv",
+        value,
+        graph.constant(kernel),
+        graph.constant(bias),
+        pads=[0, reach // 2, 0, reach - reach // 2],
+        dilations=[1, dilation],
+    )
+
+
+def _soft_local_maximum(graph: Graph, values: str, window_bins: int) -> str:
+    """Softmax share of each bin among the bins around it, by doubling as in JAX."""
+    before = window_bins // 2
+    outside = graph.constant(np.finfo(np.float32).min / np.float32(4))
+    runs = graph.op("Pad", values, graph.constant([0, before, 0, window_bins - 1 - before]), outside)
+    total, offset, width = None, 0, 1
+    while True:
+        # `runs` is longer than the input by what is still missing of the window.
+        surplus = window_bins - width
+        if window_bins & width:
+            part = _bins(graph, runs, offset, offset - surplus)
+            total = part if total is None else _logaddexp(graph, total, part)
+            offset += width
+        if 2 * width > window_bins:
+            assert total is not None
+            return graph.op("Exp", graph.op("Sub", values, total))
+        runs = _logaddexp(graph, _bins(graph, runs, 0, -width), _bins(graph, runs, width, 0))
+        width *= 2
+
+
+def _logaddexp(graph: Graph, left: str, right: str) -> str:
+    gap = graph.op("Neg", graph.op("Abs", graph.op("Sub", left, right)))
+    more = graph.op("Log", graph.op("Add", graph.op("Exp", gap), graph.constant(np.float32(1))))
+    return graph.op("Add", graph.op("Max", left, right), more)
+
+
+def _cropped(graph: Graph, value: str, flank_bins: int) -> str:
+    return _bins(graph, value, flank_bins, -flank_bins) if flank_bins else value
+
+
+def _bins(graph: Graph, value: str, start: int, end: int) -> str:
+    """Bins from start to end, where an end of 0 or less counts from the last."""
+    stop = end if end else np.iinfo(np.int64).max
+    return graph.op("Slice", value, graph.constant([start]), graph.constant([int(stop)]), graph.constant([1]))

@@ -1,0 +1,1 @@
+"""Torch twins of the models, and the way there and back."""

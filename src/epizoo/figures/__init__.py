@@ -1,0 +1,1 @@
+"""Figures: regions, heatmaps, evaluations and model selection."""

@@ -1,0 +1,51 @@
+"""The picture of a choice of the number of states: BIC, held-out likelihood and recovery."""
+
+import os
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from epizoo.figures.regions import MUTED, SIGNAL, STYLE, save_figure
+
+_PANELS = {
+    "bic": "BIC (lower is better)",
+    "held_out_per_bin": "Held-out log-likelihood per bin (nats)",
+    "recovery": "Recovery of the largest model's states",
+}
+
+
+def draw_selection(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
+    """Draw the table of `epizoo.states.model_selection.selection_table`, a panel for each criterion.
+
+    Raises:
+        InputError: the suffix is not .png, .svg or .pdf, or the file cannot be written.
+    """
+    with mpl.rc_context(STYLE):
+        save_figure(path, lambda: _figure(table))
+
+
+def _figure(table: pd.DataFrame) -> Figure:
+    panels = [panel for panel in _PANELS if panel in table or panel == "recovery"]
+    figure = Figure(figsize=(3.4 * len(panels), 2.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, panel in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        _draw(axes, panel, table)
+    return figure
+
+
+def _draw(axes: Axes, panel: str, table: pd.DataFrame) -> None:
+    if panel == "recovery":
+        axes.plot(table.index, table["median_recovery"], "o-", color=SIGNAL, label="median correlation")
+        axes.plot(table.index, table["least_recovery"], "o--", color=MUTED, label="least")
+        axes.legend(frameon=False)
+    else:
+        axes.plot(table.index, table[panel], "o-", color=SIGNAL)
+        values = table[panel].to_numpy()
+        best = int(values.argmin() if panel == "bic" else values.argmax())
+        axes.plot(table.index[[best]], values[[best]], "o", color=SIGNAL, markersize=9, fillstyle="none")
+    axes.set_title(_PANELS[panel], loc="left")
+    axes.set_xlabel("states")
+    axes.set_xticks(table.index)

@@ -1,0 +1,175 @@
+"""Panels of a picture from the files that hold them, and the region that it shows."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from epizoo.calling.peak_reader import read_peaks
+from epizoo.errors import InputError
+from epizoo.figures.regions import (
+    CONTROL,
+    MarkCallsPanel,
+    MarkSignalPanel,
+    PeaksPanel,
+    ProbabilityPanel,
+    Region,
+    SignalPanel,
+    StatesPanel,
+)
+from epizoo.genome.intervals import check_intervals, read_lines
+from epizoo.genome.marks import find_binarized, read_binarized
+from epizoo.genome.signal import BigWig
+
+File = str | os.PathLike[str]
+BED9_COLUMNS = ("chrom", "start", "end", "name", "score", "strand", "thickStart", "thickEnd", "itemRgb")
+_BINS_SHOWN = 6000
+_MARK_BIN_BP = 200
+
+
+def parse_region(text: str) -> Region:
+    """A region as genome browsers write it, 1-based with both ends inside.
+
+    Raises:
+        InputError: the text is no such region.
+
+    >>> parse_region("chr1:1,001-2,000")
+    Region(chrom='chr1', start=1000, end=2000)
+    """
+    match = re.fullmatch(r"([^:\s]+):([\d,]+)[-–]([\d,]+)", text.strip())
+    if match is None:
+        raise InputError(f"region: {text!r} is no region; write it as chr1:1,000,000-1,050,000")
+    start, end = (int(number.replace(",", "")) for number in match.groups()[1:])
+    if not 1 <= start <= end:
+        raise InputError(f"region: {text!r} does not begin before it ends; the first position of a chromosome is 1")
+    return Region(match.group(1), start - 1, end)
+
+
+def signal_panel(path: File, region: Region, label: str) -> SignalPanel:
+    """A bigWig's signal."""
+    return SignalPanel(label, *_binned(path, region))
+
+
+def control_panel(path: File, region: Region, label: str) -> SignalPanel:
+    """A control's signal, in grey."""
+    return SignalPanel(label, *_binned(path, region), color=CONTROL)
+
+
+def probability_panel(path: File, region: Region, label: str, threshold: float | None) -> ProbabilityPanel:
+    """A bigWig of probabilities, with a dashed line at the threshold."""
+    return ProbabilityPanel(label, *_binned(path, region), threshold=threshold)
+
+
+def mark_signal_panel(path: File, region: Region, label: str) -> MarkSignalPanel:
+    """A mark's bigWig, as a low row."""
+    return MarkSignalPanel(label, *_binned(path, region))
+
+
+def binarized_panels(folder: File, region: Region, cell: str | None = None) -> list[MarkCallsPanel]:
+    """A row for each binarised mark of the region's chromosome, in the file's order.
+
+    Raises:
+        InputError: the folder has no file of this chromosome, or several cell types.
+    """
+    files = [file for file in find_binarized(folder, cell) if file.chrom == region.chrom]
+    if not files:
+        raise InputError(f"{folder}: holds no marks of {region.chrom}; give a folder that does, or another region")
+    if len(files) > 1:
+        cells = ", ".join(file.cell for file in files)
+        raise InputError(f"{folder}: holds several cell types ({cells}); name the one to draw")
+    _, _, marks, calls = read_binarized(files[0].path)
+    first = region.start // _MARK_BIN_BP
+    shown = calls[first : -(-region.end // _MARK_BIN_BP)]
+    return [MarkCallsPanel(mark, first * _MARK_BIN_BP, _MARK_BIN_BP, shown[:, i]) for i, mark in enumerate(marks)]
+
+
+def peaks_panel(path: File, region: Region, label: str) -> PeaksPanel:
+    """The region's peaks of a narrowPeak, broadPeak, gappedPeak or BED file, with summits where it has them.
+
+    Raises:
+        InputError: the file cannot be read, or it names the chromosome otherwise.
+    """
+    peaks = read_peaks(path)
+    inside = (peaks["chrom"] == region.chrom) & (peaks["start"] < region.end) & (peaks["end"] > region.start)
+    return PeaksPanel(label, peaks[inside], _absence(path, region, set(peaks["chrom"])))
+
+
+def states_panel(path: File, region: Region, label: str) -> StatesPanel:
+    """The region's states of a BED9 file, in its colours.
+
+    Raises:
+        InputError: the file cannot be read, or it names the chromosome otherwise.
+    """
+    rows, chroms = _read_rows(path, region, BED9_COLUMNS, {"itemRgb": _checked_rgb})
+    return StatesPanel(label, rows, _absence(path, region, chroms))
+
+
+def _binned(path: File, region: Region) -> tuple[int, int, np.ndarray]:
+    """Start in bp, bin width in bp, and the values of the bins that cover the region."""
+    bin_bp = max(1, (region.end - region.start) // _BINS_SHOWN)
+    with BigWig(path) as bigwig:
+        check_intervals(pd.DataFrame([region]), bigwig.chrom_sizes, "the region", str(path))
+        first, after = region.start // bin_bp, -(-region.end // bin_bp)
+        return first * bin_bp, bin_bp, bigwig.binned(region.chrom, first, after, bin_bp)
+
+
+def _read_rows(
+    path: File,
+    region: Region,
+    columns: tuple[str, ...],
+    convert: Mapping[str, Callable[[str], object]],
+) -> tuple[pd.DataFrame, set[str]]:
+    """start, end, name and the converted columns of the rows that overlap the region, and all chromosomes' names.
+
+    Raises:
+        InputError: the file is missing, or a row lacks a column or holds something else.
+    """
+    rows, chroms = [], set()
+    for number, line in read_lines(path):
+        if not line.strip() or line.startswith(("#", "track", "browser")):
+            continue
+        fields = dict(zip(columns, line.split("\t"), strict=False))
+        try:
+            start, end = int(fields["start"]), int(fields["end"])
+            chroms.add(fields["chrom"])
+            if fields["chrom"] != region.chrom or start >= region.end or end <= region.start:
+                continue
+            extra = {name: function(fields[name]) for name, function in convert.items()}
+            rows.append({"start": start, "end": end, "name": fields.get("name", "."), **extra})
+        except (KeyError, ValueError):
+            expected = f"tab-separated columns {', '.join(columns)}"
+            raise InputError(f"{path}: line {number} is {line[:60]!r}, expected {expected}; correct it") from None
+    return pd.DataFrame(rows, columns=["start", "end", "name", *convert]), chroms
+
+
+def _absence(path: File, region: Region, chroms: set[str]) -> str:
+    """What to say in a panel whose file has nothing on the region's chromosome.
+
+    Raises:
+        InputError: the file names the chromosome with or without the prefix chr, as the region does not.
+    """
+    other = region.chrom.removeprefix("chr") if region.chrom.startswith("chr") else f"chr{region.chrom}"
+    if region.chrom in chroms:
+        return ""
+    if other in chroms:
+        raise InputError(f"{path}: has {other}, but the region is on {region.chrom}; name the region as the file does")
+    return f"{Path(path).name} has nothing on {region.chrom}"
+
+
+def _checked_rgb(text: str) -> str:
+    parts = [int(part) for part in text.split(",")]
+    if len(parts) != 3 or not all(0 <= part <= 255 for part in parts):
+        raise ValueError(text)
+    return text
+
+
+def label_of(path: File) -> str:
+    """What to call a file where the user gives no name: its name without suffixes.
+
+    >>> label_of("a/b/H3K4me3.tcell.bw")
+    'H3K4me3.tcell'
+    """
+    return Path(path).name.removesuffix(".gz").rsplit(".", 1)[0]

@@ -1,0 +1,1 @@
+"""The jobs that a user asks for: calling peaks, annotating and learning states, fine-tuning, evaluation."""

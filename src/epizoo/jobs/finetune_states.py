@@ -1,0 +1,222 @@
+"""Fine-tuning a chromatin-state entry on a new cell type: EM from its parameters, its states keep their names."""
+
+import os
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Shaped
+
+from epizoo.errors import InputError
+from epizoo.finetuning.data_file import StateData, read_state_data
+from epizoo.finetuning.state_adaptation import (
+    StateSettings,
+    TunedStates,
+    annotation_states,
+    coded,
+    tune_states,
+    tune_states_on_annotation,
+)
+from epizoo.finetuning.state_movement import Movement, movement
+from epizoo.genome.intervals import read_bed
+from epizoo.genome.mark_sources import Chromosomes, MarkFiles, binarize_files, read_folder
+from epizoo.genome.marks import find_one_cell
+from epizoo.jobs.annotate import state_styles
+from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
+from epizoo.models.hmm.reference import HMMParameters
+from epizoo.models.hmm.run_lengths import Parameters
+from epizoo.models.parameters import flatten_parameters
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, load
+from epizoo.zoo.new_entries import Story, build_tuned_entry, limits_of, make_target, running, write_json
+
+File = str | os.PathLike[str]
+
+
+def finetune_states(
+    entry: Entry | File,
+    data: File,
+    name: str,
+    output: File,
+    *,
+    strength: float = StateSettings.strength,
+    fraction: float = 1.0,
+    restarts: int = 0,
+    seed: int = 0,
+    resume: bool = False,
+    command: str | None = None,
+) -> ChromatinStateEntry:
+    """Adapt the states of an entry to the marks of a new cell type, say how far it moved, and build an entry of it.
+
+    Chromosomes that are held out are those that the data name, else those that the pretrained entry held out.
+
+    Args:
+        entry: the pretrained entry, its name or folder.
+        data: the YAML file of `epizoo.finetuning.data_file.StateData`.
+        name: of the new entry, ``TAG`` or ``FAMILY/TAG``.
+        output: folder of a zoo; the entry is ``output/FAMILY/TAG``, the report ``output/runs/TAG/movement.json``.
+        strength: how many bins of each state the pretrained model counts for; 0 is plain EM.
+        fraction: about which share of the bins to learn on.
+        restarts: random moves of the pretrained parameters to start from besides themselves.
+        seed: of blocks and moves.
+        resume: go on with a run of this name that was killed.
+        command: what to note as the command that makes the entry again.
+
+    Raises:
+        InputError: the data cannot be used, marks or states do not fit the model, or the name exists already.
+        EntryError: the pretrained entry cannot be used.
+    """
+    base = entry if isinstance(entry, Entry) else load(entry)
+    if not isinstance(base, ChromatinStateEntry):
+        raise InputError(f"{base.name}: has no chromatin states; use finetune of finetuning for a peak caller")
+    settings = StateSettings(strength=strength, fraction=fraction, restarts=restarts, seed=seed)
+    path = Path(data)
+    content = read_state_data(path)
+    chromosomes = read_marks(base, content)
+    learned, held_out = split_chromosomes(base, content, list(chromosomes), str(path))
+    names = [style.name for style in state_styles(base)]
+    sequences = {chrom: coded(values) for chrom, values in chromosomes.items()}
+    before = base.parameters()
+    training = {chrom: sequences[chrom] for chrom in learned}
+    annotated = None
+    if content.annotation is not None:
+        sizes = {chrom: len(sequence.codes) for chrom, sequence in training.items()}
+        segments = read_bed(content.annotation)
+        annotated = annotation_states(segments, names, sizes, base.window.bin_bp, str(content.annotation))
+    target = make_target(base.family, name, output, resume)
+    with running(target):
+        if annotated is None:
+            sequence_list, kept = list(training.values()), target.run_folder / "checkpoint.npz"
+            tuned = tune_states(before, sequence_list, settings, checkpoint=kept)
+        else:
+            tuned = tune_states_on_annotation(before, training, annotated, settings)
+    arrays = state_arrays(base, tuned.parameters)
+    measured = [sequences[chrom] for chrom in held_out or learned]
+    moved = movement(before, tuned.parameters, measured)
+    write_json(target.run_folder / "movement.json", moved.to_dict(names))
+    command = command or _command(base, path, target.name, settings)
+    story = _story(base, content, tuned, moved, settings, (learned, held_out), command)
+    metrics = _metrics(base, content, moved, held_out)
+    new = build_tuned_entry(target, base, content, path.parent, story, arrays, base.config, metrics)
+    (target.run_folder / "checkpoint.npz").unlink(missing_ok=True)
+    return new  # type: ignore[return-value]
+
+
+def read_marks(base: ChromatinStateEntry, data: StateData) -> Chromosomes:
+    """Marks of all chromosomes in the model's order.
+
+    Raises:
+        InputError: a mark is missing and that is not allowed, or one is unknown to the model and not to be ignored.
+    """
+    if data.binarized is None:
+        files = MarkFiles(
+            data.marks,
+            signal_kind=data.signal_kind,
+            read_length_bp=data.read_length_bp,
+            threshold=data.threshold,
+        )
+        return binarize_files(base.channels, base.window.bin_bp, files, data.allow_missing).chromosomes
+    for file in find_one_cell(data.binarized, data.cell):
+        unknown = [mark for mark in file.marks if mark not in (*base.channels, *data.ignore_marks)]
+        if unknown:
+            raise InputError(
+                f"{file.path}: {base.name} has no mark {', '.join(unknown)}; its marks are {', '.join(base.channels)}: "
+                "name what to leave out under ignore_marks"
+            )
+    return read_folder(base.channels, base.window.bin_bp, data.binarized, data.cell, data.allow_missing).chromosomes
+
+
+def split_chromosomes(
+    base: ChromatinStateEntry, data: StateData, found: list[str], name: str
+) -> tuple[list[str], list[str]]:
+    """Chromosomes to learn on, and those that are held out.
+
+    Raises:
+        InputError: a chromosome is not in the marks, or none is left to learn on.
+    """
+    for chrom in (*data.chromosomes, *(data.held_out_chromosomes or ())):
+        if chrom not in found:
+            raise InputError(f"{name}: chromosome {chrom} is not in the marks; they hold {', '.join(found)}")
+    held_out = data.held_out_chromosomes
+    if held_out is None:
+        before = base.zoo.trained_on.held_out_chromosomes
+        held_out = [chrom for chrom in before if chrom in found and chrom not in data.chromosomes]
+        # Marks of these chromosomes alone are meant to be learned on.
+        held_out = held_out if data.chromosomes or set(found) - set(held_out) else []
+    learned = data.chromosomes or [chrom for chrom in found if chrom not in held_out]
+    if not learned:
+        raise InputError(
+            f"{name}: nothing is left to learn on, since {', '.join(held_out)} is held out; name other chromosomes"
+        )
+    return learned, held_out
+
+
+def state_arrays(base: ChromatinStateEntry, parameters: Parameters) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """The weights of an entry with these parameters, in the precision of the base's."""
+    config = ChromatinStateConfig(**base.config["model"])
+    in_double = any(array.dtype == np.float64 for array in base.weights().values())
+    with jax.enable_x64(in_double):
+        model = ChromatinStateAnnotator.from_parameters(config, HMMParameters(*_proper(parameters)))
+        return flatten_parameters(model)
+
+
+def _proper(parameters: Parameters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.asarray(parameters.initial), np.asarray(parameters.transition), np.asarray(parameters.emission)
+
+
+def _metrics(base: ChromatinStateEntry, data: StateData, moved: Movement, held_out: list[str]) -> list[dict[str, Any]]:
+    where = f"{', '.join(held_out)} (not learned on)" if held_out else "all chromosomes (learned on)"
+    on = f"{data.cell_type}, {where}"
+    compared = {f"{base.name} {base.version}": round(moved.log_likelihood_before, 6)}
+    value = round(moved.log_likelihood_after, 6)
+    farthest = int(np.argmax(moved.emission_kl))
+    return [
+        {"name": "log-likelihood per bin (nats)", "value": value, "on": on, "compared_with": compared},
+        {"name": "share of bins whose state changed", "value": round(moved.changed, 4), "on": on},
+        {
+            "name": "largest divergence of a state's emissions from the pretrained ones (nats)",
+            "value": round(float(moved.emission_kl[farthest]), 4),
+            "on": base.config["states"][farthest]["name"],
+        },
+    ]
+
+
+def _story(
+    base: ChromatinStateEntry,
+    data: StateData,
+    tuned: TunedStates,
+    moved: Movement,
+    settings: StateSettings,
+    chromosomes: tuple[list[str], list[str]],
+    command: str,
+) -> Story:
+    how = "counts of an annotation" if data.annotation is not None else "EM from its parameters"
+    return Story(
+        doc=f"{base.name} {base.version}, adapted to {data.cell_type}. {base.kipoi['info']['doc']}",
+        procedure=f"{base.name} {base.version} adapted to {tuned.n_bins:,} bins of {data.cell_type} by {how}, with a "
+        f"prior centred on it that counts for {settings.strength:g} bins of each state. States keep their names, which "
+        "follow from the pretrained model and were not checked again.",
+        limits=[
+            f"{moved.changed:.1%} of the bins of {data.cell_type} have another state than under {base.name}.",
+            *limits_of(base),
+        ],
+        chromosomes=chromosomes[0],
+        held_out=chromosomes[1],
+        command=command,
+        seed=settings.seed,
+        details={
+            "settings": asdict(settings),
+            "n_bins": tuned.n_bins,
+            "n_iterations": tuned.n_iterations,
+            "converged": tuned.converged,
+            "log_likelihood": tuned.log_likelihood,
+        },
+    )
+
+
+def _command(base: Entry, data: Path, name: str, settings: StateSettings) -> str:
+    words = ["epizoo", "finetune", base.name, "--data", data.name, "--name", name.split("/")[1]]
+    words += ["--strength", f"{settings.strength:g}", "--fraction", f"{settings.fraction:g}"]
+    return shlex.join([*words, "--restarts", str(settings.restarts), "--seed", str(settings.seed), "-o", "FOLDER"])

@@ -1,0 +1,152 @@
+"""Labels as people have them: PeakError's region labels, or the peaks of regions that somebody looked through."""
+
+import os
+from collections.abc import Sequence
+
+import pandas as pd
+
+from epizoo.errors import InputError
+from epizoo.genome.intervals import SKIPPED_LINES, read_bed, read_lines
+from epizoo.metrics.label_errors import ANNOTATIONS
+
+COLUMNS = ("chrom", "start", "end", "annotation")
+BORDER_BP = 250
+"""How far off the border of a listed peak may be before a call counts as wrong."""
+_ALIASES = {"chromStart": "start", "chromEnd": "end", "chr": "chrom", "label": "annotation"}
+
+
+def read_region_labels(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read PeakError's labels: chrom, start, end and noPeaks, peaks, peakStart or peakEnd.
+
+    Args:
+        path: a BED file whose fourth column is the annotation, or a tab-separated table with a header that names the
+            columns chrom, start (or chromStart), end (or chromEnd) and annotation.
+
+    Returns:
+        The four columns, in the order of the file, without duplicates.
+
+    Raises:
+        InputError: the file is missing or empty, a row is no label, or the same region is labelled in two ways.
+    """
+    rows = []
+    columns: list[str] | None = None
+    for number, line in read_lines(path):
+        if not line.strip() or line.startswith(SKIPPED_LINES):
+            continue
+        fields = line.split("\t") if "\t" in line else line.split()
+        if columns is None:
+            columns = _header(fields)
+            if columns is not None:
+                continue
+            columns = list(COLUMNS)
+        rows.append(_label(fields, columns, f"{path}: line {number}"))
+    if not rows:
+        raise InputError(f"{path}: holds no label; give rows of chrom, start, end and {', '.join(ANNOTATIONS)}")
+    labels = pd.DataFrame(rows, columns=list(COLUMNS)).drop_duplicates(ignore_index=True)
+    refuse_contradictions(labels, str(path))
+    return labels
+
+
+def refuse_contradictions(labels: pd.DataFrame, name: str, samples: Sequence[str] = ()) -> None:
+    """Check that no region says noPeaks and something else.
+
+    Args:
+        labels: chrom, start, end, annotation and the columns of samples.
+        name: of the file, for the message.
+        samples: columns that name samples; the same region may say something else in each.
+
+    Raises:
+        InputError: one does.
+    """
+    keys = ["chrom", "start", "end", *samples]
+    clear = labels[labels["annotation"] == "noPeaks"].drop_duplicates(keys)
+    both = labels[labels["annotation"] != "noPeaks"].merge(clear[keys], on=keys)
+    for label in both.itertuples():
+        raise InputError(
+            f"{name}: {label.chrom}:{label.start}-{label.end} is labelled {label.annotation} and noPeaks; keep one "
+            "of them"
+        )
+
+
+def labels_of_peaks(peaks: pd.DataFrame, regions: pd.DataFrame, border_bp: int = BORDER_BP) -> pd.DataFrame:
+    """Region labels that follow from the complete list of peaks of some regions.
+
+    A peak gives a ``peakStart`` and a ``peakEnd`` label around its borders (at most half of the peak and half of the
+    gap to its neighbour wide), what lies between two of them and outside peaks is ``noPeaks``. A border that the region
+    cuts off gives no label.
+
+    Args:
+        peaks: interval table.
+        regions: interval table of what the peaks were looked for in; others are left out.
+        border_bp: largest width of a border label to either side.
+
+    >>> peak, region = pd.DataFrame([["c", 400, 800]]), pd.DataFrame([["c", 0, 2000]])
+    >>> peak.columns = region.columns = ["chrom", "start", "end"]
+    >>> labels_of_peaks(peak, region, 100).to_numpy().tolist()
+    [['c', 0, 300, 'noPeaks'], ['c', 300, 500, 'peakStart'], ['c', 700, 900, 'peakEnd'], ['c', 900, 2000, 'noPeaks']]
+    """
+    rows: list[tuple[str, int, int, str]] = []
+    for chrom, start, end in _merged(regions):
+        inside = [(low, high) for name, low, high in _merged(peaks) if name == chrom and low < end and high > start]
+        edges = [start, *(edge for peak in inside for edge in peak), end]
+        clear = start
+        for number, (low, high) in enumerate(inside):
+            before, after = low - edges[2 * number], edges[2 * number + 3] - high
+            width = high - low
+            if low > start:
+                reach = min(border_bp, before // 2)
+                _append(rows, chrom, clear, low - reach, "noPeaks")
+                _append(rows, chrom, low - reach, low + min(border_bp, width // 2), "peakStart")
+            if high < end:
+                reach = min(border_bp, after // 2)
+                _append(rows, chrom, high - min(border_bp, width // 2), high + reach, "peakEnd")
+            clear = high + (min(border_bp, after // 2) if high < end else 0)
+        _append(rows, chrom, clear, end, "noPeaks")
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def read_listed_peaks(peaks: str | os.PathLike[str], regions: str | os.PathLike[str]) -> pd.DataFrame:
+    """`labels_of_peaks` of two BED files.
+
+    Raises:
+        InputError: a file cannot be read, or no peak lies in a region.
+    """
+    found, looked_at = read_bed(peaks), read_bed(regions)
+    labels = labels_of_peaks(found, looked_at)
+    if not (labels["annotation"] != "noPeaks").any():
+        raise InputError(f"{peaks}: no peak lies inside the regions of {regions}; give peaks and regions that belong")
+    return labels
+
+
+def _append(rows: list[tuple[str, int, int, str]], chrom: str, start: int, end: int, annotation: str) -> None:
+    if end > start:
+        rows.append((chrom, start, end, annotation))
+
+
+def _merged(intervals: pd.DataFrame) -> list[tuple[str, int, int]]:
+    """Intervals sorted, those that overlap joined."""
+    joined: list[tuple[str, int, int]] = []
+    for chrom, start, end in sorted(zip(intervals["chrom"], intervals["start"], intervals["end"], strict=True)):
+        if joined and joined[-1][0] == chrom and start < joined[-1][2]:
+            joined[-1] = (chrom, joined[-1][1], max(joined[-1][2], int(end)))
+        else:
+            joined.append((str(chrom), int(start), int(end)))
+    return joined
+
+
+def _header(fields: list[str]) -> list[str] | None:
+    """The columns that a first line names; None where it is a row already."""
+    names = [_ALIASES.get(field, field) for field in fields]
+    return names if set(COLUMNS) <= set(names) else None
+
+
+def _label(fields: list[str], columns: list[str], where: str) -> tuple[str, int, int, str]:
+    values = dict(zip(columns, fields, strict=False))
+    if len(fields) < len(columns) or not (values["start"].isdecimal() and values["end"].isdecimal()):
+        raise InputError(f"{where}: expected chrom, start, end and annotation, found {fields!r}; correct it")
+    start, end, annotation = int(values["start"]), int(values["end"]), values["annotation"].strip()
+    if start >= end:
+        raise InputError(f"{where}: start {start} is not before end {end}; correct it")
+    if annotation not in ANNOTATIONS:
+        raise InputError(f"{where}: annotation {annotation!r} is unknown; expected one of {', '.join(ANNOTATIONS)}")
+    return values["chrom"], start, end, annotation

@@ -1,0 +1,1 @@
+"""The hidden Markov model of chromatin states: JAX reference, compiled kernels, decoding, expected counts."""

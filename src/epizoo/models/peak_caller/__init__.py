@@ -1,0 +1,1 @@
+"""The peak caller: its network, its heads and its denoiser."""

@@ -1,0 +1,201 @@
+"""The recipe of the peak callers that learn from human labels: simulation, labels, and leave-one-chromosome-out.
+
+    python -m epizoo.recipes.labelled_peaks h3k4me3 --data DIR --seed 0 -o runs/h3k4me3
+
+A network learns what a peak is, from simulated coverage or from a threshold rule on real coverage. It is then fine-
+tuned on human labels by the likelihood of region labels (while simulation or rule go on), and the weights of several
+fine-tunings are averaged. Each chromosome is left out once. The rule that makes peaks of probabilities is chosen on
+such left-out predictions of the other chromosomes, or is the threshold rule's own, chosen by the labels of the other
+chromosomes; chr9 (one locus) has no say in either. The score is calibrated on left-out predictions. Muscle is not
+touched. What an entry learns from stands in `peak_caller_settings`.
+"""
+
+import argparse
+import dataclasses
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import jax
+import pandas as pd
+from flax import nnx
+
+from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.models.peak_caller.network import PeakCaller
+from epizoo.peaks.fit import fit
+from epizoo.peaks.labelled_calls import (
+    Prediction,
+    calibrate,
+    call_errors,
+    choose_calling,
+    decided,
+    predict_stretches,
+)
+from epizoo.peaks.labelled_stretches import Stretch, read_stretches
+from epizoo.peaks.training_batches import Batches, DistilledBatches
+from epizoo.recipes.distilled_start import Distiller, read_distiller
+from epizoo.recipes.labelled_peaks_description import describe, describe_training
+from epizoo.recipes.labelled_peaks_settings import ENTRIES, EntrySettings
+from epizoo.recipes.peak_caller_run import (
+    CrossValidation,
+    write_config,
+    write_json,
+    write_metrics,
+    write_yaml,
+)
+
+NOT_FOR_TUNING = "chr9"
+THINNED_TO = 0.1
+
+
+class Recipe:
+    """All steps of the training of one entry, reproducible from one seed."""
+
+    def __init__(self, settings: EntrySettings, seed: int, distiller: Distiller | None = None) -> None:
+        self.settings = settings
+        self.seed = seed
+        self.distiller = distiller
+        if distiller is not None:
+            return
+        self.batches = Batches(
+            seed,
+            settings.model.bin_bp,
+            settings.crops,
+            settings.simulations,
+            n_pool=settings.n_pool,
+            n_simulated=settings.n_simulated,
+            n_real=settings.n_real,
+        )
+
+    def pretrain(self) -> PeakCaller:
+        """A network that knows simulated peaks; with a distiller one that knows nothing."""
+        start = PeakCaller(self.settings.model, rngs=nnx.Rngs(self.seed))
+        if self.distiller is not None:
+            return start
+        n_windows = self.settings.n_pretraining_windows
+        return fit(start, lambda: self.batches.next_simulated(n_windows), self.settings.pretraining)
+
+    def fine_tune(self, pretrained: PeakCaller, stretches: list[Stretch]) -> PeakCaller:
+        """The average of several fine-tunings on the labels of these stretches; of none, the pretrained network."""
+        number, settings = self.settings.n_fine_tunings, self.settings.fine_tuning
+        batches: Batches | DistilledBatches
+        if self.distiller is None:
+            batches = self.batches
+        else:
+            pretrained, batches = self.distiller.teach(pretrained, stretches)
+        if number == 0:
+            return pretrained
+        return average([fit(pretrained, lambda: batches.next(stretches), settings) for _ in range(number)])
+
+    def cross_validate(
+        self, pretrained: PeakCaller, stretches: list[Stretch], thinned: list[Stretch]
+    ) -> CrossValidation:
+        """Predictions for each chromosome by a network that did not see it, and errors of peaks made from them.
+
+        Args:
+            pretrained: where each fine-tuning starts.
+            stretches: all labelled stretches.
+            thinned: the same ones from a share of the fragments, to be predicted alone.
+        """
+        whole: dict[int, Prediction] = {}
+        shallow: dict[int, Prediction] = {}
+        for chrom in sorted({stretch.chrom for stretch in stretches}):
+            began = time.monotonic()
+            model = self.fine_tune(pretrained, [stretch for stretch in stretches if stretch.chrom != chrom])
+            left_out = [number for number, stretch in enumerate(stretches) if stretch.chrom == chrom]
+            for predictions, source in ((whole, stretches), (shallow, thinned)):
+                found = predict_stretches(model, [source[number] for number in left_out])
+                predictions.update(zip(left_out, found, strict=True))
+            print(f"left out {chrom}: {time.monotonic() - began:.0f} s", flush=True)
+        ordered, ordered_shallow = ([found[number] for number in range(len(stretches))] for found in (whole, shallow))
+        return self.score(ordered, stretches, ordered_shallow, thinned)
+
+    def score(
+        self,
+        predictions: list[Prediction],
+        stretches: list[Stretch],
+        shallow: list[Prediction],
+        thinned: list[Stretch],
+    ) -> CrossValidation:
+        """Errors of left-out predictions, each chromosome called by the rule that suits the other chromosomes best."""
+        bin_bp = self.settings.model.bin_bp
+        by_rule = {rule: call_errors(predictions, stretches, rule, bin_bp) for rule in self.settings.candidates}
+        errors, shallow_errors = [], []
+        for chrom in sorted({stretch.chrom for stretch in stretches}):
+            rule = self._calling(by_rule, {chrom, NOT_FOR_TUNING})
+            errors.append(by_rule[rule].query("chrom == @chrom"))
+            shallow_errors.append(call_errors(shallow, thinned, rule, bin_bp).query("chrom == @chrom"))
+            counts = [f"{table['wrong'].sum()}/{len(table)}" for table in (errors[-1], shallow_errors[-1])]
+            print(chrom, rule, f"{counts[0]} wrong, thinned {counts[1]}", flush=True)
+        shipped = self._calling(by_rule, {NOT_FOR_TUNING})
+        if self.settings.calibrate:
+            corners = calibrate(decided(predictions, stretches), {NOT_FOR_TUNING})
+            shipped = dataclasses.replace(shipped, calibration=corners)
+        return CrossValidation(
+            predictions,
+            pd.concat(errors, ignore_index=True),
+            shipped,
+            pd.concat(shallow_errors, ignore_index=True),
+        )
+
+    def _calling(
+        self, by_rule: Mapping[PeakCallingConfig, pd.DataFrame], without: Collection[str]
+    ) -> PeakCallingConfig:
+        return choose_calling(by_rule, without) if self.distiller is None else self.distiller.calling(without)
+
+
+def average(models: list[PeakCaller]) -> PeakCaller:
+    """The model whose parameters are the mean of those of models that were fine-tuned from one start."""
+    graphs, states = zip(*(nnx.split(model) for model in models), strict=True)
+    return nnx.merge(graphs[0], jax.tree.map(lambda *values: sum(values) / len(values), *states))
+
+
+def read_all(data: Path, settings: EntrySettings, keep: float = 1.0) -> list[Stretch]:
+    """The labelled stretches of all marks of an entry, from this share of the fragments."""
+    bin_bp, pad_bp = settings.model.bin_bp, settings.crops.n_bins * settings.model.bin_bp
+    return [
+        stretch
+        for labelled in settings.labelled
+        for stretch in read_stretches(
+            data, labelled.mark, labelled.cell_types, settings.transform, bin_bp, pad_bp, keep=keep
+        )
+    ]
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("entry", choices=sorted(ENTRIES), help="which entry")
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds peaks/histone_labels")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--macs3",
+        type=Path,
+        action="append",
+        default=[],
+        help="what benchmarks/peak_caller_labels.py wrote; repeatable",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the run folder to write")
+    arguments = parser.parse_args()
+    settings = ENTRIES[arguments.entry]
+    stretches = read_all(arguments.data, settings)
+    thinned = read_all(arguments.data, settings, THINNED_TO)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    distiller = read_distiller(arguments.data, settings, arguments.seed, stretches, NOT_FOR_TUNING)
+    recipe = Recipe(settings, arguments.seed, distiller)
+    pretrained = recipe.pretrain()
+    validation = recipe.cross_validate(pretrained, stretches, thinned)
+    write_metrics(
+        arguments.output, validation, stretches, arguments.macs3, settings.labelled, THINNED_TO, NOT_FOR_TUNING
+    )
+    final = recipe.fine_tune(pretrained, stretches)
+    write_config(arguments.output, final, settings.transform, validation.calling, settings.window_bins)
+    write_yaml(arguments.output / "about.yaml", describe(settings))
+    write_json(
+        arguments.output / "training.json",
+        describe_training(settings, arguments.seed, distiller, arguments.data, stretches),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Simulated experiments in which the truth is known."""

@@ -1,0 +1,246 @@
+"""Simulated sequencing, fragment by fragment, of point sources and of accessible chromatin, with a control.
+
+Each window has its own depth, copy number, mappability, enrichment, fragment lengths and way of piling up reads: what
+the bigWigs of many laboratories look like. Truth is where sites with enough fragments to call them by are expected: a
+network that is fitted to it by cross-entropy learns how probable such a site is.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from epizoo.simulation.fragment_draws import (
+    Fragments,
+    Intensity,
+    Library,
+    Range,
+    Reads,
+    Sites,
+    draw_again,
+    draw_background,
+    draw_library,
+    draw_sites,
+    hot_spots,
+    join,
+    mappable,
+    pile_up,
+    piled_reads,
+    site_fragments,
+    waves,
+)
+
+GENOME_BP = 2.7e9
+_MARGIN_BP = 1_000
+
+
+@dataclass(frozen=True)
+class FragmentSimulationConfig:
+    """Ranges that each window draws from; the defaults are for transcription factors."""
+
+    reads: tuple[float, float] = (1e6, 1e8)
+    """Sequenced in the genome, log-uniform; the control has its own number."""
+    background_share: tuple[float, float] = (0.6, 0.98)
+    """Of the reads, how many are background."""
+    sites_per_10kb: tuple[float, float] = (0.2, 4.0)
+    enrichment: Range = (8.0, 1.2, 1.0, 300.0)
+    """Fragments of a site over those that its width would hold of background: median, log sd, smallest, largest."""
+    site_bp: Range = (20.0, 0.5, 1.0, 100.0)
+    """Where the fragments of a site may be anchored: median width, log sd, smallest, largest."""
+    decoys_per_10kb: tuple[float, float] = (0.3, 5.0)
+    decoy_bp: Range = (700.0, 0.6, 300.0, 3_000.0)
+    """Wider and weaker than sites: what sticks to open chromatin, in the treatment alone, and is no peak."""
+    decoy_enrichment: Range = (2.0, 0.7, 0.3, 15.0)
+    peak_bp: int = 120
+    """Width of what counts as peak around a point source; 0 where sites have a width of their own."""
+    least_enrichment: float = 3.0
+    """Weaker sites are not judged, …"""
+    least_fragments: float = 8.0
+    """… and those with fewer fragments, in expectation, are no peaks: there is nothing to call them by."""
+    cuts: bool = False
+    """Piles up both ends of each fragment (ATAC) instead of fragments or extended reads."""
+    control_share: float = 0.6
+    """How many windows have a control; the others have one without any signal. 0: there is no control track."""
+    artefact_share: float = 0.6
+    """Of the windows with a control, how many have artefacts in both tracks, the decoys among them; none is a peak."""
+    artefacts_per_10kb: tuple[float, float] = (0.3, 4.0)
+    artefact_bp: Range = (60.0, 1.0, 1.0, 1_000.0)
+    """From point-shaped, as sites are, to wide."""
+    artefact_enrichment: Range = (8.0, 1.2, 1.0, 300.0)
+    """Over the background of each track, like that of sites; see there."""
+    self_control_share: float = 0.15
+    """Of the windows with a control, how many have another draw of the treatment itself for it: nothing is a peak."""
+    swapped_share: float = 0.1
+    """Of the others, how many have treatment and control the wrong way round: nothing is a peak."""
+    wave_sd: float = 0.35
+    """Largest log standard deviation of each wave of background."""
+    scale_error_sd: float = 0.15
+    """Log standard deviation of the error in the estimate of a file's background."""
+    scale_error_shared: float = 0.8
+    """Correlation of the errors of treatment and control: both are estimated alike."""
+
+
+class SimulatedFragments(NamedTuple):
+    """Windows of coverage with their truth."""
+
+    coverage: Float[np.ndarray, "window bin track"]
+    """Mean pile-up over each bin's bp; the control, if any, is the second track."""
+    scale: Float[np.ndarray, "window track"]
+    """An estimate of each track's background, with an error as real ones have; 1 of a control that is not there."""
+    is_peak: Bool[np.ndarray, "window bin"]
+    is_clear: Bool[np.ndarray, "window bin"]
+    """False at sites too weak to judge."""
+
+
+class Experiment(NamedTuple):
+    """Reads of a simulated experiment, and the truth."""
+
+    treatment: Reads
+    control: Reads
+    """Empty where there is none."""
+    background: tuple[float, float]
+    """Expected pile-up of the treatment and of the control outside sites."""
+    sites: Sites
+    intensity: Intensity
+    """Of the treatment; `epizoo.simulation.expected_coverage` makes its expected pile-up of it."""
+
+
+def simulate_fragments(
+    random: np.random.Generator, n_windows: int, n_bins: int, bin_bp: int, config: FragmentSimulationConfig
+) -> SimulatedFragments:
+    """Independent windows, each with its own depth, background and sites."""
+    rows = [_simulate_window(random, n_bins, bin_bp, config) for _ in range(n_windows)]
+    return SimulatedFragments(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+
+def simulate_experiment(random: np.random.Generator, n_bp: int, config: FragmentSimulationConfig) -> Experiment:
+    """One experiment on a stretch of a genome, read by read."""
+    library = draw_library(random, config.cuts)
+    reads = np.exp(random.uniform(*np.log(config.reads)))
+    rate = reads * random.uniform(*config.background_share) / GENOME_BP
+    shared = waves(random, n_bp, config.wave_sd) * hot_spots(random, n_bp) * mappable(random, n_bp)
+    here = rate * shared
+    sites = draw_sites(random, here, library, config.sites_per_10kb, config.site_bp, config.enrichment)
+    decoys = draw_sites(random, here, library, config.decoys_per_10kb, config.decoy_bp, config.decoy_enrichment)
+    background = here * waves(random, n_bp, config.wave_sd / 2)
+    scattered = draw_background(random, background, library)
+    bound, bound_rate = site_fragments(random, sites, library, n_bp)
+    stuck, stuck_rate = site_fragments(random, decoys, library, n_bp)
+    intensity = Intensity(background / library.per_fragment, bound_rate + stuck_rate, library)
+    samples = _Samples(_Sample(join(scattered, bound, stuck), intensity, rate), _no_sample(library, n_bp), sites)
+    # Nothing is drawn for a control where there is none: what is fitted without one stays as its seed made it.
+    if random.random() < config.control_share:
+        samples = _with_control(random, samples, decoys, shared, config)
+    treatment, control = samples.treatment, samples.control
+    return Experiment(
+        piled_reads(random, treatment.fragments, library),
+        piled_reads(random, control.fragments, library),
+        (treatment.rate * library.width_bp, control.rate * library.width_bp),
+        samples.sites,
+        treatment.intensity,
+    )
+
+
+class _Sample(NamedTuple):
+    """One sequenced sample."""
+
+    fragments: Fragments
+    intensity: Intensity
+    rate: float
+    """Background reads per bp, but for waves and hot spots."""
+
+
+class _Samples(NamedTuple):
+    """Treatment, control and the sites that the treatment alone has."""
+
+    treatment: _Sample
+    control: _Sample
+    sites: Sites
+
+
+def _no_sample(library: Library, n_bp: int) -> _Sample:
+    nothing = Fragments(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    return _Sample(nothing, Intensity(np.zeros(n_bp), np.zeros(n_bp), library), 0.0)
+
+
+def _with_control(
+    random: np.random.Generator,
+    samples: _Samples,
+    decoys: Sites,
+    shared: Float[np.ndarray, " bp"],
+    config: FragmentSimulationConfig,
+) -> _Samples:
+    """The treatment and a control of any depth: an input, the treatment drawn again, or the two swapped."""
+    treatment, control, sites = samples
+    library, n_bp = treatment.intensity.library, len(shared)
+    nowhere = Sites(*(column[:0] for column in sites))
+    rate = np.exp(random.uniform(*np.log(config.reads))) / GENOME_BP
+    if random.random() < config.self_control_share:
+        ratio = rate / treatment.rate
+        again = draw_again(random, treatment.intensity, ratio)
+        own = Intensity(ratio * treatment.intensity.background, ratio * treatment.intensity.sites, library)
+        return _Samples(treatment, _Sample(again, own, rate), nowhere)
+    background = rate * shared * waves(random, n_bp, config.wave_sd / 2)
+    control = _Sample(
+        draw_background(random, background, library),
+        control.intensity._replace(background=background / library.per_fragment),
+        rate,
+    )
+    if random.random() < config.artefact_share:
+        here = treatment.rate * shared
+        ranges = (config.artefacts_per_10kb, config.artefact_bp, config.artefact_enrichment)
+        artefacts = draw_sites(random, here, library, *ranges)
+        treatment = _with_sites(random, treatment, artefacts)
+        for kind in (artefacts, decoys):
+            expected = kind.fragments * (rate / treatment.rate)
+            control = _with_sites(random, control, kind._replace(fragments=expected))
+    if random.random() < config.swapped_share:
+        return _Samples(control, treatment, nowhere)
+    return _Samples(treatment, control, sites)
+
+
+def _with_sites(random: np.random.Generator, sample: _Sample, sites: Sites) -> _Sample:
+    """The sample with the fragments of further sites."""
+    intensity = sample.intensity
+    fragments, rate = site_fragments(random, sites, intensity.library, len(intensity.sites))
+    joined = join(sample.fragments, fragments)
+    return sample._replace(fragments=joined, intensity=intensity._replace(sites=intensity.sites + rate))
+
+
+def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, config: FragmentSimulationConfig) -> tuple:
+    """Coverage, scale, is_peak and is_clear of one window."""
+    n_bp = n_bins * bin_bp + 2 * _MARGIN_BP
+    experiment = simulate_experiment(random, n_bp, config)
+    n_tracks = 2 if config.control_share else 1
+    reads = (experiment.treatment, experiment.control)[:n_tracks]
+    inner = slice(_MARGIN_BP, n_bp - _MARGIN_BP)
+    tracks = [pile_up(part, n_bp)[inner].reshape(n_bins, bin_bp).mean(axis=1) for part in reads]
+    error = np.exp(config.scale_error_sd * _correlated(random, n_tracks, config.scale_error_shared))
+    scales = np.array([depth or 1.0 for depth in experiment.background[:n_tracks]]) * error
+    is_peak, is_clear = site_truth(experiment.sites, n_bp, config)
+    middle = slice(_MARGIN_BP + bin_bp // 2, n_bp - _MARGIN_BP, bin_bp)
+    coverage = np.stack(tracks, axis=1).astype(np.float32)
+    return coverage, scales.astype(np.float32), is_peak[middle], is_clear[middle]
+
+
+def _correlated(random: np.random.Generator, n_tracks: int, correlation: float) -> Float[np.ndarray, " track"]:
+    """Standard normal numbers, the second correlated with the first."""
+    numbers = random.normal(size=n_tracks)
+    numbers[1:] = correlation * numbers[:1] + np.sqrt(1 - correlation**2) * numbers[1:]
+    return numbers
+
+
+def site_truth(
+    sites: Sites, n_bp: int, config: FragmentSimulationConfig
+) -> tuple[Bool[np.ndarray, " bp"], Bool[np.ndarray, " bp"]]:
+    """Which bp are peak, and which are clear, as of `SimulatedFragments`."""
+    is_peak, is_weak = np.zeros(n_bp, bool), np.zeros(n_bp, bool)
+    width = np.full(len(sites.centre), float(config.peak_bp)) if config.peak_bp else sites.width_bp
+    for centre, half, enrichment, fragments in zip(
+        sites.centre, width / 2, sites.enrichment, sites.fragments, strict=True
+    ):
+        if fragments >= config.least_fragments:
+            into = is_peak if enrichment >= config.least_enrichment else is_weak
+            into[max(int(centre - half), 0) : max(int(centre + half), 0)] = True
+    return is_peak, is_peak | ~is_weak

@@ -1,0 +1,1 @@
+"""Learning of chromatin states: EM, gradients, initialisation, names and model selection."""

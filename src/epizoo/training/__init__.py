@@ -1,1 +1,0 @@
-"""Losses, metrics and the recipes that trained the zoo entries."""

@@ -1,0 +1,220 @@
+"""Kipoi's part of an entry's ``model.yaml``, its ``dataloader.yaml`` and its ``dataloader.py``.
+
+Kipoi evaluates ``shape`` as Python, which is why shapes are written as the text of a tuple.
+"""
+
+from typing import Any
+
+from epizoo.version import __version__
+from epizoo.zoo.description import About, Family, TrainedOn, Window
+
+EXPECT_FILE = "expected_predictions.h5"
+PRECISION_DECIMAL = 5
+# Kipoi's HDF5 writer makes chunks of 10,000 rows, which for windows are hundreds of MB each.
+HDF5_CHUNK_ROWS = 32
+
+MODEL_CLASSES: dict[Family, str] = {
+    "peak_caller": "KipoiPeakCaller",
+    "chromatin_states": "KipoiChromatinStateAnnotator",
+}
+DATASET_CLASSES: dict[Family, str] = {"peak_caller": "CoverageDataset", "chromatin_states": "MarkDataset"}
+
+_INTERVALS = {
+    "doc": "BED file (.gz too) of intervals of any width, 0-based; each is tiled into windows on the grid of bins",
+    "type": "str",
+}
+_BLACKLIST = {"doc": "BED file of stretches to leave out", "type": "str", "optional": True}
+_ARGUMENTS: dict[Family, dict[str, dict[str, Any]]] = {
+    "peak_caller": {
+        "intervals_file": _INTERVALS,
+        "bigwig_file": {"doc": "bigWig of the treatment; bases that it does not hold count as 0", "type": "str"},
+        "control_file": {
+            "doc": "bigWig of the control, for entries that take one (input tracks: 2)",
+            "type": "str",
+            "optional": True,
+        },
+        "signal_kind": {
+            "doc": "what the bigWig holds: counts, coverage, cpm, fold_change or log10_p; detected where not given",
+            "type": "str",
+            "optional": True,
+        },
+        "control_signal_kind": {
+            "doc": "the same for the control; that of the treatment where not given",
+            "type": "str",
+            "optional": True,
+        },
+        "known_regions_file": {
+            "doc": "BED file of the regions in which the bigWig is known, if it holds only a part of the genome",
+            "type": "str",
+            "optional": True,
+        },
+        "blacklist_file": _BLACKLIST,
+    },
+    "chromatin_states": {
+        "intervals_file": _INTERVALS,
+        "binarized": {
+            "doc": "folder of binarised marks in ChromHMM's text format (0, 1, 2 = missing), names with _binary",
+            "type": "str",
+            "optional": True,
+        },
+        "marks": {
+            "doc": "instead of binarized: a dict of mark to bigWig, binarised here by signal_kind; approximate",
+            "type": "dict",
+            "optional": True,
+        },
+        "signal_kind": {
+            "doc": "what the bigWigs of marks hold: counts, coverage (with read_length_bp), or another with threshold",
+            "type": "str",
+            "optional": True,
+        },
+        "read_length_bp": {
+            "doc": "length of the piled-up reads of the bigWigs, where signal_kind is coverage",
+            "type": "int",
+            "optional": True,
+        },
+        "threshold": {
+            "doc": "a mark is present where a bin's mean reaches this; decided by a Poisson test where not given",
+            "type": "float",
+            "optional": True,
+        },
+        "cell": {
+            "doc": "which cell type to take, where the folder holds files of several",
+            "type": "str",
+            "optional": True,
+        },
+        "allow_missing": {
+            "doc": "whether marks of the model may be absent from the files; they then count as missing",
+            "type": "bool",
+            "optional": True,
+        },
+        "blacklist_file": _BLACKLIST,
+    },
+}
+_DENOISED = (
+    "the treatment's expected signal at the depth of the input, normalised as the input is: scale * sinh of it is the "
+    "signal in the bigWig's unit"
+)
+_METADATA = {
+    "ranges": {"type": "GenomicRanges", "doc": "the window's valid bins, with the interval's name (or row) as id"},
+    "valid_bins": {"type": "int", "doc": "how many bins of the window, from its start, are the interval's"},
+}
+
+
+def model_yaml(
+    family: Family, window: Window, config: dict[str, Any], about: About, trained: TrainedOn, version: str
+) -> dict[str, Any]:
+    """Kipoi's part of ``model.yaml``; paths are relative to the entry's folder."""
+    held_out = ", ".join(trained.held_out_chromosomes + trained.held_out_cell_types) or "nothing"
+    data = "; ".join(source.name for source in trained.data)
+    info = {
+        "authors": [{"name": name} for name in about.authors],
+        "doc": about.doc,
+        "version": version,
+        "license": about.license,
+        "tags": about.tags,
+        "cite_as": about.cite_as,
+        "trained_on": f"{data} ({trained.assembly}); held out: {held_out}",
+    }
+    return {
+        "defined_as": f"epizoo.plugins.kipoi.model.{MODEL_CLASSES[family]}",
+        "args": {"entry": ".", "backend": "jax"},
+        "default_dataloader": ".",
+        "info": {key: value for key, value in info.items() if value},
+        "dependencies": {"pip": [f"epizoo[kipoi]=={__version__}"]},
+        "schema": {"inputs": _inputs(family, window, config), "targets": _targets(family, window, config)},
+        "test": {"expect": EXPECT_FILE, "precision_decimal": PRECISION_DECIMAL},
+        "writers": {"hdf5_chunk_size": HDF5_CHUNK_ROWS},
+    }
+
+
+def dataloader_yaml(
+    family: Family, window: Window, config: dict[str, Any], about: About, example: dict[str, Any]
+) -> dict[str, Any]:
+    """``dataloader.yaml``, with ``example`` (argument -> value, files relative to the entry's folder) written in."""
+    args = {}
+    for name, argument in _ARGUMENTS[family].items():
+        args[name] = dict(argument)
+        if name in example:
+            args[name]["example"] = example[name]
+    inputs = _inputs(family, window, config)
+    for schema in inputs.values():
+        schema["associated_metadata"] = ["ranges"]
+    return {
+        "type": "Dataset",
+        "defined_as": f"dataloader.py::{DATASET_CLASSES[family]}",
+        "args": args,
+        "info": {
+            "authors": [{"name": name} for name in about.authors],
+            "doc": f"Windows of {window.window_bins} bins of {window.bin_bp} bp with {window.flank_bins} bins on "
+            "both sides, read from the files; the last window of an interval may reach past its end",
+            "license": "MIT",
+        },
+        "dependencies": {"pip": [f"epizoo[kipoi]=={__version__}"]},
+        "output_schema": {"inputs": inputs, "metadata": {name: dict(value) for name, value in _METADATA.items()}},
+        "writers": {"hdf5_chunk_size": HDF5_CHUNK_ROWS},
+    }
+
+
+def root_model_yaml(kipoi: dict[str, Any], name: str) -> dict[str, Any]:
+    """An entry's Kipoi part as the ``model.yaml`` of the repository's root: the same, its paths seen from there."""
+    folder = f"model_zoo/{name}"
+    test = kipoi["test"] | {"expect": f"{folder}/{kipoi['test']['expect']}"}
+    return kipoi | {"args": kipoi["args"] | {"entry": folder}, "default_dataloader": folder, "test": test}
+
+
+def dataloader_py(family: Family) -> str:
+    """``dataloader.py``: a class of the entry's own, because Kipoi writes the entry's description onto it."""
+    name = DATASET_CLASSES[family]
+    return (
+        f'"""The dataloader of this entry; everything that it does is in epizoo.plugins.kipoi.dataloader."""\n\n'
+        f"from epizoo.plugins.kipoi import dataloader\n\n\n"
+        f"class {name}(dataloader.{name}):\n    pass\n"
+    )
+
+
+def argument_names(family: Family) -> tuple[str, ...]:
+    """The dataloader's arguments, in their order."""
+    return tuple(_ARGUMENTS[family])
+
+
+def required_arguments(family: Family) -> tuple[str, ...]:
+    """Those of the dataloader's arguments that must be given."""
+    return tuple(name for name, argument in _ARGUMENTS[family].items() if not argument.get("optional"))
+
+
+def _array(doc: str, *shape: int) -> dict[str, Any]:
+    return {"shape": str(tuple(shape)), "doc": doc}
+
+
+def _inputs(family: Family, window: Window, config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    bins = f"{window.window_bins} bins of {window.bin_bp} bp and {window.flank_bins} more on both sides"
+    if family == "peak_caller":
+        tracks = config["model"].get("n_tracks", 1)
+        what = "treatment" if tracks == 1 else "treatment and control"
+        doc = f"normalised coverage ({what}), {bins}; 0 outside the chromosome"
+        return {"coverage": _array(doc, window.input_bins, tracks)}
+    marks = config["model"]["marks"]
+    doc = f"marks {', '.join(marks)}: 0, 1, NaN = missing, -1 = outside the chromosome; {bins}"
+    return {"marks": _array(doc, window.input_bins, len(marks))}
+
+
+def _targets(family: Family, window: Window, config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    bins = window.window_bins
+    if family == "peak_caller":
+        targets = {
+            "peak_probabilities": _array("probability that the bin lies in a peak", bins),
+            "peak_scores": _array("the network's score of the bin, before threshold and temperature", bins),
+            "peak_summits": _array("how much the bin is the summit of its peak, 0 to 1", bins),
+            "peak_starts": _array("how much a peak starts at the bin, 0 to 1", bins),
+            "peak_ends": _array("how much a peak ends at the bin, 0 to 1", bins),
+        }
+        if config["model"].get("denoise"):
+            targets["denoised_coverage"] = _array(_DENOISED, bins)
+        return targets
+    states = config["model"]["n_states"]
+    return {
+        "state_posteriors": _array("probability of each state given all bins (forward-backward)", bins, states),
+        "state_probabilities": _array("probability of each state given the bins up to this one", bins, states),
+        "viterbi_path": _array("state of the bin on the most probable path, from 0", bins),
+        "log_likelihood": _array("sum over the window's bins inside the chromosome of log p(bin | bins before it)"),
+    }

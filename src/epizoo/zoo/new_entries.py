@@ -1,0 +1,264 @@
+"""What every fine-tuning has in common: where its entry goes, what it says of itself, and how it is built."""
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from safetensors.numpy import save_file
+
+from epizoo.errors import EntryError, InputError
+from epizoo.files import atomic_path
+from epizoo.finetuning.data_file import PeakData, StateData, file_hashes
+from epizoo.metrics.caller_evaluation import defined
+from epizoo.zoo.build import write_entry
+from epizoo.zoo.entry import Entry
+from epizoo.zoo.lineage import lineage_from
+
+File = str | os.PathLike[str]
+OF_BASE = "Of the pretrained entry: "
+_TAG = re.compile(r"^[A-Za-z0-9._-]+$")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a fine-tuning writes: the entry is ``FOLDER/FAMILY/TAG``, its run folder ``FOLDER/runs/TAG``."""
+
+    zoo_folder: Path
+    name: str
+
+    @property
+    def entry_folder(self) -> Path:
+        """Of the new entry."""
+        return self.zoo_folder / self.name
+
+    @property
+    def run_folder(self) -> Path:
+        """Of checkpoints, logs and reports."""
+        return self.zoo_folder / "runs" / self.name.split("/")[1]
+
+
+def make_target(family: str, name: str, output: File, resume: bool) -> Target:
+    """Where the new entry goes, its run folder made.
+
+    Args:
+        family: of the entry.
+        name: ``TAG`` or ``FAMILY/TAG``.
+        output: folder of a zoo, made where there is none.
+        resume: whether a run folder of this name may be there.
+
+    Raises:
+        InputError: the name is none or of another family, it exists already, or nothing can be resumed.
+    """
+    target = Target(Path(output), full_name(family, name))
+    require_new(target.entry_folder)
+    if target.run_folder.exists() and not resume:
+        raise InputError(
+            f"{target.run_folder}: holds an unfinished run of this name; go on with --resume, or give another --name"
+        )
+    if resume and not target.run_folder.exists():
+        raise InputError(f"{target.run_folder}: no run of this name to resume; leave --resume out")
+    try:
+        target.run_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{target.run_folder}: cannot be made ({error.strerror}); give another folder") from error
+    return target
+
+
+def full_name(family: str, name: str) -> str:
+    """``FAMILY/TAG`` of what a user calls a new entry.
+
+    Args:
+        family: of the entry.
+        name: ``TAG`` or ``FAMILY/TAG``.
+
+    Raises:
+        InputError: the name is none or of another family.
+    """
+    given, _, tag = name.rpartition("/")
+    if given not in ("", family) or not _TAG.match(tag) or tag.startswith("."):
+        raise InputError(f"name: {name!r} found, expected a word such as muscle, or {family}/muscle")
+    return f"{family}/{tag}"
+
+
+def require_new(folder: Path) -> None:
+    """Check that nothing is there.
+
+    Raises:
+        InputError: something is.
+    """
+    if folder.exists():
+        raise InputError(f"{folder}: exists already, and nothing is overwritten; give another --name")
+
+
+@contextmanager
+def running(target: Target) -> Iterator[None]:
+    """Where the run fails before it has kept anything, its empty folder goes, so that the name is free again."""
+    try:
+        yield
+    except BaseException:
+        if not any(target.run_folder.iterdir()):
+            target.run_folder.rmdir()
+        raise
+
+
+def limits_of(base: Entry) -> list[str]:
+    """The limits of the pretrained entry, each headed as such: they are of its data and figures."""
+    return [limit if limit.startswith(OF_BASE) else OF_BASE + limit for limit in base.zoo.limits]
+
+
+def uncalibrated(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config without what was fitted to the probabilities of other weights: calibration, and how evidence counts."""
+    fitted = ("calibration", "least_evidence", "evident_probability")
+    calling = {key: value for key, value in config.get("calling", {}).items() if key not in fitted}
+    return {**config, "calling": calling} if "calling" in config else dict(config)
+
+
+def no_longer_calibrated(base: Entry) -> list[str]:
+    """A limit that says so, where the base's score was calibrated."""
+    if "calibration" not in base.config.get("calling", {}):
+        return []
+    return ["The score (column 5) is 1000 times the probability: the pretrained entry's calibration is of its weights."]
+
+
+def hopeful(base: Entry, chromosomes: Collection[str]) -> list[str]:
+    """A limit that says which of the new labels' chromosomes the pretrained entry was trained on, where it was."""
+    seen = [chrom for chrom in chromosomes if chrom in base.zoo.trained_on.chromosomes]
+    if not seen:
+        return []
+    where = ", ".join(seen)
+    return [f"Labels lie on {where}, which {base.name} was trained on: the pretrained figures may be hopeful there."]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What the new entry says of itself.
+
+    Attributes:
+        doc: first paragraph of the card.
+        procedure: how it was trained, one or two sentences.
+        limits: what it does not know.
+        chromosomes: that were trained on.
+        held_out: chromosomes that were not.
+        command: that makes it again.
+        seed: of everything random.
+        details: anything else, plain values.
+        loci: whose labels were trained on, as ``chr2:1000-2000``.
+    """
+
+    doc: str
+    procedure: str
+    limits: list[str]
+    chromosomes: list[str]
+    held_out: list[str]
+    command: str
+    seed: int
+    details: Mapping[str, Any]
+    loci: Sequence[str] = ()
+
+
+def build_tuned_entry(
+    target: Target,
+    base: Entry,
+    data: PeakData | StateData,
+    data_folder: Path,
+    story: Story,
+    arrays: Mapping[str, Any],
+    config: Mapping[str, Any],
+    metrics: list[dict[str, Any]],
+) -> Entry:
+    """Write the run folder and build the entry of it, with the base's example files.
+
+    Args:
+        target: where.
+        base: the entry that was fine-tuned.
+        data: what it was fine-tuned on.
+        data_folder: of the YAML file that named the data.
+        story: what the entry says of itself.
+        arrays: the weights.
+        config: ``config`` of the new entry.
+        metrics: as in `epizoo.zoo.build.write_entry`.
+    """
+    run = target.run_folder
+    with atomic_path(run / "weights.safetensors") as path:
+        save_file(dict(arrays), path)
+    window = {key: value for key, value in base.window.model_dump().items() if key != "bin_bp"}
+    write_yaml(run / "config.yaml", {"family": base.family, "window": window, **config})
+    write_yaml(run / "about.yaml", _about(base, data, story))
+    write_json(run / "training.json", _training(base, data, data_folder, story))
+    write_json(run / "metrics.json", metrics)
+    return write_entry(run, target.name, example_of(base), zoo_folder=target.zoo_folder)
+
+
+def example_of(entry: Entry) -> dict[str, Any]:
+    """The dataloader's arguments of an entry's example, its files by their full paths.
+
+    Raises:
+        EntryError: the entry has no ``dataloader.yaml``.
+    """
+    path = entry.folder / "dataloader.yaml"
+    if not path.is_file():
+        raise EntryError(f"{path}: missing; install epizoo again or restore the file")
+    arguments = yaml.safe_load(path.read_text(encoding="utf-8"))["args"]
+    example = {name: argument["example"] for name, argument in arguments.items() if "example" in argument}
+    return {
+        name: str(entry.folder / value) if str(value).startswith("example_files") else value
+        for name, value in example.items()
+    }
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON; what is not defined is null."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(defined(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_yaml(path: Path, content: Any) -> None:
+    """Write YAML in the order given."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(yaml.safe_dump(content, sort_keys=False, width=120), encoding="utf-8")
+
+
+def _about(base: Entry, data: PeakData | StateData, story: Story) -> dict[str, Any]:
+    info = base.kipoi["info"]
+    terms = f"Fine-tuned from {base.name} {base.version}: {base.zoo.weights_license} The new data: {data.license}."
+    about = {
+        "doc": story.doc,
+        "license": info["license"],
+        "weights_license": terms,
+        "limits": story.limits,
+        "authors": [author["name"] for author in info["authors"]],
+        "tags": list(dict.fromkeys([*info.get("tags", []), "fine-tuned"])),
+        "datasets": [*base.zoo.datasets, data.source],
+        "base_model": base.name,
+        "cite_as": info.get("cite_as"),
+    }
+    return {key: value for key, value in about.items() if value is not None}
+
+
+def _training(base: Entry, data: PeakData | StateData, folder: Path, story: Story) -> dict[str, Any]:
+    before = base.zoo.trained_on
+    source = {"name": f"Data of {data.cell_type}", "source": data.source, "license": data.license}
+    trained_on = {
+        "data": [*(one.model_dump() for one in before.data), source],
+        "assembly": data.assembly if data.assembly != "unknown" else before.assembly,
+        "cell_types": [*before.cell_types, data.cell_type],
+        "chromosomes": list(dict.fromkeys([*before.chromosomes, *story.chromosomes])),
+        "held_out_chromosomes": story.held_out,
+        "held_out_cell_types": [cell for cell in before.held_out_cell_types if cell != data.cell_type],
+        "loci": list(dict.fromkeys([*before.loci, *story.loci])),
+    }
+    return {
+        "trained_on": trained_on,
+        "procedure": story.procedure,
+        "command": story.command,
+        "seed": story.seed,
+        "lineage": [ancestor.model_dump() for ancestor in lineage_from(base)],
+        **story.details,
+        "sha256": file_hashes(data, folder),
+    }

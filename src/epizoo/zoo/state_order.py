@@ -1,0 +1,21 @@
+"""The order of states, which files of states do not hold."""
+
+from collections.abc import Iterable
+
+from epizoo.zoo.catalogue import list_entries
+from epizoo.zoo.entry import load
+
+
+def state_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of all states, in its order, of the first entry that has states of all these names; empty without one.
+
+    >>> state_order(["Quies", "TssA"])[:2]
+    ('TssA', 'TssA_H3K27me3')
+    """
+    wanted = set(names)
+    for entry in list_entries():
+        if wanted and entry.startswith("chromatin_states/"):
+            known = tuple(str(state["name"]) for state in load(entry).config.get("states", ()))
+            if wanted <= set(known):
+                return known
+    return ()

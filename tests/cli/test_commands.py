@@ -1,0 +1,339 @@
+"""The command line: one sentence and exit code 2 for bad input, files that other tools read, nothing left over."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import bioframe
+import pandas as pd
+import pyBigWig
+import pytest
+import random_entries
+from typer.testing import CliRunner
+
+from epizoo.cli import app
+from epizoo.genome.marks import BinarizedChromosome, write_binarized
+
+PEAK_CALLER, ANNOTATOR = "peak_caller/random", "chromatin_states/random"
+
+
+@pytest.fixture
+def folder(random_zoo, tmp_path, monkeypatch):
+    """A working folder with good inputs and bad ones."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out").mkdir()
+    for name in (PEAK_CALLER, ANNOTATOR):
+        (tmp_path / name.split("/")[0]).symlink_to(random_zoo.folder / name.split("/")[0])
+    (tmp_path / "good.bw").symlink_to(random_zoo.bigwig)
+    (tmp_path / "marks").symlink_to(random_zoo.marks)
+    (tmp_path / "empty.bw").touch()
+    (tmp_path / "text.bw").write_text("chr1 1 2 3\n")
+    beds = {
+        "good": "chr1\t1000\t9000\n",
+        "unknown": "chr7\t1000\t9000\n",
+        "backwards": "chr1\t9000\t1000\n",
+        "norows": "# nothing\n",
+        "past": "chr2\t1000\t26000\n",
+        "nochr": "1\t1000\t9000\n",
+        "words": "chr1\tone\ttwo\n",
+    }
+    for name, text in beds.items():
+        (tmp_path / f"{name}.bed").write_text(text)
+    two = BinarizedChromosome(
+        "cell", "chr1", ("H3K4me3", "H3K27ac"), pd.DataFrame({0: [0, 1], 1: [1, 1]}).to_numpy("uint8")
+    )
+    (tmp_path / "two").mkdir()
+    write_binarized(tmp_path / "two" / "cell_chr1_binary.txt", two)
+    (tmp_path / "cells").mkdir()
+    for cell in ("A", "B"):
+        write_binarized(tmp_path / "cells" / f"{cell}_chr1_binary.txt", two._replace(cell=cell))
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def call(*arguments, bigwig="good.bw", output="out/x.narrowPeak"):
+    return run("call-peaks", PEAK_CALLER, "--bigwig", bigwig, "-o", output, *arguments)
+
+
+BAD_INPUTS = [
+    (["call-peaks", PEAK_CALLER, "--bigwig", "none.bw"], "none.bw: no such file"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "empty.bw"], "empty.bw: the file is empty"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "text.bw"], "text.bw: is not a bigWig"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "none.bed"], "none.bed: no such file"),
+    (
+        ["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "unknown.bed"],
+        "chromosome chr7 is not in good.bw",
+    ),
+    (
+        ["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "backwards.bed"],
+        "start 9000 is not below end 1000",
+    ),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "norows.bed"], "norows.bed: holds no interval"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "past.bed"], "past the end of its chromosome"),
+    (
+        ["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "nochr.bed"],
+        "chromosome 1 is called chr1 in good.bw",
+    ),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "words.bed"], "must be whole numbers"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--blacklist", "nochr.bed"], "none of its chromosomes (1)"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--control", "good.bw"], "control: good.bw is given, but"),
+    (["call-peaks", PEAK_CALLER], "--bigwig, --reads: neither given, expected one of the two"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--reads", "good.bed"], "--bigwig, --reads: both given"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--atac"], "--atac: some given, but they are about reads"),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--control-reads", "x.bam"], "control: x.bam is given, but"),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--enter-probability", "2"], "enter_probability is 2.0"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--format", "bed12"], "'bed12' is no format of peaks"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--coverage", "out/c.bw"], "--coverage: given without --reads"),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam"], "none.bam: no such file"),
+    (["call-peaks", PEAK_CALLER, "--reads", "good.bed", "--chrom-sizes", "hg0"], "hg0: neither a file of chromosome"),
+    (["call-peaks", PEAK_CALLER, "--reads", "good.bed", "--chrom-sizes", "hg19"], "good.bed: line 1 has no strand"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--blacklist", "hg18"], "hg18: no such file, and no blacklist"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--signal-kind", "tpm"], "'tpm' is no kind of signal"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--enter-probability", "2"], "enter_probability is 2.0"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--probabilities", "good.bw"], "would overwrite an input"),
+    *(
+        (["call-peaks", PEAK_CALLER, "--reads", "reads.bed", *given, "--coverage", given[1]], f"{given[1]}: would over")
+        for given in (["--blacklist", "good.bed"], ["--regions", "past.bed"], ["--known-regions", "unknown.bed"])
+    ),
+    (
+        ["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--chrom-sizes", "good.bed", "--summits", "good.bed"],
+        "good.bed: would overwrite an input",
+    ),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--blacklist", "hg0"], "hg0: no such file, and no blacklist"),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--regions", "words.bed"], "must be whole numbers"),
+    (["call-peaks", "peak_caller/nope", "--bigwig", "good.bw"], "peak_caller/nope: unknown entry"),
+    (["call-peaks", ANNOTATOR, "--bigwig", "good.bw"], "this entry does not call peaks"),
+    (["annotate", PEAK_CALLER, "--binarized", "marks"], "this entry does not annotate states"),
+    (["annotate", ANNOTATOR, "--binarized", "nowhere"], "nowhere: no such folder"),
+    (["annotate", ANNOTATOR, "--binarized", "out"], "out: holds no binarised marks"),
+    (["annotate", ANNOTATOR, "--binarized", "two"], "has no mark H3K36me3; found H3K4me3, H3K27ac"),
+    (["annotate", ANNOTATOR, "--binarized", "cells", "--allow-missing"], "holds several cell types (A, B)"),
+    (["annotate", ANNOTATOR, "--binarized", "marks", "--cell", "K562"], "holds no cell type K562"),
+    (["annotate", ANNOTATOR], "give one of them"),
+    (["annotate", ANNOTATOR, "--marks", "H3K4me3=good.bw"], "has no mark H3K27ac, H3K36me3"),
+    (["annotate", ANNOTATOR, "--marks", "H3K4me3=good.bw", "H3K4me3=good.bw"], "H3K4me3 is given twice"),
+    (["annotate", ANNOTATOR, "--marks", "good.bw"], "'good.bw' is not of the form MARK=FILE"),
+    (["annotate", ANNOTATOR, "--marks", "H3K4me3=good.bw", "--allow-missing"], "the kind of signal is not stated"),
+    (["annotate", ANNOTATOR, "--binarized", "marks", "--posteriors", "none/at/all"], "none/at/all: cannot be made"),
+    (["annotate", ANNOTATOR, "--binarized", "marks", "--threshold", "3"], "--threshold: given, but it"),
+    (["plot", "--region", "chr1:500", "--bigwig", "good.bw"], "'chr1:500' is no region"),
+    (["plot", "--region", "chr1:10-5", "--bigwig", "good.bw"], "does not begin before it ends"),
+    (["plot", "--region", "chr9:1-100", "--bigwig", "good.bw"], "chromosome chr9 is not in good.bw"),
+    (["plot", "--region", "chr1:1-99000", "--bigwig", "good.bw"], "past the end of its chromosome"),
+    (["plot", "--region", "chr1:1-100"], "nothing to draw"),
+    (["plot", "--region", "chr1:1-100", "--bigwig", "empty.bw"], "empty.bw: the file is empty"),
+    (["plot", "--region", "chr1:1001-9000", "--states", "good.bed"], "expected tab-separated columns"),
+    (["plot", "--region", "chr1:1-100", "--binarized", "cells"], "holds several cell types"),
+    (["show", "peak_caller/nope"], "unknown entry"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_INPUTS, ids=[message for _, message in BAD_INPUTS])
+def test_bad_input_is_one_sentence_exit_code_2_and_no_file(folder, arguments, message):
+    suffix = {"plot": ["-o", "out/x.png"], "show": []}.get(arguments[0], ["-o", "out/x.bed"])
+    result = run(*arguments, *suffix)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("epizoo: ")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+    assert list((folder / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("none/x.bed", "its folder none does not exist"),
+        ("out", "it is a folder"),
+        ("good.bw", "would overwrite an input"),
+    ],
+)
+def test_unwritable_outputs_are_refused_before_any_work(folder, output, message):
+    result = call(output=output)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_plots_of_an_unknown_format_are_refused(folder):
+    result = run("plot", "--region", "chr1:1-100", "--bigwig", "good.bw", "-o", "out/x.gif")
+    assert result.exit_code == 2
+    assert "use .png, .svg or .pdf" in result.stderr
+
+
+def test_weights_that_do_not_match_their_hash_are_refused(folder, random_zoo, tmp_path):
+    copy = tmp_path / "changed"
+    copy.mkdir()
+    for file in (random_zoo.folder / PEAK_CALLER).iterdir():
+        if file.is_file():
+            (copy / file.name).write_bytes(file.read_bytes())
+    content = bytearray((copy / "weights.safetensors").read_bytes())
+    content[-1] ^= 1
+    (copy / "weights.safetensors").write_bytes(content)
+    result = run("call-peaks", copy, "--bigwig", "good.bw", "-o", "out/x.bed", "--probabilities", "out/x.bw")
+    assert result.exit_code == 2
+    assert "weights.safetensors" in result.stderr
+    assert "sha256" in result.stderr
+    assert list((folder / "out").iterdir()) == []
+
+
+def test_a_full_disk_is_one_sentence_too(folder, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device", "out/x.narrowPeak")
+
+    monkeypatch.setattr("epizoo.jobs.call_peaks.write_peaks", full)
+    result = call("--probabilities", "out/x.bw")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("epizoo: out/x.narrowPeak: No space left on device")
+    assert list((folder / "out").iterdir()) == []
+
+
+def test_reads_become_gapped_peaks_and_summits(folder):
+    (folder / "sizes").write_text("chr1\t40000\nchr2\t25130\n")
+    rows = [f"chr1\t{20_000 + 7 * i % 600}\t{20_036 + 7 * i % 600}\tr\t0\t{'+-'[i % 2]}\n" for i in range(300)]
+    rows += [f"chr1\t{97 * i}\t{97 * i + 36}\tr\t0\t+\n" for i in range(400)]
+    (folder / "reads.bed").write_text("".join(rows))
+    options = ["--chrom-sizes", "sizes", "--enter-probability", "0.45", "--extend-probability", "0.4"]
+    out = ["-o", "out/x.gappedPeak", "--summits", "out/s.bed", "--merge-gap-bp", "500", "--coverage", "out/c.bw"]
+    result = run("call-peaks", PEAK_CALLER, "--reads", "reads.bed", *options, *out)
+    assert result.exit_code == 0, result.output
+    assert "fragments piled up, 200 bp a single read" in result.stdout
+    peaks = (folder / "out" / "x.gappedPeak").read_text().splitlines()
+    assert peaks
+    assert {len(row.split("\t")) for row in peaks} == {15}
+    again = run("call-peaks", PEAK_CALLER, "--bigwig", "out/c.bw", *options[2:], "-o", "out/y.gappedPeak", *out[4:6])
+    assert again.exit_code == 0, again.output
+    assert (folder / "out" / "y.gappedPeak").read_text().splitlines() == peaks
+    assert len((folder / "out" / "s.bed").read_text().splitlines()) >= len(peaks)
+
+
+@pytest.mark.parametrize("option", ["--bigwig", "--control"])
+def test_two_files_where_one_counts_are_refused(folder, option):
+    given = [] if option == "--bigwig" else ["--bigwig", "good.bw"]
+    result = run("call-peaks", PEAK_CALLER, *given, option, "good.bw", option, "other.bw", "-o", "out/x.narrowPeak")
+    assert result.exit_code == 2
+    assert f"{option}: good.bw, other.bw given, expected one file" in result.stderr
+
+
+def test_from_signal_and_marks_to_files_and_a_picture(folder):
+    peaks = call("--probabilities", "out/p.bw", "--enter-probability", "0.45", "--extend-probability", "0.4")
+    assert peaks.exit_code == 0, peaks.stderr
+    assert "Detected in good.bw: --signal-kind " in peaks.stdout
+    table = bioframe.read_table("out/x.narrowPeak", schema="narrowPeak")
+    assert (
+        f"Wrote out/x.narrowPeak: {len(table):,} peaks over {(table['end'] - table['start']).sum():,} bp"
+        in peaks.stdout
+    )
+    with pyBigWig.open("out/p.bw") as bigwig:
+        assert bigwig.chroms() == random_entries.CHROM_SIZES
+        assert 0 <= bigwig.header()["minVal"] <= bigwig.stats("chr1", type="max")[0] <= 1
+    states = run("annotate", ANNOTATOR, "--binarized", "marks", "-o", "out/s.bed", "--posteriors", "out")
+    assert states.exit_code == 0, states.stderr
+    assert len(bioframe.read_table("out/s.bed", schema="bed9")) > 10
+    shares = [
+        float(line.split()[1].rstrip("%"))
+        for line in states.stdout.splitlines()
+        if line.startswith("S") and "%" in line
+    ]
+    assert sum(shares) == pytest.approx(100, abs=0.05)
+    region = ["plot", "--region", "chr1:1,001-18,000", "--bigwig", "mine=good.bw", "--control", "good.bw"]
+    region += ["--probabilities", "out/p.bw", "--peaks", "out/x.narrowPeak", "--peaks", "blobs=good.bed"]
+    region += ["--marks", "H3K27ac=good.bw", "--binarized", "marks", "--states", "out/s.bed", "--title", "mine"]
+    for suffix, magic in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
+        picture = run(*region, "-o", f"out/x{suffix}")
+        assert picture.exit_code == 0, picture.stderr
+        assert (folder / "out" / f"x{suffix}").read_bytes().startswith(magic)
+    drawn = (folder / "out" / "x.svg").read_text()
+    for label in (
+        "mine",
+        "control",
+        "P(peak)",
+        "x",
+        "blobs",
+        "H3K27ac",
+        "H3K36me3",
+        "states",
+        "S3",
+        "chr1:1,001–18,000",
+    ):
+        assert f">{label}<" in drawn or label in drawn, label
+
+
+def test_pictures_never_overwrite_what_they_show(folder):
+    signal = Path("signal.png")
+    signal.write_bytes(Path("good.bw").read_bytes())
+    result = run("plot", "--region", "chr1:1-1000", "--bigwig", signal, "-o", signal)
+    assert result.exit_code == 2
+    assert "would overwrite an input" in result.stderr
+    assert signal.read_bytes() == Path("good.bw").read_bytes()
+
+
+def test_pictures_of_equal_input_are_equal(folder):
+    for name in ("a.svg", "b.svg", "a.pdf", "b.pdf", "a.png", "b.png"):
+        run("plot", "--region", "chr1:1-18000", "--bigwig", "good.bw", "-o", f"out/{name}")
+    for suffix in ("svg", "pdf", "png"):
+        assert (folder / "out" / f"a.{suffix}").read_bytes() == (folder / "out" / f"b.{suffix}").read_bytes()
+
+
+def test_track_lines_are_written_when_asked_for(folder):
+    assert call("--track-line", "mine").exit_code == 0
+    assert (folder / "out/x.narrowPeak").read_text().startswith('track type=narrowPeak name="mine"')
+    assert run("annotate", ANNOTATOR, "--binarized", "marks", "-o", "out/s.bed", "--track-line", "mine").exit_code == 0
+    assert (folder / "out/s.bed").read_text().startswith('track name="mine"')
+
+
+def test_marks_may_follow_one_option(folder):
+    paths = [f"{mark}=good.bw" for mark in random_entries.MARKS]
+    stated = ["--signal-kind", "coverage", "--threshold", "4"]
+    together = run("annotate", ANNOTATOR, "--marks", *paths, *stated, "-o", "out/a.bed")
+    repeated = [part for path in paths for part in ("--marks", path)]
+    apart = run("annotate", ANNOTATOR, *repeated, *stated, "-o", "out/b.bed")
+    assert together.exit_code == apart.exit_code == 0, together.stderr + apart.stderr
+    assert (folder / "out/a.bed").read_text() == (folder / "out/b.bed").read_text()
+
+
+def test_list_and_show_tell_what_there_is(folder, random_zoo, monkeypatch):
+    monkeypatch.setattr("epizoo.zoo.list_entries", lambda: [PEAK_CALLER, ANNOTATOR])
+    listed = run("list")
+    assert listed.exit_code == 0, listed.stderr
+    assert [line.split()[:2] for line in listed.stdout.splitlines()[1:3]] == [
+        [PEAK_CALLER, "1.0.0"],
+        [ANNOTATOR, "1.0.0"],
+    ]
+    shown = run("show", PEAK_CALLER)
+    assert shown.exit_code == 0, shown.stderr
+    assert "Random weights, made by a test." in shown.stdout
+    assert "It knows nothing." in shown.stdout
+
+
+def test_kipoi_source_keeps_what_is_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    result = run("kipoi-source")
+    assert result.exit_code == 0, result.stderr
+    text = (tmp_path / ".kipoi" / "config.yaml").read_text()
+    assert "epizoo:" in text
+    assert "kipoi:" in text
+
+
+def test_the_command_itself_prints_no_traceback(folder):
+    command = [sys.executable, "-c", "from epizoo.cli import main; main()"]
+    result = subprocess.run(
+        [*command, "call-peaks", PEAK_CALLER, "--bigwig", "none.bw", "-o", "out/x.bed"], capture_output=True, text=True
+    )
+    assert result.returncode == 2
+    assert result.stderr.startswith("epizoo: none.bw: no such file")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["show", PEAK_CALLER], ["--help"], ["call-peaks", "--help"]])
+def test_light_commands_import_nothing_heavy(folder, arguments):
+    script = (
+        "import sys\nfrom epizoo.cli import app\n"
+        f"try:\n    app({arguments!r})\nexcept SystemExit:\n    pass\nprint(*sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    loaded = set(result.stdout.splitlines()[-1].split())
+    heavy = {"jax", "flax", "numba", "matplotlib", "kipoi", "torch", "bioframe", "pandas"}
+    assert not heavy & loaded

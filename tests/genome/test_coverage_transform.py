@@ -1,0 +1,230 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from epizoo.errors import InputError
+from epizoo.genome.coverage_transform import SIGNAL_KINDS, CoverageTransform, FittedTransform, detect_signal_kind
+from epizoo.genome.signal import BigWig
+
+LENGTH = 600_000
+
+
+def pile_up(rng, n_reads, length=LENGTH, read_bp=100, peaks=0):
+    """Raw coverage of reads thrown evenly, with some peaks of 100-fold density of 1 kb each."""
+    starts = rng.integers(0, length - read_bp, n_reads)
+    for peak in range(peaks):
+        centre = int(length * (peak + 0.5) / peaks)
+        starts = np.concatenate([starts, centre + rng.integers(0, 1000, n_reads * 100_000 // length)])
+    steps = np.zeros(length + 1)
+    np.add.at(steps, starts, 1)
+    np.add.at(steps, starts + read_bp, -1)
+    return np.cumsum(steps)[:-1]
+
+
+def absent_where_zero(values):
+    return np.where(values > 0, values, np.nan)
+
+
+@pytest.mark.parametrize("n_reads", [200, 2_000, 20_000])
+def test_background_is_the_depth_outside_peaks(make_bigwig, n_reads):
+    rng = np.random.default_rng(0)
+    values = pile_up(rng, n_reads, peaks=8)
+    fitted = CoverageTransform().fit(BigWig(make_bigwig({"chr1": absent_where_zero(values)})))
+    assert fitted.kind == "coverage"
+    assert fitted.background == pytest.approx(n_reads * 100 / LENGTH, rel=0.25)
+
+
+@pytest.mark.parametrize("factor", [0.037, 1.0, 250.0])
+def test_a_factor_of_the_whole_file_cancels(make_bigwig, factor):
+    values = pile_up(np.random.default_rng(1), 4000, peaks=4)
+    raw = BigWig(make_bigwig({"chr1": values}, "raw.bw"))
+    scaled = BigWig(make_bigwig({"chr1": values * factor}, "scaled.bw"))
+    transform = CoverageTransform()
+    one = transform.fit(raw, "coverage")(raw.binned("chr1", 0, LENGTH // 50, 50))
+    two = transform.fit(scaled, "cpm")(scaled.binned("chr1", 0, LENGTH // 50, 50))
+    np.testing.assert_allclose(one, two, rtol=1e-5)
+
+
+def test_a_part_of_a_genome_has_the_background_of_the_whole(make_bigwig):
+    rng = np.random.default_rng(2)
+    chroms = {f"chr{i}": absent_where_zero(pile_up(rng, 2000)) for i in range(1, 4)}
+    part = {"chr1": np.full(LENGTH, np.nan), "chr2": chroms["chr2"].copy(), "chr3": np.full(LENGTH, np.nan)}
+    part["chr2"][:250_000] = np.nan
+    part["chr2"][400_000:] = np.nan
+    known = pd.DataFrame({"chrom": ["chr2"], "start": [250_000], "end": [400_000]})
+    transform = CoverageTransform()
+    whole = transform.fit(BigWig(make_bigwig(chroms, "whole.bw"))).background
+    cut = BigWig(make_bigwig(part, "part.bw"))
+    assert transform.fit(cut).background == pytest.approx(whole, rel=0.1)
+    assert transform.fit(cut, known_regions=known).background == pytest.approx(whole, rel=0.1)
+
+
+def test_stored_zeros_change_nothing(make_bigwig):
+    rng = np.random.default_rng(3)
+    # The blocks that two would be spread over, were they all to count, hold none of the signal.
+    empty = {f"chr{i}": 1_000_000 for i in range(1, 9) if i != 3}
+    chroms = {"chr3": pile_up(rng, 2000)}
+    stored = chroms | {name: np.zeros(size) for name, size in empty.items()}
+    absent = {"chr3": absent_where_zero(chroms["chr3"])} | {name: np.full(size, np.nan) for name, size in empty.items()}
+    fitted = [
+        CoverageTransform(max_blocks=2).fit(BigWig(make_bigwig(dict(sorted(of.items())), name)), "coverage")
+        for name, of in (("stored.bw", stored), ("absent.bw", absent))
+    ]
+    assert fitted[0] == fitted[1]
+
+
+def test_absent_is_zero_inside_known_regions_and_unknown_outside(make_bigwig):
+    values = np.full(60_000, np.nan)
+    values[:10_000] = 4
+    bigwig = BigWig(make_bigwig({"chr1": values}))
+
+    def fit(*regions):
+        table = pd.DataFrame(regions, columns=["chrom", "start", "end"])
+        return CoverageTransform().fit(bigwig, known_regions=table).background
+
+    assert fit(("chr1", 0, 10_000)) == 4
+    assert fit(("chr1", 0, 400), ("chr1", 500, 700)) == 4
+    # Half of 20 kb is known to be 0: the median is 0 in stretches of 1 kb, and 2 or 4 in wider ones.
+    assert 0 < fit(("chr1", 0, 60_000)) < 4
+    with pytest.raises(InputError, match="has no signal inside the known regions"):
+        fit(("chr1", 20_000, 30_000))
+
+
+def test_the_scale_lies_between_the_background_and_the_level_that_halves_the_excess(make_bigwig):
+    values = np.full(200_000, 2.0)
+    # Excess over 2: 4 stretches of 10, 3 of 40, 1 of 100; 4 is no peak, and 42 is where half of it is passed.
+    for height, stretches in ((4, range(50, 60)), (12, range(4)), (42, range(20, 23)), (102, [30])):
+        for stretch in stretches:
+            values[stretch * 1000 : (stretch + 1) * 1000] = height
+    for weight, scale in ((0.0, 2.0), (0.5, math.sqrt(2.0 * 42 / 5)), (1.0, 42 / 5)):
+        fitted = CoverageTransform(peak_weight=weight).fit(BigWig(make_bigwig({"chr1": values})))
+        assert fitted.background == 2
+        assert fitted.scale == pytest.approx(scale)
+
+
+def test_the_scale_is_the_background_where_there_are_no_peaks(make_bigwig):
+    bigwig = BigWig(make_bigwig({"chr1": np.full(50_000, 3.0)}))
+    assert CoverageTransform(peak_weight=0.7).fit(bigwig).scale == pytest.approx(3)
+
+
+def test_the_scale_hardly_depends_on_the_share_of_the_genome_that_is_peaks(make_bigwig):
+    rng = np.random.default_rng(5)
+    heights = np.rint(np.exp(rng.normal(3.5, 0.8, 400)))
+
+    def scale(n_peaks, name):
+        values = np.ones(2_000_000)
+        for peak, height in enumerate(rng.choice(heights, n_peaks)):
+            values[peak * 4000 : peak * 4000 + 1000] = height
+        return CoverageTransform(peak_weight=1.0).fit(BigWig(make_bigwig({"chr1": values}, name))).scale
+
+    assert scale(60, "few.bw") == pytest.approx(scale(400, "many.bw"), rel=0.3)
+
+
+def test_the_transform_is_the_arcsinh_of_signal_over_scale():
+    fitted = FittedTransform("coverage", background=1.0, scale=2.5, log10_p_background=2.0)
+    values = np.array([0, 1, 2.5, 300], np.float32)
+    expected = [math.log(x / 2.5 + math.sqrt((x / 2.5) ** 2 + 1)) for x in values.tolist()]
+    assert fitted(values).dtype == np.float32
+    np.testing.assert_allclose(fitted(values), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 17, 60])
+@pytest.mark.parametrize("mean", [0.5, 2.0, 10.0])
+def test_p_values_become_the_counts_that_have_them(count, mean):
+    below = sum(math.exp(-mean) * mean**n / math.factorial(n) for n in range(count))
+    tail = sum(math.exp(-mean + n * math.log(mean) - math.lgamma(n + 1)) for n in range(count, count + 200))
+    log10_p = -math.log10(tail) if below > 0.5 else -math.log10(1 - below)
+    fitted = FittedTransform("log10_p", background=1.0, scale=1.0, log10_p_background=mean)
+    assert np.sinh(fitted(np.array([log10_p]))[0]) == pytest.approx(count, rel=2e-3, abs=2e-3)
+
+
+def test_huge_p_values_stay_finite_and_ordered():
+    fitted = FittedTransform("log10_p", background=2.0, scale=2.0, log10_p_background=2.0)
+    found = fitted(np.array([0, 0.3, 5, 300, 1000, 30_000], np.float32))
+    assert np.isfinite(found).all()
+    assert (np.diff(found) > 0).all()
+
+
+def test_kinds_are_detected_by_their_values_and_names(make_bigwig):
+    rng = np.random.default_rng(3)
+    raw = pile_up(rng, 4000, length=100_000)
+    continuous = rng.gamma(0.7, 1.3, 100_000)
+    for values, name, kind in (
+        (raw, "a.bw", "coverage"),
+        (raw * 0.0371, "a.bw", "cpm"),
+        (continuous, "E003-H3K4me3.fc.signal.bigwig", "fold_change"),
+        (continuous, "x_FE.bw", "fold_change"),
+        (continuous, "E003-H3K4me3.pval.signal.bigwig", "log10_p"),
+    ):
+        bigwig = BigWig(make_bigwig({"chr1": values}, name))
+        assert detect_signal_kind(bigwig) == kind
+        assert CoverageTransform().fit(bigwig).kind == kind
+
+
+@pytest.mark.parametrize("decimals", [2, 3, 12])
+def test_fractions_that_may_be_anything_are_refused(make_bigwig, decimals):
+    values = np.round(np.random.default_rng(4).gamma(2, 1, 50_000), decimals)
+    bigwig = BigWig(make_bigwig({"chr1": values}, "ENCFF000AAA.bigWig"))
+    with pytest.raises(InputError, match=r"ENCFF000AAA.bigWig: holds fractions.*--signal-kind \(counts, coverage, cpm"):
+        detect_signal_kind(bigwig)
+    for kind in SIGNAL_KINDS:
+        assert CoverageTransform().fit(bigwig, kind).background > 0
+
+
+@pytest.mark.parametrize("kind", [None, "cpm"])
+def test_negative_values_are_refused(make_bigwig, kind):
+    values = np.random.default_rng(5).normal(0, 0.1, 5000)
+    with pytest.raises(InputError, match="holds negative values"):
+        CoverageTransform().fit(BigWig(make_bigwig({"chr1": values})), kind)
+
+
+def test_an_unknown_kind_is_refused(make_bigwig):
+    with pytest.raises(InputError, match="'rpkm' is no kind of signal; state one of counts, coverage"):
+        CoverageTransform().fit(BigWig(make_bigwig({"chr1": np.ones(100)})), "rpkm")
+
+
+def test_the_settings_are_plain_and_come_back():
+    transform = CoverageTransform(background_bin_bp=500, max_blocks=7)
+    assert CoverageTransform.from_dict(transform.to_dict()) == transform
+    assert all(type(value) in (int, float, str) for value in transform.to_dict().values())
+    with pytest.raises(InputError, match="has no setting depth"):
+        CoverageTransform.from_dict({"depth": 3})
+
+
+@pytest.mark.parametrize("kind", [None, "coverage", "cpm", "fold_change"])
+@pytest.mark.parametrize("factor", [1.0, 0.037])
+@pytest.mark.parametrize(
+    ("name", "logarithm"),
+    [("log2", lambda x: np.log2(1 + x)), ("ln", np.log1p), ("log10", lambda x: np.log10(1 + x))],
+)
+def test_logarithms_are_refused(make_bigwig, kind, factor, name, logarithm):
+    values = pile_up(np.random.default_rng(9), 4000, peaks=4)
+    with pytest.raises(InputError, match=rf"holds logarithms of counts \({name} of the signal"):
+        CoverageTransform().fit(BigWig(make_bigwig({"chr1": logarithm(factor * values)})), kind)
+
+
+def test_logarithms_without_a_pseudo_count_are_refused(make_bigwig):
+    values = pile_up(np.random.default_rng(9), 4000, peaks=4)
+    with np.errstate(divide="ignore"):
+        logarithms = np.where(values > 0, np.log2(values), np.nan)
+    with pytest.raises(InputError, match="holds logarithms of counts"):
+        CoverageTransform().fit(BigWig(make_bigwig({"chr1": logarithms})), "coverage")
+
+
+@pytest.mark.parametrize("kind", ["coverage", "cpm"])
+@pytest.mark.parametrize("low", [5, 13])
+def test_smooth_signal_of_values_that_could_be_large_logarithms_is_taken(make_bigwig, low, kind):
+    # Any number is near a whole one when it is the power of 10 or 2 of such a value.
+    values = low + 4 * np.random.default_rng(0).random(100_000)
+    assert CoverageTransform().fit(BigWig(make_bigwig({"chr1": values})), kind).background > 0
+
+
+@pytest.mark.parametrize("known", [None, pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [LENGTH]})])
+def test_one_infinite_value_is_refused_and_does_not_become_the_scale(make_bigwig, known):
+    values = pile_up(np.random.default_rng(0), 2_000, peaks=8)
+    values[450_123] = np.inf
+    bigwig = BigWig(make_bigwig({"chr1": values}))
+    with pytest.raises(InputError, match=r"signal\.bw: holds an infinite value near chr1:450123; cap or remove"):
+        CoverageTransform().fit(bigwig, "coverage", known)

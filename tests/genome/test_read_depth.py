@@ -1,0 +1,93 @@
+"""Reads that are counted by the steps of a signal, and signal in which they cannot be seen."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.genome.read_depth import reads_per_area
+from epizoo.genome.signal import SignalTrack, Summary
+
+N_BP, WIDTH_BP = 1_500_000, 150
+
+
+class Track(SignalTrack):
+    """Values of one chromosome."""
+
+    def __init__(self, values):
+        self.track = values.astype(np.float32)
+        self.path, self.chrom_sizes = Path("signal.bw"), {"chr1": len(values)}
+        self.summary = Summary(len(values), float(values.min()))
+
+    def values(self, chrom, start, end):
+        return np.where(self.track[start:end] > 0, self.track[start:end], np.nan)
+
+    def covered_blocks(self, block_bp):
+        return [("chr1", start, min(start + block_bp, N_BP)) for start in range(0, N_BP, block_bp)]
+
+
+def piled(n_reads, width_bp=WIDTH_BP, seed=0):
+    """The pile-up of so many reads, a third of them in a tenth of the chromosome."""
+    random = np.random.default_rng(seed)
+    starts = random.integers(0, N_BP - width_bp, n_reads)
+    starts[: n_reads // 3] //= 10
+    steps = np.bincount(starts, minlength=N_BP + 1) - np.bincount(starts + width_bp, minlength=N_BP + 1)
+    return np.cumsum(steps)[:N_BP].astype(np.float64)
+
+
+def counted(values, kind):
+    """The reads of the whole signal, or None."""
+    track = Track(values)
+    found = reads_per_area(track, CoverageTransform().fit(track, kind))
+    return None if found is None else found * float(track.track.sum(dtype=np.float64))
+
+
+@pytest.mark.parametrize("unit", [1.0, 0.2, 0.0371, 4.0])
+@pytest.mark.parametrize("n_reads", [300, 5_000, 50_000])
+@pytest.mark.parametrize("width_bp", [1, 50, WIDTH_BP, 300])
+def test_reads_are_counted_in_any_unit_and_width(unit, n_reads, width_bp):
+    found = counted(unit * piled(n_reads, width_bp), "coverage" if unit == 1 else "cpm")
+    # Where a read starts as another ends no step is seen; cuts of one place make one.
+    assert 0.8 * n_reads < found <= 1.001 * n_reads
+
+
+def means(values, width_bp):
+    return values.reshape(-1, width_bp).mean(axis=1).repeat(width_bp)
+
+
+def running_mean(values, width_bp):
+    total = np.concatenate([np.zeros(width_bp), np.cumsum(values)])
+    return (total[width_bp:] - total[:-width_bp]) / width_bp
+
+
+@pytest.mark.parametrize("n_reads", [300, 5_000, 50_000])
+@pytest.mark.parametrize(
+    ("blur", "kind"),
+    [
+        (lambda values: 0.2 * means(values, 10), "cpm"),
+        (lambda values: 0.2 * means(values, 50), "cpm"),
+        (lambda values: running_mean(values, 100), "cpm"),
+        (lambda values: (values + 1) / (0.1 + running_mean(values, 3_000)), "fold_change"),
+        (lambda values: values, "log10_p"),
+    ],
+)
+def test_where_single_reads_cannot_be_seen_nothing_is_counted(n_reads, blur, kind):
+    assert counted(blur(piled(n_reads)), kind) is None
+
+
+def test_whole_numbers_in_which_no_step_is_one_read_are_not_counted():
+    assert counted(2 * piled(5_000), "coverage") is None
+    assert counted(2 * piled(5_000), "cpm") == pytest.approx(counted(piled(5_000), "coverage"))
+
+
+def test_a_signal_that_never_changes_is_no_evidence_of_reads():
+    values = np.full(N_BP, 3.0)
+    assert counted(values, "cpm") <= 2
+    assert counted(values, "coverage") is None
+
+
+def test_blocks_without_signal_leave_reads_unknown():
+    track = Track(piled(300))
+    fitted = CoverageTransform().fit(track, "coverage")
+    assert reads_per_area(Track(np.zeros(N_BP)), fitted) is None

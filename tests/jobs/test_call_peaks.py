@@ -1,0 +1,221 @@
+"""Peaks of a genome, file in and file out, against the network over whole chromosomes at once."""
+
+import dataclasses
+
+import bioframe
+import numpy as np
+import pandas as pd
+import pyBigWig
+import pytest
+
+import epizoo
+from epizoo.calling.peaks import PeakCallingConfig, call_peaks
+from epizoo.errors import InputError
+from epizoo.genome.pileup import pile_up
+from epizoo.genome.signal import BigWig
+from epizoo.jobs import call_peaks as peak_calling
+from epizoo.jobs.call_peaks import stretches
+
+PLACE = ["chrom", "start", "end", "score", "peak"]
+
+
+@pytest.fixture(scope="module")
+def entry(random_zoo):
+    return epizoo.load(random_zoo.folder / "peak_caller/random")
+
+
+@pytest.fixture(scope="module")
+def whole(entry, random_zoo):
+    """Probabilities and signal in backgrounds of every chromosome, computed in one piece."""
+    bin_bp, flank = entry.window.bin_bp, entry.window.flank_bins
+    found = {}
+    with BigWig(random_zoo.bigwig) as bigwig:
+        fitted = entry.windows(intervals_file=None, bigwig_file=random_zoo.bigwig).fitted[0]
+        for chrom, size in bigwig.chrom_sizes.items():
+            n_bins = -(-size // bin_bp)
+            signal = bigwig.binned(chrom, -flank, n_bins + flank, bin_bp)
+            outputs = entry.predict({"coverage": fitted(signal)[None, :, None]})
+            found[chrom] = (outputs["peak_probabilities"][0], signal[flank : flank + n_bins] / fitted.background)
+    return found
+
+
+@pytest.fixture(scope="module")
+def rule(whole):
+    """Thresholds that no probability is near, so that rounding cannot move a peak's edge."""
+    values = np.sort(np.concatenate([arrays[0] for arrays in whole.values()]))
+    thresholds = []
+    for quantile in (0.6, 0.9):
+        around = values[int(quantile * len(values)) :][:50]
+        widest = np.argmax(np.diff(around))
+        thresholds.append(float(around[widest : widest + 2].mean()))
+    return PeakCallingConfig(thresholds[1], thresholds[0], min_width_bp=60, merge_gap_bp=50, background_bp=2000)
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Many chunks of several rows, also on the test's small chromosomes."""
+    monkeypatch.setattr(peak_calling, "CHUNK_BINS", 64)
+    monkeypatch.setattr(peak_calling, "ROW_BINS", 16)
+
+
+def expected_peaks(whole, entry, rule, sizes):
+    tables = [
+        call_peaks(chrom, 0, *arrays, rule, bin_bp=entry.window.bin_bp, chrom_size=sizes[chrom])
+        for chrom, arrays in sorted(whole.items())
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def sizes_of(path):
+    with BigWig(path) as bigwig:
+        return bigwig.chrom_sizes
+
+
+def test_the_genome_in_chunks_gives_the_peaks_of_whole_chromosomes(entry, random_zoo, whole, rule, small_chunks):
+    expected = expected_peaks(whole, entry, rule, sizes_of(random_zoo.bigwig))
+    found = entry.call_peaks(random_zoo.bigwig, config=rule)
+    assert len(found) > 10
+    assert found["chrom"].nunique() == 2
+    pd.testing.assert_frame_equal(found[[*PLACE, "name"]], expected[[*PLACE, "name"]])
+    np.testing.assert_allclose(found["signalValue"], expected["signalValue"], rtol=1e-4)
+
+
+def test_files_hold_what_is_returned(entry, random_zoo, whole, rule, small_chunks, tmp_path):
+    peaks_file, track = tmp_path / "x.narrowPeak", tmp_path / "x.bw"
+    found = entry.call_peaks(random_zoo.bigwig, config=rule, output=peaks_file, probabilities_bigwig=track)
+    read = bioframe.read_table(peaks_file, schema="narrowPeak")
+    assert read[["chrom", "start", "end"]].to_numpy().tolist() == found[["chrom", "start", "end"]].to_numpy().tolist()
+    with pyBigWig.open(str(track)) as bigwig:
+        for chrom, (probabilities, _) in whole.items():
+            size = bigwig.chroms(chrom)
+            values = bigwig.values(chrom, 0, size, numpy=True)
+            np.testing.assert_allclose(values, np.repeat(probabilities, entry.window.bin_bp)[:size], atol=6e-5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.bw", "x.narrowPeak"]
+
+
+def test_regions_see_the_signal_around_them(entry, random_zoo, whole, rule, tmp_path):
+    regions = pd.DataFrame({"chrom": ["chr2", "chr1", "chr1"], "start": [60, 7000, 4000], "end": [25_130, 9010, 7500]})
+    track = tmp_path / "x.bw"
+    found = entry.call_peaks(random_zoo.bigwig, regions=regions, config=rule, probabilities_bigwig=track)
+    with pyBigWig.open(str(track)) as bigwig:
+        values = bigwig.values("chr1", 0, 40_000, numpy=True)
+    np.testing.assert_allclose(values[4000:9050], np.repeat(whole["chr1"][0], 50)[4000:9050], atol=6e-5)
+    assert np.isnan(values[:4000]).all()
+    assert np.isnan(values[9050:]).all()
+    on_chr1 = found[found["chrom"] == "chr1"]
+    assert len(on_chr1) > 0
+    assert on_chr1["start"].min() >= 4000
+    assert on_chr1["end"].max() <= 9010
+
+
+def test_peaks_end_at_the_border_of_regions(entry, random_zoo, rule):
+    whole = entry.call_peaks(random_zoo.bigwig, config=dataclasses.replace(rule, min_width_bp=0, merge_gap_bp=0))
+    wide = whole[(whole["end"] - whole["start"] > 100) & (whole["chrom"] == "chr1")].iloc[:5]
+    assert len(wide) == 5
+    for peak in wide.itertuples():
+        region = pd.DataFrame({"chrom": ["chr1"], "start": [peak.start + 13], "end": [peak.end - 17]})
+        cut = entry.call_peaks(random_zoo.bigwig, regions=region, config=dataclasses.replace(rule, min_width_bp=0))
+        if len(cut):
+            assert (cut["start"].min(), cut["end"].max()) == (peak.start + 13, peak.end - 17)
+            assert (cut["peak"] >= 0).all()
+            assert (cut["peak"] < cut["end"] - cut["start"]).all()
+
+
+def test_stretches_are_whole_bins_joined_where_they_touch():
+    table = pd.DataFrame(
+        [("chr2", 10, 20), ("chr1", 90, 210), ("chr1", 200, 205), ("chr1", 250, 260), ("chr1", 300, 301)],
+        columns=["chrom", "start", "end"],
+    )
+    assert stretches(table, 50) == [("chr1", 1, 7, 90, 301), ("chr2", 0, 1, 10, 20)]
+    found = stretches(table.iloc[:4], 20)
+    assert found == [("chr1", 4, 11, 90, 210), ("chr1", 12, 13, 250, 260), ("chr2", 0, 1, 10, 20)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_peaks_on_the_blacklist_are_left_out(entry, random_zoo, rule, seed):
+    rng = np.random.default_rng(seed)
+    start = rng.integers(0, 20_000, 12)
+    blacklist = pd.DataFrame(
+        {"chrom": rng.choice(["chr1", "chr2", "chrUn"], 12), "start": start, "end": start + rng.integers(1, 4000, 12)}
+    )
+    everything = entry.call_peaks(random_zoo.bigwig, config=rule)
+    kept = entry.call_peaks(random_zoo.bigwig, config=rule, blacklist=blacklist)
+    expected = [
+        (peak.chrom, peak.start)
+        for peak in everything.itertuples()
+        if not any(
+            row.chrom == peak.chrom and row.start < peak.end and row.end > peak.start for row in blacklist.itertuples()
+        )
+    ]
+    assert 0 < len(kept) < len(everything)
+    assert list(zip(kept["chrom"], kept["start"], strict=True)) == expected
+    assert kept["name"].is_unique
+
+
+def test_empty_stretches_go_through_the_network_once(entry, small_chunks, tmp_path, monkeypatch):
+    path = tmp_path / "sparse.bw"
+    with pyBigWig.open(str(path), "w") as bigwig:
+        bigwig.addHeader([("chr1", 500_000), ("chr2", 70_000), ("chr3", 30_000)])
+        bigwig.addEntries(["chr1"] * 40, list(range(0, 4000, 100)), ends=list(range(100, 4100, 100)), values=[4.0] * 40)
+    runs = []
+    run = entry.activations
+    monkeypatch.setattr(entry, "activations", lambda *arguments: runs.append(1) or run(*arguments))
+    entry.call_peaks(path)
+    n_chunks = -(-500_000 // entry.window.bin_bp // 64)
+    assert n_chunks > 150
+    assert len(runs) == 3  # Two windows with signal in them or in their flanks, and silence.
+
+
+def test_nothing_is_left_of_a_run_that_is_interrupted(entry, random_zoo, small_chunks, tmp_path):
+    def interrupt(done, total):
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        entry.call_peaks(
+            random_zoo.bigwig, output=tmp_path / "x.bed", probabilities_bigwig=tmp_path / "x.bw", progress=interrupt
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_outputs_never_replace_inputs_or_each_other(entry, random_zoo, tmp_path):
+    before = random_zoo.bigwig.read_bytes()
+    with pytest.raises(InputError, match="would overwrite an input"):
+        entry.call_peaks(random_zoo.bigwig, output=random_zoo.bigwig)
+    with pytest.raises(InputError, match="would overwrite another output"):
+        entry.call_peaks(random_zoo.bigwig, output=tmp_path / "x", probabilities_bigwig=tmp_path / "x")
+    assert random_zoo.bigwig.read_bytes() == before
+
+
+def test_a_blacklist_of_another_assembly_is_refused(entry, random_zoo):
+    blacklist = pd.DataFrame({"chrom": ["chr1", "chr2"], "start": [0, 0], "end": [40_000, 25_131]})
+    with pytest.raises(InputError, match="chr2:0-25131 lies past the end of the chromosome"):
+        entry.call_peaks(random_zoo.bigwig, blacklist=blacklist)
+    with pytest.raises(InputError, match="blacklist: chr1 is 249,250,621 bp long in hg19, but 40,000 bp in"):
+        entry.call_peaks(random_zoo.bigwig, blacklist="hg19")
+
+
+def test_peaks_of_reads_are_those_of_their_bigwig(entry, rule, tmp_path):
+    rng = np.random.default_rng(4)
+    sizes = {"chr1": 40_000, "chr2": 25_130}
+    rows = []
+    for chrom, size in sizes.items():
+        starts = np.concatenate([rng.integers(0, size - 50, 400), rng.normal(size / 2, 300, 200).astype(int)])
+        rows += [f"{chrom}\t{start}\t{start + 50}\tr\t0\t{rng.choice(['+', '-'])}\n" for start in starts]
+    (tmp_path / "x.bed").write_text("".join(rows))
+    coverage = pile_up(tmp_path / "x.bed", chrom_sizes=sizes)
+    with pyBigWig.open(str(tmp_path / "x.bw"), "w") as bigwig:
+        bigwig.addHeader(list(sizes.items()))
+        for chrom, size in sizes.items():
+            bigwig.addEntries(chrom, 0, values=coverage.values(chrom, 0, size).tolist(), span=1, step=1)
+    found, expected = entry.call_peaks(coverage, config=rule), entry.call_peaks(tmp_path / "x.bw", config=rule)
+    assert len(found) > 5
+    pd.testing.assert_frame_equal(found[PLACE], expected[PLACE])
+    with pytest.raises(InputError, match="would overwrite an input"):
+        entry.call_peaks(coverage, config=rule, output=tmp_path / "x.bed")
+
+
+def test_a_blacklist_of_another_naming_is_refused(entry, random_zoo):
+    blacklist = pd.DataFrame({"chrom": ["1", "2"], "start": [0, 0], "end": [10, 10]})
+    with pytest.raises(InputError, match=r"none of its chromosomes \(1, 2\) is in .*x?\.bw"):
+        entry.call_peaks(random_zoo.bigwig, blacklist=blacklist)

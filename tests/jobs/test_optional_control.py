@@ -1,0 +1,48 @@
+"""An entry whose control is optional runs without one, as with an empty track, and others refuse to."""
+
+import numpy as np
+import pytest
+import yaml
+from random_entries import peak_caller_run, write_bigwig, write_intervals
+from safetensors.numpy import save_file
+
+from epizoo.errors import InputError
+from epizoo.models.parameters import flatten_parameters
+from epizoo.zoo.build import write_entry
+
+
+def build(tmp_path, optional):
+    from flax import nnx
+
+    from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
+
+    run = peak_caller_run(tmp_path / "run")
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["model"] |= {"n_tracks": 2, "optional_control": optional}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    model = PeakCaller(PeakCallerConfig.from_dict(config["model"]), rngs=nnx.Rngs(0))
+    save_file(flatten_parameters(model), run / "weights.safetensors")
+    bigwig = write_bigwig(tmp_path / "signal.bw")
+    example = {"intervals_file": write_intervals(tmp_path / "regions.bed"), "bigwig_file": bigwig}
+    example["control_file"] = write_bigwig(tmp_path / "control.bw", seed=1)
+    return write_entry(run, "peak_caller/two", example, zoo_folder=tmp_path / "zoo"), bigwig
+
+
+def test_peaks_without_a_control_are_those_of_an_empty_track(tmp_path):
+    entry, bigwig = build(tmp_path, optional=True)
+    windows = entry.windows(intervals_file=tmp_path / "regions.bed", bigwig_file=bigwig)
+    coverage = windows[0]["inputs"]["coverage"]
+    assert coverage.shape[1] == 2
+    assert not coverage[:, 1].any()
+    assert entry.call_peaks(bigwig).columns[0] == "chrom"
+    with_control = entry.windows(
+        intervals_file=tmp_path / "regions.bed", bigwig_file=bigwig, control_file=tmp_path / "control.bw"
+    )
+    assert with_control[0]["inputs"]["coverage"][:, 1].any()
+    np.testing.assert_array_equal(with_control[0]["inputs"]["coverage"][:, 0], coverage[:, 0])
+
+
+def test_a_control_that_is_not_optional_is_asked_for(tmp_path):
+    entry, bigwig = build(tmp_path, optional=False)
+    with pytest.raises(InputError, match="needs one"):
+        entry.call_peaks(bigwig)

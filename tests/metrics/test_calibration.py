@@ -1,0 +1,106 @@
+"""Calibration against closed forms, brute force and data that is calibrated by construction."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.errors import InputError
+from epizoo.metrics.calibration import (
+    brier_score,
+    cases,
+    expected_calibration_error,
+    fit_isotonic,
+    fit_platt,
+    reliability_table,
+)
+
+
+def draw(seed, n, truth):
+    """Cases whose share of true ones is truth(probability)."""
+    rng = np.random.default_rng(seed)
+    probability = rng.uniform(size=n)
+    return cases(probability, rng.uniform(size=n) < truth(probability))
+
+
+def best_steps(is_true, weight):
+    """The best rising step function over sorted cases, by trying every partition into blocks."""
+    n, best = len(is_true), (np.inf, None)
+    for cuts in itertools.product([False, True], repeat=n - 1):
+        edges = [0, *(i + 1 for i, cut in enumerate(cuts) if cut), n]
+        means = [np.average(is_true[a:b], weights=weight[a:b]) for a, b in itertools.pairwise(edges)]
+        if all(a <= b for a, b in itertools.pairwise(means)):
+            values = np.repeat(means, np.diff(edges))
+            error = float(np.sum(weight * (values - is_true) ** 2))
+            if error < best[0] - 1e-12:
+                best = (error, values)
+    return best[1]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_isotonic_regression_is_the_best_rising_function(seed):
+    rng = np.random.default_rng(seed)
+    probability = np.sort(rng.uniform(size=9))
+    is_true, weight = rng.uniform(size=9) < probability, rng.uniform(0.5, 2, size=9)
+    config = PeakCallingConfig(calibration=fit_isotonic(cases(probability, is_true, weight)))
+    np.testing.assert_allclose(config.calibrated(probability), best_steps(is_true, weight), atol=1e-12)
+
+
+def test_equal_probabilities_get_one_share():
+    corners = fit_isotonic(cases([0.5, 0.5, 0.5, 0.9, 0.9], [False, True, True, True, True]))
+    assert corners == ((0.5, pytest.approx(2 / 3)), (0.9, 1.0))
+
+
+@pytest.mark.parametrize("fit", [fit_isotonic, fit_platt])
+def test_a_fit_on_one_half_calibrates_the_other(fit):
+    def truth(probability):
+        log_odds = np.log(probability / (1 - probability))
+        return 1 / (1 + np.exp(-(0.4 * log_odds - 0.8)))
+
+    learned, held_out = draw(0, 4000, truth), draw(1, 4000, truth)
+    config = PeakCallingConfig(calibration=fit(learned))
+    mended = held_out._replace(probability=config.calibrated(held_out.probability))
+    assert expected_calibration_error(held_out) > 0.15
+    assert expected_calibration_error(mended) < 0.03
+    assert brier_score(mended) < brier_score(held_out)
+
+
+def test_platt_finds_the_curve_that_made_the_data():
+    found = PeakCallingConfig(calibration=fit_platt(draw(2, 200_000, lambda p: p)))
+    grid = np.linspace(0.05, 0.95, 19)
+    np.testing.assert_allclose(found.calibrated(grid), grid, atol=0.015)
+
+
+def test_perfectly_parted_cases_do_not_become_certainties():
+    corners = fit_platt(cases([0.1, 0.2, 0.8, 0.9], [False, False, True, True]))
+    shares = [share for _, share in corners]
+    assert min(shares) > 0
+    assert max(shares) < 1
+
+
+def test_the_error_is_that_of_a_small_table():
+    found = cases([0.1, 0.1, 0.85, 0.85, 1.0], [False, True, True, True, False], [1, 3, 1, 1, 2])
+    table = reliability_table(found)
+    assert table[["low", "n", "true_share"]].to_numpy().tolist() == [[0.1, 2, 0.75], [0.8, 2, 1.0], [0.9, 1, 0.0]]
+    assert expected_calibration_error(found) == pytest.approx((4 * 0.65 + 2 * 0.15 + 2 * 1.0) / 8)
+    assert brier_score(found) == pytest.approx((0.01 + 3 * 0.81 + 2 * 0.0225 + 2 * 1.0) / 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([], []), "0 probabilities"),
+        (([0.5], [True, False]), "1 probabilities, 2 truths"),
+        (([1.5], [True]), "outside 0 to 1"),
+        (([0.5], [True], [0.0]), "weight is not above 0"),
+    ],
+)
+def test_impossible_cases_are_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        cases(*arguments)
+
+
+def test_a_falling_curve_is_refused():
+    with pytest.raises(InputError, match="true less often"):
+        fit_platt(cases([0.1] * 20 + [0.9] * 20, [True] * 20 + [False] * 20))
