@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from epizoo.conversion.backends import with_backend
+from epizoo.conversion import with_backend
 from epizoo.conversion.torch.programs import Program, export_program
 from epizoo.zoo import load
 from epizoo.zoo.entry import Entry

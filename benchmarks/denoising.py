@@ -19,7 +19,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.pileup import PileUpConfig, pile_up
 from epizoo.genome.signal import BigWig, SignalTrack
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER
@@ -68,7 +67,7 @@ def simulated(name: str, depth: float, seed: int) -> tuple[Case, np.ndarray]:
 
 def real(kind: str, data: Path, share: float, entry) -> tuple[Case, np.ndarray]:
     """Rows of a window's bins with the held-out part of their fragments, and the scales of their files."""
-    transform = CoverageTransform.from_dict(entry.config["transform"])
+    transform = entry.config.transform
     bin_bp, margin = entry.window.bin_bp, entry.window.flank_bins
     found: tuple[list, list, list] = ([], [], [])
     for track, windows in _sources(kind, data):

@@ -17,14 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.files import atomic_path
 from epizoo.finetuning.cross_validation import PRETRAINED, SCRATCH, TUNED, Evaluation, Problem, cross_validate
 from epizoo.finetuning.data_file import PeakData
 from epizoo.finetuning.learning_curve import learning_curve, write_curve
 from epizoo.finetuning.samples import read_labels
 from epizoo.finetuning.settings import TuningSettings
-from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.metrics.label_errors import compare, summarise
 from epizoo.zoo import load
 
@@ -71,8 +69,8 @@ def main() -> None:
         model=entry.model(),
         data=data,
         labels=labels,
-        transform=CoverageTransform.from_dict(entry.config["transform"]),
-        calling=PeakCallingConfig.from_dict(entry.config["calling"]),
+        transform=entry.config.transform,
+        calling=entry.config.calling,
         settings=TuningSettings(train="threshold"),
     )
     began = time.monotonic()

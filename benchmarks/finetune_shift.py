@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.files import atomic_path
 from epizoo.finetuning import self_training as unlabelled
 from epizoo.finetuning.cross_validation import Problem
@@ -25,7 +24,6 @@ from epizoo.finetuning.fitting import fine_tune
 from epizoo.finetuning.samples import read_labels
 from epizoo.finetuning.scale import label_scale_factor, scaled
 from epizoo.finetuning.settings import TuningSettings
-from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.jobs.finetune_peaks import default_train
 from epizoo.metrics.label_errors import summarise
 from epizoo.simulation.labelled_genome import domain, write_simulated_genome
@@ -52,8 +50,8 @@ def problem_of(entry, folder: Path, name: str, settings: dict, seed: int) -> Pro
         model=entry.model(),
         data=data,
         labels=read_labels(data),
-        transform=CoverageTransform.from_dict(entry.config["transform"]),
-        calling=PeakCallingConfig.from_dict(entry.config["calling"]),
+        transform=entry.config.transform,
+        calling=entry.config.calling,
         settings=TuningSettings(),
     )
 

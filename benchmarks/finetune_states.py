@@ -93,9 +93,7 @@ def main() -> None:
         "strength": StateSettings().strength,
         "held_out": per_bin(whole.parameters, test),
         "seconds": round(time.monotonic() - began, 1),
-        "movement": movement(pretrained, whole.parameters, test).to_dict(
-            [state["name"] for state in entry.config["states"]]
-        ),
+        "movement": movement(pretrained, whole.parameters, test).to_dict([state.name for state in entry.config.states]),
     }
     print(content["adapted, all bins"]["held_out"], content["adapted, all bins"]["seconds"], flush=True)
     with atomic_path(options.output) as path:

@@ -22,10 +22,8 @@ import pandas as pd
 import torch
 from grelu.lightning import LightningModel
 
-from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.conversion.torch.programs import blank_twin
 from epizoo.files import atomic_path
-from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.metrics.label_errors import compare, summarise
 from epizoo.peaks.labelled_calls import Prediction, call_errors
 from epizoo.peaks.labelled_stretches import Stretch, crop, read_stretches
@@ -111,7 +109,7 @@ def tune(
 def predict(model: LightningModel, stretch: Stretch) -> Prediction:
     """Probabilities of a peak around the labels of a locus."""
     inner = model.model
-    twin = blank_twin("peak_caller", inner.config.to_dict())
+    twin = blank_twin(inner.config)
     twin.load_state_dict(twin_state(inner))
     bins, flank = list(stretch.labels["bins"]), inner.crop_len
     first = min(label.start_bin for label in bins) - MARGIN_BINS
@@ -144,8 +142,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(arguments.threads)
     entry = load(ENTRY)
-    bin_bp, calling = entry.window.bin_bp, PeakCallingConfig.from_dict(entry.config["calling"])
-    transform = CoverageTransform.from_dict(entry.config["transform"])
+    bin_bp, calling = entry.window.bin_bp, entry.config.calling
+    transform = entry.config.transform
     stretches = read_stretches(arguments.data, MARK, (CELL,), transform, bin_bp, PAD_BP)
     folder = arguments.data / "peaks" / "histone_labels"
     windows = pd.read_csv(folder / "windows.tsv", sep="\t").query("mark == @MARK and celltype == @CELL")

@@ -20,7 +20,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.pileup import ReadCoverage
 from epizoo.metrics.peaks import ranked_curve, truth_scores
@@ -100,7 +99,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     entry = load(arguments.entry)
-    shipped = PeakCallingConfig.from_dict(entry.config["calling"])
+    shipped = entry.config.calling
     results: dict[str, dict] = {}
     metrics = []
     for reads in DEPTHS:

@@ -5,38 +5,27 @@ onnxruntime with the extra ``onnx``.
 """
 
 import importlib
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from epizoo.errors import MissingDependencyError
+from epizoo.zoo.engines import BACKENDS
 
-_PUBLIC = {
-    "BACKENDS": "backends",
-    "check_parity": "parity",
-    "export": "exporting",
-    "with_backend": "backends",
-}
+if TYPE_CHECKING:
+    from epizoo.conversion.exporting import export
+    from epizoo.conversion.parity import check_parity
+    from epizoo.zoo.entry import Entry
 
-__all__ = list(_PUBLIC)
+__all__ = ["BACKENDS", "check_parity", "export", "with_backend"]
+
+AnyEntry = TypeVar("AnyEntry", bound="Entry")
 
 
-def require(module: str, extra: str) -> ModuleType:
-    """Import an optional dependency.
-
-    Raises:
-        MissingDependencyError: it is not installed; the message names the extra that installs it.
-    """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name != module.split(".")[0]:
-            raise
-        raise MissingDependencyError(
-            f"{module}: not installed, and this needs it; install it with: pip install 'epizoo[{extra}]'"
-        ) from error
+def with_backend(entry: AnyEntry, backend: str | None = None) -> AnyEntry:
+    """The entry computed by another backend; see `epizoo.zoo.entry.Entry.with_backend`."""
+    return entry.with_backend(backend)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    module = {"check_parity": "parity", "export": "exporting"}.get(name)
+    if module is not None:
+        return getattr(importlib.import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,10 +6,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from epizoo.conversion import require
 from epizoo.conversion.parity import Check, ParityReport, Run, check_parity, raw_scales, require_parity
 from epizoo.errors import InputError
 from epizoo.files import atomic_path, require_writable, sha256
+from epizoo.optional import require
 from epizoo.zoo import load
 from epizoo.zoo.entry import Entry
 
@@ -91,12 +91,12 @@ def _check_options(to: str, opset: int | None, raw_coverage: bool, layers: bool,
 
 
 def _write_onnx(entry: Entry, path: Path, opset: int | None, raw: bool, layers: bool, crop: bool) -> Run:
-    onnxruntime = require("onnxruntime", "onnx")
+    from epizoo.conversion.onnx.engine import onnxruntime
     from epizoo.conversion.onnx.programs import OPSET, build_onnx, write_onnx
 
     model = build_onnx(entry, opset=OPSET if opset is None else opset, layers=layers, crop=crop, raw_coverage=raw)
     write_onnx(model, path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = onnxruntime().InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     scale = {"scale": raw_scales(entry)} if raw else {}
     return lambda inputs: dict(zip(names, session.run(None, {entry.input_name: inputs} | scale), strict=True))

@@ -4,6 +4,7 @@ import json
 
 from epizoo.errors import InputError
 from epizoo.version import __version__
+from epizoo.zoo.description import PeakCallerSettings
 from epizoo.zoo.entry import Entry
 
 
@@ -14,10 +15,11 @@ def require_plain(entry: Entry) -> None:
         InputError: a peak caller has heads or is paired.
     """
     for key in ("heads", "paired"):
-        if entry.config["model"].get(key):
+        value = getattr(entry.config.model, key, None)
+        if value:
             raise InputError(
-                f"{entry.name}: config.model.{key} is {entry.config['model'][key]}, and only peak callers of one head "
-                "and one condition are converted; take one head with epizoo.models.peak_caller.heads.one_head"
+                f"{entry.name}: config.model.{key} is {value}, and only peak callers of one head and one condition "
+                "are converted; take one head with epizoo.models.peak_caller.heads.one_head"
             )
 
 
@@ -34,13 +36,12 @@ def metadata(entry: Entry) -> dict[str, str]:
         "flank_bins": str(entry.window.flank_bins),
         "least_bins": str(2 * entry.window.flank_bins + 1),
         "channels": json.dumps(entry.channels),
-        "config": json.dumps(entry.config["model"]),
+        "config": json.dumps(entry.zoo.config["model"]),
         "license": entry.kipoi.get("info", {}).get("license", ""),
     }
-    if entry.family == "peak_caller":
-        about["transform"] = json.dumps({"formula": "arcsinh(signal / scale)"} | entry.config.get("transform", {}))
+    if isinstance(entry.config, PeakCallerSettings):
+        about["transform"] = json.dumps({"formula": "arcsinh(signal / scale)"} | entry.zoo.config.get("transform", {}))
     else:
-        names = [state.get("name", "") for state in entry.config.get("states", [])]
-        about["states"] = json.dumps(names)
+        about["states"] = json.dumps([state.name for state in entry.config.states])
         about["transform"] = json.dumps({"formula": "none: marks are 0, 1, NaN (missing) or -1 (outside)"})
     return about

@@ -223,10 +223,10 @@ def require_parity(report: ParityReport) -> None:
 
 def _reference(entry: Entry, crop: bool) -> Callable[[Float[np.ndarray, "batch bin channel"], tuple[str, ...]], Named]:
     """JAX, as the entry runs it, with flanks cropped or not."""
-    from epizoo.zoo.jax_engine import build_predictor
+    from epizoo.zoo.jax_engine import jax_engine
 
     flank_bins = entry.window.flank_bins if crop else 0
-    return build_predictor(entry.family, entry.config["model"], entry.weights(), flank_bins).run
+    return jax_engine(entry.config.model, entry.weights(), flank_bins).run
 
 
 def _path_deficit(
@@ -255,7 +255,9 @@ def _path_deficit(
     return float(max(deficits))
 
 
-def _path_score(entry: Entry, path: Int[np.ndarray, " bin"], logs: Float[np.ndarray, "bin state"]) -> float:
+def _path_score(
+    entry: ChromatinStateEntry, path: Int[np.ndarray, " bin"], logs: Float[np.ndarray, "bin state"]
+) -> float:
     """Log-probability of a path and its marks in float64; impossible bins, of whichever state, count as nothing."""
     weights = {name: np.asarray(array, np.float64) for name, array in entry.weights().items()}
     steps, starts = (_log_softmax(weights[f"{name}_logits"]) for name in ("transition", "initial"))
@@ -269,10 +271,10 @@ def _path_score(entry: Entry, path: Int[np.ndarray, " bin"], logs: Float[np.ndar
 
 
 def _log_start(
-    entry: Entry, initial: Float[np.ndarray, " state"], transition: Float[np.ndarray, "state state"]
+    entry: ChromatinStateEntry, initial: Float[np.ndarray, " state"], transition: Float[np.ndarray, "state state"]
 ) -> Float[np.ndarray, " state"]:
     """Logarithm of the distribution of a sequence's first bin."""
-    if entry.config["model"].get("start", "stationary") == "stationary":
+    if entry.config.model.start == "stationary":
         # The left eigenvector of eigenvalue one.
         values, vectors = np.linalg.eig(transition.T)
         initial = np.abs(vectors[:, np.argmin(np.abs(values - 1))].real)

@@ -10,10 +10,10 @@ from jaxtyping import Float64
 from epizoo.calling.chromhmm_files import ORDERS, read_lines
 from epizoo.calling.state_colors import Color
 from epizoo.errors import InputError
-from epizoo.jobs.annotate import state_styles
 from epizoo.metrics.state_comparison import Emissions
 from epizoo.states.chromhmm_models import read_model, read_table
 from epizoo.zoo import find_entry, load
+from epizoo.zoo.entry import ChromatinStateEntry
 
 
 class StateModel(NamedTuple):
@@ -56,9 +56,9 @@ def read_state_model(source: str | os.PathLike[str]) -> StateModel:
 def _of_entry(source: str | os.PathLike[str]) -> StateModel:
     find_entry(source)
     entry = load(source)
-    if entry.family != "chromatin_states":
+    if not isinstance(entry, ChromatinStateEntry):
         raise InputError(f"{entry.name}: is no model of chromatin states; give an entry chromatin_states/…")
-    parameters, styles = entry.parameters(), state_styles(entry)  # type: ignore[union-attr, arg-type]
+    parameters, styles = entry.parameters(), [state.style for state in entry.config.states]
     states = tuple(f"{number}_{style.name}" for number, style in enumerate(styles, start=1))
     emissions = Emissions(entry.name, states, entry.channels, np.asarray(parameters.emission, np.float64))
     return StateModel(emissions, np.asarray(parameters.transition, np.float64), [style.color for style in styles])

@@ -9,12 +9,12 @@ import sys
 
 import yaml
 
-from epizoo.conversion.backends import BACKENDS
 from epizoo.conversion.exporting import export
 from epizoo.conversion.parity import ParityReport
 from epizoo.errors import EpizooError
 from epizoo.files import atomic_path, sha256
 from epizoo.zoo import list_entries, load
+from epizoo.zoo.engines import BACKENDS
 from epizoo.zoo.entry import Entry
 
 ONNX_FILE = "model.onnx"

@@ -1,7 +1,7 @@
 """The models of `epizoo.models` as ONNX graphs; see there for what each line means."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -10,7 +10,8 @@ from onnx import TensorProto
 from epizoo.conversion.onnx.denoiser import denoised
 from epizoo.conversion.onnx.graph import Graph
 from epizoo.conversion.onnx.hmm import HMMGraph
-from epizoo.models.peak_caller.denoising_windows import DenoiserConfig
+from epizoo.models.hmm.config import ChromatinStateConfig
+from epizoo.models.peak_caller.config import PeakCallerConfig
 from epizoo.zoo.description import DENOISED
 
 Arrays = Mapping[str, Shaped[np.ndarray, "..."]]
@@ -27,7 +28,7 @@ class Output(NamedTuple):
 
 
 def peak_caller(
-    graph: Graph, coverage: str, config: Mapping[str, Any], arrays: Arrays, flank_bins: int, names: tuple[str, ...]
+    graph: Graph, coverage: str, config: PeakCallerConfig, arrays: Arrays, flank_bins: int, names: tuple[str, ...]
 ) -> dict[str, Output]:
     """Add a peak caller over ``coverage`` (batch, bin, track); its outputs and layers by name, flanks cropped."""
     hidden, scores = _network(graph, coverage, config, arrays)
@@ -41,13 +42,13 @@ def peak_caller(
     values = {
         "peak_scores": scores,
         "peak_probabilities": probabilities,
-        "peak_summits": _soft_local_maximum(graph, weighted, int(config.get("summit_window_bins", 50))),
+        "peak_summits": _soft_local_maximum(graph, weighted, config.summit_window_bins),
         "peak_starts": graph.op("Sigmoid", rise),
         "peak_ends": graph.op("Sigmoid", graph.op("Neg", rise)),
         "logits": logits,
     }
-    if DENOISED in names:
-        values[DENOISED] = denoised(graph, coverage, DenoiserConfig.from_dict(config["denoise"]), arrays)
+    if config.denoise is not None and DENOISED in names:
+        values[DENOISED] = denoised(graph, coverage, config.denoise, arrays)
     outputs = {name: Output(_cropped(graph, values[name], flank_bins)) for name in names if name in values}
     if "features" in names:
         features = graph.op("Transpose", graph.op("Squeeze", hidden, graph.constant([2])), perm=[0, 2, 1])
@@ -56,11 +57,10 @@ def peak_caller(
 
 
 def chromatin_states(
-    graph: Graph, marks: str, config: Mapping[str, Any], arrays: Arrays, flank_bins: int, names: tuple[str, ...]
+    graph: Graph, marks: str, config: ChromatinStateConfig, arrays: Arrays, flank_bins: int, names: tuple[str, ...]
 ) -> dict[str, Output]:
     """Add a chromatin-state model over ``marks`` (batch, bin, mark), computed in float64 as the entry does."""
-    n_states = int(config["n_states"])
-    hmm = HMMGraph(graph, marks, arrays, config.get("start", "stationary"))
+    hmm = HMMGraph(graph, marks, arrays, config.start)
     values = {"log_emissions": hmm.log_emissions, "log_likelihood_per_bin": hmm.log_likelihood_per_bin}
     values |= {"state_posteriors": hmm.posteriors(), "state_probabilities": hmm.filtered}
     states = {"log_emissions", "state_posteriors", "state_probabilities"}
@@ -68,14 +68,14 @@ def chromatin_states(
     for name in names:
         if name in values:
             value = graph.op("Cast", _cropped(graph, values[name], flank_bins), to=TensorProto.FLOAT)
-            outputs[name] = Output(value, (n_states,) if name in states else ())
+            outputs[name] = Output(value, (config.n_states,) if name in states else ())
     outputs["viterbi_path"] = Output(_cropped(graph, hmm.viterbi_path(), flank_bins))
     likelihoods = _cropped(graph, hmm.log_likelihood_per_bin, flank_bins)
     outputs["log_likelihood"] = Output(graph.op("ReduceSum", likelihoods, graph.constant([1]), keepdims=0))
     return outputs
 
 
-def _network(graph: Graph, coverage: str, config: Mapping[str, Any], arrays: Arrays) -> tuple[str, str]:
+def _network(graph: Graph, coverage: str, config: PeakCallerConfig, arrays: Arrays) -> tuple[str, str]:
     """The last hidden layer (batch, feature, 1, bin) and the scores (batch, bin).
 
     Convolutions are written as two-dimensional ones of height 1, for which ONNX Runtime has the faster kernels.
@@ -86,8 +86,8 @@ def _network(graph: Graph, coverage: str, config: Mapping[str, Any], arrays: Arr
     scales = [graph.op("Relu", _conv(graph, signal, arrays, f"scale_convs.{i}")) for i in range(n_scales)]
     combined = graph.op("Concat", *scales, axis=1) if n_scales > 1 else scales[0]
     hidden = graph.op("Relu", _conv(graph, combined, arrays, "combine_conv"))
-    for i, dilation in enumerate(config.get("dilations", ())):
-        inner = graph.op("Relu", _conv(graph, hidden, arrays, f"context.{i}.dilated_conv", int(dilation)))
+    for i, dilation in enumerate(config.dilations):
+        inner = graph.op("Relu", _conv(graph, hidden, arrays, f"context.{i}.dilated_conv", dilation))
         hidden = graph.op("Add", hidden, _conv(graph, inner, arrays, f"context.{i}.mix_conv"))
     scores = graph.op("Squeeze", _conv(graph, hidden, arrays, "output_conv"), graph.constant([1, 2]))
     return hidden, scores

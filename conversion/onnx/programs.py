@@ -13,6 +13,7 @@ from epizoo.conversion.metadata import metadata, require_plain
 from epizoo.conversion.onnx.graph import Graph
 from epizoo.conversion.onnx.models import chromatin_states, peak_caller
 from epizoo.errors import InputError
+from epizoo.models.peak_caller.config import PeakCallerConfig
 from epizoo.zoo.entry import Entry
 
 OPSET = 18
@@ -62,8 +63,11 @@ def build_onnx(
         scale = graph.input("scale", TensorProto.FLOAT, [len(entry.channels)])
         value = graph.op("Asinh", graph.op("Div", value, scale))
     names = entry.output_names + (entry.layer_names if layers else ())
-    build = peak_caller if entry.family == "peak_caller" else chromatin_states
-    outputs = build(graph, value, entry.config["model"], entry.weights(), flank, names)
+    config, arrays = entry.config.model, entry.weights()
+    if isinstance(config, PeakCallerConfig):
+        outputs = peak_caller(graph, value, config, arrays, flank, names)
+    else:
+        outputs = chromatin_states(graph, value, config, arrays, flank, names)
     window = "window" if flank else "bins"
     for name in names:
         shape: list[str | int] = ["batch", window, *outputs[name].channels] if name != "log_likelihood" else ["batch"]

@@ -15,7 +15,7 @@ from epizoo.conversion.torch.to_jax import arrays_from_state
 from epizoo.models.parameters import flatten_parameters
 from epizoo.zoo.description import DENOISED
 from epizoo.zoo.entry import Entry
-from epizoo.zoo.jax_engine import build_predictor
+from epizoo.zoo.jax_engine import jax_engine
 
 # Outputs whose gradients are compared: what people train on.
 _DIFFERENTIATED = {
@@ -80,7 +80,7 @@ def _torch_gradients(
     mixture(twin, tensor).backward()
     assert tensor.grad is not None
     gradients = {name: value.grad for name, value in twin.named_parameters() if value.grad is not None}
-    arrays = arrays_from_state(entry.family, entry.config["model"], gradients)
+    arrays = arrays_from_state(entry.config.model, gradients)
     return arrays | {"the input": tensor.grad.numpy()}
 
 
@@ -88,7 +88,7 @@ def _jax_gradients(
     entry: Entry, inputs: Float[np.ndarray, "batch bin channel"], mixture: Mixture
 ) -> dict[str, np.ndarray]:
     dtype = np.float64 if entry.family == "chromatin_states" else np.float32
-    graph, state = nnx.split(build_predictor(entry.family, entry.config["model"], entry.weights(), 0).module)
+    graph, state = nnx.split(jax_engine(entry.config.model, entry.weights(), 0).module)
     state = jax.tree.map(lambda value: value.astype(dtype), state)
 
     def loss(state: Any, values: Any) -> Any:

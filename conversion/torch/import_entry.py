@@ -70,7 +70,7 @@ def _write_run(run: Path, base: Entry, state: Mapping[str, Tensor], data: str) -
     """The run folder that `epizoo.zoo.build.write_entry` takes."""
     write_weights(base, state, run / "weights.safetensors")
     window = {key: value for key, value in base.window.model_dump().items() if key != "bin_bp"}
-    write_yaml(run / "config.yaml", {"family": base.family, "window": window, **uncalibrated(base.config)})
+    write_yaml(run / "config.yaml", {"family": base.family, "window": window, **uncalibrated(base.zoo.config)})
     about = about_tuned_elsewhere(
         base,
         f"on {data or 'data that were not named'}",

@@ -13,8 +13,8 @@ from epizoo.conversion.torch.hmm import Chunks, HMMParameters
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
-    from epizoo.models.hmm.annotator import ChromatinStateConfig
-    from epizoo.models.peak_caller.network import PeakCallerConfig
+    from epizoo.models.hmm.config import ChromatinStateConfig
+    from epizoo.models.peak_caller.config import PeakCallerConfig
 
 _EDGE_SOFTNESS = 0.1
 _TEMPERATURE_FLOOR = 1e-6

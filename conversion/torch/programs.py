@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +16,8 @@ from epizoo.conversion.torch.axes import leaf_of_jax, leaf_of_torch, renamed
 from epizoo.conversion.torch.hmm import Chunks
 from epizoo.conversion.torch.models import ChromatinStateAnnotator, PeakCaller
 from epizoo.errors import EntryError
+from epizoo.models.hmm.config import ChromatinStateConfig
+from epizoo.models.peak_caller.config import PeakCallerConfig
 from epizoo.zoo.description import DENOISED
 from epizoo.zoo.entry import Entry
 
@@ -79,18 +80,12 @@ def build_twin(entry: Entry, dtype: torch.dtype = torch.float32) -> Twin:
     """
     require_plain(entry)
     # The dtype comes first: float64 weights of published models must not pass through float32.
-    return fill_twin(blank_twin(entry.family, entry.config["model"]).to(dtype), entry.family, entry.weights())
+    return fill_twin(blank_twin(entry.config.model).to(dtype), entry.family, entry.weights())
 
 
-def blank_twin(family: str, config: Mapping[str, Any]) -> Twin:
-    """A twin with a random start, from the keyword arguments of the model's config."""
-    if family == "peak_caller":
-        from epizoo.models.peak_caller.network import PeakCallerConfig
-
-        return PeakCaller(PeakCallerConfig.from_dict(config))
-    from epizoo.models.hmm.annotator import ChromatinStateConfig
-
-    return ChromatinStateAnnotator(ChromatinStateConfig(**config))
+def blank_twin(config: PeakCallerConfig | ChromatinStateConfig) -> Twin:
+    """A twin with a random start."""
+    return PeakCaller(config) if isinstance(config, PeakCallerConfig) else ChromatinStateAnnotator(config)
 
 
 def fill_twin(twin: Twin, family: str, arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> Twin:
@@ -167,7 +162,7 @@ def write_state(entry: Entry, path: str | os.PathLike[str], *, as_safetensors: b
     if as_safetensors:
         save_file(state, path, metadata=metadata(entry))
         return
-    config = {"family": entry.family, "config": entry.config["model"], "metadata": metadata(entry)}
+    config = {"family": entry.family, "config": entry.zoo.config["model"], "metadata": metadata(entry)}
     # Given a path, torch takes the archive's name from it, and refuses some.
     with open(path, "wb") as file:
         torch.save({"state_dict": state, **config}, file)

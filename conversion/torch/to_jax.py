@@ -5,7 +5,6 @@ import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,23 +18,25 @@ from epizoo.conversion.torch.axes import leaf_of_torch, renamed
 from epizoo.conversion.torch.programs import blank_twin
 from epizoo.errors import EntryError, InputError
 from epizoo.files import atomic_path
+from epizoo.models.hmm.config import ChromatinStateConfig
+from epizoo.models.peak_caller.config import PeakCallerConfig
 from epizoo.zoo.entry import Entry
 
 
 def arrays_from_state(
-    family: str, config: Mapping[str, Any], state: Mapping[str, Tensor]
+    config: PeakCallerConfig | ChromatinStateConfig, state: Mapping[str, Tensor]
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
     """A twin's state dict as flat named JAX arrays, dtypes unchanged: the exact inverse of `to_torch.state_dict`.
 
     Args:
-        family: ``peak_caller`` or ``chromatin_states``.
-        config: keyword arguments of the model's config.
+        config: of the model.
         state: the state dict.
 
     Raises:
         EntryError: keys that the model lacks, that the state dict lacks, or wrong shapes; one error names them all.
     """
-    expected = blank_twin(family, config).state_dict()
+    family = "peak_caller" if isinstance(config, PeakCallerConfig) else "chromatin_states"
+    expected = blank_twin(config).state_dict()
     problems = [f"{name} is missing" for name in sorted(expected.keys() - state.keys())]
     problems += [f"{name} is not a parameter of the model" for name in sorted(state.keys() - expected.keys())]
     for name in sorted(expected.keys() & state.keys()):
@@ -85,6 +86,6 @@ def write_weights(entry: Entry, state: Mapping[str, Tensor], path: str | os.Path
     Raises:
         EntryError: the state dict does not fit the entry's model; all that does not is named.
     """
-    arrays = arrays_from_state(entry.family, entry.config["model"], state)
+    arrays = arrays_from_state(entry.config.model, state)
     with atomic_path(path) as temporary:
         save_file(arrays, temporary)

@@ -9,7 +9,7 @@ From then on `grelu.resources.load_model` loads checkpoints that ``epizoo export
 `SignalDataset` and `MarkDataset` go wherever gReLU takes its own datasets.
 """
 
-from epizoo.conversion import require
+from epizoo.optional import require
 
 require("grelu", "grelu")
 

@@ -24,7 +24,7 @@ from epizoo.errors import InputError
 from epizoo.files import atomic_path, require_writable
 from epizoo.plugins.grelu.models import MODELS, SignalModel, fill_from_twin, register
 from epizoo.zoo import load
-from epizoo.zoo.entry import Entry
+from epizoo.zoo.entry import ChromatinStateEntry, Entry
 from epizoo.zoo.remote import local_checkpoint
 
 TARGET = "grelu"
@@ -63,7 +63,7 @@ def lightning_model(entry: Entry) -> LightningModel:
     model = LightningModel(
         model_params={
             "model_type": MODEL_TYPES[entry.family],
-            **_plain(entry.config["model"]),
+            **_plain(entry.zoo.config["model"]),
             "n_tasks": len(tasks),
             "crop_len": entry.window.flank_bins,
             "final_pool_func": None,
@@ -89,7 +89,7 @@ def lightning_model(entry: Entry) -> LightningModel:
 
 def description(entry: Entry) -> dict[str, Any]:
     """What a checkpoint says of the entry that it was made from: plain values."""
-    settings = {key: value for key, value in entry.config.items() if key != "model"}
+    settings = {key: value for key, value in entry.zoo.config.items() if key != "model"}
     return _plain(
         {
             "name": entry.name,
@@ -104,11 +104,9 @@ def description(entry: Entry) -> dict[str, Any]:
 
 def task_names(entry: Entry) -> list[str]:
     """Names of gReLU's tasks: the states, or the tag of a peak caller."""
-    if entry.family == "peak_caller":
-        return [entry.name.partition("/")[2]]
-    n_states = entry.config["model"]["n_states"]
-    states = entry.config.get("states") or [{"name": f"state {number}"} for number in range(1, n_states + 1)]
-    return [str(state["name"]) for state in states]
+    if isinstance(entry, ChromatinStateEntry):
+        return [state.name for state in entry.config.states]
+    return [entry.name.partition("/")[2]]
 
 
 def write_checkpoint(model: LightningModel, path: str | os.PathLike[str]) -> None:
@@ -174,8 +172,9 @@ def check(entry: Entry, model: LightningModel, task: int = 0) -> ParityReport:
     Bins outside the chromosome, where an entry's posteriors are 0, are left out: gReLU's softmax sums to 1 anywhere.
     """
     checks: list[Check] = []
+    reference = entry.with_backend("jax")
     for case, inputs in cases(entry):
-        expected = entry.activations({entry.input_name: inputs}, (OUTPUTS[entry.family], *_layers(entry)))
+        expected = reference.activations({entry.input_name: inputs}, (OUTPUTS[entry.family], *_layers(entry)))
         checks += compare(entry, case, inputs, _as_in_zoo(entry, model, inputs, task), expected)
     return ParityReport(entry.name, entry.sha256, TARGET, tuple(checks))
 

@@ -1,6 +1,5 @@
 """Checkpoints that gReLU has fine-tuned as entries of the zoo, proven to be the same model."""
 
-import dataclasses
 import json
 import os
 from pathlib import Path
@@ -18,7 +17,7 @@ from epizoo.plugins.grelu.datasets import CELL_SEPARATOR
 from epizoo.plugins.grelu.heads import PeakHead
 from epizoo.plugins.grelu.models import SignalModel, twin_state
 from epizoo.zoo import load
-from epizoo.zoo.entry import Entry
+from epizoo.zoo.entry import ChromatinStateEntry, Entry
 from epizoo.zoo.imported_entries import about_tuned_elsewhere, build_proven
 from epizoo.zoo.lineage import lineage_from
 from epizoo.zoo.new_entries import example_of, uncalibrated, write_json, write_yaml
@@ -107,13 +106,12 @@ def _task_number(path: str | os.PathLike[str], model: LightningModel, inner: Sig
 
 def _write_run(run: Path, model: LightningModel, inner: SignalModel, base: Entry, task: int) -> None:
     """The run folder that `epizoo.zoo.build.write_entry` takes."""
-    config = _model_config(inner)
-    save_file(arrays_from_state(inner.family, config, twin_state(inner, task)), run / "weights.safetensors")
-    settings: dict[str, Any] = {**uncalibrated(base.config), "model": config}
+    save_file(arrays_from_state(inner.config, twin_state(inner, task)), run / "weights.safetensors")
+    settings: dict[str, Any] = {**uncalibrated(base.zoo.config), "model": inner.config.to_dict()}
     train = model.data_params.get("train", {})
     if train.get("transform"):
         settings["transform"] = json.loads(train["transform"])
-    if base.family == "chromatin_states":
+    if isinstance(base, ChromatinStateEntry):
         settings["states"] = _states(base, model)
     window_bins = base.window.window_bins
     window = {"window_bins": window_bins, "flank_bins": inner.crop_len}
@@ -130,16 +128,11 @@ def _write_run(run: Path, model: LightningModel, inner: SignalModel, base: Entry
     write_json(run / "metrics.json", _metrics(model, base, task))
 
 
-def _model_config(model: SignalModel) -> dict[str, Any]:
-    values = dataclasses.asdict(model.config)
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-
-
-def _states(base: Entry, model: LightningModel) -> list[dict[str, Any]]:
+def _states(base: ChromatinStateEntry, model: LightningModel) -> list[dict[str, Any]]:
     """The base's states, renamed where the tasks are called otherwise."""
-    states, names = base.config["states"], model.data_params["tasks"]["name"]
+    states, names = base.zoo.config["states"], model.data_params["tasks"]["name"]
     if [state["name"] for state in states] == list(names):
-        return states
+        return list(states)
     return [{**state, "name": name, "description": ""} for state, name in zip(states, names, strict=True)]
 
 

@@ -10,7 +10,6 @@ whose loss and gradient are exactly 0 in float32 with the label 0 that those bin
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -22,8 +21,8 @@ from torch import Tensor, nn
 from epizoo.conversion.torch.models import ChromatinStateAnnotator, PeakCaller
 from epizoo.conversion.torch.programs import blank_twin
 from epizoo.errors import InputError
-from epizoo.models.hmm.annotator import ChromatinStateConfig
-from epizoo.models.peak_caller.network import PeakCallerConfig
+from epizoo.models.hmm.config import ChromatinStateConfig
+from epizoo.models.peak_caller.config import PeakCallerConfig
 from epizoo.plugins.grelu.frame import cropped, without_frame
 from epizoo.plugins.grelu.heads import PeakHead, StateHead, full_precision
 
@@ -228,9 +227,7 @@ def twin_state(model: SignalModel, task: int = 0) -> dict[str, Tensor]:
     """
     state = dict(model.embedding.state_dict())
     if isinstance(model.head, PeakHead):
-        shapes = {
-            name: value.shape for name, value in blank_twin(model.family, asdict(model.config)).state_dict().items()
-        }
+        shapes = {name: value.shape for name, value in blank_twin(model.config).state_dict().items()}
         state |= {name: value[task].reshape(shapes[name]) for name, value in model.head.state_dict().items()}
     elif not model.head.is_identity:
         raise InputError(

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from kipoi.model import BaseModel, GradientMixin, LayerActivationMixin
 
-from epizoo.conversion import with_backend
 from epizoo.errors import EntryError, InputError
 from epizoo.plugins.kipoi.patches import mend_kipoi
 from epizoo.zoo import entry as entries
@@ -46,8 +45,7 @@ class EntryModel(BaseModel, GradientMixin, LayerActivationMixin):
         if not isinstance(self.entry, self.entry_class):
             raise EntryError(f"{self.entry.folder}: of the family {self.entry.family}, not for {type(self).__name__}")
         self.entry.check_files()
-        if backend != "jax":
-            self.entry = with_backend(self.entry, backend)
+        self.entry = self.entry.with_backend(backend)
         self.entry.prepare()
 
     def predict_on_batch(self, x: Inputs) -> dict[str, Shaped[np.ndarray, "batch ..."]]:
@@ -101,8 +99,7 @@ class EntryModel(BaseModel, GradientMixin, LayerActivationMixin):
             raise InputError(f"avg_func: {avg_func!r} is unknown; use one of {', '.join(self.allowed_functions)}")
         name = self._layer(layer or self.final_layer, pre_nonlinearity)
         scalar = Scalar(name, _hashable_index(filter_idx), avg_func or "sum")  # type: ignore[arg-type]
-        inputs = self.entry.check_inputs(x)
-        return {self.entry.input_name: self.entry.predictor.gradient(inputs, scalar)}
+        return {self.entry.input_name: self.entry.gradient(x, scalar)}
 
     @property
     def test(self) -> Any:

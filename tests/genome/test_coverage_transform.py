@@ -189,7 +189,7 @@ def test_the_settings_are_plain_and_come_back():
     transform = CoverageTransform(background_bin_bp=500, max_blocks=7)
     assert CoverageTransform.from_dict(transform.to_dict()) == transform
     assert all(type(value) in (int, float, str) for value in transform.to_dict().values())
-    with pytest.raises(InputError, match="has no setting depth"):
+    with pytest.raises(InputError, match="unknown key 'depth'"):
         CoverageTransform.from_dict({"depth": 3})
 
 

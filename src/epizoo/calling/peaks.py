@@ -2,18 +2,20 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
+from pydantic import Field
 
 from epizoo.calling.local_background import LocalBackground
 from epizoo.calling.summits import Summits, find_summits, smoothing_bins
 from epizoo.errors import InputError
 from epizoo.genome.poisson import poisson_log10_p
+from epizoo.validation import Config
 
 NARROWPEAK_COLUMNS = (
     "chrom",
@@ -37,20 +39,22 @@ _SCORE_PER_DECADE = 200.0
 
 
 @dataclass(frozen=True)
-class PeakCallingConfig:
+class PeakCallingConfig(Config):
     """How probabilities become peaks; recorded with every peak-caller entry.
 
     A peak is a run of bins with at least `extend_probability`, one of which has at least `enter_probability`. Peaks
     with at most `merge_gap_bp` between them become one, and those narrower than `min_width_bp` are then dropped.
     """
 
+    title: ClassVar[str] = "peak calling"
+
     enter_probability: float = 0.5
     extend_probability: float = 0.5
-    min_width_bp: int = 0
-    merge_gap_bp: int = 0
-    background_bp: int = 10_000
+    min_width_bp: Annotated[int, Field(le=1_000_000_000)] = 0
+    merge_gap_bp: Annotated[int, Field(le=1_000_000_000)] = 0
+    background_bp: Annotated[int, Field(le=1_000_000_000)] = 10_000
     """How far on both sides of the summit the background of `signalValue` is taken from."""
-    summit_smoothing_bp: int = 250
+    summit_smoothing_bp: Annotated[int, Field(le=1_000_000_000)] = 250
     """Width of the triangle, at half its height, that smooths the signal in which summits are the maxima."""
     summit_valley: float = 0.6
     """A second summit counts where the smoothed signal falls to this share of the lower one in between."""
@@ -85,27 +89,10 @@ class PeakCallingConfig:
         # Lists, as YAML has them, would make the config unhashable.
         object.__setattr__(self, "calibration", _checked_calibration(self.calibration))
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The config with these values, as `to_dict` gives them; absent ones keep their default.
-
-        Raises:
-            InputError: a key is unknown or a value is out of range.
-        """
-        known = [field.name for field in dataclasses.fields(cls)]
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise InputError(f"peak calling: unknown key {unknown[0]!r}; expected some of {', '.join(known)}")
-        return cls(**values)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values by field name, for YAML and JSON; calibration and evidence only where they are set."""
-        values = dataclasses.asdict(self)
-        corners = values.pop("calibration")
-        for field in ("score_evidence", "least_evidence", "evident_probability"):
-            if not values[field]:
-                del values[field]
-        return values | ({"calibration": [list(corner) for corner in corners]} if corners else {})
+        optional = ("calibration", "score_evidence", "least_evidence", "evident_probability")
+        return {key: value for key, value in super().to_dict().items() if value or key not in optional}
 
     def calibrated(self, probability: Float[np.ndarray, " peak"]) -> Float[np.ndarray, " peak"]:
         """The share of true peaks among peaks of these highest probabilities; beyond the corners that of the nearest.

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib.metadata
-import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from typer.core import TyperGroup
 
 from epizoo.errors import EntryError, EpizooError, InputError
+from epizoo.optional import is_installed
 
 SIGNAL_KINDS = "counts, coverage, cpm, fold_change or log10_p"
 ENTRY_HELP = "An entry's name, as `epizoo list` shows it, or the folder of an entry."
@@ -89,26 +89,9 @@ def _sentence(error: EpizooError | OSError) -> str:
     return str(error)
 
 
-def load_of_family(family: str, name: str) -> Any:
-    """The entry `name`.
-
-    Raises:
-        InputError: it is of another family than `family`.
-    """
-    from epizoo.zoo import list_entries as names
-    from epizoo.zoo import load
-
-    loaded = load(name)
-    if loaded.family != family:
-        others = ", ".join(entry for entry in names() if entry.startswith(f"{family}/"))
-        job = {"peak_caller": "does not call peaks", "chromatin_states": "does not annotate states"}[family]
-        raise InputError(f"{loaded.name}: this entry {job}; use {others or 'an entry that does'}")
-    return loaded
-
-
 def give_graph(entry: Any) -> None:
     """Give a new entry its ONNX graph, as the zoo's own have, where ONNX is installed, or say why it has none."""
-    if not all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime")):
+    if not is_installed("onnx", "onnxruntime"):
         return
     from epizoo.conversion.onnx.entry_graph import add_onnx
 

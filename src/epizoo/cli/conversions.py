@@ -52,7 +52,7 @@ def import_torch(
 
     The state dict is one that `epizoo export --to torch` (or safetensors) wrote, trained further.
     """
-    from epizoo.conversion import require
+    from epizoo.optional import require
 
     require("torch", "torch")
     from epizoo.conversion.torch.import_entry import import_state
@@ -102,7 +102,7 @@ def import_chromhmm(
         )
     give_graph(entry)
     metric = entry.zoo.metrics[0]
-    say(f"Wrote {entry.folder}: {len(entry.config['states'])} states, {metric.name} {metric.value} on {metric.on}.")
+    say(f"Wrote {entry.folder}: {len(entry.config.states)} states, {metric.name} {metric.value} on {metric.on}.")
 
 
 def _export_to_grelu(

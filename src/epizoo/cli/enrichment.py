@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from epizoo.cli.app import Output, app, load_of_family, option, say
+from epizoo.cli.app import Output, app, option, say
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -142,9 +142,9 @@ def _read(states: Path, entry: str | None) -> tuple["Segmentation", "list[Color]
 
     if entry is None:
         return read_segmentation(states), None
-    from epizoo.jobs.annotate import state_styles
+    from epizoo.zoo import load_annotator
 
-    styles = state_styles(load_of_family("chromatin_states", entry))
+    styles = [state.style for state in load_annotator(entry).config.states]
     segmentation = read_segmentation(states, [style.name for style in styles])
     return segmentation, [style.color for style in styles]
 

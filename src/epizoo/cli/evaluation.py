@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from epizoo.cli.app import SIGNAL_KINDS, app, load_of_family, named_files, option, out, progress_bar, say
+from epizoo.cli.app import SIGNAL_KINDS, app, named_files, option, out, progress_bar, say
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -120,11 +120,11 @@ def evaluate(
 
 
 def _entries(names: list[str] | None, bigwig: str | None) -> "list[PeakCallerEntry]":
-    from epizoo.conversion import with_backend
+    from epizoo.zoo import load_peak_caller
 
     if names and bigwig is None:
         raise InputError("--entry: given without --bigwig; name the signal that it should call peaks in")
-    return [with_backend(load_of_family("peak_caller", name), None) for name in names or []]
+    return [load_peak_caller(name) for name in names or []]
 
 
 def _callers(

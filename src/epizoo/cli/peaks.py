@@ -1,11 +1,12 @@
 """`epizoo call-peaks`."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from epizoo.cli.app import SIGNAL_KINDS, Entry, Output, TrackLine, app, load_of_family, option, progress_bar, say
+from epizoo.cli.app import SIGNAL_KINDS, Entry, Output, TrackLine, app, option, progress_bar, say
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,14 +98,13 @@ def call_peaks(
     """
     from epizoo.calling.bed9 import track_line as make_track_line
     from epizoo.calling.peak_files import peak_format
-    from epizoo.calling.peaks import PeakCallingConfig
-    from epizoo.conversion import with_backend
     from epizoo.files import check_outputs
     from epizoo.genome.assemblies import require_blacklist
     from epizoo.genome.bigwig_writer import write_track
     from epizoo.genome.intervals import read_bed
     from epizoo.genome.pileup import PileUpConfig, ReadCoverage
     from epizoo.jobs.peak_bigwigs import require_denoising
+    from epizoo.zoo import load_peak_caller
     from epizoo.zoo.windows import check_control
 
     bigwig, control = _only_one("--bigwig", bigwigs), _only_one("--control", controls)
@@ -117,7 +117,7 @@ def call_peaks(
             "--chrom-sizes, --fragment-length-bp, --min-mapping-quality, --keep-duplicates, --atac: some given, but "
             "they are about reads; leave them out, or give --reads"
         )
-    loaded = with_backend(load_of_family("peak_caller", entry), backend)
+    loaded = load_peak_caller(entry).with_backend(backend)
     given = {
         "enter_probability": enter_probability,
         "extend_probability": extend_probability,
@@ -128,7 +128,7 @@ def call_peaks(
     if enter_probability is not None or extend_probability is not None:
         # The model's evidence would replace the probabilities that were asked for.
         stated |= {"least_evidence": 0, "evident_probability": 0}
-    rule = PeakCallingConfig.from_dict(loaded.config.get("calling", {}) | stated)
+    rule = dataclasses.replace(loaded.config.calling, **stated)
     # Before reads are read, which may take minutes.
     kind = peak_format(output, output_format)
     outputs = [path for path in (output, summits, coverage, probabilities, denoised) if path is not None]

@@ -1,7 +1,7 @@
 """`epizoo annotate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -12,14 +12,12 @@ from epizoo.cli.app import (
     Output,
     TrackLine,
     app,
-    load_of_family,
     named_files,
     option,
     out,
     progress_bar,
     say,
 )
-from epizoo.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,44 +86,31 @@ def annotate(
     track_line: TrackLine = None,
 ) -> None:
     """Annotate a genome with chromatin states and write them as BED with names and colours."""
-    from epizoo.calling.bed9 import track_line as make_track_line
-    from epizoo.conversion import with_backend
-    from epizoo.jobs.annotate import ChromHMMFolder, MarkFiles
+    from epizoo.zoo import load_annotator
 
-    loaded = load_of_family("chromatin_states", entry)
-    if backend is not None:
-        loaded = with_backend(loaded, backend)
+    loaded = load_annotator(entry)
     paths = named_files([*(marks or []), *(more_marks or [])], "--marks")
-    of_marks = {
-        "--controls": controls,
-        "--chrom-sizes": chrom_sizes,
-        "--signal-kind": signal_kind,
-        "--read-length-bp": read_length_bp,
-        "--threshold": threshold,
-    }
-    _require("--marks", bool(paths), of_marks)
-    _require(
-        "--chromhmm",
-        chromhmm is not None,
-        {"--state-by-line": state_by_line or None, "--text-posteriors": text_posteriors or None},
-    )
-    files = MarkFiles(
-        paths, named_files(controls or [], "--controls") or None, chrom_sizes, signal_kind, read_length_bp, threshold
-    )
     with progress_bar("Annotating") as progress:
         annotation = loaded.annotate(
             binarized,
-            marks=files if paths else None,
+            marks=paths or None,
+            controls=named_files(controls or [], "--controls") or None,
+            chrom_sizes=chrom_sizes,
+            signal_kind=signal_kind,
+            read_length_bp=read_length_bp,
+            threshold=threshold,
             regions=regions,
             cell=cell,
             allow_missing=allow_missing,
             viterbi=viterbi,
-            by_windows=backend is not None,
+            backend=backend,
             output=output,
-            posteriors_folder=posteriors,
+            posteriors=posteriors,
             hdf5=hdf5,
-            chromhmm=None if chromhmm is None else ChromHMMFolder(chromhmm, state_by_line, text_posteriors),
-            track=make_track_line("bed9", track_line) if track_line else None,
+            chromhmm=chromhmm,
+            state_by_line=state_by_line,
+            text_posteriors=text_posteriors,
+            track_line=track_line,
             progress=progress,
         )
     per_bin = annotation.log_likelihood / max(annotation.n_bins, 1)
@@ -142,17 +127,6 @@ def annotate(
             say(f"Wrote {path}: {what}.")
     _say_missing(annotation.missing_marks)
     out.print(_shares(annotation.segments, "REGIONS" if regions is not None else "GENOME"))
-
-
-def _require(option: str, is_given: bool, dependents: dict[str, Any]) -> None:
-    """Refuse options that would be ignored without another one.
-
-    Raises:
-        InputError: one of ``dependents`` has a value and the option that it belongs to is not given.
-    """
-    for name, value in dependents.items():
-        if value is not None and not is_given:
-            raise InputError(f"{name}: given, but it belongs to {option}, which is not given; leave it out")
 
 
 def _say_missing(shares: dict[str, float]) -> None:

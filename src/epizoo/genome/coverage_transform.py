@@ -6,17 +6,19 @@ The levels are estimated once per file, never per window, so that equal signal l
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from pydantic import Field
 
 from epizoo.errors import InputError
 from epizoo.genome.poisson import poisson_log10_p
 from epizoo.genome.signal import SignalTrack, infinite_value
+from epizoo.validation import Config
 
 SignalKind = Literal["counts", "coverage", "cpm", "fold_change", "log10_p"]
 """counts: read starts; coverage: reads piled up per bp; cpm: either, scaled by the depth (CPM, RPKM, RPGC, BPM);
@@ -58,7 +60,7 @@ class FittedTransform:
 
 
 @dataclass(frozen=True)
-class CoverageTransform:
+class CoverageTransform(Config):
     """How the scale of a file is estimated; recorded in an entry's config, shared by training and use.
 
     The background is the median over stretches of ``background_bin_bp`` in up to ``max_blocks`` blocks of 1 Mb, evenly
@@ -85,12 +87,14 @@ class CoverageTransform:
         scale_factor: what the scale is multiplied by at the end, as adapting to a cell type without labels finds it.
     """
 
-    background_bin_bp: int = 1_000
-    max_blocks: int = 128
-    log10_p_background: float = 2.0
-    peak_weight: float = 0.0
-    peak_fold: float = 5.0
-    scale_factor: float = 1.0
+    title: ClassVar[str] = "coverage transform"
+
+    background_bin_bp: Annotated[int, Field(gt=0, le=_BLOCK_BP)] = 1_000
+    max_blocks: Annotated[int, Field(gt=0, le=1_000_000)] = 128
+    log10_p_background: Annotated[float, Field(gt=0, le=1e6)] = 2.0
+    peak_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    peak_fold: Annotated[float, Field(gt=0, le=1e6)] = 5.0
+    scale_factor: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
     def fit(
         self, bigwig: SignalTrack, kind: str | None = None, known_regions: pd.DataFrame | None = None
@@ -119,23 +123,6 @@ class CoverageTransform:
         level = _peak_level(linear, background, self.peak_fold)
         scale = background ** (1 - self.peak_weight) * (level / self.peak_fold) ** self.peak_weight
         return FittedTransform(stated, background, scale * self.scale_factor, self.log10_p_background)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as plain numbers, for YAML."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, settings: dict[str, Any]) -> "CoverageTransform":
-        """The inverse of `to_dict`.
-
-        Raises:
-            InputError: a key is not a setting of the transform.
-        """
-        unknown = sorted(set(settings) - set(cls.__dataclass_fields__))
-        if unknown:
-            expected = ", ".join(cls.__dataclass_fields__)
-            raise InputError(f"coverage transform: has no setting {unknown[0]}; its settings are {expected}")
-        return cls(**settings)
 
     def _stretches(
         self, bigwig: SignalTrack, known_regions: pd.DataFrame | None

@@ -9,19 +9,19 @@ import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
 
-from epizoo.calling.bed9 import StateStyle
+from epizoo.calling import bed9
 from epizoo.calling.segments import clip_segments, segments_from_states
-from epizoo.errors import EntryError, InputError
+from epizoo.errors import InputError
 from epizoo.genome.mark_sources import File, GenomeMarks, MarkFiles, binarize_files, read_folder
 from epizoo.genome.marks import count_missing
 from epizoo.genome.windows import Intervals, interval_table
 from epizoo.jobs.state_decoding import begin_loading_kernels, decode_by_windows, decode_chromosomes
 from epizoo.jobs.state_outputs import AnnotatedGenome, ChromHMMFolder, StateOutputs, StateWriter, chosen_states
 from epizoo.metrics.segmentations import Segmentation
+from epizoo.zoo.entry import ChromatinStateEntry, load_annotator
 
 if TYPE_CHECKING:
     from epizoo.models.hmm.decoding import Decoding
-    from epizoo.zoo.entry import ChromatinStateEntry
 
 Progress = Callable[[int, int], None]
 """Called now and then with the bins that are done and those there are."""
@@ -48,20 +48,27 @@ class Annotation(NamedTuple):
 
 
 def annotate(
-    entry: "ChromatinStateEntry",
+    entry: ChromatinStateEntry | File,
     binarized: File | None = None,
     *,
-    marks: MarkFiles | Mapping[str, File] | None = None,
+    marks: Mapping[str, File] | None = None,
+    controls: Mapping[str, File] | None = None,
+    chrom_sizes: File | None = None,
+    signal_kind: str | None = None,
+    read_length_bp: int | None = None,
+    threshold: float | None = None,
     regions: Intervals | None = None,
     cell: str | None = None,
     allow_missing: bool = False,
     viterbi: bool = False,
-    by_windows: bool = False,
+    backend: str | None = None,
     output: File | None = None,
-    posteriors_folder: File | None = None,
+    posteriors: File | None = None,
     hdf5: File | None = None,
-    chromhmm: ChromHMMFolder | File | None = None,
-    track: str | None = None,
+    chromhmm: File | None = None,
+    state_by_line: bool = False,
+    text_posteriors: bool = False,
+    track_line: str | None = None,
     progress: Progress | None = None,
 ) -> Annotation:
     """Annotate all chromosomes of a folder of binarised marks, or of one file per mark.
@@ -70,48 +77,72 @@ def annotate(
     probable path. Files are written whole or not at all.
 
     Args:
-        entry: A chromatin-state annotator.
+        entry: A chromatin-state annotator, its name or its folder.
         binarized: A folder of ChromHMM's binarised text.
-        marks: Or a file for each mark; a plain mapping is taken for `MarkFiles` without settings.
+        marks: Or a file for each mark: bigWigs, or BED or tagAlign files of reads.
+        controls: BED files of control reads for each mark, where marks are reads.
+        chrom_sizes: A file of chromosome lengths, or an assembly such as hg38, where marks are reads.
+        signal_kind: What the bigWigs of marks hold, one of `epizoo.genome.coverage_transform.SIGNAL_KINDS`.
+        read_length_bp: Length of the reads or fragments that make up coverage.
+        threshold: A mark is present where its bigWig's mean reaches this; ChromHMM's Poisson rule decides where None.
         regions: Intervals (a table or a BED file) to report on; everything where None. Their chromosomes are decoded
             whole, so that a state does not depend on where its region was cut, and posteriors cover them whole.
         cell: The cell type, needed where the folder holds several.
         allow_missing: Whether marks of the model may be absent; they then say nothing about the states.
         viterbi: Take the most probable path.
-        by_windows: Compute window by window with the entry's own backend instead of the kernels for whole genomes:
-            the same states, but for ties in float32, and slower.
+        backend: Compute window by window in jax, onnx or torch instead of by the kernels for whole genomes: the same
+            states, but for ties in float32, and slower.
         output: The BED9 file to write, if any.
-        posteriors_folder: A folder for a bigWig of posteriors for each state, if any; made where there is none.
+        posteriors: A folder for a bigWig of posteriors for each state, if any; made where there is none.
         hdf5: A file for states and posteriors in the layout of `epizoo.calling.state_hdf5`, if any.
         chromhmm: A folder for ChromHMM's own files, if any; made where there is none.
-        track: A line for UCSC's genome browser to begin the BED file with.
+        state_by_line: With `chromhmm`, also write ``STATEBYLINE/``, a state for each bin.
+        text_posteriors: With `chromhmm`, also write ``POSTERIOR/``, the posteriors as text.
+        track_line: Name of the track, where the BED file begins with a line for UCSC's genome browser.
         progress: Called after each step.
 
     Raises:
-        InputError: a file cannot be used, a mark is missing and that is not allowed, or an output cannot be written.
-        EntryError: the entry's weights are missing or do not match their hash.
+        InputError: a file cannot be used, a setting does not apply, a mark is missing and that is not allowed, or an
+            output cannot be written.
+        EntryError: there is no such entry, or its weights are missing or do not match their hash.
     """
-    if by_windows and viterbi:
+    entry = load_annotator(entry)
+    if backend is not None:
+        entry = entry.with_backend(backend)
+    if backend is not None and viterbi:
         raise InputError(
             "viterbi: a most probable path is one of whole chromosomes, which is not found window by window; leave out "
             "the backend, or viterbi"
         )
-    source = _source(entry, binarized, marks, cell)
-    styles = state_styles(entry)
-    folder = chromhmm if isinstance(chromhmm, ChromHMMFolder | None) else ChromHMMFolder(chromhmm)
-    outputs = StateOutputs(output, track, posteriors_folder, hdf5, folder)
+    of_marks = {
+        "controls": controls,
+        "chrom_sizes": chrom_sizes,
+        "signal_kind": signal_kind,
+        "read_length_bp": read_length_bp,
+        "threshold": threshold,
+    }
+    _require("marks", marks, of_marks)
+    _require("chromhmm", chromhmm, {"state_by_line": state_by_line, "text_posteriors": text_posteriors})
+    files = None if marks is None else MarkFiles(marks, **of_marks)  # type: ignore[arg-type]
+    source = _source(entry, binarized, files, cell)
+    styles = [state.style for state in entry.config.states]
+    folder = None if chromhmm is None else ChromHMMFolder(chromhmm, state_by_line, text_posteriors)
+    header = None if track_line is None else bed9.track_line("bed9", track_line)
+    outputs = StateOutputs(output, header, posteriors, hdf5, folder)
     given = [regions, *(source.all_paths() if isinstance(source, MarkFiles) else [source])]
     inputs = [path for path in given if isinstance(path, str | os.PathLike)]
     outputs.check(styles, inputs)
     table = None if regions is None else interval_table(regions, "the regions")
-    if not by_windows:
+    if backend is None:
         begin_loading_kernels(entry, viterbi)
     genome = _read(entry, source, cell, allow_missing, table)
     about = {"model": entry.name, "model_version": entry.version, "weights_sha256": entry.sha256}
     shown = AnnotatedGenome(styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, about)
     with StateWriter(outputs, shown, sorted(genome.chromosomes), inputs) as writer:
         decode = (
-            partial(decode_by_windows, entry) if by_windows else partial(decode_chromosomes, entry, viterbi=viterbi)
+            partial(decode_chromosomes, entry, viterbi=viterbi)
+            if backend is None
+            else partial(decode_by_windows, entry)
         )
         decoded = decode(genome.chromosomes, posteriors=outputs.needs_posteriors)
         tables, log_likelihood, done = [], 0.0, 0
@@ -129,27 +160,6 @@ def annotate(
     return Annotation(segments.assign(name=names), log_likelihood, done, missing)
 
 
-def state_styles(entry: "ChromatinStateEntry") -> list[StateStyle]:
-    """Name and colour of every state of the entry.
-
-    Raises:
-        EntryError: a state has no name of its own, or no colour.
-    """
-    styles = []
-    try:
-        for state in entry.config["states"]:
-            red, green, blue = (int(part) for part in state["color"].split(","))
-            styles.append(StateStyle(state["name"], (red, green, blue)))
-    except (KeyError, ValueError, TypeError, AttributeError):
-        styles = []
-    if len(styles) != entry.config["model"]["n_states"] or len({style.name for style in styles}) < len(styles):
-        raise EntryError(
-            f"{entry.folder / 'model.yaml'}: config.states must give each state a name of its own and a color such as "
-            "255,0,0; correct it"
-        )
-    return styles
-
-
 def missing_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, "bin mark"]]) -> dict[str, float]:
     """The share of bins in which a mark is missing, for each mark of which some are.
 
@@ -162,10 +172,7 @@ def missing_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, 
 
 
 def _source(
-    entry: "ChromatinStateEntry",
-    binarized: File | None,
-    marks: MarkFiles | Mapping[str, File] | None,
-    cell: str | None,
+    entry: ChromatinStateEntry, binarized: File | None, marks: MarkFiles | None, cell: str | None
 ) -> MarkFiles | File:
     """Where the marks come from.
 
@@ -179,11 +186,22 @@ def _source(
         raise InputError(f"{entry.name}: {found} of binarised marks and a file for each mark given; give one of them")
     if cell is not None:
         raise InputError(f"cell: {cell} given, but a file for each mark holds one cell type; leave it out")
-    return MarkFiles(marks) if isinstance(marks, Mapping) else marks
+    return marks
+
+
+def _require(option: str, value: object, dependents: Mapping[str, object]) -> None:
+    """Refuse settings that would be ignored without another one.
+
+    Raises:
+        InputError: one of ``dependents`` is given and the option that it belongs to is not.
+    """
+    for name, given in dependents.items():
+        if given not in (None, False) and value is None:
+            raise InputError(f"{name}: given, but it belongs to {option}, which is not given; leave it out")
 
 
 def _read(
-    entry: "ChromatinStateEntry",
+    entry: ChromatinStateEntry,
     source: MarkFiles | File,
     cell: str | None,
     allow_missing: bool,
@@ -195,7 +213,7 @@ def _read(
 
 
 def _segments(
-    entry: "ChromatinStateEntry", decoding: "Decoding", chrom: str, size: int, regions: pd.DataFrame | None
+    entry: ChromatinStateEntry, decoding: "Decoding", chrom: str, size: int, regions: pd.DataFrame | None
 ) -> pd.DataFrame:
     """The segments of a chromosome, or what lies of them in regions."""
     segments = segments_from_states(chosen_states(decoding), chrom, bin_bp=entry.window.bin_bp, chrom_size=size)

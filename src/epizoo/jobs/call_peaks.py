@@ -108,7 +108,7 @@ def call_peaks(
         entry, regions, bigwig, control, signal_kind, control_signal_kind, known_regions, blacklist_file=None
     )
     excluded = None if blacklist is None else _blacklist_table(blacklist, windows.bigwigs[0])
-    rule = config or PeakCallingConfig.from_dict(entry.config.get("calling", {}))
+    rule = config or entry.config.calling
     entry.prepare()
     with PeakBigWigs(probabilities_bigwig, denoised_bigwig, windows) as bigwigs:
         peaks = _call(entry, windows, rule, bigwigs, progress)

@@ -75,7 +75,7 @@ def provenance(entries: "Sequence[PeakCallerEntry]", files: Sequence[File], abou
             "name": entry.name,
             "version": entry.version,
             "sha256": entry.sha256,
-            "calling": entry.config.get("calling", {}),
+            "calling": entry.zoo.config.get("calling", {}),
         }
         for entry in entries
     }

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.errors import InputError
 from epizoo.finetuning.data_file import PeakData, read_peak_data
 from epizoo.finetuning.leakage import (
@@ -19,7 +18,6 @@ from epizoo.finetuning.leakage import (
 )
 from epizoo.finetuning.run_logs import open_logs
 from epizoo.finetuning.settings import TuningSettings
-from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.zoo.entry import Entry, PeakCallerEntry, load
 from epizoo.zoo.new_entries import (
     Story,
@@ -171,8 +169,8 @@ def _problem(base: PeakCallerEntry, data: PeakData, settings: TuningSettings | N
         model=base.model(),  # type: ignore[arg-type]
         data=data,
         labels=labels,
-        transform=CoverageTransform.from_dict(base.config.get("transform", {})),
-        calling=PeakCallingConfig.from_dict(base.config.get("calling", {})),
+        transform=base.config.transform,
+        calling=base.config.calling,
         settings=replace(chosen, seed=seed),
     )
 
@@ -278,9 +276,9 @@ def _arrays(tuned: "Tuned") -> dict[str, Any]:
 def _config(base: PeakCallerEntry, problem: "Problem", tuned: "Tuned") -> dict[str, Any]:
     """The base's config, where anything was changed without its calibration, and with the factor of the scale."""
     if not _is_changed(tuned):
-        return dict(base.config)
+        return base.zoo.config
     factor = problem.transform.scale_factor * tuned.scale_factor
-    return {**uncalibrated(base.config), "transform": replace(problem.transform, scale_factor=factor).to_dict()}
+    return {**uncalibrated(base.zoo.config), "transform": replace(problem.transform, scale_factor=factor).to_dict()}
 
 
 def _is_changed(tuned: "Tuned") -> bool:

@@ -24,8 +24,7 @@ from epizoo.finetuning.state_movement import Movement, movement
 from epizoo.genome.intervals import read_bed
 from epizoo.genome.mark_sources import Chromosomes, MarkFiles, binarize_files, read_folder
 from epizoo.genome.marks import find_one_cell
-from epizoo.jobs.annotate import state_styles
-from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
+from epizoo.models.hmm.annotator import ChromatinStateAnnotator
 from epizoo.models.hmm.reference import HMMParameters
 from epizoo.models.hmm.run_lengths import Parameters
 from epizoo.models.parameters import flatten_parameters
@@ -76,7 +75,7 @@ def finetune_states(
     content = read_state_data(path)
     chromosomes = read_marks(base, content)
     learned, held_out = split_chromosomes(base, content, list(chromosomes), str(path))
-    names = [style.name for style in state_styles(base)]
+    names = [state.name for state in base.config.states]
     sequences = {chrom: coded(values) for chrom, values in chromosomes.items()}
     before = base.parameters()
     training = {chrom: sequences[chrom] for chrom in learned}
@@ -99,7 +98,7 @@ def finetune_states(
     command = command or _command(base, path, target.name, settings)
     story = _story(base, content, tuned, moved, settings, (learned, held_out), command)
     metrics = _metrics(base, content, moved, held_out)
-    new = build_tuned_entry(target, base, content, path.parent, story, arrays, base.config, metrics)
+    new = build_tuned_entry(target, base, content, path.parent, story, arrays, base.zoo.config, metrics)
     (target.run_folder / "checkpoint.npz").unlink(missing_ok=True)
     return new  # type: ignore[return-value]
 
@@ -155,10 +154,9 @@ def split_chromosomes(
 
 def state_arrays(base: ChromatinStateEntry, parameters: Parameters) -> dict[str, Shaped[np.ndarray, "..."]]:
     """The weights of an entry with these parameters, in the precision of the base's."""
-    config = ChromatinStateConfig(**base.config["model"])
     in_double = any(array.dtype == np.float64 for array in base.weights().values())
     with jax.enable_x64(in_double):
-        model = ChromatinStateAnnotator.from_parameters(config, HMMParameters(*_proper(parameters)))
+        model = ChromatinStateAnnotator.from_parameters(base.config.model, HMMParameters(*_proper(parameters)))
         return flatten_parameters(model)
 
 
@@ -178,7 +176,7 @@ def _metrics(base: ChromatinStateEntry, data: StateData, moved: Movement, held_o
         {
             "name": "largest divergence of a state's emissions from the pretrained ones (nats)",
             "value": round(float(moved.emission_kl[farthest]), 4),
-            "on": base.config["states"][farthest]["name"],
+            "on": base.config.states[farthest].name,
         },
     ]
 

@@ -75,10 +75,10 @@ def finetune_unlabelled(
         raise InputError("unlabelled: neither normalisation nor self-training is asked for; ask for one of them")
     path, chosen = Path(data), replace(settings or SelfTrainingSettings(), seed=seed)
     content = read_peak_data(path)
-    transform = CoverageTransform.from_dict(base.config.get("transform", {}))
+    transform = base.config.transform
     model: PeakCaller = base.model()  # type: ignore[assignment]
     windows = unlabelled.read_windows(content, transform, model, chosen.n_windows, seed)
-    calling = PeakCallingConfig.from_dict(base.config.get("calling", {}))
+    calling = base.config.calling
     before = _measured(content, model, transform, calling)
     target = make_target(base.family, name, output, resume=False)
     with running(target):
@@ -91,7 +91,7 @@ def finetune_unlabelled(
         changed.round({"score": 3}).to_csv(temporary, sep="\t", header=False, index=False)
     write_json(target.run_folder / "movement.json", report)
     moved = replace(transform, scale_factor=transform.scale_factor * factor)
-    config = {**uncalibrated(base.config), "transform": moved.to_dict()}
+    config = {**uncalibrated(base.zoo.config), "transform": moved.to_dict()}
     after = _measured(content, tuned, moved, calling)
     metrics = [*_test_metrics(before, after), *_metrics(content, report)]
     words = ["epizoo", "finetune", base.name, "--data", path.name, "--name", target.name.split("/")[1], "--unlabelled"]

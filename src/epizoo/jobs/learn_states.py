@@ -179,8 +179,7 @@ def _reference() -> ReferenceStates:
         raise InputError(f"{REFERENCE_ENTRY}: not in the zoo; install epizoo again")
     entry = load(REFERENCE_ENTRY)
     assert isinstance(entry, ChromatinStateEntry)
-    states = entry.config["states"]
-    columns = ([str(state[key]) for state in states] for key in ("name", "description", "color"))
+    columns = ([getattr(state, key) for state in entry.config.states] for key in ("name", "description", "color"))
     return ReferenceStates(entry.channels, np.asarray(entry.parameters().emission), *map(tuple, columns))
 
 

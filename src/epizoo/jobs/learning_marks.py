@@ -202,7 +202,7 @@ def read_start(name: str, marks: Sequence[str]) -> Start:
         if not isinstance(entry, ChromatinStateEntry):
             raise InputError(f"init: {name} has no chromatin states; name another entry, or a model_N.txt")
         arrays, own = tuple(entry.parameters()), entry.channels
-        names = tuple(str(state["name"]) for state in entry.config["states"])
+        names = tuple(state.name for state in entry.config.states)
     if set(own) != set(marks):
         raise InputError(f"init: {name} has the marks {', '.join(own)}, the data {', '.join(marks)}; they must agree")
     columns = [list(own).index(mark) for mark in marks]

@@ -13,7 +13,7 @@ from epizoo.genome.bigwig_writer import BigWigWriter
 from epizoo.genome.windows import CoverageWindows
 from epizoo.zoo.catalogue import ZOO_FOLDER, list_entries
 from epizoo.zoo.description import DENOISED
-from epizoo.zoo.entry import PeakCallerEntry, load
+from epizoo.zoo.entry import PeakCallerEntry, load_peak_caller
 from epizoo.zoo.windows import File
 
 OUTPUTS = ("peak_probabilities",)
@@ -84,7 +84,7 @@ def require_denoising(entry: PeakCallerEntry) -> None:
     if entry.denoises:
         return
     names = [name for name in list_entries() if name.startswith("peak_caller/")]
-    able = [name for name in names if load(ZOO_FOLDER / name).config["model"].get("denoise")]
+    able = [name for name in names if load_peak_caller(ZOO_FOLDER / name).denoises]
     raise InputError(
         f"denoised coverage: {entry.name} gives none; choose an entry that does: {', '.join(able) or 'none does yet'}"
     )

@@ -68,7 +68,7 @@ def decode_by_windows(
             predicted = entry.activations({"marks": batch}, ("state_posteriors", "log_likelihood"))
             found.append(predicted["state_posteriors"].reshape(-1, predicted["state_posteriors"].shape[-1]))
             log_likelihood += float(predicted["log_likelihood"].sum())
-        n_states = entry.config["model"]["n_states"]
+        n_states = entry.config.model.n_states
         of_bins = np.concatenate([np.zeros((0, n_states), np.float32), *found])[: len(values)].astype(np.float32)
         states = of_bins.argmax(axis=1).astype(np.uint8)
         yield chrom, Decoding(states, log_likelihood, of_bins if posteriors else None, None)

@@ -70,8 +70,8 @@ def add_denoiser(
         save_file(peaks, run / "peaks.safetensors")
         save_file(peaks | {f"{PREFIX}{name}": array for name, array in arrays.items()}, run / "weights.safetensors")
         window = {key: value for key, value in entry.window.model_dump().items() if key != "bin_bp"}
-        model = entry.config["model"] | {"denoise": about["denoise"]}
-        write_yaml(run / "config.yaml", {"family": entry.family, "window": window, **entry.config, "model": model})
+        model = entry.zoo.config["model"] | {"denoise": about["denoise"]}
+        write_yaml(run / "config.yaml", {"family": entry.family, "window": window, **entry.zoo.config, "model": model})
         write_yaml(run / "about.yaml", _about(entry))
         write_json(run / "training.json", _training(entry, about, sha256(run / "peaks.safetensors")))
         kept = [row.model_dump() for row in entry.zoo.metrics if not row.name.startswith(METRIC)]

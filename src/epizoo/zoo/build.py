@@ -18,16 +18,16 @@ from typing import Any
 import h5py
 import numpy as np
 import yaml
-from pydantic import TypeAdapter, ValidationError
 from safetensors.numpy import save_file
 
 from epizoo.errors import EntryError, EpizooError, InputError
 from epizoo.files import sha256
+from epizoo.validation import parse, read_yaml
 from epizoo.zoo import kipoi_yaml
 from epizoo.zoo.card import render_card
 from epizoo.zoo.catalogue import ZOO_FOLDER, list_entries
 from epizoo.zoo.description import About, Ancestor, Family, Metric, TrainedOn, Window
-from epizoo.zoo.entry import Entry, first_problem, load
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, load
 
 DEFAULT_ENTRY = "peak_caller/h3k4me3"
 WEIGHTS_FILE = "weights.safetensors"
@@ -123,13 +123,14 @@ def render(zoo_folder: str | os.PathLike[str] = ZOO_FOLDER) -> list[Path]:
 
 def _assemble(folder: Path, run: Path, name: str, example_files: Mapping[str, Any], version: str) -> None:
     """Fill ``folder`` with everything that an entry holds."""
-    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    config = read_yaml(run / "config.yaml", EntryError)
     training = json.loads((run / "training.json").read_text(encoding="utf-8"))
-    about = _checked(About, yaml.safe_load((run / "about.yaml").read_text(encoding="utf-8")), run / "about.yaml")
-    trained_on = _checked(TrainedOn, training.pop("trained_on", None), run / "training.json", "trained_on")
-    lineage = _checked(list[Ancestor], training.pop("lineage", []), run / "training.json", "lineage")
+    about = parse(About, read_yaml(run / "about.yaml", EntryError), str(run / "about.yaml"), EntryError)
+    of_training = f"{run / 'training.json'}: "
+    trained_on = parse(TrainedOn, training.pop("trained_on", None), f"{of_training}trained_on", EntryError)
+    lineage = parse(list[Ancestor], training.pop("lineage", []), f"{of_training}lineage", EntryError)
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
-    metrics = _checked(list[Metric], metrics, run / "metrics.json")
+    metrics = parse(list[Metric], metrics, str(run / "metrics.json"), EntryError)
     family, window = _family_and_window(config, run / "config.yaml")
 
     shutil.copyfile(run / WEIGHTS_FILE, folder / WEIGHTS_FILE)
@@ -169,7 +170,7 @@ def _assemble(folder: Path, run: Path, name: str, example_files: Mapping[str, An
     _write_yaml(folder / "model.yaml", model_yaml | {"zoo": zoo})
 
 
-def write_goldens(entry: Entry, example: Mapping[str, Any]) -> dict[str, str]:
+def write_goldens(entry: PeakCallerEntry | ChromatinStateEntry, example: Mapping[str, Any]) -> dict[str, str]:
     """Write what the model makes of the example: the golden file and the predictions that ``kipoi test`` expects.
 
     Returns:
@@ -178,6 +179,8 @@ def write_goldens(entry: Entry, example: Mapping[str, Any]) -> dict[str, str]:
     arguments = {
         key: entry.folder / value if str(value).startswith("example_files") else value for key, value in example.items()
     }
+    # JAX is the reference.
+    entry = entry.with_backend("jax")
     windows = entry.windows(**arguments)
     rows = [windows[i] for i in range(min(len(windows), GOLDEN_ROWS))]
     inputs = {entry.input_name: np.stack([row["inputs"][entry.input_name] for row in rows])}
@@ -194,20 +197,12 @@ def write_goldens(entry: Entry, example: Mapping[str, Any]) -> dict[str, str]:
     return {"golden_sha256": sha256(entry.folder / GOLDEN_FILE), "expect_sha256": sha256(expect)}
 
 
-def _checked(kind: Any, value: Any, path: Path, key: str = "") -> Any:
-    """``value`` as ``kind``, or the first thing that is wrong with it as an EntryError that names the file."""
-    try:
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        raise EntryError(f"{path}: {first_problem(error, key)}") from error
-
-
 def _family_and_window(config: Any, path: Path) -> tuple[Family, Window]:
     if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
         raise EntryError(f"{path}: the key model is missing; it holds the keyword arguments of the model's config")
-    family = _checked(Family, config.get("family"), path, "family")
+    family: Family = parse(Family, config.get("family"), f"{path}: family", EntryError)  # type: ignore[arg-type]
     window = dict(config.get("window") or {}) | {"bin_bp": config["model"].get("bin_bp")}
-    return family, _checked(Window, window, path, "window")
+    return family, parse(Window, window, f"{path}: window", EntryError)
 
 
 def _require_flanks(entry: Entry) -> None:

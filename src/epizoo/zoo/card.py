@@ -1,12 +1,13 @@
 """The model card of an entry, rendered from its ``model.yaml``: Hugging Face front matter and Markdown."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
 from epizoo.zoo.card_evaluation import evaluation_table
 from epizoo.zoo.catalogue import ZOO_FOLDER
-from epizoo.zoo.description import Metric
+from epizoo.zoo.description import Metric, State
 from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
 
 _EXAMPLES_OF_OURS = "The code is MIT; the example files and their sources stand in DATA_LICENSES.md."
@@ -98,13 +99,13 @@ def _interface(entry: Entry) -> str:
         lines += [f"| `{name}` | {array['shape']} | {_cell(array['doc'])} |" for name, array in schema[side].items()]
     text = "\n".join(lines)
     if isinstance(entry, ChromatinStateEntry):
-        text += "\n\n" + _states(entry.config.get("states", []))
+        text += "\n\n" + _states(entry.config.states)
     return text
 
 
-def _states(states: list[dict[str, Any]]) -> str:
+def _states(states: Sequence[State]) -> str:
     rows = [
-        f"| {number} | {_cell(state['name'])} | {_cell(state.get('description', ''))} | {state.get('color', '')} |"
+        f"| {number} | {_cell(state.name)} | {_cell(state.description)} | {state.color} |"
         for number, state in enumerate(states, start=1)
     ]
     return "\n".join(["| state | name | description | colour |", "| --- | --- | --- | --- |", *rows])

@@ -32,7 +32,7 @@ def evaluation_table(entry: Entry) -> str | None:
         held_to = about["held_to"] or ", ".join(file["name"] for file in about["files"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EntryError(f"{path}: not what `epizoo evaluate --metrics` writes ({error!r}); {again}") from error
-    expected = {"sha256": entry.sha256, "calling": entry.config.get("calling", {})}
+    expected = {"sha256": entry.sha256, "calling": entry.zoo.config.get("calling", {})}
     for key, value in found:
         if value != expected[key]:
             raise EntryError(f"{path}: measured with {key} {value}, expected the entry's {expected[key]}; {again}")

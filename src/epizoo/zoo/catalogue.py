@@ -3,12 +3,23 @@
 import difflib
 import os
 from pathlib import Path
+from typing import Literal
 
 import epizoo.model_zoo
 from epizoo.errors import EntryError
 from epizoo.zoo.remote import download_entry, is_remote
 
 ZOO_FOLDER = Path(epizoo.model_zoo.__file__).parent
+PeakCallerName = Literal[
+    "peak_caller/atac", "peak_caller/h3k36me3", "peak_caller/h3k4me3", "peak_caller/tf", "peak_caller/universal"
+]
+ChromatinStateName = Literal[
+    "chromatin_states/encode-10",
+    "chromatin_states/encode-15",
+    "chromatin_states/roadmap-15",
+    "chromatin_states/roadmap-18",
+]
+"""The entries of this version, by which `load` tells type checkers what it returns."""
 
 
 def list_entries(zoo_folder: str | os.PathLike[str] = ZOO_FOLDER) -> list[str]:
@@ -23,6 +34,8 @@ def find_entry(entry: str | os.PathLike[str], zoo_folder: str | os.PathLike[str]
     Raises:
         EntryError: there is no such entry; the message lists those that exist and suggests the nearest.
     """
+    if not isinstance(entry, str | os.PathLike) or not os.fspath(entry) or "\0" in os.fspath(entry):
+        raise EntryError(f"{entry!r}: not an entry; give its name, its folder or hf://ORG/NAME")
     if is_remote(entry):
         return download_entry(os.fspath(entry))
     for folder in (Path(zoo_folder) / entry, Path(entry)):

@@ -3,14 +3,25 @@
 Kipoi ignores keys that it does not know, so the block lives in Kipoi's own file and an entry has one description.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Family = Literal["peak_caller", "chromatin_states"]
+from epizoo.calling.bed9 import StateStyle
+from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.models.hmm.config import ChromatinStateConfig
+from epizoo.models.peak_caller.config import PeakCallerConfig
+from epizoo.validation import Size
 
-SHA256 = r"^[0-9a-f]{64}$"
+Family = Literal["peak_caller", "chromatin_states"]
+Backend = Literal["jax", "onnx", "torch"]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=200)]
+"""A file in the entry's own folder."""
+
 LOCUS = r"^[^\s:]+:[0-9]+-[0-9]+$"
+_COLOR = r"^(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(,(25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])){2}$"
 
 DENOISED = "denoised_coverage"
 """Name of the output of peak callers that denoise."""
@@ -25,9 +36,9 @@ class Strict(BaseModel):
 class Window(Strict):
     """One Kipoi row: ``window_bins`` bins of output, computed with ``flank_bins`` more on both sides."""
 
-    window_bins: int = Field(gt=0)
-    flank_bins: int = Field(ge=0)
-    bin_bp: int = Field(gt=0)
+    window_bins: Size = Field(gt=0)
+    flank_bins: Size = Field(ge=0)
+    bin_bp: Size = Field(gt=0)
 
     @property
     def input_bins(self) -> int:
@@ -63,7 +74,7 @@ class Ancestor(Strict):
 
     name: str
     version: str
-    sha256: str = Field(pattern=SHA256)
+    sha256: Sha256
 
 
 class Metric(Strict):
@@ -101,6 +112,52 @@ class About(Strict):
     cite_as: str | None = None
 
 
+class PeakCallerSettings(Strict):
+    """The ``config`` of a peak caller: its network, what it sees of a file, and how its probabilities become peaks."""
+
+    model: PeakCallerConfig
+    transform: CoverageTransform = CoverageTransform()
+    calling: PeakCallingConfig = PeakCallingConfig()
+
+
+class State(Strict):
+    """A chromatin state, its colour as ``red,green,blue``."""
+
+    name: str = Field(min_length=1)
+    description: str = ""
+    color: str = Field(pattern=_COLOR)
+
+    @property
+    def style(self) -> StateStyle:
+        """Name and colour, as files of states hold them."""
+        red, green, blue = map(int, self.color.split(","))
+        return StateStyle(self.name, (red, green, blue))
+
+
+class ChromatinStateSettings(Strict):
+    """The ``config`` of a chromatin-state model: its HMM, and what its states are called, in their order."""
+
+    model: ChromatinStateConfig
+    states: tuple[State, ...]
+
+    @model_validator(mode="after")
+    def _each_state_has_a_name(self) -> Self:
+        found, distinct = len(self.states), len({state.name for state in self.states})
+        if (found, distinct) != (self.model.n_states, self.model.n_states):
+            raise ValueError(
+                f"states: {found} with {distinct} different names found, expected a name of its own for each of the "
+                f"{self.model.n_states} of the model"
+            )
+        return self
+
+
+Settings = PeakCallerSettings | ChromatinStateSettings
+SETTINGS: dict[Family, type[PeakCallerSettings] | type[ChromatinStateSettings]] = {
+    "peak_caller": PeakCallerSettings,
+    "chromatin_states": ChromatinStateSettings,
+}
+
+
 class ZooBlock(Strict):
     """The ``zoo`` block of a ``model.yaml``: everything that epizoo needs to know about an entry.
 
@@ -108,8 +165,8 @@ class ZooBlock(Strict):
         name: the entry's name in the zoo, ``family/tag``.
         family: which kind of model it is.
         version: raised at least by a minor step whenever the weights change.
-        config: keyword arguments of the model (``model``), of its input transform (``transform``), of the calling of
-            peaks (``calling``), and names and colours of states (``states``), as the family needs them.
+        config: as it stands in the file; an entry's own ``config`` is this as `PeakCallerSettings` or
+            `ChromatinStateSettings`.
         window: what one row is.
         weights: file of the weights, beside ``model.yaml``.
         sha256: hash of the weights' file, checked whenever they are read.
@@ -134,25 +191,53 @@ class ZooBlock(Strict):
     version: str
     config: dict[str, Any]
     window: Window
-    weights: str
-    sha256: str = Field(pattern=SHA256)
-    golden: str
-    golden_sha256: str = Field(pattern=SHA256)
-    expect_sha256: str = Field(pattern=SHA256)
+    weights: FileName
+    sha256: Sha256
+    golden: FileName
+    golden_sha256: Sha256
+    expect_sha256: Sha256
     base_model: str | None = None
     lineage: list[Ancestor] = []
     trained_on: TrainedOn
     training: dict[str, Any] = {}
     metrics: list[Metric] = []
-    backends: list[Literal["jax", "onnx", "torch"]] = ["jax"]
-    onnx: str | None = None
-    onnx_sha256: str | None = Field(default=None, pattern=SHA256)
+    backends: list[Backend] = ["jax"]
+    onnx: FileName | None = None
+    onnx_sha256: Sha256 | None = None
     weights_license: str
     limits: list[str] = Field(min_length=1)
     datasets: list[str] = []
 
-    @model_validator(mode="after")
-    def _config_names_the_model(self) -> "ZooBlock":
-        if not isinstance(self.config.get("model"), dict):
-            raise ValueError("config.model is missing; it holds the keyword arguments of the model's config")
-        return self
+
+class _Named(BaseModel):
+    name: str
+
+
+class _Array(BaseModel):
+    shape: str
+    doc: str
+
+
+class _Schema(BaseModel):
+    inputs: dict[str, _Array]
+    targets: dict[str, _Array]
+
+
+class _Info(BaseModel):
+    authors: list[_Named]
+    doc: str
+    license: str
+    tags: list[str] = []
+    cite_as: str | None = None
+
+
+class _Test(BaseModel):
+    expect: FileName | None = None
+
+
+class KipoiPart(BaseModel):
+    """What epizoo reads of Kipoi's part of a ``model.yaml``; other keys are Kipoi's to check."""
+
+    info: _Info
+    schema_: _Schema = Field(alias="schema")
+    test: _Test | None = None

@@ -1,38 +1,56 @@
 """An entry: one trained model with everything that is known about it."""
 
-import functools
-import importlib
+import copy
+import html
 import os
-import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
 
 import numpy as np
-import yaml
 from jaxtyping import Float, Shaped
-from pydantic import ValidationError
 
 from epizoo.errors import EntryError, InputError
-from epizoo.zoo.catalogue import find_entry
-from epizoo.zoo.description import DENOISED, Window, ZooBlock
+from epizoo.validation import parse, read_yaml
+from epizoo.zoo.catalogue import ChromatinStateName, PeakCallerName, find_entry, list_entries
+from epizoo.zoo.description import (
+    DENOISED,
+    SETTINGS,
+    Backend,
+    ChromatinStateSettings,
+    KipoiPart,
+    PeakCallerSettings,
+    ZooBlock,
+)
+from epizoo.zoo.engines import Arrays, Engine, check_backend, default_backend, make_engine
 from epizoo.zoo.remote import is_remote
+from epizoo.zoo.upward import Method
 from epizoo.zoo.weights import check_sha256, read_arrays
 
 if TYPE_CHECKING:
+    import pandas as pd
     from flax import nnx
 
-    from epizoo.genome.windows import CoverageWindows, MarkWindows
     from epizoo.jobs.annotate import annotate as _annotate
     from epizoo.jobs.call_peaks import call_peaks as _call_peaks
     from epizoo.models.hmm.run_lengths import Float64Parameters
-    from epizoo.zoo.jax_engine import Predictor
+    from epizoo.zoo.jax_engine import JaxEngine, Scalar
+    from epizoo.zoo.windows import coverage_windows as _coverage_windows
+    from epizoo.zoo.windows import mark_windows as _mark_windows
 
-Arrays = dict[str, Shaped[np.ndarray, "batch ..."]]
+_Path = str | os.PathLike[str]
 
 
-def load(entry: str | os.PathLike[str]) -> "PeakCallerEntry | ChromatinStateEntry":
-    """Load a zoo entry by its name, such as ``peak_caller/h3k4me3``, or by its folder; the weights wait until used.
+@overload
+def load(entry: PeakCallerName) -> "PeakCallerEntry": ...
+@overload
+def load(entry: ChromatinStateName) -> "ChromatinStateEntry": ...
+@overload
+def load(entry: _Path) -> "PeakCallerEntry | ChromatinStateEntry": ...
+def load(entry: _Path) -> "PeakCallerEntry | ChromatinStateEntry":
+    """Load a zoo entry by its name, such as ``peak_caller/h3k4me3``, by its folder, or from the hub (``hf://ORG/NAME``).
+
+    The weights are read when they are first used.
 
     Raises:
         EntryError: there is no such entry, or its ``model.yaml`` is not what an entry's must be.
@@ -45,60 +63,64 @@ def load(entry: str | os.PathLike[str]) -> "PeakCallerEntry | ChromatinStateEntr
     return loaded
 
 
+def load_peak_caller(entry: "Entry | _Path") -> "PeakCallerEntry":
+    """The peak caller of this name, folder or reference; an entry is returned as it is.
+
+    Raises:
+        InputError: it is of another family.
+        EntryError: see `load`.
+    """
+    loaded = entry if isinstance(entry, Entry) else load(entry)
+    if not isinstance(loaded, PeakCallerEntry):
+        raise InputError(f"{loaded.name}: this entry does not call peaks; {_others('peak_caller')}")
+    return loaded
+
+
+def load_annotator(entry: "Entry | _Path") -> "ChromatinStateEntry":
+    """The chromatin-state annotator of this name, folder or reference; an entry is returned as it is.
+
+    Raises:
+        InputError: it is of another family.
+        EntryError: see `load`.
+    """
+    loaded = entry if isinstance(entry, Entry) else load(entry)
+    if not isinstance(loaded, ChromatinStateEntry):
+        raise InputError(f"{loaded.name}: this entry does not annotate states; {_others('chromatin_states')}")
+    return loaded
+
+
+def _others(family: str) -> str:
+    names = [name for name in list_entries() if name.startswith(f"{family}/")]
+    return f"use {', '.join(names) or 'an entry that does'}"
+
+
 def read_model_yaml(path: Path) -> tuple[dict[str, Any], ZooBlock]:
     """Kipoi's part and the ``zoo`` block of a ``model.yaml``.
 
     Raises:
-        EntryError: it is not YAML, or a key of the ``zoo`` block is missing, unknown or of another type.
+        EntryError: it is not YAML, or a key that epizoo reads is missing, unknown or of another type.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise EntryError(f"{path}: not a YAML file ({' '.join(str(error).split())}); restore the file") from error
+    content = read_yaml(path, EntryError)
     if not isinstance(content, dict) or not isinstance(content.get("zoo"), dict):
         raise EntryError(f"{path}: the zoo block is missing; an entry's model.yaml describes itself under the key zoo")
     block = content.pop("zoo")
-    try:
-        return content, ZooBlock.model_validate(block)
-    except ValidationError as error:
-        raise EntryError(f"{path}: {first_problem(error, 'zoo')}") from error
-
-
-def first_problem(error: ValidationError, prefix: str) -> str:
-    """The first problem that pydantic found, as ``prefix.key: what is wrong``, and how many more there are."""
-    problem = error.errors()[0]
-    key = ".".join(filter(None, [prefix, *map(str, problem["loc"])]))
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{key}: {problem['msg'].lower()}{more}"
-
-
-class Job:
-    """A method of entries whose function lies in a package above this one: the one door upwards.
-
-    The module is imported when the method is first touched, and the method is the function itself with the entry as
-    its first argument, so that its signature and its documentation are those of the function.
-    """
-
-    def __init__(self, module: str, function: str) -> None:
-        self._module = module
-        self._function = function
-
-    def __get__(self, entry: "Entry | None", owner: type["Entry"]) -> Callable[..., Any]:
-        function: Callable[..., Any] = getattr(importlib.import_module(self._module), self._function)
-        return function if entry is None else types.MethodType(function, entry)
+    parse(KipoiPart, content, str(path), EntryError)
+    return content, parse(ZooBlock, block, f"{path}: zoo", EntryError)
 
 
 class Entry:
     """One entry of the zoo: its description at once, its weights when they are first needed.
 
     Attributes:
-        folder: where it lies.
+        folder: the entry's folder.
         kipoi: Kipoi's part of its ``model.yaml``, as it stands there.
-        zoo: the ``zoo`` block, checked.
-        name, family, version, config, window, sha256: shorthands into the block.
+        zoo: the ``zoo`` block.
+        config: the settings of the model and of what surrounds it.
+        name, family, version, window, sha256: shorthands into the block.
+        input_name, output_names, layer_names: arrays that `predict` and `activations` take and return.
     """
 
+    config: PeakCallerSettings | ChromatinStateSettings
     input_name: ClassVar[str]
     output_names: tuple[str, ...]
     layer_names: ClassVar[tuple[str, ...]]
@@ -107,28 +129,70 @@ class Entry:
         self.folder = folder
         self.kipoi = kipoi
         self.zoo = zoo
-        self.name: str = zoo.name
-        self.family: str = zoo.family
-        self.version: str = zoo.version
-        self.config: dict[str, Any] = zoo.config
-        self.window: Window = zoo.window
-        self.sha256: str = zoo.sha256
+        self.name = zoo.name
+        self.family = zoo.family
+        self.version = zoo.version
+        self.window = zoo.window
+        self.sha256 = zoo.sha256
+        where = folder / "model.yaml"
+        self.config = parse(SETTINGS[zoo.family], zoo.config, f"{where}: zoo.config", EntryError)
+        if self.config.model.bin_bp != self.window.bin_bp:
+            raise EntryError(
+                f"{where}: zoo.window.bin_bp is {self.window.bin_bp} and zoo.config.model.bin_bp "
+                f"{self.config.model.bin_bp}; expected the same width"
+            )
+        self._backend: Backend | None = None
+        # Shared by the copies that other backends compute.
+        self._engines: dict[Backend, Engine] = {}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name} {self.version}>"
+        return f"<{type(self).__name__} {self.name} {self.version}: {self._summary}>"
+
+    def _repr_html_(self) -> str:
+        info = self.kipoi["info"]
+        rows = [
+            ("Input", f"{self.input_name}: {', '.join(self.channels)}, in bins of {self.window.bin_bp} bp"),
+            *((f"{row.name}, {row.on}", f"{row.value}{_compared(row.compared_with)}") for row in self.zoo.metrics[:3]),
+            ("Licence of the weights", info["license"]),
+        ]
+        cells = "".join(f"<tr><th>{html.escape(key)}</th><td>{html.escape(text)}</td></tr>" for key, text in rows)
+        title = html.escape(f"{self.name} {self.version}")
+        return f"<div><b>{title}</b><p>{html.escape(info['doc'])}</p><table>{cells}</table></div>"
+
+    @property
+    def _summary(self) -> str:
+        return f"{', '.join(self.channels)} in bins of {self.window.bin_bp} bp"
 
     @property
     def channels(self) -> tuple[str, ...]:
         """Names of the input's last axis, in their order."""
         raise NotImplementedError
 
+    @property
+    def backend(self) -> Backend:
+        """What computes predictions: ``jax``, ``onnx`` or ``torch``."""
+        return self._backend or default_backend(self.family, self.config)
+
+    def with_backend(self, backend: str | None = None) -> Self:
+        """The same entry, computed by ``jax``, ``onnx`` or ``torch``; by the fastest that is installed where None.
+
+        `model` and `gradient` are JAX's all the same.
+
+        Raises:
+            InputError: there is no such backend.
+            MissingDependencyError: the backend is not installed.
+        """
+        changed = copy.copy(self)
+        changed._backend = None if backend is None else check_backend(backend)
+        return changed
+
     def model(self) -> "nnx.Module":
-        """The model with its weights, whose hash was checked; the same object on every call.
+        """The model in JAX with its weights, whose hash was checked; the same object on every call.
 
         Raises:
             EntryError: the weights are missing, do not match their hash, or do not fit the model.
         """
-        return self.predictor.module
+        return self._jax().module
 
     def prepare(self) -> None:
         """Read and check the weights and build what computes with them, so that errors come before any work.
@@ -136,7 +200,7 @@ class Entry:
         Raises:
             EntryError: as `model`.
         """
-        _ = self.predictor
+        self._engine(self.backend)
 
     def predict(self, inputs: Mapping[str, Float[np.ndarray, "batch bin channel"]]) -> Arrays:
         """Outputs for a batch of windows, the flanks cropped.
@@ -157,47 +221,19 @@ class Entry:
     ) -> Arrays:
         """Any of `output_names` and `layer_names` for a batch of windows, the flanks cropped; see `predict`."""
         for name in names:
-            if name not in self.output_names + self.layer_names:
-                known = ", ".join(self.layer_names + self.output_names)
-                raise InputError(f"{name}: {self.name} has no layer of this name; it has {known}")
-        return self.predictor.run(self.check_inputs(inputs), names)
+            self._require_layer(name)
+        return self._engine(self.backend).run(self._checked(inputs), names)
 
-    def check_inputs(self, inputs: Mapping[str, Any]) -> Float[np.ndarray, "batch bin channel"]:
-        """The array of a batch, as float32.
-
-        Raises:
-            InputError: it is missing or of another shape.
-        """
-        if not isinstance(inputs, Mapping) or self.input_name not in inputs:
-            found = ", ".join(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
-            raise InputError(f"inputs: found {found or 'nothing'}, {self.name} expects a dict with {self.input_name}")
-        array = np.asarray(inputs[self.input_name], dtype=np.float32)
-        least = 2 * self.window.flank_bins + 1
-        if array.ndim != 3 or array.shape[1] < least or array.shape[2] != len(self.channels):
-            raise InputError(
-                f"{self.input_name}: shape {array.shape} found, {self.name} expects (batch, at least {least} bins, "
-                f"{len(self.channels)}) with the channels {', '.join(self.channels)}"
-            )
-        return array
-
-    @functools.cached_property
-    def predictor(self) -> "Predictor":
-        """The model ready to run; the only place where an entry imports JAX."""
-        from epizoo.zoo.jax_engine import build_predictor
-
-        return build_predictor(self.family, self.config["model"], self.weights(), self.window.flank_bins)
+    def gradient(
+        self, inputs: Mapping[str, Float[np.ndarray, "batch bin channel"]], scalar: "Scalar"
+    ) -> Float[np.ndarray, "batch bin channel"]:
+        """Gradient of a number per window with respect to the window's input, flanks included; always JAX's."""
+        self._require_layer(scalar.layer)
+        return self._jax().gradient(self._checked(inputs), scalar)
 
     def weights(self) -> dict[str, Shaped[np.ndarray, "..."]]:
         """The weights by their flat dotted names, after their hash was checked."""
         return read_arrays(self.folder / self.zoo.weights, self.zoo.sha256)
-
-    def windows(self, **arguments: Any) -> "CoverageWindows | MarkWindows":
-        """Windows of the entry's input, from the arguments of its dataloader; see `epizoo.zoo.windows`.
-
-        Raises:
-            InputError: an argument is missing or a file cannot be used.
-        """
-        raise NotImplementedError
 
     def golden(self) -> dict[str, Shaped[np.ndarray, "..."]]:
         """One input (``inputs.NAME``) and what the model made of it when the entry was built, by name."""
@@ -220,10 +256,43 @@ class Entry:
         if self.zoo.onnx is not None and self.zoo.onnx_sha256 is not None:
             check_sha256(self.folder / self.zoo.onnx, self.zoo.onnx_sha256)
 
+    def _engine(self, backend: Backend) -> Engine:
+        if backend not in self._engines:
+            self._engines[backend] = make_engine(backend, self)
+        return self._engines[backend]
+
+    def _jax(self) -> "JaxEngine":
+        return cast("JaxEngine", self._engine("jax"))
+
+    def _require_layer(self, name: str) -> None:
+        known = self.layer_names + self.output_names
+        if name not in known:
+            raise InputError(f"{name}: {self.name} has no layer of this name; it has {', '.join(known)}")
+
+    def _checked(self, inputs: Mapping[str, Any]) -> Float[np.ndarray, "batch bin channel"]:
+        """The array of a batch, as float32.
+
+        Raises:
+            InputError: it is missing or of another shape.
+        """
+        if not isinstance(inputs, Mapping) or self.input_name not in inputs:
+            found = ", ".join(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
+            raise InputError(f"inputs: found {found or 'nothing'}, {self.name} expects a dict with {self.input_name}")
+        array = np.asarray(inputs[self.input_name], dtype=np.float32)
+        least = 2 * self.window.flank_bins + 1
+        if array.ndim != 3 or array.shape[1] < least or array.shape[2] != len(self.channels):
+            raise InputError(
+                f"{self.input_name}: shape {array.shape} found, {self.name} expects (batch, at least {least} bins, "
+                f"{len(self.channels)}) with the channels {', '.join(self.channels)}"
+            )
+        return array
+
 
 class PeakCallerEntry(Entry):
     """A peak caller: coverage (batch, bin, track) in, five numbers per bin out, and maybe denoised coverage."""
 
+    family: Literal["peak_caller"]
+    config: PeakCallerSettings
     input_name = "coverage"
     output_names: tuple[str, ...] = ("peak_probabilities", "peak_scores", "peak_summits", "peak_starts", "peak_ends")
     layer_names = ("features", "logits")
@@ -236,28 +305,26 @@ class PeakCallerEntry(Entry):
     @property
     def denoises(self) -> bool:
         """Whether denoised coverage is among the outputs."""
-        return bool(self.config["model"].get("denoise"))
+        return self.config.model.denoise is not None
 
     @property
     def channels(self) -> tuple[str, ...]:
         """``treatment``, and ``control`` where the model takes one."""
-        return ("treatment", "control")[: self.config["model"].get("n_tracks", 1)]
-
-    def windows(self, **arguments: Any) -> "CoverageWindows":
-        """Windows of coverage; the arguments are those of `epizoo.zoo.windows.coverage_windows`."""
-        from epizoo.zoo.windows import coverage_windows
-
-        return coverage_windows(self, **arguments)
+        return ("treatment", "control")[: self.config.model.n_tracks]
 
     if TYPE_CHECKING:
         call_peaks = _call_peaks
+        windows = _coverage_windows
     else:
-        call_peaks = Job("epizoo.jobs.call_peaks", "call_peaks")
+        call_peaks = Method("epizoo.jobs.call_peaks:call_peaks")
+        windows = Method("epizoo.zoo.windows:coverage_windows")
 
 
 class ChromatinStateEntry(Entry):
     """A chromatin-state annotator: marks (batch, bin, mark) in; states, posteriors and likelihoods out."""
 
+    family: Literal["chromatin_states"]
+    config: ChromatinStateSettings
     input_name = "marks"
     output_names = ("state_posteriors", "state_probabilities", "viterbi_path", "log_likelihood")
     layer_names = ("log_emissions", "log_likelihood_per_bin")
@@ -265,13 +332,40 @@ class ChromatinStateEntry(Entry):
     @property
     def channels(self) -> tuple[str, ...]:
         """Names of the marks, in the model's order."""
-        return tuple(self.config["model"]["marks"])
+        return self.config.model.marks
 
-    def windows(self, **arguments: Any) -> "MarkWindows":
-        """Windows of marks; the arguments are those of `epizoo.zoo.windows.mark_windows`."""
-        from epizoo.zoo.windows import mark_windows
+    @property
+    def _summary(self) -> str:
+        return f"{self.config.model.n_states} states of {super()._summary}"
 
-        return mark_windows(self, **arguments)
+    @property
+    def states(self) -> "pd.DataFrame":
+        """The states in the model's order, numbered from 1: name, description, color (``red,green,blue``)."""
+        import pandas as pd
+
+        rows = [state.model_dump() for state in self.config.states]
+        return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="state"))
+
+    def emissions(self) -> "pd.DataFrame":
+        """The probability of each mark (column) in each state (row).
+
+        Raises:
+            EntryError: see `parameters`.
+        """
+        import pandas as pd
+
+        marks = pd.Index(self.channels, name="mark")
+        return pd.DataFrame(self.parameters().emission, self._state_names("state"), marks)
+
+    def transitions(self) -> "pd.DataFrame":
+        """The probability that a bin's state (row) is followed by another (column).
+
+        Raises:
+            EntryError: see `parameters`.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.parameters().transition, self._state_names("from"), self._state_names("to"))
 
     def parameters(self) -> "Float64Parameters":
         """The HMM's probabilities: initial (state), transition (state, state), emission (state, mark); float64.
@@ -282,7 +376,7 @@ class ChromatinStateEntry(Entry):
         from epizoo.models.hmm.probabilities import probabilities_of_logits
 
         arrays = self.weights()
-        n_states, n_marks = self.config["model"]["n_states"], len(self.channels)
+        n_states, n_marks = self.config.model.n_states, len(self.channels)
         shapes = {"initial": (n_states,), "transition": (n_states, n_states), "emission": (n_states, n_marks)}
         expected = {f"{name}_logits": shape for name, shape in shapes.items()}
         if {name: array.shape for name, array in arrays.items()} != expected:
@@ -293,13 +387,24 @@ class ChromatinStateEntry(Entry):
             )
         return probabilities_of_logits(arrays)
 
+    def _state_names(self, axis: str) -> "pd.Index[str]":
+        import pandas as pd
+
+        return pd.Index([state.name for state in self.config.states], name=axis)
+
     if TYPE_CHECKING:
         annotate = _annotate
+        windows = _mark_windows
     else:
-        annotate = Job("epizoo.jobs.annotate", "annotate")
+        annotate = Method("epizoo.jobs.annotate:annotate")
+        windows = Method("epizoo.zoo.windows:mark_windows")
 
 
 ENTRY_CLASSES: dict[str, type[PeakCallerEntry] | type[ChromatinStateEntry]] = {
     "peak_caller": PeakCallerEntry,
     "chromatin_states": ChromatinStateEntry,
 }
+
+
+def _compared(values: Mapping[str, object]) -> str:
+    return f" ({', '.join(f'{tool} {value}' for tool, value in values.items())})" if values else ""

@@ -1,8 +1,8 @@
-"""The models of entries, ready to run on batches of windows. The one module of the zoo that imports JAX."""
+"""The models of entries in JAX, ready to run on batches of windows. The one module of the zoo that imports JAX."""
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +12,15 @@ from jaxtyping import Array, Float, Shaped
 
 from epizoo.errors import InputError
 from epizoo.models.hmm import reference as hmm
-from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
+from epizoo.models.hmm.annotator import ChromatinStateAnnotator
+from epizoo.models.hmm.config import ChromatinStateConfig
 from epizoo.models.parameters import build_model
-from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
+from epizoo.models.peak_caller.config import PeakCallerConfig
+from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.zoo.description import DENOISED
+
+if TYPE_CHECKING:
+    from epizoo.zoo.entry import Entry
 
 Named = dict[str, Shaped[Array, "batch ..."]]
 Reduction = Literal["sum", "max", "min", "absmax"]
@@ -37,7 +42,7 @@ class Scalar(NamedTuple):
     reduction: Reduction = "sum"
 
 
-class Predictor:
+class JaxEngine:
     """A model that runs batches of windows and crops their flanks.
 
     Batches are padded to the largest batch seen, so that a stream of batches compiles once, its last one included.
@@ -81,11 +86,6 @@ class Predictor:
         with jax.enable_x64(self._in_float64):
             return np.asarray(self._grad(self._state, self._padded(inputs), scalar=scalar))[: len(inputs)]
 
-    def of_module(self, function: Callable[[Any], Any]) -> Any:
-        """A function of the module, computed in the predictor's precision; its arrays as NumPy's."""
-        with jax.enable_x64(self._in_float64):
-            return jax.tree.map(np.asarray, function(nnx.merge(self._graph, self._state)))
-
     def _padded(self, inputs: Float[np.ndarray, "batch bin channel"]) -> Float[np.ndarray, "row bin channel"]:
         self._most_rows = max(self._most_rows, len(inputs))
         return np.pad(inputs, ((0, self._most_rows - len(inputs)), (0, 0), (0, 0)))
@@ -117,26 +117,32 @@ class Predictor:
         return reductions[scalar.reduction](axis=1).sum()
 
 
-def build_predictor(
-    family: str, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray], flank_bins: int
-) -> Predictor:
-    """The predictor of an entry's model.
+def of_entry(entry: "Entry") -> JaxEngine:
+    """The engine of an entry, its weights' hash checked."""
+    return jax_engine(entry.config.model, entry.weights(), entry.window.flank_bins)
+
+
+def jax_engine(
+    config: PeakCallerConfig | ChromatinStateConfig, arrays: Mapping[str, np.ndarray], flank_bins: int
+) -> JaxEngine:
+    """The engine of a model.
 
     Raises:
         EntryError: the arrays do not fit the model.
-        InputError: the config has an unknown key or a value out of range.
     """
-    build = {"peak_caller": _peak_caller, "chromatin_states": _chromatin_states}[family]
-    return build(config, arrays, flank_bins)
-
-
-def _peak_caller(config: Mapping[str, Any], arrays: Mapping[str, np.ndarray], flank_bins: int) -> Predictor:
-    shape = PeakCallerConfig.from_dict(config)
-
-    def build() -> PeakCaller:
-        return build_model(lambda: PeakCaller(shape, rngs=nnx.Rngs(0)), arrays)
-
-    return Predictor(build, _peak_caller_activations, flank_bins)
+    if isinstance(config, PeakCallerConfig):
+        return JaxEngine(
+            lambda: build_model(lambda: PeakCaller(config, rngs=nnx.Rngs(0)), arrays),
+            _peak_caller_activations,
+            flank_bins,
+        )
+    # In float32 the log-likelihood of a thousand bins is off by more than the five decimals that `kipoi test` compares.
+    return JaxEngine(
+        lambda: build_model(lambda: ChromatinStateAnnotator(config, rngs=nnx.Rngs(0)), arrays),
+        _chromatin_state_activations,
+        flank_bins,
+        in_float64=True,
+    )
 
 
 def _peak_caller_activations(module: PeakCaller, coverage: Float[Array, "batch bin track"]) -> Named:
@@ -144,20 +150,6 @@ def _peak_caller_activations(module: PeakCaller, coverage: Float[Array, "batch b
     if module.denoiser is not None:
         named[DENOISED] = module.denoised(coverage)
     return named | {"features": module.features(coverage), "logits": module.logits(coverage)}
-
-
-def _chromatin_states(config: Mapping[str, Any], arrays: Mapping[str, np.ndarray], flank_bins: int) -> Predictor:
-    unknown = sorted(set(config) - set(ChromatinStateConfig.__dataclass_fields__))
-    if unknown:
-        expected = ", ".join(ChromatinStateConfig.__dataclass_fields__)
-        raise InputError(f"chromatin states: unknown key {unknown[0]!r}; expected some of {expected}")
-    shape = ChromatinStateConfig(**config)
-
-    def build() -> ChromatinStateAnnotator:
-        return build_model(lambda: ChromatinStateAnnotator(shape, rngs=nnx.Rngs(0)), arrays)
-
-    # In float32 the log-likelihood of a thousand bins is off by more than the five decimals that `kipoi test` compares.
-    return Predictor(build, _chromatin_state_activations, flank_bins, in_float64=True)
 
 
 def _chromatin_state_activations(module: ChromatinStateAnnotator, marks: Float[Array, "batch bin mark"]) -> Named:

@@ -121,7 +121,7 @@ def uncalibrated(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def no_longer_calibrated(base: Entry) -> list[str]:
     """A limit that says so, where the base's score was calibrated."""
-    if "calibration" not in base.config.get("calling", {}):
+    if "calibration" not in base.zoo.config.get("calling", {}):
         return []
     return ["The score (column 5) is 1000 times the probability: the pretrained entry's calibration is of its weights."]
 

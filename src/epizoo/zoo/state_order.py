@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.entry import load
+from epizoo.zoo.entry import load_annotator
 
 
 def state_order(names: Iterable[str]) -> tuple[str, ...]:
@@ -15,7 +15,7 @@ def state_order(names: Iterable[str]) -> tuple[str, ...]:
     wanted = set(names)
     for entry in list_entries():
         if wanted and entry.startswith("chromatin_states/"):
-            known = tuple(str(state["name"]) for state in load(entry).config.get("states", ()))
+            known = tuple(state.name for state in load_annotator(entry).config.states)
             if wanted <= set(known):
                 return known
     return ()

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from epizoo.errors import InputError
 from epizoo.genome.binarize import BigWigBinarization
-from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.signal import SignalTrack
 from epizoo.genome.windows import CoverageWindows, Intervals, MarkWindows, WindowShape
 
@@ -36,7 +35,7 @@ def coverage_windows(
         bigwig_file,
         intervals_file,
         window_shape(entry),
-        CoverageTransform.from_dict(entry.config.get("transform", {})),
+        entry.config.transform,
         control=control_file,
         kind=signal_kind,
         control_kind=control_signal_kind,
@@ -55,8 +54,7 @@ def check_control(entry: "PeakCallerEntry", control: File | SignalTrack | None) 
     if control is not None and len(entry.channels) == 1:
         given = control.path if isinstance(control, SignalTrack) else control
         raise InputError(f"control: {given} is given, but {entry.name} takes no control; leave it out")
-    is_optional = entry.config["model"].get("optional_control", False)
-    if control is None and len(entry.channels) == 2 and not is_optional:
+    if control is None and len(entry.channels) == 2 and not entry.config.model.optional_control:
         raise InputError(f"control: none is given, but {entry.name} needs one; add the signal of a control (input)")
 
 

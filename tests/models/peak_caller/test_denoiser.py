@@ -167,9 +167,9 @@ def test_configs_go_to_yaml_and_back_and_bad_ones_are_refused():
     for bad in ({"widths": [1]}, {"widths": [3, 5]}, {"widths": [1, 4]}, {"widths": [1, 5, 3]}):
         with pytest.raises(InputError, match=r"denoise.widths are .*; expected rising odd numbers from 1"):
             PeakCallerConfig(denoise=bad)
-    with pytest.raises(InputError, match=r"denoise has unknown key 'width'; expected widths, levels, n_hidden"):
+    with pytest.raises(InputError, match=r"denoise: unknown key 'width'"):
         PeakCallerConfig(denoise={"widths": [1, 3], "width": 3})
-    with pytest.raises(InputError, match=r"denoise has no widths"):
+    with pytest.raises(InputError, match=r"denoise.widths: field required"):
         PeakCallerConfig(denoise={})
     with pytest.raises(InputError, match=r"denoise has levels -1 and n_hidden 32; expected positive numbers"):
         PeakCallerConfig(denoise={"widths": [1, 3], "levels": [-1]})

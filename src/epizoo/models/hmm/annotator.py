@@ -1,8 +1,7 @@
 """Chromatin states from marks: a flax nnx module over the HMM of `epizoo.models.hmm.reference`."""
 
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -12,43 +11,12 @@ from jaxtyping import Array, Float, Int
 
 from epizoo.errors import InputError
 from epizoo.models.hmm import reference as hmm
+from epizoo.models.hmm.config import ChromatinStateConfig
 from epizoo.models.hmm.reference import AnyArray, HMMParameters, SoftPath
 
 # The logit of probability 0. Softmax and sigmoid turn it into exactly 0 (and its negative into exactly 1) in float32
 # and float64, with a gradient of exactly 0; unlike an infinity it stays a number in penalties and averages.
 _ZERO_LOGIT = -1e4
-
-
-@dataclass(frozen=True)
-class ChromatinStateConfig:
-    """What a chromatin-state model is, besides its parameters.
-
-    Attributes:
-        marks: names of the marks, in the order of the last axis of the input.
-        n_states: number of states.
-        bin_bp: width of a bin, in bp.
-        start: distribution of the first bin of an input that starts inside a chromosome: the ``stationary`` one for
-            windows of a longer sequence, the ``initial`` one for whole sequences. After bins outside it is always the
-            initial one.
-        temperature: of the soft Viterbi.
-    """
-
-    marks: tuple[str, ...]
-    n_states: int
-    bin_bp: int = 200
-    start: Literal["stationary", "initial"] = "stationary"
-    temperature: float = 1.0
-
-    def __post_init__(self):
-        # Configs read from YAML hold lists.
-        object.__setattr__(self, "marks", tuple(self.marks))
-        if not self.marks or len(set(self.marks)) < len(self.marks):
-            raise InputError(f"marks: {list(self.marks)} are not one or more distinct names; name each mark once")
-        for name, value in (("n_states", self.n_states), ("bin_bp", self.bin_bp), ("temperature", self.temperature)):
-            if not value > 0:
-                raise InputError(f"{name}: {value!r} is not above 0; give a positive number")
-        if self.start not in ("stationary", "initial"):
-            raise InputError(f"start: {self.start!r} is neither 'stationary' nor 'initial'; choose one of them")
 
 
 class ChromatinStateOutput(NamedTuple):

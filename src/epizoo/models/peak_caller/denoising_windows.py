@@ -1,15 +1,15 @@
 """What denoised coverage is made of: bell-shaped windows over the bins around a bin, and fixed levels. NumPy alone."""
 
-import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
 from epizoo.errors import InputError
+from epizoo.validation import Config, Size
 
 TINY = 1e-9
 """Added to denominators, in the unit of the normalised coverage: far below one fragment of any file."""
@@ -20,14 +20,16 @@ _GRAIN_WIDTHS = 2
 
 
 @dataclass(frozen=True)
-class DenoiserConfig:
+class DenoiserConfig(Config):
     """The shape of a `epizoo.models.peak_caller.denoiser.Denoiser`."""
 
-    widths: tuple[int, ...]
+    title: ClassVar[str] = "peak caller: denoise"
+
+    widths: tuple[Size, ...]
     """Of the windows, rising odd numbers of bins from 1, the bin itself."""
     levels: tuple[float, ...] = (1.0,)
     """Constants in units of the file's scale: what coverage may be where hardly any fragment tells."""
-    n_hidden: int = 32
+    n_hidden: Size = 32
     """Width of both hidden layers."""
 
     def __post_init__(self) -> None:
@@ -42,20 +44,6 @@ class DenoiserConfig:
                 f"peak caller: denoise has levels {', '.join(map(str, self.levels)) or 'none'} and n_hidden "
                 f"{self.n_hidden}; expected positive numbers"
             )
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The config with these values, as `dataclasses.asdict` gives them.
-
-        Raises:
-            InputError: a key is unknown or missing, or a value is out of range.
-        """
-        known = [field.name for field in dataclasses.fields(cls)]
-        unknown = sorted(set(values) - set(known))
-        if unknown or "widths" not in values:
-            found = f"unknown key {unknown[0]!r}" if unknown else "no widths"
-            raise InputError(f"peak caller: denoise has {found}; expected {', '.join(known)}")
-        return cls(**values)
 
     @property
     def reach_bins(self) -> int:

@@ -1,104 +1,19 @@
 """The peak caller: multi-scale convolutions, dilated context, and DiffBio's differentiable peak outputs."""
 
-import dataclasses
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
 from epizoo.errors import InputError
+from epizoo.models.peak_caller.config import CONTEXT_KERNEL, PeakCallerConfig
 from epizoo.models.peak_caller.denoiser import Denoiser
-from epizoo.models.peak_caller.denoising_windows import DenoiserConfig
 
 _EDGE_SOFTNESS = 0.1
 # DiffBio's operator keeps a learned temperature away from zero by this much, and so do we.
 TEMPERATURE_FLOOR = 1e-6
-_CONTEXT_KERNEL = 3
-
-
-@dataclass(frozen=True)
-class PeakCallerConfig:
-    """The shape of a `PeakCaller`; recorded with every entry.
-
-    With `bin_bp=1`, one track and no dilations the network is DiffBio's `DifferentiablePeakCaller` (without its VAE).
-    """
-
-    bin_bp: int = 50
-    n_tracks: int = 1
-    """1 is the treatment alone, 2 is the treatment and its control."""
-    optional_control: bool = False
-    """Whether the network also knows a second track that is 0 everywhere, so that the control may be left out."""
-    n_filters: int = 32
-    kernel_sizes: tuple[int, ...] = (5, 11, 21)
-    dilations: tuple[int, ...] = ()
-    """One residual block of context for each, in bins."""
-    threshold: float = 0.5
-    """Where the learned threshold starts, on the scale of `peak_scores`."""
-    temperature: float = 1.0
-    """Where the learned temperature starts."""
-    summit_window_bins: int = 50
-    """A summit is a soft maximum over this many bins around it."""
-    heads: tuple[str, ...] = ()
-    """Names of cell types, each with a last layer, threshold and temperature of its own over one trunk; none is one."""
-    paired: bool = False
-    """Whether the input is two conditions, all tracks of the first before those of the second, and a peak is one of the
-    first that is none of the second: a siamese network, whose trunk sees each condition by itself."""
-    denoise: DenoiserConfig | None = None
-    """The shape of the part that gives denoised coverage (a mapping of its values will do), if there is one."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kernel_sizes", tuple(self.kernel_sizes))
-        object.__setattr__(self, "dilations", tuple(self.dilations))
-        object.__setattr__(self, "heads", tuple(self.heads))
-        if isinstance(self.denoise, Mapping):
-            object.__setattr__(self, "denoise", DenoiserConfig.from_dict(self.denoise))
-        if self.paired and self.denoise is not None:
-            raise InputError("peak caller: denoise is set, and the model is paired; leave one of them out")
-        if len(set(self.heads)) < len(self.heads):
-            raise InputError(f"peak caller: heads are {', '.join(self.heads)}; expected each name once")
-        if not self.kernel_sizes:
-            raise InputError("peak caller: kernel_sizes is empty; expected at least one width in bins")
-        if self.n_tracks not in (1, 2):
-            raise InputError(f"peak caller: n_tracks is {self.n_tracks}; expected 1 (treatment) or 2 (with control)")
-        if self.optional_control and self.n_tracks == 1:
-            raise InputError("peak caller: optional_control is set, but n_tracks is 1; expected 2, or leave it out")
-        positive = {field: getattr(self, field) for field in ("bin_bp", "n_filters", "temperature")}
-        positive |= {"summit_window_bins": self.summit_window_bins}
-        positive |= {"kernel_sizes": min(self.kernel_sizes), "dilations": min(self.dilations, default=1)}
-        for field, value in positive.items():
-            if value <= 0:
-                raise InputError(f"peak caller: {field} is {getattr(self, field)}; expected more than 0")
-
-    @property
-    def receptive_field_bins(self) -> int:
-        """How far, on either side, an input bin can reach any output."""
-        scores = max(self.kernel_sizes) // 2 + 1 + sum(self.dilations) * (_CONTEXT_KERNEL // 2)
-        peaks = scores + max(self.summit_window_bins // 2, 1)
-        return max(peaks, self.denoise.reach_bins if self.denoise is not None else 0)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The config with these values, as `to_dict` gives them; absent ones keep their default.
-
-        Raises:
-            InputError: a key is unknown or a value is out of range.
-        """
-        known = [field.name for field in dataclasses.fields(cls)]
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise InputError(f"peak caller: unknown key {unknown[0]!r}; expected some of {', '.join(known)}")
-        return cls(**values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values by field name, for YAML and JSON."""
-        values = dataclasses.asdict(self)
-        if values["denoise"] is not None:
-            values["denoise"] = {name: _plain(value) for name, value in values["denoise"].items()}
-        return {name: _plain(value) for name, value in values.items()}
 
 
 class PeakCallerOutput(NamedTuple):
@@ -121,7 +36,7 @@ class ContextBlock(nnx.Module):
 
     def __init__(self, n_filters: int, dilation: int, *, rngs: nnx.Rngs) -> None:
         self.dilated_conv = nnx.Conv(
-            n_filters, n_filters, (_CONTEXT_KERNEL,), kernel_dilation=dilation, padding="SAME", rngs=rngs
+            n_filters, n_filters, (CONTEXT_KERNEL,), kernel_dilation=dilation, padding="SAME", rngs=rngs
         )
         self.mix_conv = nnx.Conv(n_filters, n_filters, (1,), kernel_init=nnx.initializers.zeros, rngs=rngs)
 
@@ -221,10 +136,6 @@ class PeakCaller(nnx.Module):
     def receptive_field_bins(self) -> int:
         """How far, on either side, an input bin can reach any output."""
         return self.config.receptive_field_bins
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def soft_local_maximum(values: Float[Array, "batch bin"], window_bins: int) -> Float[Array, "batch bin"]:

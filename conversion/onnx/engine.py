@@ -1,0 +1,71 @@
+"""An entry computed by ONNX Runtime, which needs no JAX."""
+
+import copy
+import os
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import onnx
+from jaxtyping import Float
+
+from epizoo.errors import InputError
+from epizoo.optional import require
+from epizoo.zoo.engines import Arrays
+from epizoo.zoo.entry import Entry
+from epizoo.zoo.weights import check_sha256
+
+
+def onnxruntime() -> ModuleType:
+    """ONNX Runtime, which sends nothing about its use anywhere.
+
+    Raises:
+        MissingDependencyError: it is not installed.
+    """
+    # Read once, when the module is imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    return require("onnxruntime", "onnx")
+
+
+class OnnxEngine:
+    """ONNX Runtime over the entry's ``model.onnx``, or over a graph made of its weights where it has none.
+
+    Only what is asked for is computed: each choice of outputs has a session of its own.
+    """
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+        self._runtime = onnxruntime()
+        if entry.zoo.onnx is not None and entry.zoo.onnx_sha256 is not None:
+            path = entry.folder / entry.zoo.onnx
+            check_sha256(path, entry.zoo.onnx_sha256)
+            self._model = onnx.load(path)
+        else:
+            from epizoo.conversion.onnx.programs import build_onnx
+
+            self._model = build_onnx(entry, layers=True)
+        self._sessions: dict[tuple[str, ...], Any] = {}
+
+    def run(self, inputs: Float[np.ndarray, "batch bin channel"], names: tuple[str, ...]) -> Arrays:
+        """The named layers and outputs of a batch, their flanks cropped."""
+        values = self._session(names).run(list(names), {self._entry.input_name: inputs})
+        return dict(zip(names, values, strict=True))
+
+    def _session(self, names: tuple[str, ...]) -> Any:
+        if names not in self._sessions:
+            model = copy.deepcopy(self._model)
+            kept = [output for output in model.graph.output if output.name in names]
+            if len(kept) < len(set(names)):
+                known = ", ".join(output.name for output in model.graph.output)
+                raise InputError(f"{', '.join(names)}: not all in {self._entry.name}'s model.onnx, which has {known}")
+            # ONNX Runtime drops what no output needs.
+            del model.graph.output[:]
+            model.graph.output.extend(kept)
+            options = self._runtime.SessionOptions()
+            if self._entry.family == "chromatin_states":
+                # A bin's work is too small to be shared: threads that wait for each other take twice the time.
+                options.intra_op_num_threads = 1
+            self._sessions[names] = self._runtime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        return self._sessions[names]
