@@ -62,52 +62,8 @@ class EntryDataset(Dataset):
 
 
 class CoverageDataset(EntryDataset):
-    """Windows of normalised coverage from a bigWig, for peak callers."""
-
-    def __init__(
-        self,
-        intervals_file: str | None = None,
-        bigwig_file: str | None = None,
-        control_file: str | None = None,
-        signal_kind: str | None = None,
-        control_signal_kind: str | None = None,
-        known_regions_file: str | None = None,
-        blacklist_file: str | None = None,
-    ) -> None:
-        super().__init__(
-            intervals_file=intervals_file,
-            bigwig_file=bigwig_file,
-            control_file=control_file,
-            signal_kind=signal_kind,
-            control_signal_kind=control_signal_kind,
-            known_regions_file=known_regions_file,
-            blacklist_file=blacklist_file,
-        )
+    """Windows of normalised coverage from a bigWig, for peak callers; see `epizoo.zoo.windows.coverage_windows`."""
 
 
 class MarkDataset(EntryDataset):
-    """Windows of binarised marks, for chromatin-state annotators."""
-
-    def __init__(
-        self,
-        intervals_file: str | None = None,
-        binarized: str | None = None,
-        marks: dict[str, str] | None = None,
-        signal_kind: str | None = None,
-        read_length_bp: int | None = None,
-        threshold: float | None = None,
-        cell: str | None = None,
-        allow_missing: bool = False,
-        blacklist_file: str | None = None,
-    ) -> None:
-        super().__init__(
-            intervals_file=intervals_file,
-            binarized=binarized,
-            marks=marks,
-            signal_kind=signal_kind,
-            read_length_bp=read_length_bp,
-            threshold=threshold,
-            cell=cell,
-            allow_missing=allow_missing,
-            blacklist_file=blacklist_file,
-        )
+    """Windows of binarised marks, for chromatin-state annotators; see `epizoo.zoo.windows.mark_windows`."""

@@ -1,14 +1,42 @@
 """epizoo: a model zoo of differentiable epigenome models.
 
-The subpackages are imported when they are first touched, so that ``import epizoo`` is fast and needs neither JAX nor
-Kipoi. Kipoi itself relies on this: it resolves ``epizoo.plugins.X`` by importing ``epizoo`` and walking attributes.
+Functions and subpackages are imported when they are first touched, so that ``import epizoo`` is fast and needs neither
+JAX nor Kipoi. Kipoi itself relies on this: it resolves ``epizoo.plugins.X`` by importing ``epizoo`` and walking
+attributes.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from epizoo.version import __version__
 
+if TYPE_CHECKING:
+    from epizoo.jobs.annotate import annotate
+    from epizoo.jobs.call_peaks import call_peaks
+    from epizoo.jobs.learn_states import learn_states
+    from epizoo.zoo.catalogue import list_entries
+    from epizoo.zoo.entry import load, load_annotator, load_peak_caller
+
+__all__ = [
+    "__version__",
+    "annotate",
+    "call_peaks",
+    "finetune",
+    "learn_states",
+    "list_entries",
+    "load",
+    "load_annotator",
+    "load_peak_caller",
+]
+_MODULES = {
+    "annotate": "jobs.annotate",
+    "call_peaks": "jobs.call_peaks",
+    "learn_states": "jobs.learn_states",
+    "list_entries": "zoo.catalogue",
+    "load": "zoo.entry",
+    "load_annotator": "zoo.entry",
+    "load_peak_caller": "zoo.entry",
+}
 _SUBPACKAGES = (
     "calling",
     "conversion",
@@ -29,22 +57,6 @@ _SUBPACKAGES = (
     "zoo",
 )
 
-__all__ = ["__version__", "finetune", "list_entries", "load"]
-
-
-def load(entry: str) -> Any:
-    """Load a zoo entry by name or by folder; see `epizoo.zoo.load`."""
-    from epizoo.zoo import load as load_entry
-
-    return load_entry(entry)
-
-
-def list_entries() -> list[str]:
-    """Names of all entries in the installed zoo, such as ``peak_caller/h3k4me3``, sorted."""
-    from epizoo.zoo import list_entries as list_zoo_entries
-
-    return list_zoo_entries()
-
 
 def finetune(entry: str, data: str, name: str, output: str, **options: Any) -> Any:
     """Fine-tune an entry on a new cell type, and build an entry of the result.
@@ -52,8 +64,11 @@ def finetune(entry: str, data: str, name: str, output: str, **options: Any) -> A
     Options are those of `epizoo.jobs.finetune_peaks.finetune` for peak callers, and of
     `epizoo.jobs.finetune_states.finetune_states` for chromatin states.
     """
-    base = load(entry)
-    if base.family == "peak_caller":
+    from epizoo.zoo.entry import PeakCallerEntry
+    from epizoo.zoo.entry import load as load_entry
+
+    base = load_entry(entry)
+    if isinstance(base, PeakCallerEntry):
         from epizoo.jobs.finetune_peaks import finetune as finetune_peaks
 
         return finetune_peaks(base, data, name, output, **options)
@@ -63,6 +78,12 @@ def finetune(entry: str, data: str, name: str, output: str, **options: Any) -> A
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
     if name in _SUBPACKAGES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -3,10 +3,13 @@
 Kipoi evaluates ``shape`` as Python, which is why shapes are written as the text of a tuple.
 """
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 from epizoo.version import __version__
 from epizoo.zoo.description import About, Family, TrainedOn, Window
+from epizoo.zoo.windows import Argument, coverage_windows, mark_windows
 
 EXPECT_FILE = "expected_predictions.h5"
 PRECISION_DECIMAL = 5
@@ -19,77 +22,7 @@ MODEL_CLASSES: dict[Family, str] = {
 }
 DATASET_CLASSES: dict[Family, str] = {"peak_caller": "CoverageDataset", "chromatin_states": "MarkDataset"}
 
-_INTERVALS = {
-    "doc": "BED file (.gz too) of intervals of any width, 0-based; each is tiled into windows on the grid of bins",
-    "type": "str",
-}
-_BLACKLIST = {"doc": "BED file of stretches to leave out", "type": "str", "optional": True}
-_ARGUMENTS: dict[Family, dict[str, dict[str, Any]]] = {
-    "peak_caller": {
-        "intervals_file": _INTERVALS,
-        "bigwig_file": {"doc": "bigWig of the treatment; bases that it does not hold count as 0", "type": "str"},
-        "control_file": {
-            "doc": "bigWig of the control, for entries that take one (input tracks: 2)",
-            "type": "str",
-            "optional": True,
-        },
-        "signal_kind": {
-            "doc": "what the bigWig holds: counts, coverage, cpm, fold_change or log10_p; detected where not given",
-            "type": "str",
-            "optional": True,
-        },
-        "control_signal_kind": {
-            "doc": "the same for the control; that of the treatment where not given",
-            "type": "str",
-            "optional": True,
-        },
-        "known_regions_file": {
-            "doc": "BED file of the regions in which the bigWig is known, if it holds only a part of the genome",
-            "type": "str",
-            "optional": True,
-        },
-        "blacklist_file": _BLACKLIST,
-    },
-    "chromatin_states": {
-        "intervals_file": _INTERVALS,
-        "binarized": {
-            "doc": "folder of binarised marks in ChromHMM's text format (0, 1, 2 = missing), names with _binary",
-            "type": "str",
-            "optional": True,
-        },
-        "marks": {
-            "doc": "instead of binarized: a dict of mark to bigWig, binarised here by signal_kind; approximate",
-            "type": "dict",
-            "optional": True,
-        },
-        "signal_kind": {
-            "doc": "what the bigWigs of marks hold: counts, coverage (with read_length_bp), or another with threshold",
-            "type": "str",
-            "optional": True,
-        },
-        "read_length_bp": {
-            "doc": "length of the piled-up reads of the bigWigs, where signal_kind is coverage",
-            "type": "int",
-            "optional": True,
-        },
-        "threshold": {
-            "doc": "a mark is present where a bin's mean reaches this; decided by a Poisson test where not given",
-            "type": "float",
-            "optional": True,
-        },
-        "cell": {
-            "doc": "which cell type to take, where the folder holds files of several",
-            "type": "str",
-            "optional": True,
-        },
-        "allow_missing": {
-            "doc": "whether marks of the model may be absent from the files; they then count as missing",
-            "type": "bool",
-            "optional": True,
-        },
-        "blacklist_file": _BLACKLIST,
-    },
-}
+_WINDOWS: dict[Family, Callable[..., Any]] = {"peak_caller": coverage_windows, "chromatin_states": mark_windows}
 _DENOISED = (
     "the treatment's expected signal at the depth of the input, normalised as the input is: scale * sinh of it is the "
     "signal in the bigWig's unit"
@@ -131,9 +64,12 @@ def dataloader_yaml(
     family: Family, window: Window, config: dict[str, Any], about: About, example: dict[str, Any]
 ) -> dict[str, Any]:
     """``dataloader.yaml``, with ``example`` (argument -> value, files relative to the entry's folder) written in."""
-    args = {}
-    for name, argument in _ARGUMENTS[family].items():
-        args[name] = dict(argument)
+    args: dict[str, dict[str, Any]] = {}
+    for name, parameter in _parameters(family).items():
+        described: Argument = parameter.annotation.__metadata__[0]
+        args[name] = {"doc": described.doc, "type": described.type}
+        if parameter.default is not parameter.empty:
+            args[name]["optional"] = True
         if name in example:
             args[name]["example"] = example[name]
     inputs = _inputs(family, window, config)
@@ -174,12 +110,18 @@ def dataloader_py(family: Family) -> str:
 
 def argument_names(family: Family) -> tuple[str, ...]:
     """The dataloader's arguments, in their order."""
-    return tuple(_ARGUMENTS[family])
+    return tuple(_parameters(family))
 
 
 def required_arguments(family: Family) -> tuple[str, ...]:
     """Those of the dataloader's arguments that must be given."""
-    return tuple(name for name, argument in _ARGUMENTS[family].items() if not argument.get("optional"))
+    return tuple(name for name, parameter in _parameters(family).items() if parameter.default is parameter.empty)
+
+
+def _parameters(family: Family) -> dict[str, inspect.Parameter]:
+    """Those of the function that reads an entry's windows, but the entry itself."""
+    _, *parameters = inspect.signature(_WINDOWS[family]).parameters.values()
+    return {parameter.name: parameter for parameter in parameters}
 
 
 def _array(doc: str, *shape: int) -> dict[str, Any]:

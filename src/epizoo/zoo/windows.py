@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from epizoo.errors import InputError
 from epizoo.genome.binarize import BigWigBinarization
@@ -15,17 +15,44 @@ if TYPE_CHECKING:
 File = str | os.PathLike[str]
 
 
+class Argument(NamedTuple):
+    """What Kipoi is told of a dataloader's argument: what it means, and the type that its command line gives."""
+
+    doc: str
+    type: str = "str"
+
+
+_INTERVALS = Argument(
+    "BED file (.gz too) of intervals of any width, 0-based; each is tiled into windows on the grid of bins"
+)
+_BLACKLIST = Argument("BED file of stretches to leave out")
+
+
 def coverage_windows(
     entry: "PeakCallerEntry",
-    intervals_file: Intervals | None,
-    bigwig_file: File | SignalTrack,
-    control_file: File | SignalTrack | None = None,
-    signal_kind: str | None = None,
-    control_signal_kind: str | None = None,
-    known_regions_file: Intervals | None = None,
-    blacklist_file: Intervals | None = None,
+    intervals_file: Annotated[Intervals | None, _INTERVALS],
+    bigwig_file: Annotated[
+        File | SignalTrack, Argument("bigWig of the treatment; bases that it does not hold count as 0")
+    ],
+    control_file: Annotated[
+        File | SignalTrack | None, Argument("bigWig of the control, for entries that take one (input tracks: 2)")
+    ] = None,
+    signal_kind: Annotated[
+        str | None,
+        Argument("what the bigWig holds: counts, coverage, cpm, fold_change or log10_p; detected where not given"),
+    ] = None,
+    control_signal_kind: Annotated[
+        str | None, Argument("the same for the control; that of the treatment where not given")
+    ] = None,
+    known_regions_file: Annotated[
+        Intervals | None,
+        Argument("BED file of the regions in which the bigWig is known, if it holds only a part of the genome"),
+    ] = None,
+    blacklist_file: Annotated[Intervals | None, _BLACKLIST] = None,
 ) -> CoverageWindows:
     """Windows of coverage as a peak caller's entry wants them, over the whole genome where no intervals are given.
+
+    The parameters are described in their annotations, which are also what `dataloader.yaml` says of them.
 
     Raises:
         InputError: a file cannot be used, or a control is given and not wanted, or wanted and not given.
@@ -60,17 +87,38 @@ def check_control(entry: "PeakCallerEntry", control: File | SignalTrack | None) 
 
 def mark_windows(
     entry: "ChromatinStateEntry",
-    intervals_file: File,
-    binarized: File | None = None,
-    marks: Mapping[str, File] | None = None,
-    signal_kind: str | None = None,
-    read_length_bp: int | None = None,
-    threshold: float | None = None,
-    cell: str | None = None,
-    allow_missing: bool = False,
-    blacklist_file: File | None = None,
+    intervals_file: Annotated[File, _INTERVALS],
+    binarized: Annotated[
+        File | None,
+        Argument("folder of binarised marks in ChromHMM's text format (0, 1, 2 = missing), names with _binary"),
+    ] = None,
+    marks: Annotated[
+        Mapping[str, File] | None,
+        Argument("instead of binarized: a dict of mark to bigWig, binarised here by signal_kind; approximate", "dict"),
+    ] = None,
+    signal_kind: Annotated[
+        str | None,
+        Argument("what the bigWigs of marks hold: counts, coverage (with read_length_bp), or another with threshold"),
+    ] = None,
+    read_length_bp: Annotated[
+        int | None, Argument("length of the piled-up reads of the bigWigs, where signal_kind is coverage", "int")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        Argument(
+            "a mark is present where a bin's mean reaches this; decided by a Poisson test where not given", "float"
+        ),
+    ] = None,
+    cell: Annotated[str | None, Argument("which cell type to take, where the folder holds files of several")] = None,
+    allow_missing: Annotated[
+        bool,
+        Argument("whether marks of the model may be absent from the files; they then count as missing", "bool"),
+    ] = False,
+    blacklist_file: Annotated[File | None, _BLACKLIST] = None,
 ) -> MarkWindows:
     """Windows of marks as a chromatin-state entry wants them, from binarised text or from one bigWig for each mark.
+
+    The parameters are described in their annotations, which are also what `dataloader.yaml` says of them.
 
     Raises:
         InputError: a file cannot be used, not just one of the two is given, the signal of bigWigs is not stated, or a
