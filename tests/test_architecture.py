@@ -2,6 +2,8 @@
 
 import ast
 import graphlib
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ FOLDERS = {
     "epizoo.conversion": ROOT / "conversion",
     "epizoo.plugins": ROOT / "plugins",
 }
-GROUND_FLOOR = {"compilation", "errors", "files", "model_zoo", "validation", "version"}
+GROUND_FLOOR = {"compilation", "errors", "files", "model_zoo", "optional", "validation", "version"}
 # Each package imports only from lines above its own, and from itself.
 ORDER = [
     {"genome", "models"},
@@ -43,6 +45,8 @@ FENCED = {
     "pyBigWig": {"genome"},
 }
 NEVER_JAX = {"genome", "calling"}
+# Methods and engines of entries that lie above the zoo are imported by name, by `epizoo.zoo.upward` alone.
+DOORS = {"epizoo.zoo.entry", "epizoo.zoo.engines"}
 
 
 def modules() -> dict[str, Path]:
@@ -116,6 +120,22 @@ def test_no_modules_import_each_other_in_a_circle():
     # A package's face is imported before any module below it is, so it is no import of its own.
     graph = {module: imported_modules(path) - {module} for module, path in MODULES.items()}
     graphlib.TopologicalSorter(graph).prepare()
+
+
+def late_references(path: Path) -> set[str]:
+    """What a file names as ``module:name`` of the project, to be imported by that name later."""
+    constants = [
+        node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Constant)
+    ]
+    return {value for value in constants if isinstance(value, str) and re.fullmatch(r"epizoo(\.\w+)+:\w+", value)}
+
+
+def test_the_door_upwards_is_one_and_leads_somewhere():
+    doors = {module: late_references(path) for module, path in MODULES.items()}
+    assert {module for module, references in doors.items() if references} == DOORS
+    for reference in set().union(*doors.values()):
+        module, _, name = reference.partition(":")
+        assert callable(getattr(importlib.import_module(module), name)), reference
 
 
 def test_every_package_has_its_place():

@@ -1,15 +1,20 @@
 """Backends give the same outputs, and ONNX Runtime needs no JAX for it."""
 
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import epizoo.conversion
+from epizoo.cli import app
 from epizoo.conversion import with_backend
-from epizoo.conversion.backends import default_backend
 from epizoo.errors import EpizooError, InputError, MissingDependencyError
+from epizoo.optional import require
+from epizoo.zoo.engines import make_engine
+from epizoo.zoo.jax_engine import Scalar
 
 ENTRIES = ["peak_caller/random", "peak_caller/denoising", "chromatin_states/random"]
 WITHOUT_JAX = """
@@ -33,7 +38,7 @@ def test_every_backend_gives_outputs_and_layers_of_jax(zoo, name, backend):
     other = with_backend(entry, backend)
     inputs = {entry.input_name: entry.golden()[f"inputs.{entry.input_name}"]}
     names = entry.output_names + entry.layer_names
-    found, expected = other.activations(inputs, names), entry.activations(inputs, names)
+    found, expected = other.activations(inputs, names), entry.with_backend("jax").activations(inputs, names)
     for output in names:
         assert found[output].dtype == expected[output].dtype
         np.testing.assert_allclose(found[output], expected[output], rtol=0, atol=1e-5, err_msg=output)
@@ -47,7 +52,7 @@ def test_onnx_predicts_where_jax_cannot_be_imported(zoo, name):
 def test_peaks_are_the_same_whatever_computes_them(zoo):
     entry = zoo["peak_caller/random"]
     bigwig = next((entry.folder / "example_files").glob("*.bw"))
-    expected = entry.call_peaks(bigwig)
+    expected = entry.with_backend("jax").call_peaks(bigwig)
     for backend in ("onnx", "torch"):
         found = with_backend(entry, backend).call_peaks(bigwig)
         assert len(found) == len(expected) > 0
@@ -64,12 +69,53 @@ def test_weights_in_float64_lose_no_digit_on_the_way_to_torch(name):
 
 def test_the_entry_itself_keeps_its_backend(zoo):
     entry = zoo["peak_caller/random"]
-    with_backend(entry, "onnx").prepare()
-    assert type(entry.predictor).__name__ == "Predictor"
+    assert with_backend(entry.with_backend("jax"), "onnx").backend == "onnx"
+    assert entry.backend == epizoo.load(entry.folder).backend
+    assert with_backend(entry.with_backend("torch")).backend == entry.backend
 
 
-def test_onnx_is_the_default_where_it_is_installed():
-    assert default_backend("peak_caller") == "onnx"
+def test_onnx_is_the_default_of_peak_callers_where_it_is_installed(zoo, monkeypatch):
+    peaks, states = zoo["peak_caller/random"], zoo["chromatin_states/random"]
+    assert (peaks.backend, states.backend) == ("onnx", "jax")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert (peaks.backend, states.backend) == ("jax", "jax")
+    monkeypatch.setitem(sys.modules, "jax", None)
+    monkeypatch.delitem(sys.modules, "onnxruntime")
+    assert (peaks.backend, states.backend) == ("onnx", "onnx")
+
+
+def test_python_and_the_command_compute_with_the_same_backend(zoo, monkeypatch, tmp_path):
+    folder = zoo["peak_caller/random"].folder
+    bigwig = str(next((folder / "example_files").glob("*.bw")))
+    used = []
+    monkeypatch.setattr(
+        "epizoo.zoo.entry.make_engine", lambda backend, entry: used.append(backend) or make_engine(backend, entry)
+    )
+    epizoo.load(folder).call_peaks(bigwig, output=tmp_path / "python.narrowPeak")
+    arguments = ["call-peaks", str(folder), "--bigwig", bigwig, "-o", str(tmp_path / "command.narrowPeak")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert used == ["onnx", "onnx"]
+    found = (tmp_path / "python.narrowPeak").read_bytes()
+    assert found
+    assert found == (tmp_path / "command.narrowPeak").read_bytes()
+
+
+def test_onnx_runtime_sends_nothing_about_its_use():
+    script = """
+import os
+from epizoo.conversion.onnx.engine import onnxruntime
+assert "onnxruntime" not in __import__("sys").modules
+onnxruntime()
+print(os.environ["ORT_DISABLE_TELEMETRY"])
+"""
+    for given, expected in ((None, "1"), ("0", "0")):
+        environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+        environment |= {} if given is None else {"ORT_DISABLE_TELEMETRY": given}
+        found = subprocess.run(
+            [sys.executable, "-c", script], check=True, capture_output=True, text=True, env=environment
+        )
+        assert found.stdout.strip() == expected
 
 
 def test_an_unknown_backend_is_refused(zoo):
@@ -78,15 +124,20 @@ def test_an_unknown_backend_is_refused(zoo):
 
 
 @pytest.mark.parametrize("backend", ["onnx", "torch"])
-def test_gradients_are_left_to_jax(zoo, backend):
-    entry = with_backend(zoo["peak_caller/random"], backend)
-    with pytest.raises(InputError, match="choose the backend jax"):
-        entry.predictor.gradient(np.zeros((1, 99, 1), np.float32), None)
+def test_the_model_and_gradients_are_those_of_jax_whatever_computes_predictions(zoo, backend):
+    entry = zoo["peak_caller/random"]
+    other = with_backend(entry, backend)
+    assert other.model() is entry.model()
+    inputs = {"coverage": np.random.default_rng(0).gamma(1, size=(1, 99, 1)).astype(np.float32)}
+    scalar = Scalar("logits")
+    found = other.gradient(inputs, scalar)
+    assert found.any()
+    np.testing.assert_array_equal(found, entry.with_backend("jax").gradient(inputs, scalar))
 
 
 def test_a_missing_dependency_says_which_extra_brings_it():
     with pytest.raises(MissingDependencyError, match=r"epizoo\[onnx\]") as error:
-        epizoo.conversion.require("no_such_runtime", "onnx")
+        require("no_such_runtime", "onnx")
     assert isinstance(error.value, EpizooError)
 
 

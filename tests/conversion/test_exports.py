@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def run_alone(script, path, inputs, folder):
 
 
 def assert_same(entry, found, inputs):
-    for name, expected in entry.predict(inputs).items():
+    for name, expected in entry.with_backend("jax").predict(inputs).items():
         assert found[name].dtype == expected.dtype, name
         np.testing.assert_allclose(found[name], expected, rtol=0, atol=1e-5, err_msg=name)
 
@@ -192,14 +193,14 @@ def test_impossible_bins_and_other_kinds_of_numbers_do_not_widen_the_tolerance(z
 def test_a_path_that_ignores_the_start_is_found_out(zoo):
     """Two states that never change and show the same: only the start says which."""
     entry = copy.copy(zoo["chromatin_states/random"])
-    n_states = entry.config["model"]["n_states"]
+    n_states = entry.config.model.n_states
     arrays = {
         "initial_logits": np.array([0.0, *[-50.0] * (n_states - 1)]),
         "transition_logits": np.where(np.eye(n_states), 0.0, -1e4),
         "emission_logits": np.zeros((n_states, len(entry.channels))),
     }
     entry.__dict__["weights"] = lambda: arrays
-    entry.__dict__["config"] = entry.config | {"model": entry.config["model"] | {"start": "initial"}}
+    entry.config = entry.config.model_copy(update={"model": replace(entry.config.model, start="initial")})
     marks = np.ones((1, 9, len(entry.channels)), np.float32)
     wanted, other = np.zeros((1, 9), np.int32), np.ones((1, 9), np.int32)
     (same,) = compare(entry, "case", marks, {"viterbi_path": wanted}, {"viterbi_path": wanted}, crop=False)
@@ -211,7 +212,7 @@ def test_a_path_that_ignores_the_start_is_found_out(zoo):
 @pytest.mark.parametrize(("key", "value"), [("heads", ["liver", "muscle"]), ("paired", True)])
 def test_models_without_a_twin_are_refused_by_name(zoo, tmp_path, key, value):
     entry = copy.copy(zoo["peak_caller/random"])
-    entry.__dict__["config"] = entry.config | {"model": entry.config["model"] | {key: value}}
+    entry.config = entry.config.model_copy(update={"model": replace(entry.config.model, **{key: value})})
     for to in ("onnx", "pt2", "torch", "safetensors"):
         with pytest.raises(InputError, match=rf"config\.model\.{key} is"):
             export(entry, to, tmp_path / "file")

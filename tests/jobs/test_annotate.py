@@ -12,7 +12,6 @@ from epizoo.errors import EntryError, InputError
 from epizoo.genome import mark_sources
 from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads
 from epizoo.genome.marks import BinarizedChromosome, read_binarized, write_binarized
-from epizoo.jobs.annotate import MarkFiles
 
 MARKS = random_entries.MARKS
 
@@ -113,7 +112,7 @@ def test_viterbi_is_at_least_as_probable_as_any_other_path_at_hand(entry, random
 
 
 def test_bed_and_posteriors_are_read_by_others(entry, random_zoo, marks, tmp_path):
-    annotation = entry.annotate(random_zoo.marks, output=tmp_path / "x.bed", posteriors_folder=tmp_path)
+    annotation = entry.annotate(random_zoo.marks, output=tmp_path / "x.bed", posteriors=tmp_path)
     read = bioframe.read_table(tmp_path / "x.bed", schema="bed9")
     assert read["name"].tolist() == annotation.segments["name"].tolist()
     assert set(read["itemRgb"]) <= {"0,0,0", "1,0,0", "2,0,0", "3,0,0"}
@@ -168,8 +167,7 @@ def test_reads_and_bigwigs_are_annotated_as_their_binarised_marks(entry, tmp_pat
     assert all(0 < values[:, column].mean() < 1 for values in together.values() for column in range(3))
     expected = entry.annotate(folder_of(together, tmp_path / "m"))
     settings = {"chrom_sizes": tmp_path / "sizes.txt", "signal_kind": "fold_change", "threshold": 4.0}
-    files = MarkFiles({**reads, MARKS[0]: bigwig}, **settings)
-    found = entry.annotate(marks=files, output=tmp_path / "x.bed")
+    found = entry.annotate(marks={**reads, MARKS[0]: bigwig}, **settings, output=tmp_path / "x.bed")
     pd.testing.assert_frame_equal(found.segments, expected.segments)
 
 
@@ -187,13 +185,21 @@ def test_marks_that_cannot_be_used_are_refused(entry, files, message):
         entry.annotate(marks=files)
 
 
-@pytest.mark.parametrize("change", [{"color": "red"}, {"name": "S1"}, {"color": None}])
-def test_states_without_a_name_or_a_colour_are_refused(entry, monkeypatch, change):
-    states = [dict(state) for state in entry.config["states"]]
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"color": "red"}, r"states\.0\.color: .*'red'"),
+        ({"color": "256,0,0"}, r"states\.0\.color: .*'256,0,0'"),
+        ({"color": None}, r"states\.0\.color: "),
+        ({"name": "S1"}, "states: 4 with 3 different names found"),
+    ],
+)
+def test_states_without_a_name_or_a_colour_are_refused(entry, change, message):
+    states = [dict(state) for state in entry.zoo.config["states"]]
     states[0] |= change
-    monkeypatch.setattr(entry, "config", entry.config | {"states": states})
-    with pytest.raises(EntryError, match=r"model\.yaml: config\.states must give each state"):
-        entry.annotate("anywhere")
+    zoo = entry.zoo.model_copy(update={"config": entry.zoo.config | {"states": states}})
+    with pytest.raises(EntryError, match=rf"model\.yaml: zoo\.config.*{message}"):
+        type(entry)(entry.folder, entry.kipoi, zoo)
 
 
 def test_one_source_of_marks_is_wanted(entry, random_zoo):
@@ -208,7 +214,7 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(entry, random_zoo, tmp_pat
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        entry.annotate(random_zoo.marks, output=tmp_path / "x.bed", posteriors_folder=tmp_path, progress=interrupt)
+        entry.annotate(random_zoo.marks, output=tmp_path / "x.bed", posteriors=tmp_path, progress=interrupt)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -248,16 +254,15 @@ def write_steps(path, sizes):
 
 
 def coverage_of(path, **settings):
-    return MarkFiles(dict.fromkeys(MARKS, path), signal_kind="coverage", threshold=4.0, **settings)
+    return {"marks": dict.fromkeys(MARKS, path), "signal_kind": "coverage", "threshold": 4.0, **settings}
 
 
 def test_bigwigs_and_reads_of_different_lengths_are_refused_by_name(entry, tmp_path):
     bigwig = write_steps(tmp_path / "a.bw", {"chr1": 20_000})
     (tmp_path / "sizes.txt").write_text("chr1\t24000\n")
     paths = dict.fromkeys(MARKS[1:], bigwig) | {MARKS[0]: write_reads(tmp_path / "r.bed", 0)}
-    files = MarkFiles(paths, chrom_sizes=tmp_path / "sizes.txt", signal_kind="coverage", threshold=4.0)
     with pytest.raises(InputError, match=r"sizes\.txt: chr1 is 24,000 bp long, but 20,000 bp in the bigWigs \(.*a\.bw"):
-        entry.annotate(marks=files)
+        entry.annotate(marks=paths, chrom_sizes=tmp_path / "sizes.txt", signal_kind="coverage", threshold=4.0)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +283,7 @@ def test_regions_are_checked_by_true_lengths_before_the_genome_is_binarised(
     monkeypatch.setattr(mark_sources, "binarize_bigwigs", binarize)
     bigwig = write_steps(tmp_path / "a.bw", {"chr1": 20_150, "tiny": 30})
     with pytest.raises(InputError, match=message):
-        entry.annotate(marks=coverage_of(bigwig), regions=pd.DataFrame([region], columns=["chrom", "start", "end"]))
+        entry.annotate(**coverage_of(bigwig), regions=pd.DataFrame([region], columns=["chrom", "start", "end"]))
 
 
 def test_regions_past_the_bins_of_binarised_text_are_refused(entry, random_zoo):
@@ -290,7 +295,7 @@ def test_regions_past_the_bins_of_binarised_text_are_refused(entry, random_zoo):
 def test_posteriors_have_the_chromosomes_true_lengths(entry, tmp_path):
     sizes = {"chr1": 20_150, "tiny": 30}
     bigwig = write_steps(tmp_path / "a.bw", sizes)
-    annotation = entry.annotate(marks=coverage_of(bigwig), posteriors_folder=tmp_path)
+    annotation = entry.annotate(**coverage_of(bigwig), posteriors=tmp_path)
     assert annotation.segments["end"].max() == 20_000
     tracks = sorted(tmp_path.glob("state_*.bw"))
     assert len(tracks) == 4
@@ -321,6 +326,8 @@ def test_settings_that_would_be_ignored_are_refused(entry, random_zoo):
         ({"threshold": 1.0, "signal_kind": "counts"}, "K562", "cell: K562 given"),
     ):
         with pytest.raises(InputError, match=message):
-            entry.annotate(marks=MarkFiles(bigwigs, **settings), cell=cell)
+            entry.annotate(marks=bigwigs, **settings, cell=cell)
+    with pytest.raises(InputError, match="chrom_sizes: given, but it belongs to marks"):
+        entry.annotate(random_zoo.marks, chrom_sizes="none.txt")
     with pytest.raises(InputError, match=r"threshold: 1\.0 given, which does not apply to binarised text"):
         entry.windows(intervals_file=random_zoo.intervals, binarized=random_zoo.marks, threshold=1.0)

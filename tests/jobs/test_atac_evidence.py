@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.cli import app
 from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.pileup import ReadCoverage
@@ -53,12 +52,12 @@ def write(path, values):
 
 
 def probability_alone(entry):
-    rule = PeakCallingConfig.from_dict(entry.config["calling"])
+    rule = entry.config.calling
     return dataclasses.replace(rule, least_evidence=0.0, evident_probability=0.0)
 
 
 def test_the_rule_is_the_recipes(entry):
-    assert entry.config["calling"] == ATAC.calling.to_dict()
+    assert entry.config.calling == ATAC.calling
     assert ATAC.calling.least_evidence > 0
 
 

@@ -82,7 +82,7 @@ def test_a_calibration_is_of_the_weights_that_it_was_fitted_to(random_zoo, new, 
     settings = QUICK if train == "head" else replace(QUICK, steps=0)
     child = finetune(load(folder), new, "child", tmp_path, settings=settings, plan=PLAN)
     is_changed = child.zoo.training["n_steps"] > 0
-    assert child.config["calling"].get("calibration") == (None if is_changed else CALIBRATION)
+    assert child.zoo.config["calling"].get("calibration") == (None if is_changed else CALIBRATION)
     assert any("calibration is of its weights" in limit for limit in child.zoo.limits) == is_changed
 
 
@@ -216,7 +216,7 @@ def test_without_labels_an_entry_says_where_it_changed_its_mind(random_zoo, new,
     assert result.exit_code == 0, result.output
     entry = load(tmp_path / "peak_caller/child")
     report = json.loads((tmp_path / "runs/child/movement.json").read_text())
-    assert entry.config["transform"]["scale_factor"] == pytest.approx(report["scale_factor"], abs=1e-4)
+    assert entry.config.transform.scale_factor == pytest.approx(report["scale_factor"], abs=1e-4)
     changed = (tmp_path / "runs/child/changed.bed").read_text().splitlines()
     assert all(line.split("\t")[3] in ("gained", "lost") for line in changed)
     assert entry.zoo.metrics[0].name == "share of bins whose judgement changed"

@@ -62,7 +62,7 @@ def test_what_is_held_out_is_the_users_to_say(base, marks):
 
 def test_the_report_says_how_far_every_state_moved(tuned, base):
     report = json.loads((tuned.folder.parents[1] / "runs/another/movement.json").read_text())
-    assert [state["name"] for state in report["states"]] == [state["name"] for state in base.config["states"]]
+    assert [state["name"] for state in report["states"]] == [state.name for state in base.config.states]
     assert 0 < report["changed_bins"] <= 1
     assert report["log_likelihood_per_bin"]["after"] == pytest.approx(tuned.zoo.metrics[0].value, abs=1e-6)
 
@@ -90,7 +90,7 @@ def test_one_function_serves_both_families(base, marks, tmp_path):
 
 
 def test_states_learn_from_an_annotation(base, marks, tmp_path):
-    names = [state["name"] for state in base.config["states"]]
+    names = [state.name for state in base.config.states]
     rows = [f"chr1\t{200 * i}\t{200 * (i + 1)}\t{names[i % 4]}" for i in range(100)]
     (tmp_path / "states.bed").write_text("\n".join(rows) + "\n")
     new = write_yaml(tmp_path, marks, annotation="states.bed")

@@ -60,7 +60,7 @@ def test_the_command_makes_an_entry_that_annotates_and_chromhmms_files(tmp_path)
     # The model of ChromHMM's file is that of the entry.
     model = read_model(zoo / "runs" / "mine" / "model_3.txt")
     np.testing.assert_allclose(model.parameters.emission, found, rtol=1e-12)
-    names = tuple(state["name"] for state in entry.config["states"])
+    names = tuple(state.name for state in entry.config.states)
     rows = read_table(zoo / "runs" / "mine" / "emissions_3.txt").rows
     assert rows == tuple(f"{number}_{name}" for number, name in enumerate(names, start=1))
     held_out = [metric for metric in entry.zoo.metrics if "never seen" in metric.on]
@@ -92,7 +92,7 @@ def test_known_states_keep_their_names_and_the_entry_says_how_well_they_are_foun
     for name, n_bins in zip(*np.unique(np.array(names)[states[:600]], return_counts=True), strict=True):
         assert f"{name} in {n_bins}" in done.output
     entry = epizoo.load(zoo / "chromatin_states" / "mine")
-    found = {state["name"]: row for state, row in zip(entry.config["states"], entry.parameters().emission, strict=True)}
+    found = {state.name: row for state, row in zip(entry.config.states, entry.parameters().emission, strict=True)}
     assert len(found) == 4
     for name, row in zip(names, EMISSION, strict=True):
         np.testing.assert_allclose(found[name], row, atol=0.1)

@@ -13,10 +13,8 @@ from typer.testing import CliRunner
 import epizoo
 from epizoo.calling import chromhmm_files
 from epizoo.cli import app
-from epizoo.conversion import with_backend
 from epizoo.errors import InputError
 from epizoo.genome.marks import BinarizedChromosome, read_binarized, write_binarized
-from epizoo.jobs.annotate import ChromHMMFolder, MarkFiles
 from epizoo.metrics.enrichment import overlap_enrichment
 from epizoo.metrics.segmentations import read_segmentation
 from epizoo.metrics.state_comparison import compare_segmentations
@@ -58,9 +56,11 @@ def test_all_files_say_the_same(entry, tmp_path, viterbi):
         source,
         viterbi=viterbi,
         output=tmp_path / "s.bed",
-        posteriors_folder=tmp_path / "bw",
+        posteriors=tmp_path / "bw",
         hdf5=tmp_path / "s.h5",
-        chromhmm=ChromHMMFolder(tmp_path / "chromhmm", states_by_line=True, posteriors=True),
+        chromhmm=tmp_path / "chromhmm",
+        state_by_line=True,
+        text_posteriors=True,
     )
     folder = tmp_path / "chromhmm"
     segments, order = chromhmm_files.read_segments(folder / "K562_4_segments.bed")
@@ -100,7 +100,7 @@ def test_all_files_say_the_same(entry, tmp_path, viterbi):
 def test_states_of_windows_are_those_of_the_genome(entry, tmp_path, backend):
     source = long_marks(tmp_path / "marks")
     expected = entry.annotate(source, hdf5=tmp_path / "a.h5")
-    found = with_backend(entry, backend).annotate(source, by_windows=True, hdf5=tmp_path / "b.h5")
+    found = entry.annotate(source, backend=backend, hdf5=tmp_path / "b.h5")
     with h5py.File(tmp_path / "a.h5") as one, h5py.File(tmp_path / "b.h5") as other:
         for chrom in one["chromosomes"]:
             first, second = (file["chromosomes"][chrom]["posteriors"][:] for file in (one, other))
@@ -111,7 +111,7 @@ def test_states_of_windows_are_those_of_the_genome(entry, tmp_path, backend):
 
 def test_windows_have_no_most_probable_path(entry, random_zoo):
     with pytest.raises(InputError, match="viterbi: a most probable path is one of whole chromosomes"):
-        entry.annotate(random_zoo.marks, viterbi=True, by_windows=True)
+        entry.annotate(random_zoo.marks, viterbi=True, backend="jax")
 
 
 def test_missing_marks_are_told(entry, tmp_path):
@@ -137,18 +137,21 @@ def test_an_annotation_is_compared_and_enriched_without_a_file(entry, tmp_path):
     pd.testing.assert_frame_equal(overlap_enrichment(segmentation, over), overlap_enrichment(from_file, over))
 
 
-@pytest.mark.parametrize("by_windows", [False, True])
-def test_a_chromosome_shorter_than_a_bin_has_no_state(entry, tmp_path, by_windows):
+@pytest.mark.parametrize("backend", [None, "jax"])
+def test_a_chromosome_shorter_than_a_bin_has_no_state(entry, tmp_path, backend):
     with pyBigWig.open(str(tmp_path / "a.bw"), "w") as bigwig:
         bigwig.addHeader([("chr1", 20_150), ("tiny", 30)])
         bigwig.addEntries(["chr1", "tiny"], [0, 0], ends=[9_000, 30], values=[5.0, 5.0])
-    files = MarkFiles(dict.fromkeys(MARKS, tmp_path / "a.bw"), signal_kind="coverage", threshold=4.0)
     annotation = entry.annotate(
-        marks=files,
-        by_windows=by_windows,
+        marks=dict.fromkeys(MARKS, tmp_path / "a.bw"),
+        signal_kind="coverage",
+        threshold=4.0,
+        backend=backend,
         hdf5=tmp_path / "s.h5",
-        posteriors_folder=tmp_path,
-        chromhmm=ChromHMMFolder(tmp_path, states_by_line=True, posteriors=True),
+        posteriors=tmp_path,
+        chromhmm=tmp_path,
+        state_by_line=True,
+        text_posteriors=True,
     )
     assert set(annotation.segments["chrom"]) == {"chr1"}
     with h5py.File(tmp_path / "s.h5") as file:
@@ -187,7 +190,7 @@ def test_the_command_writes_them_and_names_missing_marks(random_zoo, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--state-by-line"], "--state-by-line: given, but it belongs to --chromhmm"),
+        (["--state-by-line"], "state_by_line: given, but it belongs to chromhmm"),
         (["--backend", "tensorflow"], "backend: 'tensorflow' is unknown"),
         (["--backend", "jax", "--viterbi"], "leave out the backend, or viterbi"),
         (["--hdf5", "none/s.h5"], "none/s.h5: cannot be written"),
@@ -205,4 +208,4 @@ def test_options_that_do_not_fit_are_refused(random_zoo, tmp_path, monkeypatch, 
 def test_controls_are_named_as_they_were_given(entry, random_zoo):
     files = dict.fromkeys(MARKS, random_zoo.bigwig)
     with pytest.raises(InputError, match=r"controls: given \(H3K4me3=none\.bed\), but no mark is given as reads"):
-        entry.annotate(marks=MarkFiles(files, controls={MARKS[0]: "none.bed"}, signal_kind="counts", threshold=1.0))
+        entry.annotate(marks=files, controls={MARKS[0]: "none.bed"}, signal_kind="counts", threshold=1.0)

@@ -71,7 +71,7 @@ def test_another_denoiser_replaces_the_first(entry, tmp_path):
     again = add_denoiser(
         entry, denoiser_run(tmp_path / "run", [1, 5], seed=1), version="1.2.0", zoo_folder=tmp_path / "zoo"
     )
-    assert again.config["model"]["denoise"]["widths"] == [1, 5]
+    assert again.config.model.denoise.widths == (1, 5)
     assert again.zoo.training["denoising"]["peaks_sha256"] == entry.zoo.training["denoising"]["peaks_sha256"]
     assert again.kipoi["info"]["doc"] == entry.kipoi["info"]["doc"]
     assert again.zoo.limits == entry.zoo.limits
@@ -159,7 +159,7 @@ def test_entries_of_the_zoo_have_the_peaks_of_the_version_before(name, tmp_path)
             "family": "peak_caller",
             "window": {"window_bins": entry.window.window_bins, "flank_bins": entry.window.flank_bins},
             **entry.config,
-            "model": entry.config["model"] | {"denoise": None},
+            "model": entry.zoo.config["model"] | {"denoise": None},
         },
         load_file(tmp_path / "peaks.safetensors"),
     )

@@ -11,7 +11,7 @@ import epizoo
 from epizoo.errors import InputError
 from epizoo.files import sha256
 from epizoo.genome.marks import MISSING
-from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
+from epizoo.models.hmm.annotator import ChromatinStateAnnotator
 from epizoo.models.hmm.decoding import decode
 from epizoo.models.parameters import build_model
 from epizoo.recipes import roadmap_states as roadmap
@@ -21,7 +21,7 @@ TABLE = "one_index\tshort_name\tlong_name\thex\n2\tQuies\tQuiescent/Low\t#ffffff
 
 
 def float64_parameters(entry):
-    config = ChromatinStateConfig(**entry.config["model"])
+    config = entry.config.model
     with jax.enable_x64(True):
         return build_model(lambda: ChromatinStateAnnotator(config, rngs=nnx.Rngs(0)), entry.weights()).parameters()
 
@@ -58,7 +58,7 @@ def test_names_of_the_18_states_are_those_of_the_browsers_labels(data_dir):
     folder = data_dir / "states" / "published_models"
     labels = [line.split("\t") for line in (folder / "browserlabelmap_18_core_K27ac.tab").read_text().splitlines()]
     colors = [line.split("\t") for line in (folder / "colormap_18_core_K27ac.tab").read_text().splitlines()]
-    states = epizoo.load("chromatin_states/roadmap-18").config["states"]
+    states = epizoo.load("chromatin_states/roadmap-18").zoo.config["states"]
     assert [[str(number), state["name"]] for number, state in enumerate(states, 1)] == labels
     assert [[str(number), state["color"]] for number, state in enumerate(states, 1)] == colors
 

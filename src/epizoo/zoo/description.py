@@ -5,7 +5,7 @@ Kipoi ignores keys that it does not know, so the block lives in Kipoi's own file
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from epizoo.calling.bed9 import StateStyle
 from epizoo.calling.peaks import PeakCallingConfig
@@ -207,6 +207,14 @@ class ZooBlock(Strict):
     weights_license: str
     limits: list[str] = Field(min_length=1)
     datasets: list[str] = []
+
+    @field_validator("training")
+    @classmethod
+    def _told_in_text(cls, training: dict[str, Any]) -> dict[str, Any]:
+        for key in ("procedure", "command"):
+            if not isinstance(training.get(key, ""), str):
+                raise ValueError(f"{key} is {str(training[key])[:40]!r}; expected text")
+        return training
 
 
 class _Named(BaseModel):

@@ -43,7 +43,7 @@ def test_an_imported_model_has_the_files_probabilities_and_states(tmp_path, mode
     for found, wanted in zip(entry.parameters(), model.parameters, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=0)
         np.testing.assert_array_equal(np.asarray(found) == 0, wanted == 0)
-    assert [state["name"] for state in entry.config["states"]] == ["E1", "E2", "E3", "E4"]
+    assert [state.name for state in entry.config.states] == ["E1", "E2", "E3", "E4"]
     annotation = entry.annotate(str(marks))
     for file in find_binarized(marks):
         wanted = decode(Float64Parameters(*model.parameters), read_binarized(file.path).values).states
@@ -64,8 +64,8 @@ def test_names_and_colours_are_chromhmms_mapping_files(tmp_path, model, marks):
     done = CliRunner().invoke(app, list(map(str, arguments)))
     assert done.exit_code == 0, done.output
     entry = epizoo.load(str(tmp_path / "zoo" / "chromatin_states" / "mine"))
-    assert [state["name"] for state in entry.config["states"]] == ["TssA", "E2", "Tx strong", "E4"]
-    assert entry.config["states"][1]["color"] == "255,0,7"
+    assert [state.name for state in entry.config.states] == ["TssA", "E2", "Tx strong", "E4"]
+    assert entry.config.states[1].color == "255,0,7"
     assert entry.zoo.onnx is not None
     again = CliRunner().invoke(app, list(map(str, arguments)))
     assert again.exit_code == 2

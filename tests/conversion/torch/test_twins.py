@@ -151,7 +151,7 @@ def test_every_tensor_that_does_not_fit_is_named_on_the_way_back(zoo):
     state["more"] = state.pop("initial_logits")
     state["transition_logits"], state["emission_logits"] = state["transition_logits"][1:], state["emission_logits"].T
     with pytest.raises(EntryError) as error:
-        arrays_from_state(entry.family, entry.config["model"], state)
+        arrays_from_state(entry.config.model, state)
     for part in (
         "initial_logits is missing",
         "more is not",

@@ -95,7 +95,7 @@ def test_a_tuned_hmm_comes_back(random_zoo, tmp_path):
     found = entry.predict({"marks": data[0].seqs.swapaxes(1, 2)})["state_posteriors"]
     inside = found.sum(-1) > 0
     np.testing.assert_allclose(found[inside], expected[inside], rtol=0, atol=1e-5)
-    assert entry.config["states"] == base.config["states"]
+    assert entry.config.states == base.config.states
     with torch.no_grad():
         model.model.head.weight[0, 1] = 0.5
     write_checkpoint(model, tmp_path / "head.ckpt")

@@ -41,7 +41,7 @@ def logits(entry, coverage, bins=slice(None)):
 
 def test_saliency_is_the_gradient_of_jax(entry, peaks, coverage):
     bins = slice(10, 20)
-    expected = entry.predictor.gradient(coverage, Scalar("logits", (("slice", 10, 20, None),)))
+    expected = entry.gradient({"coverage": coverage}, Scalar("logits", (("slice", 10, 20, None),)))
     found = attributions(peaks, coverage, task="random", bins=bins)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     times_input = attributions(peaks, coverage, bins=bins, method="inputxgradient")
