@@ -11,6 +11,25 @@ from typing import TYPE_CHECKING, Any
 from epizoo.version import __version__
 
 if TYPE_CHECKING:
+    from epizoo import (  # noqa: F401
+        calling,
+        conversion,
+        errors,
+        figures,
+        files,
+        finetuning,
+        genome,
+        jobs,
+        metrics,
+        model_zoo,
+        models,
+        peaks,
+        plugins,
+        recipes,
+        simulation,
+        states,
+        zoo,
+    )
     from epizoo.jobs.annotate import annotate
     from epizoo.jobs.call_peaks import call_peaks
     from epizoo.jobs.learn_states import learn_states
@@ -77,13 +96,15 @@ def finetune(entry: str, data: str, name: str, output: str, **options: Any) -> A
     return finetune_states(base, data, name, output, **options)
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    if name in _SUBPACKAGES:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:
+    # Hidden from type checkers, for which a name that is nowhere would be of any type.
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+        if name in _SUBPACKAGES:
+            return importlib.import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
