@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import json
 import os
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from epizoo.errors import EpizooError, InputError
 
 Kind = TypeVar("Kind")
+_adapter: Callable[[Any], TypeAdapter[Any]] = functools.lru_cache(TypeAdapter)
 Size = Annotated[int, Field(le=1_000_000)]
 """A number of bins, bp, filters or states that a model can have."""
 
@@ -138,8 +139,3 @@ def _joined(location: list[str]) -> str:
     if not keys:
         return where
     return f"{where}{'.' if ': ' in where and not where.endswith(' ') else ': '}{'.'.join(keys)}"
-
-
-@functools.lru_cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -124,7 +124,7 @@ def call_peaks(
         "min_width_bp": min_width_bp,
         "merge_gap_bp": merge_gap_bp,
     }
-    stated = {key: value for key, value in given.items() if value is not None}
+    stated: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if enter_probability is not None or extend_probability is not None:
         # The model's evidence would replace the probabilities that were asked for.
         stated |= {"least_evidence": 0, "evident_probability": 0}
