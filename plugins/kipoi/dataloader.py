@@ -22,20 +22,21 @@ class EntryDataset(Dataset):
     Everything that can be checked is checked by the constructor, before Kipoi opens any writer.
     """
 
-    def __init__(self, **arguments: Any) -> None:
+    # By this very name, which Kipoi takes to mean all arguments of dataloader.yaml.
+    def __init__(self, **kwargs: Any) -> None:
         if self.source_dir is None:
             raise EntryError(
                 f"{type(self).__name__}: belongs to no entry; take it from kipoi.get_dataloader_factory or of_entry()"
             )
         entry = entries.load(self.source_dir)
         for name in required_arguments(entry.zoo.family):
-            if arguments.get(name) is None:
+            if kwargs.get(name) is None:
                 required = " and ".join(required_arguments(entry.zoo.family))
                 raise InputError(f"{name}: not given, {entry.name} needs {required}; add it to --dataloader_args")
         self.entry = entry
-        self.windows = entry.windows(**arguments)
-        marks = arguments.get("marks") or {}
-        values = [*arguments.values(), *marks.values()]
+        self.windows = entry.windows(**kwargs)
+        marks = kwargs.get("marks") or {}
+        values = [*kwargs.values(), *marks.values()]
         protect_inputs(value for value in values if isinstance(value, str | os.PathLike) and os.path.exists(value))
 
     @classmethod
