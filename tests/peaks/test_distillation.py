@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from flax import nnx
+from made_stretches import make_stretch
 
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
 from epizoo.peaks.distillation import Contig, DistillationSettings, random_windows, read_contigs
@@ -18,8 +19,6 @@ from epizoo.recipes import distilled_start as peak_caller_distilled
 from epizoo.recipes import labelled_peaks_description as peak_caller_description
 from epizoo.recipes.distilled_start import Distiller
 from epizoo.recipes.labelled_peaks_settings import H3K4ME3, UNIVERSAL
-
-from .test_labelled_stretches import make_stretch
 
 BIN_BP = 50
 CROPS = CropSettings(n_bins=160, flank_bins=20)

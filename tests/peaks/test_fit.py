@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from flax import nnx
+from made_stretches import BIN_BP, SETTINGS, make_stretch
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.metrics.calibration import brier_score, cases, expected_calibration_error
@@ -22,8 +23,6 @@ from epizoo.peaks.labelled_calls import (
 from epizoo.peaks.training_batches import Batches
 from epizoo.recipes.labelled_peaks import average
 from epizoo.simulation.coverage import SimulationConfig
-
-from .test_labelled_stretches import BIN_BP, SETTINGS, make_stretch
 
 MODEL = PeakCallerConfig(bin_bp=BIN_BP, n_filters=4, kernel_sizes=(3, 7), dilations=(1, 2), summit_window_bins=5)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from flax import nnx
+from made_stretches import BIN_BP, SETTINGS, make_stretch
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
@@ -17,8 +18,6 @@ from epizoo.recipes.labelled_peaks import Recipe, read_all
 from epizoo.recipes.labelled_peaks_settings import ENTRIES, H3K4ME3, LabelledSet
 from epizoo.recipes.peak_caller_run import CrossValidation, write_metrics
 from epizoo.simulation.coverage import SimulationConfig
-
-from .test_labelled_stretches import BIN_BP, SETTINGS, make_stretch
 
 SMALL = dataclasses.replace(
     H3K4ME3,
