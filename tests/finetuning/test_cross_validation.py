@@ -117,17 +117,17 @@ def test_the_curve_counts_the_labels_that_were_trained_on(problem, scheme, n_chr
 
 
 def test_one_fold_is_refused_as_such(problem):
-    with pytest.raises(InputError, match=r"folds: 1 found, expected 2 or more"):
+    with pytest.raises(InputError, match=r"folds: 1\b.*\b2\b"):
         cross_validate(problem, n_folds=1)
 
 
 def test_one_locus_or_chromosome_cannot_be_left_out(problem):
     one = replace(problem, labels=problem.labels[problem.labels["locus"] == 0])
-    with pytest.raises(InputError, match=r"all lie in one locus, so that nothing can be left out"):
+    with pytest.raises(InputError, match=r"one locus"):
         cross_validate(one)
-    with pytest.raises(InputError, match=r"all lie in one chromosome"):
+    with pytest.raises(InputError, match=r"one chromosome"):
         cross_validate(problem, "chromosome")
-    with pytest.raises(InputError, match=r"scheme: 'sample' is unknown; expected locus or chromosome"):
+    with pytest.raises(InputError, match=r"scheme: 'sample'.*locus or chromosome"):
         cross_validate(problem, "sample")
 
 
@@ -139,7 +139,7 @@ def test_a_scale_of_the_whole_file_needs_its_allowance(problem):
 
 
 def test_test_samples_must_lie_elsewhere(problem):
-    with pytest.raises(LeakageError, match=r"trained on and measured.*--allow locus"):
+    with pytest.raises(LeakageError, match=r"--allow locus"):
         measure_test_samples(problem, problem.model, problem.data, problem.labels)
     here = problem.labels["locus"] < 3
     training = replace(problem, labels=problem.labels[here])

@@ -26,18 +26,18 @@ def test_paths_are_seen_from_the_yaml_file(experiment):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"samples": []}, r"new.yaml: cell_type: field required"),
-        ({"cell_type": "x", "samples": []}, r"samples: list should have at least 1 item"),
-        ({"cell_type": "x", "samples": [{"bigwig": "no.bw"}]}, r"samples.0.bigwig: .*no.bw: no such file"),
+        ({"samples": []}, r"new\.yaml: .*cell_type: .*required"),
+        ({"cell_type": "x", "samples": []}, r"samples: .*\b1\b"),
+        ({"cell_type": "x", "samples": [{"bigwig": "no.bw"}]}, r"samples\.0\.bigwig: .*no\.bw: no such file"),
         (
             {"cell_type": "x", "sample": [], "samples": [{"bigwig": "."}]},
-            r"sample: extra inputs.*the keys are cell_type",
+            r"\bsample: .*cell_type",
         ),
         (
             {"cell_type": "x", "samples": [{"bigwig": ".", "peaks": "."}]},
-            r"samples.0: peaks and regions belong together",
+            r"samples\.0: .*peaks and regions",
         ),
-        ("just text", r"new.yaml: the file: "),
+        ("just text", r"new\.yaml: "),
     ],
 )
 def test_bad_yaml_is_refused_with_file_and_key(tmp_path, content, message):
@@ -50,8 +50,8 @@ def test_bad_yaml_is_refused_with_file_and_key(tmp_path, content, message):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"cell_type": "x"}, r"give either binarized \(a folder\) or marks"),
-        ({"cell_type": "x", "binarized": ".", "chromosomes": ["a"], "held_out_chromosomes": ["a"]}, r"a is among"),
+        ({"cell_type": "x"}, r"\bbinarized\b.*\bmarks\b"),
+        ({"cell_type": "x", "binarized": ".", "chromosomes": ["a"], "held_out_chromosomes": ["a"]}, r"\ba is "),
     ],
 )
 def test_bad_state_data_are_refused(tmp_path, content, message):
@@ -106,22 +106,20 @@ def test_the_scale_does_not_see_the_loci_that_it_must_not_see(experiment):
 def test_labels_must_be_of_both_kinds_and_inside_the_signal(experiment):
     folder, genome = experiment
     only = genome._replace(labels=genome.labels.query("annotation == 'noPeaks'"))
-    with pytest.raises(
-        InputError, match=r"labels.bed: all \d+ labels say noPeaks; .* add labels of regions with peaks"
-    ):
+    with pytest.raises(InputError, match=r"labels\.bed: .*\bnoPeaks\b.*\bpeaks\b"):
         read_labels(read_peak_data(write_new_yaml(folder, only)))
     only = genome._replace(labels=genome.labels.query("annotation != 'noPeaks'"))
-    with pytest.raises(InputError, match=r"labels say peaks; .* add labels of regions with noPeaks"):
+    with pytest.raises(InputError, match=r"labels\.bed: .*\bpeaks\b.*\bnoPeaks\b"):
         read_labels(read_peak_data(write_new_yaml(folder, only)))
     outside = genome._replace(
         labels=genome.labels.assign(start=lambda t: t["start"] + 50_000, end=lambda t: t["end"] + 50_000)
     )
     data = read_peak_data(write_new_yaml(folder, outside))
-    with pytest.raises(InputError, match=r"labels.bed: sim1:.* lies outside the known regions of .*signal.bed"):
+    with pytest.raises(InputError, match=r"labels\.bed: .*sim1:.* outside .*signal\.bed"):
         read_stretches(data, read_labels(data), CoverageTransform(), 50, 0)
     past = genome._replace(labels=genome.labels.assign(end=lambda t: t["end"] + 10**8))
     data = read_peak_data(write_new_yaml(folder, past, known_regions=None))
-    with pytest.raises(InputError, match=r"lies past the end of its chromosome"):
+    with pytest.raises(InputError, match=r"past the end"):
         read_stretches(data, read_labels(data), CoverageTransform(), 50, 0)
 
 
@@ -135,5 +133,5 @@ def test_a_bigwig_of_coarser_values_than_the_models_bins_is_refused(experiment):
     coarse.addEntries("sim1", 0, values=means.tolist(), span=1000, step=1000)
     coarse.close()
     data = read_peak_data(write_new_yaml(folder, genome, bigwig="coarse.bw"))
-    with pytest.raises(InputError, match=r"coarse.bw: its values stand for 1000 bp each .* bins of 50 bp"):
+    with pytest.raises(InputError, match=r"coarse\.bw: .*\b1000 bp\b.*\b50 bp"):
         read_stretches(data, read_labels(data), CoverageTransform(), 50, 0)

@@ -139,10 +139,10 @@ def test_a_killed_training_goes_on_to_the_same_weights(model, stretches, tmp_pat
 def test_a_checkpoint_of_another_training_is_refused(model, stretches, tmp_path):
     checkpoint = tmp_path / "checkpoint.safetensors"
     fine_tune(model, stretches, TuningSettings(train="head", **QUICK), checkpoint=checkpoint)
-    with pytest.raises(InputError, match=r"is the checkpoint of a training on other data"):
+    with pytest.raises(InputError, match=r"checkpoint.*other data"):
         fine_tune(model, stretches, TuningSettings(train="head", seed=5, **QUICK), checkpoint=checkpoint)
     checkpoint.write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"is no checkpoint of fine-tuning"):
+    with pytest.raises(InputError, match=r"checkpoint"):
         fine_tune(model, stretches, TuningSettings(train="head", **QUICK), checkpoint=checkpoint)
 
 
@@ -162,7 +162,7 @@ def test_much_caution_keeps_the_pretrained_model(model, stretches):
 
 
 def test_one_locus_alone_is_refused_unless_the_steps_are_given(model, stretches):
-    with pytest.raises(InputError, match=r"all lie in one locus"):
+    with pytest.raises(InputError, match=r"one locus"):
         fine_tune(model, stretches[:1], TuningSettings())
     assert fine_tune(model, stretches[:1], TuningSettings(steps=2)).n_steps == 2
 
@@ -211,11 +211,11 @@ def test_folds_are_a_partition_of_almost_one_size(n_loci, n_folds):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"train": "everything"}, "train: 'everything' is unknown; expected one of threshold, head, adapters, all"),
-        ({"max_steps": 0}, "max_steps: 0 found, expected at least 1"),
-        ({"doubt": 0.0}, "doubt: 0.0 found"),
-        ({"rank": 0}, "rank: 0 found, expected at least 1"),
-        ({"learning_rate": -1.0}, "learning_rate: -1.0 found"),
+        ({"train": "everything"}, "train: 'everything'.*threshold, head, adapters, all"),
+        ({"max_steps": 0}, r"max_steps: 0\b.*\b1\b"),
+        ({"doubt": 0.0}, r"doubt: 0\.0\b"),
+        ({"rank": 0}, r"rank: 0\b.*\b1\b"),
+        ({"learning_rate": -1.0}, r"learning_rate: -1\.0\b"),
     ],
 )
 def test_settings_out_of_range_are_refused(model, stretches, change, message):

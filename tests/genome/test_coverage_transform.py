@@ -88,7 +88,7 @@ def test_absent_is_zero_inside_known_regions_and_unknown_outside(make_bigwig):
     assert fit(("chr1", 0, 400), ("chr1", 500, 700)) == 4
     # Half of 20 kb is known to be 0: the median is 0 in stretches of 1 kb, and 2 or 4 in wider ones.
     assert 0 < fit(("chr1", 0, 60_000)) < 4
-    with pytest.raises(InputError, match="has no signal inside the known regions"):
+    with pytest.raises(InputError, match="no signal inside the known regions"):
         fit(("chr1", 20_000, 30_000))
 
 
@@ -167,7 +167,7 @@ def test_kinds_are_detected_by_their_values_and_names(make_bigwig):
 def test_fractions_that_may_be_anything_are_refused(make_bigwig, decimals):
     values = np.round(np.random.default_rng(4).gamma(2, 1, 50_000), decimals)
     bigwig = BigWig(make_bigwig({"chr1": values}, "ENCFF000AAA.bigWig"))
-    with pytest.raises(InputError, match=r"ENCFF000AAA.bigWig: holds fractions.*--signal-kind \(counts, coverage, cpm"):
+    with pytest.raises(InputError, match=r"ENCFF000AAA\.bigWig: .*fractions.*--signal-kind .*counts, coverage, cpm"):
         detect_signal_kind(bigwig)
     for kind in SIGNAL_KINDS:
         assert CoverageTransform().fit(bigwig, kind).background > 0
@@ -176,12 +176,12 @@ def test_fractions_that_may_be_anything_are_refused(make_bigwig, decimals):
 @pytest.mark.parametrize("kind", [None, "cpm"])
 def test_negative_values_are_refused(make_bigwig, kind):
     values = np.random.default_rng(5).normal(0, 0.1, 5000)
-    with pytest.raises(InputError, match="holds negative values"):
+    with pytest.raises(InputError, match="negative values"):
         CoverageTransform().fit(BigWig(make_bigwig({"chr1": values})), kind)
 
 
 def test_an_unknown_kind_is_refused(make_bigwig):
-    with pytest.raises(InputError, match="'rpkm' is no kind of signal; state one of counts, coverage"):
+    with pytest.raises(InputError, match=r"'rpkm'.*counts, coverage"):
         CoverageTransform().fit(BigWig(make_bigwig({"chr1": np.ones(100)})), "rpkm")
 
 
@@ -189,7 +189,7 @@ def test_the_settings_are_plain_and_come_back():
     transform = CoverageTransform(background_bin_bp=500, max_blocks=7)
     assert CoverageTransform.from_dict(transform.to_dict()) == transform
     assert all(type(value) in (int, float, str) for value in transform.to_dict().values())
-    with pytest.raises(InputError, match="has no setting depth"):
+    with pytest.raises(InputError, match=r"\bdepth\b"):
         CoverageTransform.from_dict({"depth": 3})
 
 
@@ -201,7 +201,7 @@ def test_the_settings_are_plain_and_come_back():
 )
 def test_logarithms_are_refused(make_bigwig, kind, factor, name, logarithm):
     values = pile_up(np.random.default_rng(9), 4000, peaks=4)
-    with pytest.raises(InputError, match=rf"holds logarithms of counts \({name} of the signal"):
+    with pytest.raises(InputError, match=rf"logarithms of counts .*\b{name} "):
         CoverageTransform().fit(BigWig(make_bigwig({"chr1": logarithm(factor * values)})), kind)
 
 
@@ -209,7 +209,7 @@ def test_logarithms_without_a_pseudo_count_are_refused(make_bigwig):
     values = pile_up(np.random.default_rng(9), 4000, peaks=4)
     with np.errstate(divide="ignore"):
         logarithms = np.where(values > 0, np.log2(values), np.nan)
-    with pytest.raises(InputError, match="holds logarithms of counts"):
+    with pytest.raises(InputError, match="logarithms of counts"):
         CoverageTransform().fit(BigWig(make_bigwig({"chr1": logarithms})), "coverage")
 
 
@@ -226,5 +226,5 @@ def test_one_infinite_value_is_refused_and_does_not_become_the_scale(make_bigwig
     values = pile_up(np.random.default_rng(0), 2_000, peaks=8)
     values[450_123] = np.inf
     bigwig = BigWig(make_bigwig({"chr1": values}))
-    with pytest.raises(InputError, match=r"signal\.bw: holds an infinite value near chr1:450123; cap or remove"):
+    with pytest.raises(InputError, match=r"signal\.bw: .*infinite value .*chr1:450123\b"):
         CoverageTransform().fit(bigwig, "coverage", known)

@@ -180,18 +180,18 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(entry, random_zoo, small_c
 
 def test_outputs_never_replace_inputs_or_each_other(entry, random_zoo, tmp_path):
     before = random_zoo.bigwig.read_bytes()
-    with pytest.raises(InputError, match="would overwrite an input"):
+    with pytest.raises(InputError, match=r"overwrite an input"):
         entry.call_peaks(random_zoo.bigwig, output=random_zoo.bigwig)
-    with pytest.raises(InputError, match="would overwrite another output"):
+    with pytest.raises(InputError, match=r"overwrite another output"):
         entry.call_peaks(random_zoo.bigwig, output=tmp_path / "x", probabilities_bigwig=tmp_path / "x")
     assert random_zoo.bigwig.read_bytes() == before
 
 
 def test_a_blacklist_of_another_assembly_is_refused(entry, random_zoo):
     blacklist = pd.DataFrame({"chrom": ["chr1", "chr2"], "start": [0, 0], "end": [40_000, 25_131]})
-    with pytest.raises(InputError, match="chr2:0-25131 lies past the end of the chromosome"):
+    with pytest.raises(InputError, match=r"chr2:0-25131 .*past the end"):
         entry.call_peaks(random_zoo.bigwig, blacklist=blacklist)
-    with pytest.raises(InputError, match="blacklist: chr1 is 249,250,621 bp long in hg19, but 40,000 bp in"):
+    with pytest.raises(InputError, match=r"blacklist: .*chr1.*249,250,621 bp.*hg19.*40,000 bp"):
         entry.call_peaks(random_zoo.bigwig, blacklist="hg19")
 
 
@@ -211,11 +211,11 @@ def test_peaks_of_reads_are_those_of_their_bigwig(entry, rule, tmp_path):
     found, expected = entry.call_peaks(coverage, config=rule), entry.call_peaks(tmp_path / "x.bw", config=rule)
     assert len(found) > 5
     pd.testing.assert_frame_equal(found[PLACE], expected[PLACE])
-    with pytest.raises(InputError, match="would overwrite an input"):
+    with pytest.raises(InputError, match=r"overwrite an input"):
         entry.call_peaks(coverage, config=rule, output=tmp_path / "x.bed")
 
 
 def test_a_blacklist_of_another_naming_is_refused(entry, random_zoo):
     blacklist = pd.DataFrame({"chrom": ["1", "2"], "start": [0, 0], "end": [10, 10]})
-    with pytest.raises(InputError, match=r"none of its chromosomes \(1, 2\) is in .*x?\.bw"):
+    with pytest.raises(InputError, match=r"\b1, 2\b.*x?\.bw"):
         entry.call_peaks(random_zoo.bigwig, blacklist=blacklist)

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -105,7 +106,7 @@ def test_the_card_tells_its_limits_from_those_of_the_pretrained_entry(tuned, ran
     ]
     assert len(tuned.zoo.trained_on.loci) == 6
     plan = EvaluationPlan(n_folds=2, allow=["cell-type"])
-    with pytest.raises(InputError, match=r"the pretrained model was trained on this locus.*--allow locus"):
+    with pytest.raises(InputError, match=r"--allow locus"):
         finetune(tuned, new, "grandchild", tmp_path, settings=QUICK, plan=plan)
 
 
@@ -128,11 +129,11 @@ def test_the_command_makes_the_same_weights_and_overwrites_nothing(random_zoo, n
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     again = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "a")])
     assert again.exit_code == 2
-    assert "exists already, and nothing is overwritten; give another --name" in again.output
+    assert "--name" in again.output
     shutil.rmtree(tmp_path / "b" / "peak_caller")
     unfinished = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "b")])
     assert unfinished.exit_code == 2
-    assert "holds an unfinished run of this name; go on with --resume" in unfinished.output
+    assert "--resume" in unfinished.output
     resumed = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "b"), "--resume"])
     assert resumed.exit_code == 0, resumed.output
     assert load(tmp_path / "b" / "peak_caller/child").sha256 == hashes[0]
@@ -142,9 +143,9 @@ def test_the_command_makes_the_same_weights_and_overwrites_nothing(random_zoo, n
 @pytest.mark.parametrize(
     ("plan", "message"),
     [
-        (EvaluationPlan(scheme="nonsense"), r"scheme: 'nonsense' is unknown"),
-        (EvaluationPlan(scheme="chromosome"), r"all lie in one chromosome"),
-        (EvaluationPlan(n_folds=1), r"folds: 1 found, expected 2 or more"),
+        (EvaluationPlan(scheme="nonsense"), r"scheme: 'nonsense'"),
+        (EvaluationPlan(scheme="chromosome"), r"one chromosome"),
+        (EvaluationPlan(n_folds=1), r"folds: 1\b.*\b2\b"),
         (EvaluationPlan(whole_file_scale=True), r"--allow normalisation"),
     ],
 )
@@ -181,9 +182,9 @@ def test_a_failed_run_frees_its_name(random_zoo, new, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("chromatin_states/x", r"name: 'chromatin_states/x' found, expected a word such as muscle"),
-        ("../x", r"name: '../x' found"),
-        (".x", r"name: '.x' found"),
+        ("chromatin_states/x", r"name: 'chromatin_states/x'"),
+        ("../x", r"name: '\.\./x'"),
+        (".x", r"name: '\.x'"),
     ],
 )
 def test_a_name_that_is_none_is_refused(random_zoo, new, tmp_path, name, message):
@@ -195,7 +196,7 @@ def test_options_of_the_other_family_are_refused(random_zoo, new, tmp_path):
     words = ["finetune", str(random_zoo.folder / "peak_caller/random"), "--data", str(new), "--name", "x"]
     result = CliRunner().invoke(app, [*words, "-o", str(tmp_path), "--strength", "5"])
     assert result.exit_code == 2
-    assert "--strength: is not for peak_caller/random; leave it out" in result.output
+    assert re.search("--strength: .*peak_caller/random", result.output)
 
 
 def test_a_learning_curve_is_written_as_table_json_and_picture(random_zoo, new, tmp_path):
@@ -223,4 +224,4 @@ def test_without_labels_an_entry_says_where_it_changed_its_mind(random_zoo, new,
     assert "being surer is not being right" in entry.zoo.limits[0]
     refused = CliRunner().invoke(app, [*words, "--folds", "3"])
     assert refused.exit_code == 2
-    assert "--folds: needs labels, and --unlabelled reads none; leave it out" in refused.output
+    assert re.search("--folds: .*--unlabelled", refused.output)

@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -79,13 +80,13 @@ def test_the_command_gives_the_same_weights_twice_and_refuses_a_name_that_is_the
     assert hashes[0] == hashes[1]
     again = CliRunner().invoke(app, words)
     assert again.exit_code == 2
-    assert "exists already, and nothing is overwritten" in again.output
+    assert "exists already" in again.output
 
 
 def test_one_function_serves_both_families(base, marks, tmp_path):
     tuned = epizoo.finetune(str(base.folder), write_yaml(tmp_path, marks), "x", tmp_path / "zoo", strength=5.0)
     assert tuned.family == "chromatin_states"
-    with pytest.raises(InputError, match=r"is no peak caller"):
+    with pytest.raises(InputError, match=r"chromatin_states/random.*peak caller"):
         finetune(base, write_yaml(tmp_path, marks), "y", tmp_path / "zoo")
 
 
@@ -102,8 +103,8 @@ def test_states_learn_from_an_annotation(base, marks, tmp_path):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"chromosomes": ["chr9"]}, r"new.yaml: chromosome chr9 is not in the marks; they hold chr1, chr2"),
-        ({"chromosomes": [], "held_out_chromosomes": ["chr1", "chr2"]}, r"nothing is left to learn on"),
+        ({"chromosomes": ["chr9"]}, r"new.yaml: .*chr9.*chr1, chr2"),
+        ({"chromosomes": [], "held_out_chromosomes": ["chr1", "chr2"]}, r"nothing is left|no chromosome"),
     ],
 )
 def test_chromosomes_that_do_not_fit_are_refused_before_anything_is_written(base, marks, tmp_path, keys, message):
@@ -123,10 +124,10 @@ def test_marks_that_the_model_lacks_or_misses_are_refused(base, marks, tmp_path)
             places = columns if folder is fewer else [0, 1, 2, 3]
             rows = ["\t".join((row if len(row) > 3 else [*row, "0"])[c] for c in places) for row in table]
             (folder / path.name).write_text("\n".join([head, *rows]) + "\n")
-    with pytest.raises(InputError, match=r"has no mark H4K20me1; .* name what to leave out under ignore_marks"):
+    with pytest.raises(InputError, match=r"H4K20me1.*ignore_marks"):
         finetune_states(base, write_yaml(tmp_path, more), "x", tmp_path / "zoo")
     finetune_states(base, write_yaml(tmp_path, more, ignore_marks=["H4K20me1"]), "x", tmp_path / "zoo")
-    with pytest.raises(InputError, match=r"has no mark H3K36me3"):
+    with pytest.raises(InputError, match=r"H3K36me3"):
         finetune_states(base, write_yaml(tmp_path, fewer), "y", tmp_path / "zoo")
     finetune_states(base, write_yaml(tmp_path, fewer, allow_missing=True), "y", tmp_path / "zoo")
 
@@ -135,7 +136,7 @@ def test_options_of_peaks_are_refused_for_states(base, marks, tmp_path):
     words = ["finetune", str(base.folder), "--data", str(write_yaml(tmp_path, marks)), "--name", "x"]
     result = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "zoo"), "--train", "all"])
     assert result.exit_code == 2
-    assert "--train: is not for chromatin_states/random; leave it out" in result.output
+    assert re.search("--train: .*chromatin_states/random", result.output)
 
 
 def test_a_wrong_annotation_leaves_the_name_free(base, marks, tmp_path):

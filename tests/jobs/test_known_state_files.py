@@ -54,20 +54,20 @@ def test_each_cell_type_has_its_own_file_and_the_names_are_shared(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "names", "message"),
     [
-        ([("chr1", 0, 400)], (), r"x\.bed: has no names of states in its fourth column"),
-        ([("chr1", 0, 4, "a")], (), r"x\.bed: no bin of 200 bp lies in an interval as a whole"),
-        ([("chr1", 0, 400, "a"), ("chr1", 200, 600, "b")], (), r"x\.bed: chr1:200-600 is b, but another interval"),
-        ([("chr1", 0, 2200, "a")], (), r"x\.bed: an interval ends at chr1:2200, but the marks there end at 2000"),
-        ([("1", 0, 400, "a")], (), r"x\.bed: none of its chromosomes \(1\) has marks .*of chr1, chr2"),
-        ([("chr1", 200 * i, 200 * i + 200, f"s{i}") for i in range(4)], (), r"4 found in .*s0, s1, s2, s3.*most the 3"),
+        ([("chr1", 0, 400)], (), r"x\.bed: .*fourth column"),
+        ([("chr1", 0, 4, "a")], (), r"x\.bed: .*200 bp"),
+        ([("chr1", 0, 400, "a"), ("chr1", 200, 600, "b")], (), r"x\.bed: .*chr1:200-600.*\bb\b"),
+        ([("chr1", 0, 2200, "a")], (), r"x\.bed: .*chr1:2200.*\b2000\b"),
+        ([("1", 0, 400, "a")], (), r"x\.bed: .*\b1\b.*chr1, chr2"),
+        ([("chr1", 200 * i, 200 * i + 200, f"s{i}") for i in range(4)], (), r"4 found in .*s0, s1, s2, s3.*\b3\b"),
         (
             [("chr1", 0, 400, "a")],
             ("b", "c", "d"),
-            r"x\.bed: state 'a' is unknown to the model; its states are b, c, d",
+            r"x\.bed: .*'a'.*b, c, d",
         ),
-        ([("chr1", 400, 0, "a")], (), r"x\.bed: line 1: start 400 is not below end 0"),
-        ([("chr1", 0)], (), r"x\.bed: line 1: expected chrom, start and end"),
-        ([], (), r"x\.bed: holds no interval"),
+        ([("chr1", 400, 0, "a")], (), r"x\.bed: line 1: .*\b400\b.*\b0\b"),
+        ([("chr1", 0)], (), r"x\.bed: line 1: .*chrom, start"),
+        ([], (), r"x\.bed: .*no interval"),
     ],
 )
 def test_bad_files_are_named_with_what_was_found_and_expected(tmp_path, rows, names, message):
@@ -78,9 +78,9 @@ def test_bad_files_are_named_with_what_was_found_and_expected(tmp_path, rows, na
 @pytest.mark.parametrize(
     ("cells", "given", "message"),
     [
-        (("A", "B"), [""], r"is of no named cell type, but the marks are of A, B; give A=.*x\.bed"),
-        (("A",), ["C"], r"x\.bed is of cell type C, but the marks are of A"),
-        (("A",), ["A", ""], "is of no named cell type"),
+        (("A", "B"), [""], r"\bA, B\b.* A=.*x\.bed"),
+        (("A",), ["C"], r"x\.bed.*\bC\b.*\bA\b"),
+        (("A",), ["A", ""], r"x\.bed.*cell type"),
     ],
 )
 def test_files_of_other_cell_types_are_refused(tmp_path, cells, given, message):
@@ -98,14 +98,14 @@ def test_states_that_are_known_on_held_out_chromosomes_alone_are_refused(tmp_pat
     path = bed(tmp_path / "x.bed", ("chr1", 0, 400, "Tss"), ("chr2", 0, 400, "Enh"))
     data = read_known_states(marks_of("A"), {"": path}, 3)
     training, _ = data.split(["chr2"])
-    with pytest.raises(InputError, match="Enh known on chromosomes that are held out alone"):
+    with pytest.raises(InputError, match=r"Enh\b.*held out"):
         known_names(data, training)
 
 
 def test_an_algorithm_that_does_not_heed_known_states_is_refused(tmp_path):
     path = bed(tmp_path / "x.bed", ("chr1", 0, 400, "Tss"))
     data = read_known_states(marks_of("A"), {"": path}, 3)
-    with pytest.raises(InputError, match="algorithm em does not heed them; choose gradient"):
+    with pytest.raises(InputError, match=r"\bem\b.*\bgradient\b"):
         learn(data.sequences, LearningPlan(3, "em", "random"))
 
 

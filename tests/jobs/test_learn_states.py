@@ -1,6 +1,7 @@
 """States are learned from a folder of marks into an entry that annotates, and into ChromHMM's files."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -131,9 +132,9 @@ def test_learning_goes_on_from_a_chromhmm_model_and_from_an_entry(tmp_path):
         np.testing.assert_allclose(array, other, rtol=1e-9, atol=1e-300)
     learned = learn(data.sequences, LearningPlan(3, "em", of_file, config=QUICK))
     assert learned.trajectory[0] == pytest.approx(entry.zoo.training["log_likelihood"], abs=1e-3)
-    with pytest.raises(InputError, match="expected 4 and 3"):
+    with pytest.raises(InputError, match=r"expected 4\D+3\b"):
         learn(data.sequences, LearningPlan(4, "em", of_file))
-    with pytest.raises(InputError, match="they must agree"):
+    with pytest.raises(InputError, match="agree"):
         read_start("chromatin_states/encode-10", data.marks)
 
 
@@ -156,7 +157,7 @@ def test_selection_finds_the_number_of_states_that_the_data_were_made_with(tmp_p
 
 def test_numbers_of_states_are_not_compared_on_a_single_mark(tmp_path):
     data = read_learning_marks(write_marks(tmp_path / "marks", cells=("A",), marks=MARKS[:1]))
-    with pytest.raises(InputError, match="expected two or more"):
+    with pytest.raises(InputError, match="two or more"):
         select_states(data, [LearningPlan(2, config=QUICK)], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -178,36 +179,39 @@ def test_cell_types_may_have_their_marks_in_another_order(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--states", 30], "allows only"),
-        (["--states", 3, "--hold-out", "chr9"], "chromosome chr9 is not in the marks"),
+        (["--states", 30], r"allows? only"),
+        (["--states", 3, "--hold-out", "chr9"], "chr9 "),
         (["--states", 3, "--hold-out", "chr1,chr2"], "nothing is left"),
-        (["--states", 3, "--algorithm", "magic"], "expected em, squarem, incremental"),
+        (["--states", 3, "--algorithm", "magic"], "em, squarem, incremental"),
         (["--states", 3, "--algorithm", "incremental", "--restarts", 2], "one start"),
         (["--states", 3, "--algorithm", "gradient", "--restarts", 2], "one start"),
         (
             ["--states", 3, "--algorithm", "gradient", "--tolerance", 0.1],
-            "--tolerance: given with --algorithm gradient",
+            "--tolerance: .*gradient",
         ),
-        (["--states", 3, "--algorithm", "gradient", "--max-iterations", 9], "belongs to em, squarem and incremental"),
-        (["--states", 3, "--steps", 9], "--steps: given with --algorithm em, but it belongs to gradient"),
-        (["--states", 3, "--learning-rate", 0.1], "--learning-rate: given"),
-        (["--states", 3, "--batch-bins", 100], "--batch-bins: given"),
-        (["--states", 3, "--known-states", "A=x.bed"], "--known-states: given with --algorithm em"),
-        (["--states", 3, "--algorithm", "gradient", "--batch-bins", 0], "batch_bins is 0"),
-        (["--states", 3, "--algorithm", "gradient", "--known-states", "x.bed"], "give A=x.bed, and one file for each"),
-        (["--states", 3, "--algorithm", "gradient", "--known-states", "A=x.bed"], "x.bed: no such file"),
-        (["--states", 0], "expected 1 or more"),
-        (["--states", 3, "--init", "nothing.txt"], "nothing.txt"),
-        (["--states", 3, "--threshold", 2], "belong to --marks"),
-        (["--states", 3, "--cell", "C"], "no cell type C"),
-        (["--states", 3, "--pseudo-count", -1], "expected 0 or more"),
+        (
+            ["--states", 3, "--algorithm", "gradient", "--max-iterations", 9],
+            "--max-iterations: .*em, squarem",
+        ),
+        (["--states", 3, "--steps", 9], r"--steps: .*\bem\b.*\bgradient\b"),
+        (["--states", 3, "--learning-rate", 0.1], "--learning-rate: "),
+        (["--states", 3, "--batch-bins", 100], "--batch-bins: "),
+        (["--states", 3, "--known-states", "A=x.bed"], r"--known-states: .*\bem\b"),
+        (["--states", 3, "--algorithm", "gradient", "--batch-bins", 0], r"batch.bins\b.*\b0\b"),
+        (["--states", 3, "--algorithm", "gradient", "--known-states", "x.bed"], r"A=x\.bed"),
+        (["--states", 3, "--algorithm", "gradient", "--known-states", "A=x.bed"], r"x\.bed: no such file"),
+        (["--states", 0], r"states\b.*\b0\b.*\b1\b"),
+        (["--states", 3, "--init", "nothing.txt"], r"nothing\.txt"),
+        (["--states", 3, "--threshold", 2], "--threshold.*--marks"),
+        (["--states", 3, "--cell", "C"], r"cell type C\b"),
+        (["--states", 3, "--pseudo-count", -1], r"-1\b.*\b0\b"),
     ],
 )
 def test_bad_requests_are_one_sentence_and_leave_no_entry(tmp_path, arguments, message):
     marks = write_marks(tmp_path / "marks")
     done = run("learn-states", "--binarized", marks, *arguments, "--name", "mine", "-o", tmp_path / "zoo")
     assert done.exit_code == 2
-    assert message in " ".join(done.output.split())
+    assert re.search(message, " ".join(done.output.split()))
     assert not (tmp_path / "zoo" / "chromatin_states").exists()
     assert not (tmp_path / "zoo" / "runs" / "mine").exists()
 
@@ -216,7 +220,7 @@ def test_files_of_other_marks_are_named(tmp_path):
     folder = write_marks(tmp_path / "marks", cells=("A",))
     values = np.zeros((5, 1), np.uint8)
     write_binarized(folder / "B_chr1_binary.txt.gz", BinarizedChromosome("B", "chr1", ("H3K9ac",), values))
-    with pytest.raises(InputError, match=r"B_chr1_binary\.txt\.gz: has the marks H3K9ac, but A_chr1"):
+    with pytest.raises(InputError, match=r"B_chr1_binary\.txt\.gz.*H3K9ac.*A_chr1"):
         read_learning_marks(folder)
 
 

@@ -44,5 +44,5 @@ def test_peaks_without_a_control_are_those_of_an_empty_track(tmp_path):
 
 def test_a_control_that_is_not_optional_is_asked_for(tmp_path):
     entry, bigwig = build(tmp_path, optional=False)
-    with pytest.raises(InputError, match="needs one"):
+    with pytest.raises(InputError, match="control"):
         entry.call_peaks(bigwig)

@@ -91,9 +91,9 @@ def test_the_error_is_that_of_a_small_table():
     ("arguments", "message"),
     [
         (([], []), "0 probabilities"),
-        (([0.5], [True, False]), "1 probabilities, 2 truths"),
-        (([1.5], [True]), "outside 0 to 1"),
-        (([0.5], [True], [0.0]), "weight is not above 0"),
+        (([0.5], [True, False]), r"\b1 probabilit.*\b2 truths"),
+        (([1.5], [True]), "0 to 1"),
+        (([0.5], [True], [0.0]), "weight.*above 0"),
     ],
 )
 def test_impossible_cases_are_refused(arguments, message):
@@ -102,5 +102,5 @@ def test_impossible_cases_are_refused(arguments, message):
 
 
 def test_a_falling_curve_is_refused():
-    with pytest.raises(InputError, match="true less often"):
+    with pytest.raises(InputError, match="less often"):
         fit_platt(cases([0.1] * 20 + [0.9] * 20, [True] * 20 + [False] * 20))

@@ -79,7 +79,7 @@ def test_another_denoiser_replaces_the_first(entry, tmp_path):
 
 
 def test_a_denoiser_beyond_the_flanks_is_refused(base, tmp_path):
-    with pytest.raises(InputError, match=r"the denoiser sees 51 bins to either side, .* has flanks of \d+; use narrow"):
+    with pytest.raises(InputError, match=r"\b51 bins\b.*flanks"):
         add_denoiser(base, denoiser_run(tmp_path / "run", [1, 101]), version="2.0.0", zoo_folder=tmp_path / "zoo")
 
 
@@ -123,11 +123,9 @@ def test_a_factor_on_the_signal_is_a_factor_on_what_is_written(entry, tmp_path):
 
 
 def test_entries_without_it_and_p_values_are_refused_in_one_sentence(base, entry, random_zoo, tmp_path):
-    with pytest.raises(
-        InputError, match=r"denoised coverage: peak_caller/random gives none; choose an entry that does"
-    ):
+    with pytest.raises(InputError, match=r"denoised coverage: .*peak_caller/random"):
         base.call_peaks(random_zoo.bigwig, denoised_bigwig=tmp_path / "out.bw")
-    with pytest.raises(InputError, match=r"holds -log10 p, which has no depth to denoise at; give the coverage itself"):
+    with pytest.raises(InputError, match=r"-log10 p"):
         entry.call_peaks(random_zoo.bigwig, denoised_bigwig=tmp_path / "out.bw", signal_kind="log10_p")
     with pytest.raises(InputError, match=r"signal.bw"):
         entry.call_peaks(random_zoo.bigwig, denoised_bigwig=random_zoo.bigwig)

@@ -129,10 +129,10 @@ def test_exact_zeros_stay_zero_and_nothing_becomes_nan_where_labels_are_out_of_r
     [
         ([np.zeros((3, 1))], None, r"marks of shape \(3, 1\)"),
         ([np.zeros((3, 2))], [np.zeros(2, int)], r"labels of shape \(2,\)"),
-        ([np.zeros((3, 2))], [np.array([0, 3, -1])], "labels from -1 to 3, expected states 0 to 2"),
-        ([np.full((3, 2), 2.0)], None, "not between 0 and 1"),
-        ([np.zeros((3, 2))], [], "0 sequences found, expected 1"),
-        ([np.zeros((0, 2))], None, "hold no bin"),
+        ([np.zeros((3, 2))], [np.array([0, 3, -1])], r"labels\b.*-1 to 3\b.*\b0 to 2\b"),
+        ([np.full((3, 2), 2.0)], None, r"\b0 and 1\b"),
+        ([np.zeros((3, 2))], [], r"\b0 sequences\b.*\b1\b"),
+        ([np.zeros((0, 2))], None, "no bin"),
     ],
 )
 def test_what_does_not_fit_is_refused(sequences, labels, message):

@@ -50,12 +50,12 @@ def test_figures_of_evaluate_are_those_of_the_weights_that_are_shipped(name, tmp
     for key, value in (("sha256", "0" * 64), ("calling", {})):
         of_entry[key], kept = value, of_entry[key]
         (copy / METRICS_FILE).write_text(json.dumps(content))
-        with pytest.raises(EntryError, match=rf"metrics\.json: measured with {key} .* expected the entry's"):
+        with pytest.raises(EntryError, match=rf"metrics\.json: .*\b{key}\b"):
             evaluation_table(epizoo.load(copy))
         of_entry[key] = kept
     for text in ("{", "{}", "[]"):
         (copy / METRICS_FILE).write_text(text)
-        with pytest.raises(EntryError, match=r"metrics\.json: not what `epizoo evaluate"):
+        with pytest.raises(EntryError, match=r"metrics\.json: .*`epizoo evaluate"):
             evaluation_table(epizoo.load(copy))
 
 
@@ -141,7 +141,7 @@ def test_card_tells_what_was_held_out_and_what_others_reach(random_zoo):
 )
 def test_missing_file_of_a_run_is_named_and_nothing_is_left(run_folder, tmp_path, random_zoo, missing):
     (run_folder / missing).unlink()
-    with pytest.raises(EntryError, match=rf"{missing}: missing"):
+    with pytest.raises(EntryError, match=rf"{missing}: .*missing"):
         build(run_folder, tmp_path / "zoo", random_zoo)
     assert not list((tmp_path / "zoo").rglob("*"))
 
@@ -149,12 +149,12 @@ def test_missing_file_of_a_run_is_named_and_nothing_is_left(run_folder, tmp_path
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("config.yaml", "bin_bp: 50", "bin: 50", r"config\.yaml: window\.bin_bp"),
-        ("config.yaml", "flank_bins: 8", "flank_bins: 7", r"flank_bins is 7, but the model sees 8"),
+        ("config.yaml", "bin_bp: 50", "bin: 50", r"config\.yaml: .*window\.bin_bp"),
+        ("config.yaml", "flank_bins: 8", "flank_bins: 7", r"flank_bins\b.*\b7\b.*\b8\b"),
         ("config.yaml", "n_filters: 4", "n_filters: 5", "do not fit the model"),
-        ("about.yaml", "limits", "limit", r"about\.yaml: limits: field required"),
-        ("metrics.json", '"on"', '"where"', r"metrics\.json: 0\.on: field required"),
-        ("training.json", '"assembly"', '"genome"', r"training\.json: trained_on\.assembly: field required"),
+        ("about.yaml", "limits", "limit", r"about\.yaml: .*limits: .*required"),
+        ("metrics.json", '"on"', '"where"', r"metrics\.json: .*0\.on: .*required"),
+        ("training.json", '"assembly"', '"genome"', r"training\.json: .*trained_on\.assembly: .*required"),
     ],
 )
 def test_unfit_run_leaves_the_old_entry_alone(run_folder, tmp_path, random_zoo, file, old, new, message):
@@ -172,7 +172,7 @@ def test_unfit_run_leaves_the_old_entry_alone(run_folder, tmp_path, random_zoo, 
 
 
 def test_unknown_example_argument_is_refused(run_folder, tmp_path):
-    with pytest.raises(InputError, match="example bigwig: not an argument"):
+    with pytest.raises(InputError, match="example bigwig"):
         write_entry(run_folder, "peak_caller/new", {"bigwig": "x.bw"}, zoo_folder=tmp_path / "zoo")
 
 

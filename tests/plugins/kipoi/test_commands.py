@@ -1,6 +1,7 @@
 """The real ``kipoi`` command line, unmodified, on entries of a zoo: what it lists, tests and writes."""
 
 import json
+import re
 import shutil
 
 import h5py
@@ -134,18 +135,18 @@ def test_bad_input_ends_with_one_sentence_and_leaves_no_file(run_kipoi, tmp_path
     (tmp_path / "empty.bw").touch()
     (tmp_path / "reversed.bed").write_text("chr1\t100\t100\n")
     cases = [
-        ("predict", {"bigwig_file": "empty.bw"}, "empty.bw: the file is empty"),
-        ("preproc", {"intervals_file": "reversed.bed"}, "reversed.bed: line 1: start 100 is not below end 100"),
+        ("predict", {"bigwig_file": "empty.bw"}, r"empty\.bw: .*empty"),
+        ("preproc", {"intervals_file": "reversed.bed"}, r"reversed\.bed: line 1: .*\b100\b.*\b100\b"),
         # Found in the middle of a run, when the writers are open.
-        ("predict --layer=nope", {}, "layer: 'nope' is unknown"),
-        ("predict", {"bigwig_file": None}, f"bigwig_file: not given, {name} needs intervals_file and bigwig_file"),
+        ("predict --layer=nope", {}, "layer: 'nope'"),
+        ("predict", {"bigwig_file": None}, f"bigwig_file: .*{name}.*intervals_file and bigwig_file"),
     ]
     for command, change, sentence in cases:
         given = f"--dataloader_args={json.dumps(arguments[name] | change)}"
         outputs = ["o.h5", "o.bed"] if command.startswith("predict") else ["o.h5"]
         options = ["--source=epizoo", given, *command.split()[1:], "-o", *outputs]
         printed = run_kipoi(command.split()[0], name, *options, folder=tmp_path, fails=True)
-        assert sentence in printed.strip().splitlines()[-1]
+        assert re.search(sentence, printed.strip().splitlines()[-1])
         assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.bw", "reversed.bed"]
 
 
