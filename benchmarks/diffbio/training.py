@@ -1,4 +1,4 @@
-"""The one training that benchmarks/diffbio_operators.py gives all networks, and the choice of its learning rate."""
+"""The one training that benchmarks/diffbio/operators.py gives all networks, and the choice of its learning rate."""
 
 import functools
 import time
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from diffbio_contenders import Contender
+from benchmarks.diffbio.contenders import Contender
 from flax import nnx
 
 RATES = (1e-3, 3e-3, 1e-2)

@@ -1,11 +1,11 @@
 """DiffBio's published peak example, learned on other draws: F1 over positions on the published draw and further ones.
 
-    python benchmarks/diffbio_peaks.py [--reference benchmarks/results/diffbio_reference.json]
+    python -m benchmarks.diffbio.peaks [--reference benchmarks/diffbio/reference.json]
 
 The peak caller with context (dilated blocks) and DiffBio's operator (the same network without them: its parameters can
 be exchanged, see `epizoo.conversion.diffbio`) are trained alike: a new draw in each step, the loss on logits. Neither
 sees the published draw (seed 42) nor the 20 further ones. The threshold is 0.5. DiffBio's own figures, trained as its
-documentation says, come from benchmarks/diffbio_reference.py.
+documentation says, come from benchmarks/diffbio/reference.py.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from diffbio_examples import FURTHER_SEEDS, PUBLISHED_SEED, draw_peaks, f1
+from benchmarks.diffbio.examples import FURTHER_SEEDS, PUBLISHED_SEED, draw_peaks, f1
 from flax import nnx
 
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
@@ -77,8 +77,8 @@ def measure(model: PeakCaller) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--reference", type=Path, help="what benchmarks/diffbio_reference.py wrote")
-    parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results/diffbio_peaks.json"))
+    parser.add_argument("--reference", type=Path, help="what benchmarks/diffbio/reference.py wrote")
+    parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/diffbio/peaks.json"))
     options = parser.parse_args()
     results: dict = {
         "metric": "F1 over positions at probability 0.5",

@@ -1,11 +1,11 @@
 """Fine-tuning peak_caller/h3k4me3 on a cell type that it has never seen: skeletal muscle, chr2, 29 labels, one sample.
 
-    python benchmarks/finetune_muscle.py --data DIR -o benchmarks/results/finetune_muscle.json
+    python -m benchmarks.finetuning.muscle --data DIR --scratch FOLDER -o benchmarks/finetuning/muscle.json
 
 Loci are dealt into five folds, each judged by models that were tuned on shares of the labels of the others, with the
 scale of the file estimated without it; five seeds draw the folds, the shares and the training. The curve is that of the
 threshold alone; head and adapters are measured on all labels. MACS3's errors on the same labels are those that
-benchmarks/peak_caller_labels.py wrote. Settings were chosen on simulated data, not here.
+benchmarks/peaks/macs3_labels.py wrote. Settings were chosen on simulated data, not here.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def macs3_errors(path: Path, errors: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds peaks/histone_labels")
-    parser.add_argument("--macs3", type=Path, default=Path("benchmarks/results/macs3_h3k4me3_labels.json"))
+    parser.add_argument("--macs3", type=Path, default=Path("benchmarks/peaks/macs3_labels_h3k4me3.json"))
     parser.add_argument("--scratch", type=Path, required=True, help="a folder for the labels as files")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
@@ -93,7 +93,7 @@ def main() -> None:
     best = min(others, key=lambda name: summarise(others[name]).mean_over_regions.value)
     baselines = curve.others | {best: tuple(summarise(others[best]).mean_over_regions)}
     write(options.output, content)
-    picture = options.output.with_name("finetune_muscle_curve")
+    picture = options.output.with_name("muscle_curve")
     write_curve(curve._replace(others=baselines), picture, "H3K4me3, muscle chr2, threshold")
     for train, seeds in OTHERS.items():
         tuned = replace(problem, settings=replace(problem.settings, train=train))

@@ -2,7 +2,7 @@
 
 Run in an environment of its own, since DiffBio brings much::
 
-    pip install diffbio==0.1.0 && python benchmarks/diffbio_reference.py
+    pip install diffbio==0.1.0 && python -m benchmarks.diffbio.reference
 
 Each operator is trained for 100 epochs of Adam on one draw: the published one (seed 42), on which the documentation
 also evaluates it, or another one. The peak caller is trained with the documented loss and with the same loss on logits,
@@ -17,13 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from diffbio.operators.epigenomics import (
-    ChromatinStateAnnotator,
-    ChromatinStateConfig,
-    DifferentiablePeakCaller,
-    PeakCallerConfig,
-)
-from diffbio_examples import (
+from benchmarks.diffbio.examples import (
     FURTHER_SEEDS,
     N_MARKS,
     N_STATES,
@@ -32,6 +26,12 @@ from diffbio_examples import (
     draw_peaks,
     draw_states,
     f1,
+)
+from diffbio.operators.epigenomics import (
+    ChromatinStateAnnotator,
+    ChromatinStateConfig,
+    DifferentiablePeakCaller,
+    PeakCallerConfig,
 )
 from flax import nnx
 
@@ -117,7 +117,7 @@ def measure_peaks(operator, last_loss):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results/diffbio_reference.json"))
+    parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/diffbio/reference.json"))
     options = parser.parse_args()
     seeds = {"trained on the published draw": PUBLISHED_SEED, "trained on another draw": OTHER_SEED}
     results = {"states": {}, "peaks": {}}

@@ -1,7 +1,7 @@
 """chromatin_states/encode-10 (GM12878) adapted to K562 on a tenth of its bins, beside learning from scratch.
 
 
-    python benchmarks/finetune_states.py --data DIR -o benchmarks/results/finetune_states.json
+    python -m benchmarks.finetuning.states --data DIR -o benchmarks/finetuning/states.json
 
 chr8, chr11 and chr19 are held out. From scratch is what the recipe of the entries does: ChromHMM's information
 initialisation and four random moves of it, thirty iterations from each, to the end from the two best, and the best of

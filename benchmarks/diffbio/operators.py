@@ -2,9 +2,9 @@
 
 Run in an environment of its own, since DiffBio brings much::
 
-    pip install -r benchmarks/requirements-diffbio.txt -e .
-    python benchmarks/diffbio_operators.py example
-    python benchmarks/diffbio_operators.py H3K4me3 --data DIR
+    pip install -r benchmarks/diffbio/requirements.txt -e .
+    python -m benchmarks.diffbio.operators example
+    python -m benchmarks.diffbio.operators H3K4me3 --data DIR
 
 All networks are trained alike: arcsinh of the coverage, the loss on logits, AdamW with a warm-up and a cosine, and the
 learning rate with the lowest loss on held-out training draws after a short training. The example is learned on draws
@@ -20,13 +20,13 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-import diffbio_contenders as contenders
 import numpy as np
 import pandas as pd
-from diffbio_contenders import Contender, middles, windows
-from diffbio_examples import FURTHER_SEEDS, PUBLISHED_SEED, draw_peaks, f1
-from diffbio_labels import MARKS, Labels, summary
-from diffbio_training import Batch, Settings, Trained, choose, describe, train
+from benchmarks.diffbio import contenders
+from benchmarks.diffbio.contenders import Contender, middles, windows
+from benchmarks.diffbio.examples import FURTHER_SEEDS, PUBLISHED_SEED, draw_peaks, f1
+from benchmarks.diffbio.labels import MARKS, Labels, summary
+from benchmarks.diffbio.training import Batch, Settings, Trained, choose, describe, train
 
 FIRST_TRAINING_SEED = 100_000
 SEEDS_APART = 10_000
@@ -132,7 +132,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--trial-steps", type=int, default=60, help="of each trial of a learning rate")
     parser.add_argument("--seed", type=int, default=0, help="of weights and training data")
     parser.add_argument("--networks", nargs="+", help="which, ours first; all without it")
-    parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results/diffbio_operators.json"))
+    parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/diffbio/operators.json"))
     options = parser.parse_args()
     if options.data is None and options.part != "example":
         parser.error("--data is needed for human labels")

@@ -1,4 +1,4 @@
-"""The part of benchmarks/diffbio_operators.py on human labels: what networks that know simulated coverage get wrong."""
+"""The part of benchmarks/diffbio/operators.py on human labels: what networks that know simulated coverage get wrong."""
 
 import copy
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from diffbio_contenders import Contender, middles, windows
-from diffbio_training import Batch, Trained
+from benchmarks.diffbio.contenders import Contender, middles, windows
+from benchmarks.diffbio.training import Batch, Trained
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.genome.coverage_transform import CoverageTransform

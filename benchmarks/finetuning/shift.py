@@ -1,6 +1,6 @@
 """A domain shift of known truth: what peak_caller/h3k4me3 loses to it, and how much of that few labels win back.
 
-    python benchmarks/finetune_shift.py --shift deep --scratch FOLDER -o benchmarks/results/finetune_shift_deep.json
+    python -m benchmarks.finetuning.shift --shift deep --scratch FOLDER -o benchmarks/finetuning/shift_deep.json
 
 Each seed simulates one experiment as the model was pretrained for and one that is ten times shallower (where much is
 lost for good) or four times deeper, of longer fragments and higher background, with 150 loci each. Labels of the first

@@ -1,7 +1,7 @@
 """Speed and peak memory of calling peaks on a whole chromosome 1, beside MACS3, all in one run.
 
-    pip install -r benchmarks/requirements-macs3.txt      # in an environment of its own; --macs3 names its program
-    python benchmarks/peak_caller_speed.py --macs3 MACS3 -o benchmarks/results/peak_caller_speed.json
+    pip install -r benchmarks/peaks/requirements.txt      # in an environment of its own; --macs3 names its program
+    python -m benchmarks.peaks.speed --macs3 MACS3 -o benchmarks/peaks/speed.json
 
 The reads are synthetic: as many as an experiment of --reads million reads has on human chr1 (8% of the genome), 3 of 10
 of them in peaks. From coverage: epizoo from a bigWig, MACS3 from a bedGraph (`bdgcmp -m ppois` against a flat
@@ -14,16 +14,13 @@ import json
 import os
 import platform
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyBigWig
 import pysam
+from benchmarks.measuring import EPIZOO, measure, n_cores
 from rich.console import Console
 from rich.table import Table
 
@@ -36,12 +33,6 @@ READ_BP, FRAGMENT_BP = 50, 200
 CHUNK_BP = 10_000_000
 
 
-class Result(NamedTuple):
-    seconds: float
-    cpu_seconds: float
-    peak_megabytes: float
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--macs3", help="the program; MACS3 is left out where there is none")
@@ -50,22 +41,18 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, help="JSON to write")
-    parser.add_argument("--only-write", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if options.only_write:
-            print(write_inputs(options.only_write, options))
-            return
-        # In a process of its own: the peak memory of a child is at least that of its parent when it started.
-        command = [sys.executable, __file__, "--reads", str(options.reads), "--seed", str(options.seed)]
-        written = subprocess.run([*command, "--only-write", name], check=True, capture_output=True, text=True)
-        n_reads = int(written.stdout)
-        results: dict[str, Result] = {}
+        n_reads = write_inputs(folder, options)
+        found: dict[str, list[tuple[float, float, float]]] = {}
         for _ in range(options.repeat):
             for job, steps in jobs(folder, options).items():
-                results[job] = min(measure(steps), results.get(job, Result(float("inf"), 0, 0)))
-    cores, load = len(os.sched_getaffinity(0)), round(os.getloadavg()[1], 1)
+                runs = [measure(command) for command in steps]
+                seconds, cpu_seconds = sum(run.seconds for run in runs), sum(run.cpu_seconds for run in runs)
+                found.setdefault(job, []).append((seconds, cpu_seconds, max(run.peak_mb for run in runs)))
+    results = {job: min(repeats) for job, repeats in found.items()}
+    cores, load = n_cores(), round(os.getloadavg()[1], 1)
     table = Table(
         title=f"chr1, {n_reads / 1e6:.1f} million reads, {cores} cores, load average {load}",
         box=None,
@@ -73,8 +60,8 @@ def main() -> None:
     )
     for column in ("job", "seconds", "CPU seconds", "peak MB"):
         table.add_column(column, justify="left" if column == "job" else "right")
-    for job, result in results.items():
-        table.add_row(job, f"{result.seconds:.1f}", f"{result.cpu_seconds:.1f}", f"{result.peak_megabytes:,.0f}")
+    for job, (seconds, cpu_seconds, peak_mb) in results.items():
+        table.add_row(job, f"{seconds:.1f}", f"{cpu_seconds:.1f}", f"{peak_mb:,.0f}")
     Console(width=120).print(table)
     if options.output is not None:
         machine = {
@@ -83,14 +70,15 @@ def main() -> None:
             "machine": platform.machine(),
             "python": platform.python_version(),
         }
-        figures = {job: result._asdict() for job, result in results.items()}
+        keys = ("seconds", "cpu_seconds", "peak_megabytes")
+        figures = {job: dict(zip(keys, result, strict=True)) for job, result in results.items()}
         content = {"entry": options.entry, "reads_on_chr1": n_reads, "seed": options.seed, **machine, "jobs": figures}
         options.output.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def jobs(folder: Path, options: argparse.Namespace) -> dict[str, list[list[str]]]:
     """The commands of each job, which run one after the other."""
-    epizoo = [sys.executable, "-c", "from epizoo.cli import main; main()", "call-peaks", options.entry]
+    epizoo = [*EPIZOO, "call-peaks", options.entry]
     peaks = ["-o", str(folder / "x.narrowPeak")]
     found = {
         "epizoo, from a bigWig": [[*epizoo, "--bigwig", str(folder / "chr1.bw"), *peaks]],
@@ -109,21 +97,6 @@ def jobs(folder: Path, options: argparse.Namespace) -> dict[str, list[list[str]]
         callpeak = [macs3, "callpeak", "-t", str(folder / "chr1.bam"), "-f", "BAM", "-g", str(CHR1_BP), "-n", "x"]
         found["macs3 callpeak, from BAM"] = [[*callpeak, "--nomodel", "--extsize", str(FRAGMENT_BP), *out]]
     return found
-
-
-def measure(steps: list[list[str]]) -> Result:
-    """Wall and CPU time of commands, and the highest peak memory among them."""
-    results = []
-    for command in steps:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        if status:
-            raise SystemExit(f"{' '.join(command)} failed")
-        seconds = time.perf_counter() - start
-        results.append(Result(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024))
-    wall, cpu, memory = zip(*results, strict=True)
-    return Result(sum(wall), sum(cpu), max(memory))
 
 
 def write_inputs(folder: Path, options: argparse.Namespace) -> int:

@@ -3,8 +3,8 @@
 The rule and the ranking of peak_caller/tf were chosen on what this prints of the first seed, never on real reads; the
 card's figures are of another.
 
-    python benchmarks/tf_simulated.py --seed 1 --choose -o FILE
-    python benchmarks/tf_simulated.py --seed 2 -o benchmarks/results/tf_simulated.json
+    python -m benchmarks.peaks.tf_simulated --seed 1 --choose -o FILE
+    python -m benchmarks.peaks.tf_simulated --seed 2 -o benchmarks/peaks/tf_simulated.json
 
 Experiments of 2 Mb at 3 and 30 million reads, half of them with a control, whole files in and peaks out as users call
 them. Unclear sites are not judged. Ranks: the score as shipped, the highest probability (each with the signal value

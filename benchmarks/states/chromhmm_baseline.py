@@ -1,8 +1,10 @@
 """Learn states with ChromHMM itself on the chromosomes that the entries learn from, for comparison.
 
-``python benchmarks/chromhmm_baseline.py --data DIR --cell GM12878 --states 10 -o runs/chromhmm-10`` writes the marks as
-ChromHMM's binarised text and runs ``java -jar JAR LearnModel -p 2`` (batch EM) on them. The recipe then measures its
-model beside ours: ``python -m epizoo.recipes.encode_states … --compare ChromHMM=runs/chromhmm-10/model_10.txt``.
+    python -m benchmarks.states.chromhmm_baseline --data DIR --cell GM12878 --states 10 -o runs/chromhmm-10
+
+It writes the marks as ChromHMM's binarised text and runs ``java -jar JAR LearnModel -p 2`` (batch EM) on them. The
+recipe then measures its model beside ours: ``python -m epizoo.recipes.encode_states … --compare
+ChromHMM=runs/chromhmm-10/model_10.txt``.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Accessible regions of simulated ATAC-seq at 5 million cuts: an entry, MACS3, and the best moving average.
 
-MACS3 is installed by benchmarks/requirements-macs3.txt in an environment of its own; `--macs3` names its command.
+MACS3 is installed by benchmarks/peaks/requirements.txt in an environment of its own; `--macs3` names its command.
 
-    python benchmarks/atac_simulated.py --macs3 MACS_ENV/bin/macs3 -o benchmarks/results/atac_simulated.json
-    python benchmarks/atac_simulated.py --choose -o FILE
+    python -m benchmarks.peaks.atac_simulated --macs3 MACS_ENV/bin/macs3 -o benchmarks/peaks/atac_simulated.json
+    python -m benchmarks.peaks.atac_simulated --choose -o FILE
 
 Eight experiments of 2 Mb, drawn from a seed that no training used, each with its own background, regions and way of
 piling up. MACS3 is told the width of the pile-up of each, and the density of its cuts. The threshold of the moving

@@ -1,14 +1,14 @@
 """The weights that are shipped, on what they never saw, by `epizoo evaluate`: `metrics.json` beside the peak callers.
 
-MACS3 is installed by benchmarks/requirements-macs3.txt in an environment of its own; `--macs3` names its command.
+MACS3 is installed by benchmarks/peaks/requirements.txt in an environment of its own; `--macs3` names its command.
 
-    python benchmarks/shipped_peaks.py --data DIR --macs3 MACS_ENV/bin/macs3
+    python -m benchmarks.peaks.shipped_entries --data DIR --macs3 MACS_ENV/bin/macs3
     python -m epizoo.zoo.build --render
 
 Entries that know H3K4me3 are held to its labels of skeletal muscle, whose chromosome and cell type no training saw,
 `tf` to motifs below CTCF's reads. The others have no such file: all labels of H3K36me3 were learned from, so that what
 is known of `h3k36me3` is that of its recipe, which leaves each chromosome out, and `atac` is measured by
-benchmarks/atac_simulated.py, on several experiments.
+benchmarks/peaks/atac_simulated.py, on several experiments.
 """
 
 import argparse
@@ -17,9 +17,10 @@ import tempfile
 from pathlib import Path
 
 import pandas as pd
-from ctcf_motifs import EPIZOO, FOLDER, LIBRARIES, MOTIFS, call_macs3
-from finetune_muscle import SAMPLE, write_data
-from peak_caller_labels import BACKGROUNDS, OPTIONS, macs3_peaks, write_bedgraphs
+from benchmarks.finetuning.muscle import SAMPLE, write_data
+from benchmarks.measuring import EPIZOO
+from benchmarks.peaks.ctcf_motifs import FOLDER, LIBRARIES, MOTIFS, call_macs3
+from benchmarks.peaks.macs3_labels import BACKGROUNDS, OPTIONS, macs3_peaks, write_bedgraphs
 
 from epizoo.genome.assemblies import chrom_sizes
 from epizoo.genome.bigwig_writer import write_track

@@ -1,8 +1,9 @@
-"""MACS3's errors on the human labels, beside which the peak caller is measured.
+r"""MACS3's errors on the human labels, beside which the peak caller is measured.
 
-MACS3 is installed by benchmarks/requirements-macs3.txt in an environment of its own; `--macs3` names its command.
+MACS3 is installed by benchmarks/peaks/requirements.txt in an environment of its own; `--macs3` names its command.
 
-    python benchmarks/peak_caller_labels.py --data DIR --macs3 MACS_ENV/bin/macs3 -o benchmarks/results/macs3.json
+    python -m benchmarks.peaks.macs3_labels --data DIR --macs3 MACS_ENV/bin/macs3 \
+        --mark H3K4me3 -o benchmarks/peaks/macs3_labels_h3k4me3.json
 
 The flat background is a figure of the sample, and MACS3 depends much on it: its mean over the labelled windows, which
 hold more peaks than a genome does, and its median, which is 0 in shallow samples, are both measured.

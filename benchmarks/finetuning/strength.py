@@ -1,6 +1,6 @@
 """How strong the prior of adapted states should be: chromatin_states/encode-10 to K562, on training chromosomes alone.
 
-    python benchmarks/finetune_strength.py --data DIR -o benchmarks/results/finetune_strength.json
+    python -m benchmarks.finetuning.strength --data DIR -o benchmarks/finetuning/strength.json
 
 Shares of seven chromosomes are learned on and three others are judged; chr8, chr11 and chr19, which the entry holds
 out, are not looked at. This chose the default of `epizoo finetune --strength`.

@@ -1,6 +1,6 @@
 """Learning chromatin states by gradients beside EM, with and without known states.
 
-    python benchmarks/gradient_states.py --data DIR -o benchmarks/results/gradient_states.json
+    python -m benchmarks.states.gradients --data DIR -o benchmarks/states/gradients.json
 
 ``sample``: ChromHMM's own sample, 10 and 15 states. Known are the states of GM12878, all of them or from the start of
 its chromosome on, as ChromHMM 1.27 segments it; how well those of K562 are found, which nobody told, is the share of

@@ -1,4 +1,6 @@
-"""Bins per second of an entry's windows by each backend: ``python benchmarks/backends.py [ENTRY …] [-o FILE]``.
+"""Bins per second of an entry's windows by each backend.
+
+    python -m benchmarks.conversion.backends [ENTRY …] [-o benchmarks/conversion/backends.json]
 
 Each figure is the best of a few runs, after one that compiles. Backends take turns, so that other work on the machine
 slows them alike. ``torch.compile`` needs a C++ compiler and is left out without one, and for chromatin states, whose

@@ -1,7 +1,7 @@
 """Speed and peak memory of decoding and of learning chromatin states, beside peers in the same run.
 
-    pip install -r benchmarks/requirements.txt      # hmmlearn: left out where it is not installed
-    python benchmarks/chromatin_states.py --data DIR [--chromhmm /usr/share/java/chromhmm.jar]
+    pip install -r benchmarks/states/requirements.txt      # hmmlearn: left out where it is not installed
+    python -m benchmarks.states.speed --data DIR [--chromhmm /usr/share/java/chromhmm.jar]
 
 Decoding: best posterior state and log-likelihood of the whole genome of GM12878 (15.2 million bins, 9 marks) from codes
 in memory. Learning: one EM iteration on ChromHMM's sample (two cell types, 1.3 million bins, 10 columns) from its
@@ -15,10 +15,8 @@ import argparse
 import gzip
 import importlib.util
 import json
-import os
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from benchmarks.measuring import measure, n_cores
 from rich.console import Console
 from rich.table import Table
 
@@ -121,26 +120,14 @@ def run_job(data: Path, task: str, tool: str, n_states: int, repeat: int) -> Non
     print(json.dumps([sum(len(sequence) for sequence in codes), seconds]))
 
 
-def measure(command: list[str]) -> tuple[str, float]:
-    """Output of a command, and the peak memory of its process in MB."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed")
-    return output, usage.ru_maxrss / 1024
-
-
 def chromhmm_em(jar: str, data: Path, n_states: int, repeat: int) -> tuple[int, list[float], float]:
     """Seconds of ChromHMM's batch iterations on the sample, by the total time that it prints."""
     with tempfile.TemporaryDirectory() as output:
         options = ["-p", "2", "-r", str(repeat + 3), "-noautoopen", "-nobed", "-noenrich", "-nobrowser", "-noimage"]
         command = ["java", "-mx4000M", "-jar", jar, "LearnModel", *options]
-        text, peak = measure([*command, str(data / "states" / "sample_hg18"), output, str(n_states), "hg18"])
-    totals = [float(row[-1]) for row in map(str.split, text.splitlines()) if re.match(r"\d+ -\d", " ".join(row))]
-    return sum(len(codes) for codes in sample(data, n_states)[1]), list(np.diff(totals)), peak
+        run = measure([*command, str(data / "states" / "sample_hg18"), output, str(n_states), "hg18"])
+    totals = [float(row[-1]) for row in map(str.split, run.output.splitlines()) if re.match(r"\d+ -\d", " ".join(row))]
+    return sum(len(codes) for codes in sample(data, n_states)[1]), list(np.diff(totals)), run.peak_mb
 
 
 def main() -> None:
@@ -154,7 +141,7 @@ def main() -> None:
     if options.job:
         run_job(options.data, *options.job, options.states[0], options.repeat)
         return
-    table = Table(title=f"{len(os.sched_getaffinity(0))} cores", box=None, title_justify="left")
+    table = Table(title=f"{n_cores()} cores", box=None, title_justify="left")
     for column in ("task", "states", "tool", "seconds", "million bins/s", "peak MB", "times epizoo's"):
         table.add_column(column, justify="left" if column in ("task", "tool") else "right")
     for task, (_, tools) in TASKS.items():
@@ -163,9 +150,10 @@ def main() -> None:
             measured = {}
             for tool in tools:
                 if tool == "epizoo" or importlib.util.find_spec(tool):
-                    own = [sys.executable, __file__, "--data", str(options.data), "--states", str(n_states)]
-                    text, peak = measure([*own, "--repeat", str(options.repeat), "--job", task, tool])
-                    measured[tool] = (*json.loads(text.splitlines()[-1]), peak)
+                    own = [sys.executable, "-m", "benchmarks.states.speed", "--data", str(options.data)]
+                    own += ["--states", str(n_states), "--repeat", str(options.repeat), "--job", task, tool]
+                    run = measure(own)
+                    measured[tool] = (*json.loads(run.output.splitlines()[-1]), run.peak_mb)
             if options.chromhmm and task == "EM iteration":
                 measured["ChromHMM -p 2"] = chromhmm_em(options.chromhmm, options.data, n_states, options.repeat)
             for tool, (n_bins, seconds, peak) in measured.items():

@@ -1,6 +1,6 @@
 """Learning and segmenting from file to file, epizoo beside ChromHMM: whole processes, start and compilation included.
 
-    python benchmarks/chromhmm_side_by_side.py --data DIR -o results.json [--chromhmm JAR] [--jobs sample,genome,…]
+    python -m benchmarks.states.chromhmm_side_by_side --data DIR -o FILE [--chromhmm JAR] [--jobs sample-10,…]
 
 Jobs: ``sample-10`` and ``sample-15``, LearnModel (``-p 2``, neither browser files nor enrichments nor images) against
 ``epizoo learn-states`` on ChromHMM's own sample; ``segment-sample`` and ``segment-genome``, MakeSegmentation against
@@ -12,12 +12,10 @@ memory are shown. Likelihoods are exact, of the model that was written, and comp
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
 
+from benchmarks.measuring import EPIZOO, Run, measure
 from rich.console import Console
 from rich.table import Table
 
@@ -29,35 +27,7 @@ from epizoo.states.chromhmm_models import ChromHMMModel, read_model, write_model
 from epizoo.states.learning import log_likelihood_per_bin
 
 SAMPLE = Path("states/sample_hg18")
-EPIZOO = [sys.executable, "-c", "from epizoo.cli import main; main()"]
 JOBS = ("sample-10", "sample-15", "segment-sample", "segment-genome", "learn-genome")
-
-
-# In a small process of its own: the peak memory of a process is at least what its parent had when it was forked.
-STOPWATCH = """
-import json, resource, subprocess, sys, time
-start = time.perf_counter()
-done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-seconds = time.perf_counter() - start
-if done.returncode != 0:
-    sys.exit(" ".join(sys.argv[1:]) + " failed: " + done.stderr[-2000:])
-print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024]))
-"""
-
-
-class Run(NamedTuple):
-    """One process: seconds of wall time and peak memory."""
-
-    seconds: float
-    peak_mb: float
-
-
-def timed(command: list[str], folder: Path) -> Run:
-    stopwatch = [sys.executable, "-I", "-c", STOPWATCH]
-    done = subprocess.run([*stopwatch, *command], cwd=folder, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(done.stderr)
-    return Run(*json.loads(done.stdout))
 
 
 def write_genome(data: Path, folder: Path) -> Path:
@@ -100,12 +70,12 @@ class Bench:
         for more in ("", "--algorithm squarem"):
             ours = self.folder()
             options = ["--states", str(n_states), "--name", "bench", "-o", "zoo", *more.split()]
-            run = timed([*EPIZOO, "learn-states", "--binarized", str(marks), *options], ours)
+            run = measure([*EPIZOO, "learn-states", "--binarized", str(marks), *options], ours)
             exact = self.exact(ours / "zoo/runs/bench" / f"model_{n_states}.txt")
             found[f"epizoo learn-states {more}".strip()] = run, exact
         theirs = self.folder()
         options = ["-p", "2", "-nobed", "-nobrowser", "-noenrich", "-noimage"]
-        run = timed([*self.java, "LearnModel", *options, str(marks), "out", str(n_states), "hg18"], theirs)
+        run = measure([*self.java, "LearnModel", *options, str(marks), "out", str(n_states), "hg18"], theirs)
         found["ChromHMM LearnModel -p 2"] = run, self.exact(theirs / "out" / f"model_{n_states}.txt")
         return found
 
@@ -117,14 +87,14 @@ class Bench:
     def segment(self, marks: Path, entry: str) -> dict[str, tuple[Run, float]]:
         folder = self.folder()
         model = write_entry_model(entry, folder / "model.txt")
-        ours = timed([*EPIZOO, "annotate", entry, "--binarized", str(marks), "-o", "states.bed"], folder)
-        theirs = timed([*self.java, "MakeSegmentation", str(model), str(marks), "out"], folder)
+        ours = measure([*EPIZOO, "annotate", entry, "--binarized", str(marks), "-o", "states.bed"], folder)
+        theirs = measure([*self.java, "MakeSegmentation", str(model), str(marks), "out"], folder)
         return {"epizoo annotate": (ours, 0.0), "ChromHMM MakeSegmentation": (theirs, 0.0)}
 
     def segment_sample(self) -> dict[str, tuple[Run, float]]:
         folder = self.folder()
         options = ["--states", "10", "--name", "bench", "--max-iterations", "5", "-o", "zoo"]
-        timed([*EPIZOO, "learn-states", "--binarized", str((self.data / SAMPLE).resolve()), *options], folder)
+        measure([*EPIZOO, "learn-states", "--binarized", str((self.data / SAMPLE).resolve()), *options], folder)
         one = folder / "marks"
         one.mkdir()
         path = next((self.data / SAMPLE).glob("GM12878*binary*"))
@@ -138,7 +108,7 @@ class Bench:
         for path in self.genome.glob("*/*_binary.txt"):
             (both / path.name).symlink_to(path)
         options = ["--states", "15", "--name", "bench", "--algorithm", "em", "--max-iterations", "50", "-o", "zoo"]
-        run = timed([*EPIZOO, "learn-states", "--binarized", "marks", *options], folder)
+        run = measure([*EPIZOO, "learn-states", "--binarized", "marks", *options], folder)
         found = epizoo.load(folder / "zoo/chromatin_states/bench").zoo.training
         return {f"epizoo learn-states, {len(found['trajectory'])} iterations": (run, found["log_likelihood"])}
 

@@ -1,10 +1,10 @@
 """DiffBio's published chromatin-state example, learned on other draws: aligned accuracy on the published draw.
 
-    python benchmarks/diffbio_states.py [--reference benchmarks/results/diffbio_reference.json]
+    python -m benchmarks.diffbio.states [--reference benchmarks/diffbio/reference.json]
 
 Without labels: EM from random starts on 20 draws. With labels: the states' frequencies in the same draws. Neither sees
 the published draw (seed 42) nor the 20 further ones on which the spread is measured. States are the most probable ones
-of each bin; marks count as present above 0.5. DiffBio's own figures come from benchmarks/diffbio_reference.py.
+of each bin; marks count as present above 0.5. DiffBio's own figures come from benchmarks/diffbio/reference.py.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from diffbio_examples import (
+from benchmarks.diffbio.examples import (
     BLOCK_BINS,
     EMISSION,
     FURTHER_SEEDS,
@@ -84,8 +84,8 @@ def accuracies(parameters: Float64Parameters) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--reference", type=Path, help="what benchmarks/diffbio_reference.py wrote")
-    parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results/diffbio_states.json"))
+    parser.add_argument("--reference", type=Path, help="what benchmarks/diffbio/reference.py wrote")
+    parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/diffbio/states.json"))
     options = parser.parse_args()
     draws = [draw_states(seed) for seed in TRAINING_SEEDS]
     results = {

@@ -2,11 +2,11 @@
 
 The commands are a user's own: `epizoo call-peaks` on reads, `macs3 callpeak`, and `epizoo evaluate --sites --top` on
 the files of both, which ranks an entry's peaks by their score and MACS3's by p-value. Differences are paired: 2-Mb
-blocks are drawn again and again for both callers at once. MACS3 is installed by benchmarks/requirements-macs3.txt in an
+blocks are drawn again and again for both callers at once. MACS3 is installed by benchmarks/peaks/requirements.txt in an
 environment of its own; `--macs3` names its command. Single reads are extended to 200 bp (MACS3: `--nomodel --extsize
 200`); they are one end of each of the pairs, so that both libraries are one experiment.
 
-    python benchmarks/ctcf_motifs.py --data DIR --macs3 MACS_ENV/bin/macs3 -o benchmarks/results/ctcf_motifs.json
+    python -m benchmarks.peaks.ctcf_motifs --data DIR --macs3 MACS_ENV/bin/macs3 -o benchmarks/peaks/ctcf_motifs.json
 
 Of the strongest 100 pile-ups a quarter has no motif in the list within 1 kb, so that no ranking comes near 100%. The
 entry's rule makes fewer peaks than MACS3 has; for the larger numbers it is run once more with a lower probability.
@@ -16,13 +16,13 @@ import argparse
 import itertools
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from benchmarks.measuring import EPIZOO
 
 from epizoo.calling.peak_reader import peak_rank, read_peaks, summit_places
 from epizoo.genome.intervals import read_bed
@@ -50,7 +50,6 @@ LIBRARIES = {
     ),
 }
 MOTIFS = "CTCF_motif.hg19.chr22.bed"
-EPIZOO = [str(Path(sys.executable).with_name("epizoo"))]
 LENIENT = ["--enter-probability", "0.1", "--extend-probability", "0.1"]
 MACS3 = "MACS3 3.0.4 callpeak"
 RANKED = (("ChIP", "input"), ("ChIP", None))

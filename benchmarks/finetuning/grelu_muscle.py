@@ -1,6 +1,6 @@
 """Fine-tuning peak_caller/h3k4me3 through gReLU on skeletal muscle, chr2: 29 labels in 10 loci of one sample.
 
-    nice python benchmarks/grelu_finetune.py --data DIR -o benchmarks/results/grelu_finetune.json
+    nice python -m benchmarks.finetuning.grelu_muscle --data DIR -o benchmarks/finetuning/grelu_muscle.json
 
 Loci are dealt into five folds, each left out once, in each of five seeds; two of the other loci validate (gReLU stops
 early and keeps its best checkpoint by their loss), the rest trains. gReLU learns from bins, so labels of regions are

@@ -1,6 +1,6 @@
 """Denoised coverage beside the input and the best smoothers: simulated experiments, CTCF reads, histone marks.
 
-    python benchmarks/denoising.py --data DIR -o benchmarks/results/denoising.json
+    python -m benchmarks.peaks.denoising --data DIR -o benchmarks/peaks/denoising.json
 
 Simulated experiments are drawn from seeds that no training used, and held to their expected coverage; the widths of
 the smoothers are the best ones on other draws of the same depth. Real fragments are dealt at random into an input and

@@ -1,6 +1,6 @@
 """Differential peaks by the paired model, and a head for each cell type, where the truth is simulated.
 
-    python benchmarks/finetune_pairs.py -o benchmarks/results/finetune_pairs.json
+    python -m benchmarks.finetuning.pairs -o benchmarks/finetuning/pairs.json
 
 Pairs: conditions share background and peaks and have some of their own; the second has half of the depth. Measured is
 the average precision of bins that are in a peak of the first alone, both directions together, of the product of the
