@@ -53,7 +53,7 @@ def finetune(
     ] = False,
     training_log: Annotated[
         list[str] | None,
-        option("KIND", "Peaks: log training to csv, tensorboard or wandb (offline); may be given twice."),
+        option("KIND", "Peaks: log to csv, tensorboard or wandb (offline); may be given twice."),
     ] = None,
     strength: Annotated[
         float | None, option("BINS", "States: how many bins of each state the pretrained model counts for (100).")
