@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from epizoo.cli.app import Entry, Output, app, err, give_graph, option, out, say
+from epizoo.cli.app import Entry, Output, app, give_graph, option, out, say, working
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def export(
     """
     from epizoo.conversion import export as export_entry
 
-    with err.status("Exporting, and comparing with JAX"):
+    with working("Exporting, and comparing with JAX"):
         if to == "grelu":
             report = _export_to_grelu(entry, output, opset, raw_coverage, layers, crop)
         else:
@@ -57,7 +57,7 @@ def import_torch(
     require("torch", "torch")
     from epizoo.conversion.torch.import_entry import import_state
 
-    with err.status("Importing, and comparing with torch"):
+    with working("Importing, and comparing with torch"):
         entry = import_state(state, base, name, output, data=data, version=version)
     give_graph(entry)
     say(f"Wrote {entry.folder}: {entry.name} {entry.version}, fine-tuned from {entry.zoo.base_model}.")
@@ -86,7 +86,7 @@ def import_chromhmm(
     """
     from epizoo.conversion.chromhmm.import_entry import import_model
 
-    with err.status("Importing, and measuring the likelihood"):
+    with working("Importing, and measuring the likelihood"):
         entry = import_model(
             model,
             name,

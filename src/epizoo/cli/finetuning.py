@@ -11,7 +11,7 @@ from epizoo.errors import InputError
 
 # Options that are of one family alone, so that none is ignored in silence.
 _OF_MEASURING = ("evaluate", "folds", "from_scratch", "learning_curve", "allow", "whole_file_scale")
-_OF_PEAKS = ("unlabelled", "train", "calibrate_scale", "steps", "log", *_OF_MEASURING)
+_OF_PEAKS = ("unlabelled", "train", "calibrate_scale", "steps", "training_log", *_OF_MEASURING)
 _OF_STATES = ("strength", "fraction", "restarts")
 
 
@@ -51,8 +51,9 @@ def finetune(
     whole_file_scale: Annotated[
         bool, typer.Option("--whole-file-scale", help="Peaks: normalise on test loci too (with --allow normalisation).")
     ] = False,
-    log: Annotated[
-        list[str] | None, option("KIND", "Peaks: log to csv, tensorboard or wandb (offline); may be given twice.")
+    training_log: Annotated[
+        list[str] | None,
+        option("KIND", "Peaks: log to csv, tensorboard or wandb (offline); may be given twice."),
     ] = None,
     strength: Annotated[
         float | None, option("BINS", "States: how many bins of each state the pretrained model counts for (100).")
@@ -120,7 +121,7 @@ def _finetune_peaks(base: Any, data: Path, name: str, output: Path, given: dict[
                 tasks[what] = bar.add_task(what, total=total)
             bar.update(tasks[what], completed=done, total=total)
 
-        log = given.get("log", ())
+        log = given.get("training_log", ())
         return run(base, data, name, output, settings=settings, plan=plan, log=log, progress=progress, **common)
 
 

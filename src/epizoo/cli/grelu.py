@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from epizoo.cli.app import app, err, give_graph, option, say
+from epizoo.cli.app import app, give_graph, option, say, working
 
 
 @app.command()
@@ -23,7 +23,7 @@ def import_grelu(
     """Make an entry of a model that gReLU fine-tuned, after proof that it is still the same model."""
     from epizoo.plugins.grelu import import_checkpoint
 
-    with err.status("Importing, and comparing with the checkpoint"):
+    with working("Importing, and comparing with the checkpoint"):
         entry = import_checkpoint(checkpoint, name, output, base=base, task=task, version=version)
     give_graph(entry)
     say(f"Wrote {entry.folder}: {entry.name} {entry.version}, fine-tuned from {entry.zoo.base_model}.")

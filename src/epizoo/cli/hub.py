@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from epizoo.cli.app import ENTRY_HELP, app, err, option, say
+from epizoo.cli.app import ENTRY_HELP, app, option, say, working
 
 
 @app.command()
@@ -26,7 +26,7 @@ def publish(
     """
     from epizoo.plugins.hub import publish as publish_entries
 
-    with err.status("Making the repository, and comparing exports with JAX"):
+    with working("Making the repository, and comparing exports with JAX"):
         found = publish_entries(
             entries, repo_id, dry_run=dry_run, folder=folder, private=private, base_model=base_model
         )
