@@ -8,11 +8,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
 from epizoo.errors import InputError
 from epizoo.genome.poisson import poisson_log10_p
@@ -53,8 +53,29 @@ class FittedTransform:
 
     def __call__(self, values: Float[np.ndarray, " bin"]) -> Float[np.ndarray, " bin"]:
         """Transform mean signal per bin; 0 stays 0, the scale becomes arcsinh(1) = 0.88. Returns float32."""
-        signal = _to_linear(values, self.kind, self.log10_p_background)
-        return np.arcsinh(signal / np.float32(self.scale)).astype(np.float32)
+        return scaled_arcsinh(_to_linear(values, self.kind, self.log10_p_background), np.float32(self.scale))
+
+    def inverse(self, transformed: Float[np.ndarray, " bin"], unit: float = 1.0) -> Float[np.ndarray, " bin"]:
+        """Linear signal from transformed signal, in multiples of `unit`, in the dtype of `transformed`.
+
+        Linear signal of ``log10_p`` is the count that its transform makes of it.
+
+        Args:
+            transformed: what the transform returned, or a prediction of it.
+            unit: 1 for the unit of the file, `background` for folds over the background.
+
+        >>> fitted = FittedTransform("coverage", 2.0, 4.0, 2.0)
+        >>> fitted.inverse(fitted(np.array([0.0, 3.0, 40.0]))).round(4).tolist()
+        [0.0, 3.0, 40.0]
+        """
+        return np.sinh(transformed) * (self.scale / unit)
+
+
+def scaled_arcsinh(
+    signal: Float[np.ndarray, "*axes"], scale: float | Float[np.ndarray, "*more"]
+) -> Float[np.ndarray, "*axes"]:
+    """``arcsinh(signal / scale)`` as float32: the transform of linear signal, wherever models are trained or used."""
+    return np.arcsinh(signal / scale).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -106,8 +127,10 @@ class CoverageTransform:
             InputError: the kind is unknown or cannot be detected, values are negative, infinite or logarithms of
                 counts, or there is no signal at all.
         """
-        _check_linear(bigwig)
-        stated = check_signal_kind(kind, bigwig) if kind else detect_signal_kind(bigwig)
+        sampled = None if bigwig.kind is not None else _sampled_values(bigwig)
+        if sampled is not None:
+            _refuse_logarithms(bigwig, sampled)
+        stated = check_signal_kind(kind, bigwig) if kind else detect_signal_kind(bigwig, sampled)
         stretches = np.concatenate([*self._stretches(bigwig, known_regions), np.zeros(0, np.float32)])
         if stretches.size and stretches.min() < 0:
             raise InputError(_negative(bigwig))
@@ -174,7 +197,23 @@ def check_signal_kind(kind: str, bigwig: SignalTrack) -> SignalKind:
     return kind  # type: ignore[return-value]
 
 
-def detect_signal_kind(bigwig: SignalTrack) -> SignalKind:
+class SampledValues(NamedTuple):
+    """Distinct values of a file, rising and without NaN, and the number of bp that hold each."""
+
+    values: Float[np.ndarray, " value"]
+    n_bp: Int64[np.ndarray, " value"]
+
+    def positive(self) -> "SampledValues":
+        """Those above 0."""
+        return SampledValues(self.values[self.values > 0], self.n_bp[self.values > 0])
+
+    def median(self) -> float:
+        """The median over all bp."""
+        middle = (int(self.n_bp.sum()) + np.array([-1, 0])) // 2
+        return float(self.values[np.searchsorted(np.cumsum(self.n_bp), middle, side="right")].mean())
+
+
+def detect_signal_kind(bigwig: SignalTrack, sampled: SampledValues | None = None) -> SignalKind:
     """Detect the kind of signal, by these rules in this order, unless the track's format fixes it.
 
     1. Whole numbers only: ``coverage`` (``counts`` look the same, and only binarisation tells them apart).
@@ -184,18 +223,22 @@ def detect_signal_kind(bigwig: SignalTrack) -> SignalKind:
 
     Fold changes and p-values cannot be told apart by their values, so all else is refused.
 
+    Args:
+        bigwig: the file.
+        sampled: its sampled values, where they have been read already.
+
     Raises:
         InputError: values are negative, or none of the rules applies.
     """
     if bigwig.kind is not None:
         return check_signal_kind(bigwig.kind, bigwig)
-    values = _sampled_values(bigwig)
-    if bigwig.summary.minimum < 0 or (values.size and values[0] < 0):
+    found = sampled or _sampled_values(bigwig)
+    if bigwig.summary.minimum < 0 or (found.values.size and found.values[0] < 0):
         raise InputError(_negative(bigwig))
-    positive = values[values > 0]
-    if positive.size and (positive == np.round(positive)).all():
+    positive = found.positive()
+    if positive.values.size and (positive.values == np.round(positive.values)).all():
         return "coverage"
-    if positive.size and _is_scaled_counts(positive):
+    if positive.values.size and _is_scaled_counts(positive):
         return "cpm"
     name = os.path.basename(bigwig.path).lower()
     for kind, hints in _NAME_HINTS.items():
@@ -228,17 +271,25 @@ def sample_blocks(
     return [blocks[i * len(blocks) // n_kept] for i in range(min(n_kept, len(blocks)))]
 
 
-def _sampled_values(bigwig: SignalTrack, n_blocks: int = 16) -> Float[np.ndarray, " value"]:
-    """Distinct values in some blocks, sorted, without NaN, each as often as it occurs in 1,000 evenly spaced ones."""
-    found = [bigwig.values(*block) for block in sample_blocks(bigwig, n_blocks)]
-    values = np.concatenate([block[~np.isnan(block)] for block in found] or [np.zeros(0, np.float32)])
-    return np.sort(values)
+def _sampled_values(bigwig: SignalTrack, n_blocks: int = 16) -> SampledValues:
+    """The values of some blocks."""
+    values, n_bp = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
+    for block in sample_blocks(bigwig, n_blocks):
+        found = bigwig.values(*block)
+        found = found[~np.isnan(found)]
+        # Runs of equal neighbours are far fewer than bp, and sorting is what takes the time.
+        last = np.append(np.flatnonzero(found[1:] != found[:-1]), len(found) - 1)[: len(found)]
+        values.append(found[last])
+        n_bp.append(np.diff(last, prepend=-1))
+    distinct, place = np.unique(np.concatenate(values), return_inverse=True)
+    return SampledValues(distinct, np.bincount(place, np.concatenate(n_bp), len(distinct)).astype(np.int64))
 
 
-def _is_scaled_counts(positive: Float[np.ndarray, " value"]) -> bool:
-    units = positive / positive[0]
+def _is_scaled_counts(positive: SampledValues) -> bool:
+    units = positive.values / positive.values[0]
     # Rounded decimals are multiples of a smallest value too, but of one far below the usual value.
-    return bool(np.median(units) <= 50 and (np.abs(units - np.round(units)) <= 1e-4 * units + 1e-3).all())
+    usual = SampledValues(units, positive.n_bp).median()
+    return bool(usual <= 50 and (np.abs(units - np.round(units)) <= 1e-4 * units + 1e-3).all())
 
 
 def _is_rounded(plain: Float[np.ndarray, " value"]) -> bool:
@@ -246,17 +297,15 @@ def _is_rounded(plain: Float[np.ndarray, " value"]) -> bool:
     return len(telling) >= _LEAST_TELLING and bool((np.abs(plain - np.round(plain)) <= 1e-4 * plain).all())
 
 
-def _check_linear(bigwig: SignalTrack) -> None:
+def _refuse_logarithms(bigwig: SignalTrack, sampled: SampledValues) -> None:
     """Refuse signal whose values are logarithms of (scaled) counts, with or without a pseudo-count of 1."""
-    if bigwig.kind is not None:
-        return
-    values = _sampled_values(bigwig)
-    positive = values[values > 0].astype(np.float64)
-    if positive.size == 0 or positive[-1] > _HIGHEST_LOGARITHM or _is_scaled_counts(positive):
+    positive = sampled.positive()
+    positive = positive._replace(values=positive.values.astype(np.float64))
+    if not positive.values.size or positive.values[-1] > _HIGHEST_LOGARITHM or _is_scaled_counts(positive):
         return
     for name, base in (("log2", 2.0), ("ln", math.e), ("log10", 10.0)):
-        plain = base**positive
-        if _is_scaled_counts(plain - 1) or _is_rounded(plain):
+        plain = base**positive.values
+        if _is_scaled_counts(positive._replace(values=plain - 1)) or _is_rounded(plain):
             raise InputError(
                 f"{bigwig.path}: holds logarithms of counts ({name} of the signal, or of 1 + the signal), and peaks "
                 "are called in linear signal; give the bigWig as it was before the logarithm"
