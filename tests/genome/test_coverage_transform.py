@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.genome.coverage_transform import SIGNAL_KINDS, CoverageTransform, FittedTransform, detect_signal_kind
+from epizoo.genome.coverage_transform import CoverageTransform, FittedTransform
 from epizoo.genome.signal import BigWig
+from epizoo.genome.signal_kinds import SIGNAL_KINDS, detect_signal_kind
 
 LENGTH = 600_000
 

@@ -13,8 +13,8 @@ from epizoo.calling.peaks import PeakCallingConfig, call_peaks
 from epizoo.errors import InputError
 from epizoo.genome.pileup import pile_up
 from epizoo.genome.signal import BigWig
-from epizoo.jobs import call_peaks as peak_calling
-from epizoo.jobs.call_peaks import stretches
+from epizoo.jobs import genome_peaks
+from epizoo.jobs.genome_peaks import stretches
 
 PLACE = ["chrom", "start", "end", "score", "peak"]
 
@@ -54,8 +54,8 @@ def rule(whole):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Many chunks of several rows, also on the test's small chromosomes."""
-    monkeypatch.setattr(peak_calling, "CHUNK_BINS", 64)
-    monkeypatch.setattr(peak_calling, "ROW_BINS", 16)
+    monkeypatch.setattr(genome_peaks, "CHUNK_BINS", 64)
+    monkeypatch.setattr(genome_peaks, "ROW_BINS", 16)
 
 
 def expected_peaks(whole, entry, rule, sizes):
@@ -82,7 +82,7 @@ def test_the_genome_in_chunks_gives_the_peaks_of_whole_chromosomes(entry, random
 
 def test_files_hold_what_is_returned(entry, random_zoo, whole, rule, small_chunks, tmp_path):
     peaks_file, track = tmp_path / "x.narrowPeak", tmp_path / "x.bw"
-    found = entry.call_peaks(random_zoo.bigwig, config=rule, output=peaks_file, probabilities_bigwig=track)
+    found = entry.call_peaks(random_zoo.bigwig, config=rule, output=peaks_file, probabilities=track)
     read = bioframe.read_table(peaks_file, schema="narrowPeak")
     assert read[["chrom", "start", "end"]].to_numpy().tolist() == found[["chrom", "start", "end"]].to_numpy().tolist()
     with pyBigWig.open(str(track)) as bigwig:
@@ -96,7 +96,7 @@ def test_files_hold_what_is_returned(entry, random_zoo, whole, rule, small_chunk
 def test_regions_see_the_signal_around_them(entry, random_zoo, whole, rule, tmp_path):
     regions = pd.DataFrame({"chrom": ["chr2", "chr1", "chr1"], "start": [60, 7000, 4000], "end": [25_130, 9010, 7500]})
     track = tmp_path / "x.bw"
-    found = entry.call_peaks(random_zoo.bigwig, regions=regions, config=rule, probabilities_bigwig=track)
+    found = entry.call_peaks(random_zoo.bigwig, regions=regions, config=rule, probabilities=track)
     with pyBigWig.open(str(track)) as bigwig:
         values = bigwig.values("chr1", 0, 40_000, numpy=True)
     np.testing.assert_allclose(values[4000:9050], np.repeat(whole["chr1"][0], 50)[4000:9050], atol=6e-5)
@@ -173,7 +173,7 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(entry, random_zoo, small_c
 
     with pytest.raises(KeyboardInterrupt):
         entry.call_peaks(
-            random_zoo.bigwig, output=tmp_path / "x.bed", probabilities_bigwig=tmp_path / "x.bw", progress=interrupt
+            random_zoo.bigwig, output=tmp_path / "x.bed", probabilities=tmp_path / "x.bw", progress=interrupt
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -183,7 +183,7 @@ def test_outputs_never_replace_inputs_or_each_other(entry, random_zoo, tmp_path)
     with pytest.raises(InputError, match=r"overwrite an input"):
         entry.call_peaks(random_zoo.bigwig, output=random_zoo.bigwig)
     with pytest.raises(InputError, match=r"overwrite another output"):
-        entry.call_peaks(random_zoo.bigwig, output=tmp_path / "x", probabilities_bigwig=tmp_path / "x")
+        entry.call_peaks(random_zoo.bigwig, output=tmp_path / "x", probabilities=tmp_path / "x")
     assert random_zoo.bigwig.read_bytes() == before
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from epizoo.errors import InputError
+from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.metrics.label_errors import ANNOTATIONS
 from epizoo.peaks.labelled_stretches import CropSettings, Stretch, crop, cut_label
 from epizoo.peaks.region_label_likelihood import LabelBatch, LabelBins, pack_labels
@@ -71,7 +72,7 @@ def fixed_crops(stretches: list[Stretch], settings: CropSettings, *, most: int =
             if cut is None:
                 continue
             rows.append((len(coverage), cut, 1.0))
-            coverage.append(np.arcsinh(crop(stretch.signal, start, settings.n_bins) / stretch.scale))
+            coverage.append(scaled_arcsinh(crop(stretch.signal, start, settings.n_bins), stretch.scale))
             loci.append(int(locus))
             weights.append(share / len(middles))
     n_crops = -(-len(rows) // _CROPS_AT_ONCE) * _CROPS_AT_ONCE

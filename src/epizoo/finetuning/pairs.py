@@ -14,6 +14,7 @@ import optax
 from jaxtyping import Array, Bool, Float
 
 from epizoo.finetuning.trainable import Arrays, Trainables, model_arrays, with_arrays
+from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.simulation.coverage import SimulationConfig, simulate, thin
 
@@ -91,7 +92,7 @@ def simulate_pairs(
 def pair_batch(pairs: SimulatedPairs, chosen: np.ndarray, flank_bins: int, swapped: bool = False) -> DenseBatch:
     """Some pairs as input and truth of a paired model, the conditions swapped or not; flanks weigh nothing."""
     tracks = [
-        np.arcsinh(values[chosen] / pairs.scales[chosen, number][:, None])
+        scaled_arcsinh(values[chosen], pairs.scales[chosen, number][:, None])
         for number, values in enumerate((pairs.first, pairs.second))
     ]
     truth = pairs.lost if swapped else pairs.gained

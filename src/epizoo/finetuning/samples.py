@@ -115,7 +115,7 @@ def linear(signal: np.ndarray, fitted: FittedTransform) -> np.ndarray:
     """Signal in the linear unit of the scale: what arcsinh(signal / scale) wants, for -log10 p too."""
     if fitted.kind != "log10_p":
         return signal
-    return (np.sinh(fitted(signal)) * fitted.scale).astype(np.float32)
+    return fitted.inverse(fitted(signal)).astype(np.float32)
 
 
 def check_resolution(bigwig: BigWig, labels: pd.DataFrame, bin_bp: int) -> None:

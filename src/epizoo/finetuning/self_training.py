@@ -16,9 +16,10 @@ from epizoo.errors import InputError
 from epizoo.finetuning.data_file import PeakData
 from epizoo.finetuning.samples import fit_scale, linear
 from epizoo.finetuning.trainable import Arrays, Train, Trainables, model_arrays, with_arrays
-from epizoo.genome.coverage_transform import CoverageTransform, sample_blocks
+from epizoo.genome.coverage_transform import CoverageTransform, scaled_arcsinh
 from epizoo.genome.intervals import check_intervals, read_bed
 from epizoo.genome.signal import BigWig
+from epizoo.genome.signal_kinds import sample_blocks
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.simulation.coverage import thin
 
@@ -231,7 +232,7 @@ def _starts(bigwig: BigWig, known: pd.DataFrame | None, bin_bp: int) -> np.ndarr
 
 
 def _normalised(windows: Unlabelled, factor: float) -> Float[np.ndarray, "window bin"]:
-    return np.arcsinh(windows.signal / (windows.scale[:, None] * factor)).astype(np.float32)
+    return scaled_arcsinh(windows.signal, windows.scale[:, None] * factor)
 
 
 def _predictor(model: PeakCaller) -> Callable[[Float[np.ndarray, "window bin"]], Float[np.ndarray, "window bin"]]:
@@ -267,7 +268,7 @@ def _augmented(
         if random.random() < 0.5:
             keep = np.exp(random.uniform(np.log(0.5), 0))
             values, scale = thin(random, values, keep, bin_bp), scale * keep
-        coverage[row] = np.arcsinh(values / scale)
+        coverage[row] = scaled_arcsinh(values, scale)
     direction = -1 if random.random() < 0.5 else 1
     rows = (coverage, target[chosen], weight[chosen])
     return tuple(np.ascontiguousarray(array[:, ::direction], np.float32) for array in rows)  # type: ignore[return-value]

@@ -14,7 +14,7 @@ from epizoo.calling.peak_reader import peak_rank, read_peaks, summit_places
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
 from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines
-from epizoo.genome.overlaps import merged
+from epizoo.genome.overlaps import cut, merged
 from epizoo.genome.signal import BigWig
 from epizoo.metrics.calibration import Cases, brier_score, cases, expected_calibration_error, reliability_table
 from epizoo.metrics.label_errors import ANNOTATIONS, assign_loci, compare, label_errors, summarise
@@ -22,7 +22,6 @@ from epizoo.metrics.label_files import refuse_contradictions
 from epizoo.metrics.peaks import (
     Curve,
     binned_curve,
-    cut,
     ranked_curve,
     site_support,
     truth_scores,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.peaks.distillation import Contig, DistillationSettings, random_windows
 from epizoo.peaks.fit import Batch
 from epizoo.peaks.labelled_stretches import CropSettings, Stretch, random_crops
@@ -50,7 +51,7 @@ class Batches:
 
     def _simulated(self, n_windows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         chosen = self.random.choice(len(self.pool.scale), n_windows, replace=False)
-        coverage = np.arcsinh(self.pool.coverage[chosen] / self.pool.scale[chosen][:, None]).astype(np.float32)
+        coverage = scaled_arcsinh(self.pool.coverage[chosen], self.pool.scale[chosen][:, None])
         is_peak, weight = self.pool.is_peak[chosen], self.pool.is_clear[chosen].astype(np.float32)
         flank = self.crops.flank_bins
         weight[:, :flank] = 0
@@ -113,7 +114,7 @@ class FragmentBatches:
     def next(self, n_windows: int) -> Batch:
         """Some windows of the pool, reflected or not."""
         chosen = self.random.choice(len(self.pool.scale), n_windows, replace=False)
-        coverage = np.arcsinh(self.pool.coverage[chosen] / self.pool.scale[chosen][:, None])
+        coverage = scaled_arcsinh(self.pool.coverage[chosen], self.pool.scale[chosen][:, None])
         is_peak, weight = self.pool.is_peak[chosen], self.pool.is_clear[chosen].astype(np.float32)
         weight[:, : self.flank_bins] = 0
         weight[:, -self.flank_bins :] = 0
