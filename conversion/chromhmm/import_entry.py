@@ -16,7 +16,8 @@ from epizoo.errors import EntryError, InputError
 from epizoo.files import sha256
 from epizoo.genome.marks import BinarizedChromosome, arrange_marks, find_binarized, read_binarized
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
-from epizoo.models.hmm.run_lengths import MISSING, from_values, in_float64
+from epizoo.models.hmm.run_lengths import from_values, in_float64
+from epizoo.mark_values import MISSING
 from epizoo.models.parameters import flatten_parameters
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model
 from epizoo.states.learning import LearningSequence, log_likelihood_per_bin

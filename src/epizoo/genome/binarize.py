@@ -10,7 +10,7 @@ from jaxtyping import Int32, UInt8
 
 from epizoo.errors import InputError
 from epizoo.genome.coverage_transform import check_signal_kind
-from epizoo.genome.marks import MISSING
+from epizoo.mark_values import MISSING
 from epizoo.genome.read_counts import Counts, Paths, count_reads
 from epizoo.genome.signal import BigWig
 

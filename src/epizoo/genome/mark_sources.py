@@ -14,7 +14,8 @@ from epizoo.errors import InputError
 from epizoo.genome.assemblies import chrom_sizes
 from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads, common_sizes
 from epizoo.genome.intervals import check_intervals
-from epizoo.genome.marks import MISSING, arrange_marks, find_one_cell, read_chromosomes
+from epizoo.genome.marks import arrange_marks, find_one_cell, read_chromosomes
+from epizoo.mark_values import MISSING
 from epizoo.genome.signal import BigWig
 
 File = str | os.PathLike[str]

@@ -18,7 +18,8 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
 from epizoo.models.hmm.expected_counts import ExpectedCounts, RunCounter
-from epizoo.models.hmm.run_lengths import MISSING, Float64Parameters, Parameters, in_float64
+from epizoo.models.hmm.run_lengths import Float64Parameters, Parameters, in_float64
+from epizoo.mark_values import MISSING
 from epizoo.states.priors import Prior, add_priors, log_density, uniform_prior
 from epizoo.states.squarem import extrapolate, step_length
 

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float64, Int16
 
 from epizoo.errors import InputError
-from epizoo.models.hmm.run_lengths import MISSING, CodedMarks, Float64Parameters
+from epizoo.models.hmm.run_lengths import CodedMarks, Float64Parameters
+from epizoo.mark_values import MISSING
 from epizoo.states.initialization import SMOOTHING
 
 Known = Int16[np.ndarray, " bin"]
