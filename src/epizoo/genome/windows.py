@@ -18,8 +18,8 @@ from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, common_
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.intervals import check_blacklist, check_intervals, read_bed, subtract_blacklist, tile, whole_genome
 from epizoo.genome.marks import arrange_marks, find_one_cell, read_chromosomes
-from epizoo.mark_values import MISSING
 from epizoo.genome.signal import BigWig, SignalTrack, open_signal
+from epizoo.mark_values import MISSING
 
 Intervals = pd.DataFrame | str | os.PathLike[str]
 """An interval table, or the BED file to read it from."""

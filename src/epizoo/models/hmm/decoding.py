@@ -17,7 +17,6 @@ from epizoo.models.hmm import message_kernels as hmm_kernels
 from epizoo.models.hmm import run_lengths as runs
 from epizoo.models.hmm.run_lengths import CodedMarks, Float64Parameters, Parameters
 
-
 Marks = CodedMarks | Integer[np.ndarray, " bin"] | Num[np.ndarray, "bin mark"]
 """See `epizoo.models.hmm.run_lengths.observe`."""
 
