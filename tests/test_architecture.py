@@ -15,7 +15,7 @@ FOLDERS = {
     "epizoo.conversion": ROOT / "conversion",
     "epizoo.plugins": ROOT / "plugins",
 }
-GROUND_FLOOR = {"compilation", "errors", "files", "model_zoo", "version"}
+GROUND_FLOOR = {"checkpoints", "compilation", "errors", "files", "mark_values", "model_zoo", "version"}
 # Each package imports only from lines above its own, and from itself.
 ORDER = [
     {"genome", "models"},

@@ -21,10 +21,10 @@ from rich.table import Table
 
 import epizoo
 from epizoo.genome.marks import BinarizedChromosome, decode, write_binarized
-from epizoo.jobs.learning_marks import read_learning_marks
+from epizoo.jobs.state_learning_data import read_learning_marks
 from epizoo.recipes.encode_states_run import CELLS, read_codes
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model, write_model
-from epizoo.states.learning import log_likelihood_per_bin
+from epizoo.states.learning_plan import log_likelihood_per_bin
 
 SAMPLE = Path("states/sample_hg18")
 JOBS = ("sample-10", "sample-15", "segment-sample", "segment-genome", "learn-genome")

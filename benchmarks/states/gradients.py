@@ -23,12 +23,12 @@ from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 
 from epizoo.files import atomic_path
-from epizoo.jobs.learning_marks import LearningMarks, read_known_states, read_learning_marks
+from epizoo.jobs.state_learning_data import LearningMarks, read_known_states, read_learning_marks
 from epizoo.models.hmm import run_lengths as runs
 from epizoo.models.hmm.decoding import decode_all
 from epizoo.recipes.encode_states_run import CELLS, HELD_OUT, read_codes
 from epizoo.states.em import Learned, LearningConfig
-from epizoo.states.learning import LearningPlan, LearningSequence, learn, log_likelihood_per_bin
+from epizoo.states.learning_plan import LearningPlan, LearningSequence, learn, log_likelihood_per_bin
 
 SAMPLE, REFERENCE = "states/sample_hg18", "states/chromhmm_reference"
 SEEDS, SHARES = (0, 1, 2), (0.01, 0.1, 0.25, 1.0)

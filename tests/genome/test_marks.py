@@ -9,10 +9,8 @@ from epizoo.genome.marks import (
     BinarizedChromosome,
     arrange_marks,
     decode,
-    encode,
     find_binarized,
     find_one_cell,
-    present_marks,
     read_binarized,
     read_binarized_header,
     read_chromosomes,
@@ -137,23 +135,9 @@ def test_an_absent_mark_is_refused_unless_allowed():
 
 @pytest.mark.parametrize("n_marks", [1, 9, 16])
 def test_codes_are_binary_numbers_with_the_first_mark_highest(n_marks):
-    values = np.random.default_rng(2).integers(0, 2, (500, n_marks)).astype(np.uint8)
-    expected = [int("".join(map(str, row)), 2) for row in values.tolist()]
-    codes = encode(values)
-    assert codes.dtype == np.uint16
-    assert codes.tolist() == expected
-    np.testing.assert_array_equal(decode(codes, n_marks), values)
-
-
-def test_codes_hold_no_seventeenth_mark_and_no_partly_missing_one():
-    with pytest.raises(InputError, match="17 marks"):
-        encode(np.zeros((3, 17), np.uint8))
-    values = np.array([[0, 2, 1], [1, 2, 0]], np.uint8)
-    assert present_marks(values).tolist() == [True, False, True]
-    assert encode(values).tolist() == [1, 4]
-    values[0, 0] = 2
-    with pytest.raises(InputError, match="missing"):
-        present_marks(values)
+    codes = np.random.default_rng(2).integers(0, 1 << n_marks, 500).astype(np.uint16)
+    expected = [[int(bit) for bit in f"{code:0{n_marks}b}"] for code in codes.tolist()]
+    assert decode(codes, n_marks).tolist() == expected
 
 
 @pytest.mark.data

@@ -10,7 +10,7 @@ from flax import nnx
 import epizoo
 from epizoo.errors import InputError
 from epizoo.files import sha256
-from epizoo.genome.marks import MISSING
+from epizoo.mark_values import MISSING
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.hmm.decoding import decode
 from epizoo.models.parameters import build_model

@@ -10,12 +10,12 @@ from epizoo.errors import InputError
 from epizoo.models.hmm import run_lengths as runs
 from epizoo.models.hmm.expected_counts import RunCounter
 from epizoo.models.hmm.reference import HMMParameters, stationary
-from epizoo.states.autodiff import Chunks, chunk_log_likelihoods
 from epizoo.states.count_gradients import KEPT_STEPS, AdamConfig, Batch, expected, learn_by_gradient, make_batches
 from epizoo.states.em import LearningConfig, expectation_maximization, log_prior
 from epizoo.states.initialization import perturbed_parameters
 from epizoo.states.known_states import known_as_marks
 from epizoo.states.priors import centred_prior, log_density, uniform_prior
+from epizoo.states.recursion_gradients import Chunks, chunk_log_likelihoods
 
 MODEL = runs.Float64Parameters(
     np.full(3, 1 / 3), np.full((3, 3), 0.05) + 0.85 * np.eye(3), np.array([[0.9, 0.1], [0.1, 0.8], [0.05, 0.1]])
@@ -141,7 +141,7 @@ def test_a_run_that_was_killed_goes_on_to_the_same_result(tmp_path):
     known = [np.where(rng.random(1000) < 0.1, states, -1).astype(np.int16)]
     sequences, start = [runs.from_values(values)], perturbed_parameters(MODEL, 0.4, rng)
     config = AdamConfig(n_steps=45, batch_bins=300, chunk_bins=100)
-    seen, path = [], tmp_path / "kept.npz"
+    seen, path = [], tmp_path / "kept"
     whole = learn_by_gradient(sequences, start, config, known=known, report=lambda *told: seen.append(told))
     assert [done for done, _ in seen] == [10, 20, 30, 40, 45]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hmm_oracles import Model, emission_rows, enumerate_paths, random_model, smooth
+from safetensors.numpy import load_file
 
 from epizoo.errors import InputError
 from epizoo.models.hmm import run_lengths as runs
@@ -163,10 +164,9 @@ def test_resuming_from_a_checkpoint_gives_the_same_result(tmp_path, accelerate, 
 
     monkeypatch.setattr(RunCounter, "count", killed)
     with pytest.raises(KeyboardInterrupt):
-        expectation_maximization(counter, start, config, checkpoint=tmp_path / "c.npz")
-    with np.load(tmp_path / "c.npz") as saved:
-        assert (saved["longest_step"] != 4) == accelerate
-    resumed = expectation_maximization(counter, start, config, checkpoint=tmp_path / "c.npz")
+        expectation_maximization(counter, start, config, checkpoint=tmp_path / "c")
+    assert (load_file(tmp_path / "c")["longest_step"] != 4) == accelerate
+    resumed = expectation_maximization(counter, start, config, checkpoint=tmp_path / "c")
     assert resumed.log_likelihood == whole.log_likelihood
     for found, expected in zip(resumed.parameters, whole.parameters, strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -176,7 +176,7 @@ def test_resuming_from_a_checkpoint_gives_the_same_result(tmp_path, accelerate, 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     rng = np.random.default_rng(10)
     counter = RunCounter([runs.from_values(rng.integers(0, 2, (50, 2)))])
-    path = tmp_path / "c.npz"
+    path = tmp_path / "c"
     start = random_parameters(2, 2, rng)
     expectation_maximization(counter, start, LearningConfig(2), checkpoint=path)
     with pytest.raises(InputError, match="other data"):

@@ -65,7 +65,7 @@ def test_a_resumed_run_ends_as_an_unbroken_one(tmp_path):
         if done == 7:
             raise KilledError
 
-    config, path = LearningConfig(max_iterations=20, tolerance=0), tmp_path / "checkpoint.npz"
+    config, path = LearningConfig(max_iterations=20, tolerance=0), tmp_path / "checkpoint"
     with pytest.raises(KilledError):
         learn_incrementally(data, start, config, checkpoint=path, report=kill)
     resumed = learn_incrementally(data, start, config, checkpoint=path)

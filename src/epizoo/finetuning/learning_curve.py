@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from epizoo.files import atomic_path
+from epizoo.files import atomic_path, defined
 from epizoo.finetuning.cross_validation import PRETRAINED, TUNED, Problem, Scheme, cross_validate, split
-from epizoo.metrics.caller_evaluation import defined
 from epizoo.metrics.label_errors import compare, summarise
 
 FRACTIONS = (0.05, 0.1, 0.2, 0.5, 1.0)

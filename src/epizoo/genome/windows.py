@@ -18,8 +18,9 @@ from epizoo.errors import InputError
 from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, common_sizes
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.intervals import check_blacklist, check_intervals, read_bed, subtract_blacklist, tile, whole_genome
-from epizoo.genome.marks import MISSING, arrange_marks, find_one_cell, read_chromosomes
+from epizoo.genome.marks import arrange_marks, find_one_cell, read_chromosomes
 from epizoo.genome.signal import BigWig, SignalTrack, open_signal
+from epizoo.mark_values import MISSING
 
 Intervals = pd.DataFrame | str | os.PathLike[str]
 """An interval table, or the BED file to read it from."""

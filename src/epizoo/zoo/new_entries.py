@@ -1,6 +1,5 @@
 """What every fine-tuning has in common: where its entry goes, what it says of itself, and how it is built."""
 
-import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,8 +13,9 @@ from safetensors.numpy import save_file
 
 from epizoo.errors import EntryError, InputError
 from epizoo.files import atomic_path
+from epizoo.files import write_json as write_json
+from epizoo.files import write_yaml as write_yaml
 from epizoo.finetuning.data_file import PeakData, StateData, file_hashes
-from epizoo.metrics.caller_evaluation import defined
 from epizoo.zoo.build import write_entry
 from epizoo.zoo.entry import Entry
 from epizoo.zoo.lineage import lineage_from
@@ -210,18 +210,6 @@ def example_of(entry: Entry) -> dict[str, Any]:
         name: str(entry.folder / value) if str(value).startswith("example_files") else value
         for name, value in example.items()
     }
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON; what is not defined is null."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(defined(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def write_yaml(path: Path, content: Any) -> None:
-    """Write YAML in the order given."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(yaml.safe_dump(content, sort_keys=False, width=120), encoding="utf-8")
 
 
 def _about(base: Entry, data: PeakData | StateData, story: Story) -> dict[str, Any]:

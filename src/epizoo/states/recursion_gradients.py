@@ -21,10 +21,8 @@ from epizoo.errors import InputError
 from epizoo.models.hmm import reference as hmm
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator
 from epizoo.models.hmm.reference import HMMParameters
+from epizoo.states.known_states import UNKNOWN
 from epizoo.states.priors import Prior
-
-UNKNOWN = -1
-"""The label of a bin whose state is not known."""
 
 # Rules a state out as an impossible mark does; `epizoo.models.hmm.reference` keeps it finite.
 _RULED_OUT = -1e30

@@ -10,16 +10,16 @@ from epizoo.models.hmm import run_lengths as runs
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.hmm.expected_counts import RunCounter
 from epizoo.models.hmm.reference import HMMParameters
-from epizoo.states.autodiff import (
+from epizoo.states.em import LearningConfig, expectation_maximization, log_prior
+from epizoo.states.initialization import perturbed_parameters, random_parameters
+from epizoo.states.priors import centred_prior
+from epizoo.states.recursion_gradients import (
     UNKNOWN,
     GradientConfig,
     chunk_log_likelihoods,
     cut_chunks,
     fit_states,
 )
-from epizoo.states.em import LearningConfig, expectation_maximization, log_prior
-from epizoo.states.initialization import perturbed_parameters, random_parameters
-from epizoo.states.priors import centred_prior
 
 
 def annotator(parameters):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.states.names import (
+from epizoo.states.state_names import (
     INSULATOR_COLOR,
     ReferenceStates,
     name_states,

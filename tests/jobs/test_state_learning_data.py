@@ -5,9 +5,9 @@ import pytest
 
 from epizoo.errors import InputError
 from epizoo.jobs.learn_states import known_names, named_states
-from epizoo.jobs.learning_marks import LearningMarks, read_known_states
+from epizoo.jobs.state_learning_data import LearningMarks, read_known_states
 from epizoo.models.hmm.run_lengths import Float64Parameters, from_values
-from epizoo.states.learning import LearningPlan, LearningSequence, learn
+from epizoo.states.learning_plan import LearningPlan, LearningSequence, learn
 
 
 def marks_of(*cells):

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,12 +14,11 @@ from epizoo.errors import InputError
 from epizoo.finetuning.state_adaptation import annotation_states
 from epizoo.genome.intervals import read_bed
 from epizoo.genome.mark_sources import MarkFiles, binarize_files
-from epizoo.genome.marks import arrange_marks, find_binarized, read_binarized
+from epizoo.genome.marks import find_binarized, read_chromosomes
+from epizoo.jobs.state_models import read_state_model
 from epizoo.models.hmm.run_lengths import Float64Parameters, from_values
-from epizoo.states.autodiff import UNKNOWN
-from epizoo.states.chromhmm_models import read_model
-from epizoo.states.learning import LearningSequence
-from epizoo.zoo.entry import ChromatinStateEntry, load
+from epizoo.states.known_states import UNKNOWN
+from epizoo.states.learning_plan import LearningSequence
 
 File = str | os.PathLike[str]
 
@@ -62,42 +62,69 @@ class LearningMarks:
 
 
 def read_learning_marks(
-    binarized: File | None = None, *, cell: str | None = None, marks: MarkFiles | None = None, bin_bp: int = 200
+    binarized: File | None = None,
+    marks: Mapping[str, File] | None = None,
+    *,
+    cell: str | None = None,
+    signal_kind: str | None = None,
+    read_length_bp: int | None = None,
+    threshold: float | None = None,
+    chrom_sizes: File | None = None,
+    bin_bp: int = 200,
 ) -> LearningMarks:
     """Marks to learn from: all cell types of a folder of ChromHMM's binarised text, or files to be binarised.
 
     Args:
         binarized: the folder.
-        cell: keep this cell type alone; for `marks` its name.
-        marks: one bigWig or BED of reads for each mark, of one cell type.
-        bin_bp: width of a bin.
+        marks: one bigWig or BED file of reads for each mark, of one cell type.
+        cell: use only this cell type of the folder; for `marks` the name of the cell type.
+        signal_kind: what the bigWigs hold; this and the next three as in `epizoo.genome.mark_sources.MarkFiles`.
+        read_length_bp: length of the reads that make up coverage, in bp.
+        threshold: a mark is present where the mean of its bigWig reaches this.
+        chrom_sizes: lengths of the chromosomes, for marks given as reads.
+        bin_bp: width of a bin, in bp.
 
     Raises:
-        InputError: none or both are given, a file cannot be read, or files differ in their marks.
+        InputError: none or both of folder and files are given, settings belong to files that are not given, a file
+            cannot be read, or files differ in their marks.
     """
-    if (binarized is None) == (marks is None):
-        raise InputError(f"marks: {'neither' if marks is None else 'both'} a folder nor files given, expected one")
-    if marks is not None:
-        names = tuple(marks.paths)
-        genome = binarize_files(names, bin_bp, marks, allow_missing=False)
+    if (binarized is None) == (not marks):
+        raise InputError(f"binarized, marks: {'both' if marks else 'neither'} given, expected one of the two")
+    if marks:
+        files = MarkFiles(marks, None, chrom_sizes, signal_kind, read_length_bp, threshold)
+        genome, name = binarize_files(tuple(marks), bin_bp, files, allow_missing=False), cell or "cell"
         found = [
-            LearningSequence(cell or "cell", chrom, f"{cell or 'cell'}_{chrom}", from_values(values))
+            LearningSequence(name, chrom, f"{name}_{chrom}", from_values(values))
             for chrom, values in genome.chromosomes.items()
         ]
-        return LearningMarks(names, found, [Path(path) for path in marks.all_paths()])
+        return LearningMarks(tuple(marks), found, [Path(path) for path in files.all_paths()])
+    if any(setting is not None for setting in (signal_kind, read_length_bp, threshold, chrom_sizes)):
+        raise InputError(
+            "signal_kind, read_length_bp, threshold, chrom_sizes: some given, but they belong to marks, which are not "
+            "given; leave them out"
+        )
     assert binarized is not None
-    files = find_binarized(binarized, cell)
-    for file in files:
-        if set(file.marks) != set(files[0].marks):
+    return _read_folder(binarized, cell)
+
+
+def _read_folder(folder: File, cell: str | None) -> LearningMarks:
+    found = find_binarized(folder, cell)
+    first = found[0]
+    for file in found:
+        if set(file.marks) != set(first.marks):
             raise InputError(
-                f"{file.path}: has the marks {', '.join(file.marks)}, but {files[0].path.name} has "
-                f"{', '.join(files[0].marks)}; learn from files of the same marks (2 where one was not measured)"
+                f"{file.path}: has the marks {', '.join(file.marks)}, but {first.path.name} has "
+                f"{', '.join(first.marks)}; learn from files of the same marks (2 where one was not measured)"
             )
     sequences = []
-    for file in files:
-        values = arrange_marks(read_binarized(file.path).values, file.marks, files[0].marks, str(file.path))
-        sequences.append(LearningSequence(file.cell, file.chrom, file.path.name, from_values(values)))
-    return LearningMarks(files[0].marks, sequences, [file.path for file in files])
+    for _, group in groupby(found, key=lambda file: file.cell):
+        files = list(group)
+        values = read_chromosomes(files, first.marks)
+        sequences += [
+            LearningSequence(file.cell, file.chrom, file.path.name, from_values(values.pop(file.chrom)))
+            for file in files
+        ]
+    return LearningMarks(first.marks, sequences, [file.path for file in found])
 
 
 def read_known_states(
@@ -188,23 +215,17 @@ class Start(NamedTuple):
 
 
 def read_start(name: str, marks: Sequence[str]) -> Start:
-    """First parameters from a ``model_N.txt`` of ChromHMM, whose states are E1, E2, …, or from an entry, as they are.
+    """First parameters from a ``model_N.txt`` of ChromHMM or from an entry, unchanged, with the marks in a given order.
 
     Raises:
-        InputError: there is no such file or entry, or its marks are others.
+        InputError: there is no such file, the entry has no chromatin states, or the marks are others.
+        EntryError: there is no such entry.
     """
-    if Path(name).is_file():
-        model = read_model(name)
-        arrays, own = tuple(model.parameters), model.marks
-        names = tuple(f"{model.order}{number}" for number in range(1, len(model.parameters.initial) + 1))
-    else:
-        entry = load(name)
-        if not isinstance(entry, ChromatinStateEntry):
-            raise InputError(f"init: {name} has no chromatin states; name another entry, or a model_N.txt")
-        arrays, own = tuple(entry.parameters()), entry.channels
-        names = tuple(str(state["name"]) for state in entry.config["states"])
+    model = read_state_model(name)
+    own = list(model.emissions.marks)
+    if model.parameters is None:
+        raise InputError(f"init: {name} holds emissions alone; give a model_N.txt, or an entry's name")
     if set(own) != set(marks):
         raise InputError(f"init: {name} has the marks {', '.join(own)}, the data {', '.join(marks)}; they must agree")
-    columns = [list(own).index(mark) for mark in marks]
-    initial, transition, emission = (np.asarray(array, np.float64) for array in arrays)
-    return Start(Float64Parameters(initial, transition, emission[:, columns]), names)
+    initial, transition, emission = model.parameters
+    return Start(Float64Parameters(initial, transition, emission[:, [own.index(mark) for mark in marks]]), model.names)

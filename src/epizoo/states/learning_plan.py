@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import Int16
@@ -12,9 +12,10 @@ from epizoo.errors import InputError
 from epizoo.models.hmm.expected_counts import RunCounter
 from epizoo.models.hmm.run_lengths import CodedMarks, Float64Parameters, Parameters, in_float64
 from epizoo.states.count_gradients import AdamConfig, learn_by_gradient
-from epizoo.states.em import Learned, LearningConfig, Report
+from epizoo.states.em import Learned, LearningConfig
 from epizoo.states.incremental_em import chromhmm_order, learn_incrementally
 from epizoo.states.initialization import information_parameters, perturbed_parameters, random_parameters
+from epizoo.states.iterations import Report
 from epizoo.states.known_states import seat_known_states
 from epizoo.states.priors import uniform_prior
 from epizoo.states.restarts import learn_best
@@ -83,6 +84,53 @@ class LearningPlan:
             )
 
 
+def make_plan(
+    n_states: int,
+    algorithm: str = "em",
+    start: str | Float64Parameters = "information",
+    *,
+    restarts: int = 0,
+    seed: int = 0,
+    pseudo_count: float = 0.0,
+    max_iterations: int | None = None,
+    tolerance: float | None = None,
+    steps: int | None = None,
+    learning_rate: float | None = None,
+    batch_bins: int | None = None,
+) -> LearningPlan:
+    """A plan from the options of a job, where None stands for the default.
+
+    Args:
+        n_states: number of states.
+        algorithm: as in `LearningPlan`.
+        start: as in `LearningPlan`.
+        restarts: as in `LearningPlan`.
+        seed: as in `LearningPlan`.
+        pseudo_count: added to every expected count. With 0, transitions below 1e-8 become zero, as in ChromHMM.
+        max_iterations: maximum number of E steps (EM only).
+        tolerance: EM stops when an iteration gains less than this, in nats.
+        steps: number of steps of Adam (gradient only).
+        learning_rate: initial learning rate (gradient only).
+        batch_bins: approximate number of bins in a step (gradient only).
+
+    Raises:
+        InputError: a value cannot be used, or an option belongs to another algorithm.
+    """
+    em = {"max_iterations": max_iterations, "tolerance": tolerance}
+    adam = {"steps": steps, "learning_rate": learning_rate, "batch_bins": batch_bins}
+    by_gradient = algorithm == "gradient"
+    for name, value in (em if by_gradient else adam).items():
+        if value is not None:
+            others = "em, squarem and incremental" if by_gradient else "gradient"
+            raise InputError(f"{name}: given with algorithm {algorithm}, but it belongs to {others}; leave it out")
+    pseudo = {f"{kind}_pseudocount": pseudo_count for kind in ("initial", "transition", "emission")}
+    given: dict[str, Any] = {name: value for name, value in em.items() if value is not None}
+    config = LearningConfig(zero_transitions_below=0.0 if pseudo_count else 1e-8, **pseudo, **given)
+    given = {"n_steps" if name == "steps" else name: value for name, value in adam.items() if value is not None}
+    # The plan itself refuses an algorithm or a start that does not exist.
+    return LearningPlan(n_states, algorithm, start, restarts, seed, config, AdamConfig(**given))  # type: ignore[arg-type]
+
+
 def first_parameters(sequences: Sequence[LearningSequence], plan: LearningPlan) -> list[Float64Parameters]:
     """Where learning starts: the plan's start, and its restarts.
 
@@ -116,7 +164,7 @@ def learn(
         sequences: of all cell types; each starts anew.
         plan: how.
         checkpoints: a folder that keeps the state of learning, from which it goes on with the same final result.
-        report: see `epizoo.states.em.Report`.
+        report: see `epizoo.states.iterations.Report`.
 
     Raises:
         InputError: the start cannot be made, the algorithm does not heed known states, or the checkpoints are of other
@@ -126,11 +174,11 @@ def learn(
         raise InputError(f"known states: algorithm {plan.algorithm} does not heed them; choose gradient")
     starts = first_parameters(sequences, plan)
     if plan.algorithm == "gradient":
-        checkpoint = None if checkpoints is None else checkpoints / "gradient.npz"
+        checkpoint = None if checkpoints is None else checkpoints / "gradient.checkpoint"
         return _learn_by_gradient(sequences, starts[0], plan, checkpoint, report)
     if plan.algorithm == "incremental":
         order = chromhmm_order([one.name for one in sequences])
-        checkpoint = None if checkpoints is None else checkpoints / "incremental.npz"
+        checkpoint = None if checkpoints is None else checkpoints / "incremental.checkpoint"
         marks = [sequences[index].marks for index in order]
         return learn_incrementally(marks, starts[0], plan.config, checkpoint=checkpoint, report=report)
     best, _ = learn_best(

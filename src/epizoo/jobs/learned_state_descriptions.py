@@ -1,21 +1,86 @@
-"""What an entry of learned chromatin states says of itself: how well it fits, what it is, how it was learned."""
+"""What an entry of learned chromatin states says about itself: its states, how well it fits, how it was learned."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
+from itertools import count
 from typing import Any
 
 import numpy as np
 
+from epizoo.calling.state_colors import default_colors
+from epizoo.errors import InputError
 from epizoo.files import sha256
-from epizoo.jobs.learning_marks import LearningMarks
+from epizoo.jobs.state_learning_data import LearningMarks
 from epizoo.models.hmm.decoding import decode_all
 from epizoo.models.hmm.run_lengths import Float64Parameters
-from epizoo.states.autodiff import UNKNOWN
+from epizoo.states.chromhmm_models import similarity_order
 from epizoo.states.em import Learned
-from epizoo.states.learning import LearningPlan, LearningSequence, log_likelihood_per_bin
+from epizoo.states.known_states import UNKNOWN
+from epizoo.states.learning_plan import LearningPlan, LearningSequence, log_likelihood_per_bin
+from epizoo.states.state_names import NamedState, ReferenceStates, name_states
+from epizoo.zoo.catalogue import list_entries
+from epizoo.zoo.entry import ChromatinStateEntry, load
 
+REFERENCE_ENTRY = "chromatin_states/roadmap-15"
 # Of the trajectory of a batch's likelihood, means of so many stretches are kept.
 _POINTS = 50
+
+
+def known_names(data: LearningMarks, training: Sequence[LearningSequence]) -> dict[int, str]:
+    """Names of the known states by their numbers.
+
+    Raises:
+        InputError: a state is known in no bin that is learned from.
+    """
+    numbers, learned = (
+        {int(number) for one in sequences if one.known is not None for number in np.unique(one.known)}
+        for sequences in (data.sequences, training)
+    )
+    absent = [data.known_names[number] for number in sorted(numbers - learned - {UNKNOWN})]
+    if absent:
+        raise InputError(
+            f"known states: {', '.join(absent)} known on chromosomes that are held out alone, expected bins to learn "
+            "from too; hold out others, or leave these states out"
+        )
+    return {number: data.known_names[number] for number in sorted(learned - {UNKNOWN})}
+
+
+def named_states(
+    parameters: Float64Parameters, marks: tuple[str, ...], known: Mapping[int, str] | None = None
+) -> tuple[list[NamedState], np.ndarray]:
+    """The states in their order with names and colours, and that order.
+
+    Named by the rule of `epizoo.states.state_names` after Roadmap's states; where marks do not allow it, E1, E2, …
+    in the order of ChromHMM's tables, with ChromHMM's colours. Known states keep their names, and have Roadmap's colour
+    where the name is Roadmap's; the others are numbered from 2 where the rule gives them one of these.
+    """
+    states, order = _named_by_rule(parameters, marks)
+    known = known or {}
+    reference = _reference()
+    colors = dict(zip(reference.names, reference.colors, strict=True))
+    taken = set(known.values())
+    for place, number in enumerate(order.tolist()):
+        state = states[place]
+        if number in known:
+            text = f"a known state; by its emissions {state.name}"
+            color = colors.get(known[number], state.color)
+            states[place] = state._replace(name=known[number], description=text, color=color)
+        elif state.name in taken:
+            numbered = (f"{state.name}_{i}" for i in count(2))
+            states[place] = state._replace(name=next(name for name in numbered if name not in taken))
+        taken.add(states[place].name)
+    return states, order
+
+
+def _named_by_rule(parameters: Float64Parameters, marks: tuple[str, ...]) -> tuple[list[NamedState], np.ndarray]:
+    try:
+        states, order = name_states(parameters.emission, marks, _reference())
+    except InputError:
+        order = np.array(similarity_order(parameters.emission))
+        colors = [",".join(map(str, color)) for color in default_colors(len(order))]
+        numbered = enumerate(colors, start=1)
+        return [NamedState(f"E{i}", "a learned state", color, "", np.nan) for i, color in numbered], order
+    return [states[state] for state in order], order
 
 
 def measured_metrics(
@@ -49,7 +114,7 @@ def measured_metrics(
 
 
 def _share_found(parameters: Float64Parameters, order: np.ndarray, sequences: list[LearningSequence]) -> float:
-    decoded = decode_all(parameters, [one.marks.marks[one.marks.codes] for one in sequences])
+    decoded = decode_all(parameters, [one.marks for one in sequences])
     right = n_bins = 0
     for one, decoding in zip(sequences, decoded, strict=True):
         known = np.asarray(one.known)
@@ -149,3 +214,13 @@ def _adam(plan: LearningPlan, learned: Learned, start: str, known: Mapping[str, 
 def _known_bins(training: list[LearningSequence], known: Mapping[int, str]) -> dict[str, int]:
     told = [one.known for one in training if one.known is not None]
     return {name: sum(int((states == number).sum()) for states in told) for number, name in known.items()}
+
+
+def _reference() -> ReferenceStates:
+    if REFERENCE_ENTRY not in list_entries():
+        raise InputError(f"{REFERENCE_ENTRY}: not in the zoo; install epizoo again")
+    entry = load(REFERENCE_ENTRY)
+    assert isinstance(entry, ChromatinStateEntry)
+    states = entry.config["states"]
+    columns = ([str(state[key]) for state in states] for key in ("name", "description", "color"))
+    return ReferenceStates(entry.channels, np.asarray(entry.parameters().emission), *map(tuple, columns))
