@@ -16,7 +16,7 @@ from epizoo.files import sha256
 from epizoo.zoo import ZOO_FOLDER, list_entries
 from epizoo.zoo.build import DEFAULT_ENTRY, render, write_entry
 from epizoo.zoo.card import render_card
-from epizoo.zoo.card_evaluation import METRICS_FILE, evaluation_table
+from epizoo.zoo.card_evaluation import METRICS_FILE, evaluation_table, read_evaluation
 from epizoo.zoo.kipoi_yaml import root_model_yaml
 
 REPOSITORY = ZOO_FOLDER.parent
@@ -39,8 +39,9 @@ EVALUATED = [name for name in ENTRIES if (ZOO_FOLDER / name / METRICS_FILE).is_f
 @pytest.mark.parametrize("name", EVALUATED)
 def test_figures_of_evaluate_are_those_of_the_weights_that_are_shipped(name, tmp_path):
     entry = epizoo.load(name)
-    table = evaluation_table(entry)
-    assert table is not None
+    evaluation = read_evaluation(entry)
+    assert evaluation is not None
+    table = evaluation_table(evaluation)
     content = json.loads((entry.folder / METRICS_FILE).read_text())
     assert all(f"| {caller} |" in table for caller in content["callers"])
 
@@ -50,13 +51,13 @@ def test_figures_of_evaluate_are_those_of_the_weights_that_are_shipped(name, tmp
     for key, value in (("sha256", "0" * 64), ("calling", {})):
         of_entry[key], kept = value, of_entry[key]
         (copy / METRICS_FILE).write_text(json.dumps(content))
-        with pytest.raises(EntryError, match=rf"metrics\.json: .*\b{key}\b"):
-            evaluation_table(epizoo.load(copy))
+        with pytest.raises(EntryError, match=rf"metrics\.json: measured with {key} .* expected the entry's"):
+            read_evaluation(epizoo.load(copy))
         of_entry[key] = kept
     for text in ("{", "{}", "[]"):
         (copy / METRICS_FILE).write_text(text)
-        with pytest.raises(EntryError, match=r"metrics\.json: .*`epizoo evaluate"):
-            evaluation_table(epizoo.load(copy))
+        with pytest.raises(EntryError, match=r"metrics\.json: not what `epizoo evaluate"):
+            read_evaluation(epizoo.load(copy))
 
 
 def test_entries_whose_training_left_a_cell_type_out_are_measured_on_it():

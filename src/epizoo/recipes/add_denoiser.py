@@ -31,8 +31,9 @@ METRIC = "denoised coverage"
 """What names of its metrics begin with."""
 _DOC = " It also gives denoised coverage: the signal expected of each bin, at the depth and in the unit of the file."
 _LIMIT = (
-    "Denoised coverage is fitted to simulated experiments; it is a weighted mean of what lies around a bin, no deeper "
-    "experiment: peaks that hold no more fragments than chance are gone from it, and control tracks play no part."
+    "The denoiser was fitted to simulated experiments. Denoised coverage is a weighted mean of the bins around, not a "
+    "deeper experiment: peaks with no more fragments than expected by chance disappear, and control tracks are not "
+    "used."
 )
 
 
@@ -93,6 +94,7 @@ def _about(entry: PeakCallerEntry) -> dict[str, Any]:
         "datasets": entry.zoo.datasets,
         "base_model": entry.zoo.base_model,
         "cite_as": info.get("cite_as"),
+        "card": entry.zoo.card.model_dump(),
     }
     return {key: value for key, value in about.items() if value is not None}
 

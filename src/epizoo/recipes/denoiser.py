@@ -241,9 +241,9 @@ def describe(settings: DenoisingSettings, seed: int) -> dict[str, Any]:
             "levels": list(settings.denoiser.levels),
             "n_hidden": settings.denoiser.n_hidden,
         },
-        "procedure": "The denoiser was fitted by the Poisson deviance to simulated experiments whose expected coverage "
-        "is known, apart from the peak caller, whose weights are those of the version before.",
-        "command": f"python -m epizoo.recipes.denoiser {settings.name} --seed {seed}",
+        "procedure": "The denoiser was fitted separately, by Poisson deviance, to simulated experiments whose expected "
+        "coverage is known; the weights of the peak caller are those of the version before.",
+        "command": f"python -m epizoo.recipes.denoiser {settings.name} --seed {seed} -o runs/{settings.name}-denoiser",
         "seed": seed,
         "n_steps": settings.n_steps,
         "learning_rate": settings.learning_rate,

@@ -91,8 +91,8 @@ _ARGUMENTS: dict[Family, dict[str, dict[str, Any]]] = {
     },
 }
 _DENOISED = (
-    "the treatment's expected signal at the depth of the input, normalised as the input is: scale * sinh of it is the "
-    "signal in the bigWig's unit"
+    "the treatment's expected signal at the depth of the input, normalised as the input is; scale * sinh(value) is "
+    "the signal in the bigWig's unit"
 )
 _METADATA = {
     "ranges": {"type": "GenomicRanges", "doc": "the window's valid bins, with the interval's name (or row) as id"},
@@ -203,10 +203,10 @@ def _targets(family: Family, window: Window, config: dict[str, Any]) -> dict[str
     if family == "peak_caller":
         targets = {
             "peak_probabilities": _array("probability that the bin lies in a peak", bins),
-            "peak_scores": _array("the network's score of the bin, before threshold and temperature", bins),
-            "peak_summits": _array("how much the bin is the summit of its peak, 0 to 1", bins),
-            "peak_starts": _array("how much a peak starts at the bin, 0 to 1", bins),
-            "peak_ends": _array("how much a peak ends at the bin, 0 to 1", bins),
+            "peak_scores": _array("score of the bin before threshold and temperature are applied", bins),
+            "peak_summits": _array("degree to which the bin is the summit of its peak, 0 to 1", bins),
+            "peak_starts": _array("degree to which a peak starts at the bin, 0 to 1", bins),
+            "peak_ends": _array("degree to which a peak ends at the bin, 0 to 1", bins),
         }
         if config["model"].get("denoise"):
             targets["denoised_coverage"] = _array(_DENOISED, bins)

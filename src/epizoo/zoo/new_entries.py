@@ -11,12 +11,13 @@ from typing import Any
 import yaml
 from safetensors.numpy import save_file
 
-from epizoo.errors import EntryError, InputError
+from epizoo.errors import InputError
 from epizoo.files import atomic_path
 from epizoo.files import write_json as write_json
 from epizoo.files import write_yaml as write_yaml
 from epizoo.finetuning.data_file import PeakData, StateData, file_hashes
 from epizoo.zoo.build import write_entry
+from epizoo.zoo.card_use import example_arguments
 from epizoo.zoo.entry import Entry
 from epizoo.zoo.lineage import lineage_from
 
@@ -201,14 +202,9 @@ def example_of(entry: Entry) -> dict[str, Any]:
     Raises:
         EntryError: the entry has no ``dataloader.yaml``.
     """
-    path = entry.folder / "dataloader.yaml"
-    if not path.is_file():
-        raise EntryError(f"{path}: missing; install epizoo again or restore the file")
-    arguments = yaml.safe_load(path.read_text(encoding="utf-8"))["args"]
-    example = {name: argument["example"] for name, argument in arguments.items() if "example" in argument}
     return {
         name: str(entry.folder / value) if str(value).startswith("example_files") else value
-        for name, value in example.items()
+        for name, value in example_arguments(entry).items()
     }
 
 
