@@ -22,12 +22,15 @@ class EntryDataset(Dataset):
     Everything that can be checked is checked by the constructor, before Kipoi opens any writer.
     """
 
+    entry_folder: str | None = None
+
     def __init__(self, **arguments: Any) -> None:
-        if self.source_dir is None:
+        folder = self.entry_folder or self.source_dir
+        if folder is None:
             raise EntryError(
                 f"{type(self).__name__}: belongs to no entry; take it from kipoi.get_dataloader_factory or of_entry()"
             )
-        entry = entries.load(self.source_dir)
+        entry = entries.load(folder)
         for name in required_arguments(entry.zoo.family):
             if arguments.get(name) is None:
                 required = " and ".join(required_arguments(entry.zoo.family))

@@ -92,7 +92,6 @@ def test_root_describes_the_default_entry(name):
     entry = epizoo.load(name)
     assert root == root_model_yaml(entry.kipoi, name)
     assert (REPOSITORY / root["args"]["entry"]).resolve() == entry.folder
-    assert (REPOSITORY / root["default_dataloader"]).resolve() == entry.folder
     assert (REPOSITORY / root["test"]["expect"]).resolve() == entry.folder / entry.kipoi["test"]["expect"]
 
 

@@ -35,8 +35,8 @@ __all__ = [
 ]
 
 SIGNAL_KINDS = "counts, coverage, cpm, fold_change or log10_p"
-ENTRY_HELP = "An entry's name, as `epizoo list` shows it, or the folder of an entry."
-TRACK_HELP = "Begin the file with a track line of this name, for upload to UCSC. Other tools want files without one."
+ENTRY_HELP = "Name of an entry, as `epizoo list` shows it, its folder, or hf://ORG/NAME."
+TRACK_HELP = "Begin the file with a track line of this name, for upload to UCSC; most other tools refuse such files."
 
 _BUG = (
     "epizoo: unexpected {}: this is a bug; please report it with the lines above, the command and the output of "

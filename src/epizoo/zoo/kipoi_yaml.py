@@ -118,7 +118,8 @@ def model_yaml(
     return {
         "defined_as": f"epizoo.plugins.kipoi.model.{MODEL_CLASSES[family]}",
         "args": {"entry": ".", "backend": "jax"},
-        "default_dataloader": ".",
+        # As an import, so that Kipoi's get-example and env export reach the fixes for them.
+        "default_dataloader": {"defined_as": "epizoo.plugins.kipoi.patches.EntryDataloader"},
         "info": {key: value for key, value in info.items() if value},
         "dependencies": {"pip": [f"epizoo[kipoi]=={__version__}"]},
         "schema": {"inputs": _inputs(family, window, config), "targets": _targets(family, window, config)},
@@ -159,7 +160,7 @@ def root_model_yaml(kipoi: dict[str, Any], name: str) -> dict[str, Any]:
     """An entry's Kipoi part as the ``model.yaml`` of the repository's root: the same, its paths seen from there."""
     folder = f"model_zoo/{name}"
     test = kipoi["test"] | {"expect": f"{folder}/{kipoi['test']['expect']}"}
-    return kipoi | {"args": kipoi["args"] | {"entry": folder}, "default_dataloader": folder, "test": test}
+    return kipoi | {"args": kipoi["args"] | {"entry": folder}, "test": test}
 
 
 def dataloader_py(family: Family) -> str:
