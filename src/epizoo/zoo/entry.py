@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import logging
 import os
 import types
 from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from epizoo.models.hmm.run_lengths import Float64Parameters
     from epizoo.zoo.jax_engine import Predictor
 
+_LOGGER = logging.getLogger("epizoo")
+
 Arrays = dict[str, Shaped[np.ndarray, "batch ..."]]
 
 
@@ -42,6 +45,7 @@ def load(entry: str | os.PathLike[str]) -> "PeakCallerEntry | ChromatinStateEntr
     loaded = ENTRY_CLASSES[zoo.family](folder, kipoi, zoo)
     if is_remote(entry):
         loaded.check_files()
+    _LOGGER.debug("Entry %s %s: %s, weights sha256 %s", loaded.name, loaded.version, folder, loaded.sha256)
     return loaded
 
 
