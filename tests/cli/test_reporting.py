@@ -184,7 +184,7 @@ def test_a_bug_shows_its_traceback_and_how_to_report_it(one_command):
         (["show", "x", "--nonsense"], ("--nonsense", "epizoo show --help")),
         (["sho"], ("'sho'", "'show'", "epizoo --help")),
         (["--nonsense"], ("--nonsense", "epizoo --help")),
-        (["import-chromhmm", "m", "--bin-bp", "wide"], ("--bin-bp", "wide", "epizoo import-chromhmm --help")),
+        (["import-chromhmm", "m", "--bin-bp", "wide"], ("--bin-bp", "integer", "epizoo import-chromhmm --help")),
     ],
 )
 def test_command_lines_that_cannot_be_parsed_are_one_sentence(arguments, words):

@@ -65,8 +65,10 @@ class _Commands(TyperGroup):
         settings |= {"standalone_mode": False, "obj": given}
         try:
             code = super().main(given or ["--help"], prog_name, *rest, **settings)
-        except typer.Abort:
-            code = 1
+        except typer.Abort as error:
+            # Typer takes the end of a damaged file for that of its own input.
+            text = sentence(error.__cause__) if error.__cause__ else None
+            code = 1 if text is None else _fail(text)
         except _UsageError as error:
             code = _fail(usage_sentence(error))
         except Exception as error:
