@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 import epizoo
 from epizoo.cli import app
-from epizoo.cli.entry_summary import HEADLINES, headline_metrics, settings
+from epizoo.cli.entry_summary import figures, settings
 
 ENTRIES = epizoo.list_entries()
 
@@ -48,10 +48,10 @@ def test_show_fits_80_columns_and_says_what_decides(name):
     assert entry.kipoi["info"]["license"] in words
     for limit in entry.zoo.limits:
         assert " ".join(limit.split()) in words
-    chosen = headline_metrics(entry)
-    assert 1 <= len(chosen) <= HEADLINES
-    for metric in chosen:
-        assert f"{metric.name}: {metric.value}" in words
+    shown = figures(entry)
+    assert 2 <= len(shown) <= 9
+    for figure in shown:
+        assert figure in words
     for setting in settings(entry):
         assert setting in words
 
@@ -134,8 +134,8 @@ def test_quiet_leaves_the_command_alone(random_zoo, tmp_path):
 def test_every_entry_ships_the_files_that_its_example_names(name):
     from epizoo.zoo.examples import example_arguments
 
-    folder = epizoo.load(name).folder
-    arguments = example_arguments(folder)
+    entry = epizoo.load(name)
+    arguments = example_arguments(entry)
     files = [value for value in arguments.values() if str(value).startswith("example_files/")]
     assert len(files) >= 2
-    assert all((folder / value).exists() for value in files)
+    assert all((entry.folder / value).exists() for value in files)

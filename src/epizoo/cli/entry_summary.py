@@ -4,10 +4,10 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from epizoo.zoo.description import Metric
+from epizoo.zoo.card_evaluation import read_evaluation
+from epizoo.zoo.card_figures import MOST_HEADLINES, headline_figures
 from epizoo.zoo.entry import Entry
 
-HEADLINES = 8
 _LABEL_WIDTH = 13
 
 
@@ -49,15 +49,14 @@ def as_text(entry: Entry, width: int) -> str:
             lines.extend(indent + other for other in others)
             label = ""
 
+    if entry.zoo.card.intended_use:
+        row("Intended use", *entry.zoo.card.intended_use)
     row("Inputs", *_inputs(entry))
     row("Settings", *settings(entry))
     row("Trained on", *(f"{one.name} ({trained.assembly})" for one in trained.data))
     held_out = [*trained.held_out_chromosomes, *trained.held_out_cell_types]
     row("Held out", ", ".join(held_out) or "nothing")
-    chosen = headline_metrics(entry)
-    row("Evaluation", *(_metric(metric) for metric in chosen) if chosen else ("not measured",))
-    if len(chosen) < len(entry.zoo.metrics):
-        row("", f"({len(chosen)} of {len(entry.zoo.metrics)} figures; all are in the card: --card)")
+    row("Evaluation", *figures(entry))
     row("Limitations", *(f"- {' '.join(limit.split())}" for limit in entry.zoo.limits))
     row("Licence", f"Weights: {info['license']}. {' '.join(entry.zoo.weights_license.split())}")
     if entry.zoo.lineage:
@@ -93,10 +92,15 @@ def settings(entry: Entry) -> Iterator[str]:
     yield f"Scale of a file: {_scale(transform)}."
 
 
-def headline_metrics(entry: Entry) -> list[Metric]:
-    """At most eight figures: neither parts of others (one chromosome) nor differences between them."""
-    whole = [one for one in entry.zoo.metrics if not any(word in one.name for word in (" on chr", " minus "))]
-    return whole[:HEADLINES]
+def figures(entry: Entry) -> list[str]:
+    """The headline figures of the card, a text each; the first of all figures where it names none."""
+    shown = [
+        f"{one.title}: {one.value}{f'; best other method: {one.other}' if one.other else ''} ({one.data})"
+        for one in headline_figures(entry, read_evaluation(entry))
+    ] or [f"{one.name}: {one.value} ({' '.join(one.on.split())})" for one in entry.zoo.metrics[:MOST_HEADLINES]]
+    if not shown:
+        return ["not measured"]
+    return [*shown, "All figures are in the card: --card."]
 
 
 def _inputs(entry: Entry) -> Iterator[str]:
@@ -131,11 +135,6 @@ def _scale(transform: dict[str, Any]) -> str:
         text = f"between {background}, and {level} (weight {weight} of the latter, geometric)"
     factor = transform.get("scale_factor", 1)
     return text if factor == 1 else f"{text}; times {factor:.3g}"
-
-
-def _metric(metric: Metric) -> str:
-    others = "".join(f"; {tool}: {value}" for tool, value in metric.compared_with.items())
-    return f"{metric.name}: {metric.value}{others} ({' '.join(metric.on.split())})"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -3,26 +3,8 @@
 import json
 from typing import Any
 
-import yaml
-
-from epizoo.errors import EntryError
 from epizoo.zoo.entry import Entry, PeakCallerEntry
-
-
-def example_arguments(entry: Entry) -> dict[str, Any]:
-    """Values of the dataloader's arguments for the entry's example, files relative to the entry's folder.
-
-    Raises:
-        EntryError: the entry has no ``dataloader.yaml``, or it describes no arguments.
-    """
-    path = entry.folder / "dataloader.yaml"
-    if not path.is_file():
-        raise EntryError(f"{path}: missing; install epizoo again or restore the file")
-    try:
-        arguments = yaml.safe_load(path.read_text(encoding="utf-8"))["args"]
-        return {name: argument["example"] for name, argument in arguments.items() if "example" in argument}
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise EntryError(f"{path}: describes no arguments ({type(error).__name__}); restore the file") from error
+from epizoo.zoo.examples import example_arguments
 
 
 def how_to_use(entry: Entry, reference: str, *, is_shipped: bool) -> str:

@@ -15,19 +15,20 @@ if TYPE_CHECKING:
 EXAMPLE_FOLDER = "example_files"
 
 
-def example_arguments(folder: Path) -> dict[str, Any]:
-    """The dataloader's arguments for the example of the entry in ``folder``; paths are relative to that folder.
+def example_arguments(entry: "Entry") -> dict[str, Any]:
+    """The dataloader's arguments for the entry's example; paths are relative to its folder.
 
     Raises:
-        EntryError: ``dataloader.yaml`` is missing, or is not what Kipoi expects of one.
+        EntryError: the entry has no ``dataloader.yaml``, or it describes no arguments.
     """
-    path = folder / "dataloader.yaml"
+    path = entry.folder / "dataloader.yaml"
+    if not path.is_file():
+        raise EntryError(f"{path}: missing; install epizoo again or restore the file")
     try:
         arguments = yaml.safe_load(path.read_text(encoding="utf-8"))["args"]
         return {name: argument["example"] for name, argument in arguments.items() if "example" in argument}
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise EntryError(f"{path}: does not describe the dataloader's arguments ({reason}); restore the file") from None
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise EntryError(f"{path}: describes no arguments ({type(error).__name__}); restore the file") from error
 
 
 def copy_example(entry: "Entry", output: Path) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def copy_example(entry: "Entry", output: Path) -> dict[str, Any]:
             copy.rename(output)
     except OSError as error:
         raise InputError(f"{output}: this folder cannot be made ({error.strerror})") from error
-    return {name: _moved(value, output) for name, value in example_arguments(entry.folder).items()}
+    return {name: _moved(value, output) for name, value in example_arguments(entry).items()}
 
 
 def _moved(value: Any, folder: Path) -> Any:

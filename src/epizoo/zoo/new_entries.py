@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from safetensors.numpy import save_file
 
 from epizoo.errors import InputError
@@ -17,8 +16,8 @@ from epizoo.files import write_json as write_json
 from epizoo.files import write_yaml as write_yaml
 from epizoo.finetuning.data_file import PeakData, StateData, file_hashes
 from epizoo.zoo.build import write_entry
-from epizoo.zoo.card_use import example_arguments
 from epizoo.zoo.entry import Entry
+from epizoo.zoo.examples import example_arguments
 from epizoo.zoo.lineage import lineage_from
 
 File = str | os.PathLike[str]
