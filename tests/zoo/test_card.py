@@ -41,6 +41,8 @@ HEADINGS = [
     "How to reproduce",
 ]
 MOST_PICTURE_BYTES = 60_000
+RUN_IN_PYTHON = {"peak_caller/tf", "chromatin_states/encode-10"}
+"""One of each family: what they compute is what the command does."""
 
 
 def card_of(name):
@@ -77,7 +79,8 @@ def test_cards_begin_with_a_picture_and_few_figures(name):
     assert f"]({PICTURE_FILE})" in top
     rows = [line for line in top.splitlines() if line.startswith("| ")][2:]
     assert 1 <= len(rows) <= MOST_HEADLINES
-    assert (entry.zoo.metrics and read_evaluation(entry) is None) or "measured on the same data" in top
+    figures = headline_figures(entry, read_evaluation(entry))
+    assert [row.split(" | ")[2:] for row in rows] == [[one.value, f"{one.other} |"] for one in figures]
 
 
 @pytest.mark.parametrize("name", ENTRIES)
@@ -95,12 +98,9 @@ def test_every_metric_stands_in_the_card(name):
     for metric in epizoo.load(name).zoo.metrics:
         on = " ".join(metric.on.split())
         (row,) = {line for line in text.splitlines() if line.startswith(f"| {metric.name} | {on} |")}
-        cells = row.split(" | ")[2:]
-        for value in (metric.value, *metric.compared_with.values()):
-            assert any(
-                cell.strip(" |") in (f"{value:.4g}" if isinstance(value, float) else value, str(value))
-                for cell in cells
-            )
+        cells = {cell.strip(" |") for cell in row.split(" | ")[2:]}
+        values = [metric.value, *metric.compared_with.values()]
+        assert {f"{value:.4g}" if isinstance(value, float) else str(value) for value in values} <= cells
 
 
 def test_a_headline_stands_beside_the_best_of_the_others(entry):
@@ -131,9 +131,8 @@ def test_a_headline_that_is_no_metric_is_refused(entry, name, on, fit):
 def test_entries_without_words_for_their_card_are_rendered(entry):
     assert entry.zoo.card == CardText()
     headings = re.findall(r"^## (.*)$", render_card(entry), re.MULTILINE)
-    assert headings == [
-        one for one in HEADINGS if one not in ("Intended use", "Out-of-scope use", "Citation", "How to reproduce")
-    ]
+    without = {"Intended use", "Out-of-scope use", "Citation", "How to reproduce"}
+    assert headings == [heading for heading in HEADINGS if heading not in without]
 
 
 def test_many_figures_without_a_headline_are_shown_in_part(entry):
@@ -185,9 +184,10 @@ def test_commands_and_python_of_cards_run_on_the_example(name, tmp_path, monkeyp
     assert source == ["epizoo", "kipoi-source"]
     given = yaml.safe_load(next(word for word in predict if word.startswith("--dataloader_args=")).partition("=")[2])
     assert len(entry.windows(**given)) > 0
-    variables = {}
-    exec(blocks(use, "python")[0], variables)
-    assert len(variables.get("peaks", variables.get("segments"))) > 0
+    if name in RUN_IN_PYTHON:
+        variables = {}
+        exec(blocks(use, "python")[0], variables)
+        assert len(variables.get("peaks", variables.get("segments"))) > 0
 
 
 class _ParsedError(Exception):
