@@ -107,7 +107,7 @@ def test_the_score_of_a_chromosome_is_calibrated_by_the_others_alone():
 def test_the_learning_rate_warms_up_and_falls_to_zero_along_a_cosine():
     # Where the network is wrong by so much that the loss is a line, each step of Adam is as long as its rate.
     model = PeakCaller(MODEL, rngs=nnx.Rngs(0))
-    model.threshold.set_value(np.float32(-100.0))
+    model.threshold.set_value(np.float32(-30.0))
     n_steps, rate, warm_up = 60, 1e-2, 6
     windows = np.zeros((2, 60, 1), np.float32)
     labels = LabelBatch(*(np.zeros(1, np.int32),) * 2, np.zeros((1, 1), bool), np.zeros(1, np.int32), np.zeros(1))
@@ -115,4 +115,4 @@ def test_the_learning_rate_warms_up_and_falls_to_zero_along_a_cosine():
     fitted_model = fit(model, lambda: batch, FitSettings(n_steps, rate, label_weight=0.0, weight_decay=0.0))
     falling = (1 + np.cos(np.pi * np.arange(n_steps - warm_up) / (n_steps - warm_up))) / 2
     expected = rate * (np.arange(warm_up).sum() / warm_up + falling.sum())
-    assert float(fitted_model.threshold[...]) + 100 == pytest.approx(expected, rel=0.01)
+    assert float(fitted_model.threshold[...]) + 30 == pytest.approx(expected, rel=0.05)
