@@ -328,3 +328,20 @@ def test_a_score_of_evidence_stays_within_its_column():
     assert peaks["score"].max() == 1000
     assert PeakCallingConfig.from_dict(config.to_dict()) == config
     assert "score_evidence" not in CONTROLLED.to_dict()
+
+
+def test_certainty_counts_as_odds_of_19_and_no_more():
+    config = dataclasses.replace(CONTROLLED, score_evidence=True)
+
+    def score(probability):
+        probabilities, heights = np.zeros(100), np.ones(100)
+        probabilities[20:25], heights[20:25] = probability, 10.0
+        peaks = call_peaks(
+            "chr1", 0, probabilities, heights, config, bin_bp=BIN_BP, chrom_size=1_000, reads_per_unit=2.0
+        )
+        return int(peaks["score"].iloc[0])
+
+    evidence = reads_tail(20, 2.0)
+    assert score(1.0) == round(200 * math.log10(1 + 19 * evidence))
+    assert score(0.94) == round(200 * math.log10(1 + 0.94 / 0.06 * evidence))
+    assert score(0.94) < score(0.96) < score(1.0)

@@ -1,5 +1,6 @@
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from finetuning_files import write_experiment, write_new_yaml
 from flax import nnx
@@ -15,6 +16,8 @@ from epizoo.finetuning.trainable import TRAIN, Trainables, model_arrays, with_ar
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
+from epizoo.peaks.labelled_stretches import Stretch
+from epizoo.peaks.region_label_likelihood import label_bins
 
 CONFIG = PeakCallerConfig(n_filters=3, kernel_sizes=(3, 5), dilations=(2,), summit_window_bins=5)
 QUICK = {"max_steps": 12, "check_every": 4, "n_crops": 3, "n_folds": 2}
@@ -239,3 +242,53 @@ def test_crops_that_fill_up_weigh_nothing(stretches, model):
     assert not crops.weight[filling].any()
     assert not crops.labels.weight[filling].any()
     assert crops.weight.sum() == pytest.approx(sum(stretch.labels["share"].sum() for stretch in stretches))
+
+
+def locus(number, truth, n_labels=6):
+    """Peaks of height 100 every 60 bins on a background of 1; that many labels say so, the others the contrary."""
+    signal = np.ones(460, np.float32)
+    rows = []
+    for i in range(n_labels):
+        start = 40 + 60 * i
+        signal[start : start + 20] = 100
+        says = ("peaks", "noPeaks") if i < truth else ("noPeaks", "peaks")
+        rows += [(says[0], start, start + 20), (says[1], start + 30, start + 50)]
+    bins = [label_bins(annotation, 50 * start, 50 * end, 50) for annotation, start, end in rows]
+    labels = pd.DataFrame({"annotation": [row[0] for row in rows], "chrom": "chr1", "locus": number, "share": 1.0})
+    return Stretch("chr1", 0, 23_000, signal, 2.0, labels.assign(bins=pd.Series(bins, dtype=object)))
+
+
+ONE_LOOK = {"train": "head", "max_steps": 30, "check_every": 30, "learning_rate": 0.1, "pull": 0.0, "n_folds": 2}
+
+
+def test_held_out_loci_that_contradict_what_is_learned_lose_by_it(model):
+    tuned = fine_tune(model, [locus(0, 6), locus(1, 0)], TuningSettings(**ONE_LOOK))
+    before, after = (row["held_out_loss"] for row in tuned.history if row["stage"] == "held-out loci")
+    assert after > 1.2 * before
+    assert tuned.n_steps == 0
+    assert tuned.held_out_after == tuned.held_out_before == before
+
+
+def test_loci_that_gain_alike_leave_nothing_to_be_cautious_about(model):
+    tuned = fine_tune(model, [locus(0, 6), locus(1, 6)], TuningSettings(caution=1e6, **ONE_LOOK))
+    assert tuned.n_steps == 30
+    assert tuned.held_out_after < 0.5 * tuned.held_out_before
+
+
+def test_caution_asks_for_so_many_standard_errors_over_loci(model):
+    loci = [locus(0, 6), locus(1, 4)]
+
+    def loss(one, stretch):
+        crops = fixed_crops([stretch], crop_settings(loci, model.receptive_field_bins))
+        losses = label_loss(one.logits(crops.coverage[..., None]), crops.labels, 1.0, 0.02)
+        return float(balanced_mean(losses, jnp.asarray(crops.labels.annotation), jnp.asarray(crops.weight)))
+
+    gains = []
+    for own, other in (loci, loci[::-1]):
+        learned = fine_tune(model, [other], TuningSettings(steps=30, **ONE_LOOK)).model
+        gains.append(loss(model, own) - loss(learned, own))
+    # Of two numbers: the standard error is half of their difference.
+    most = (gains[0] + gains[1]) / abs(gains[0] - gains[1])
+    assert 0 < most < 100
+    found = [fine_tune(model, loci, TuningSettings(caution=factor * most, **ONE_LOOK)) for factor in (0.9, 1.1)]
+    assert [tuned.n_steps for tuned in found] == [30, 0]

@@ -229,3 +229,40 @@ def test_one_infinite_value_is_refused_and_does_not_become_the_scale(make_bigwig
     bigwig = BigWig(make_bigwig({"chr1": values}))
     with pytest.raises(InputError, match=r"signal\.bw: .*infinite value .*chr1:450123\b"):
         CoverageTransform().fit(bigwig, "coverage", known)
+
+
+def tail_log10_p(count, mean):
+    """-log10 of the Poisson probability of so many or more, term by term."""
+    return -math.log10(math.fsum(math.exp(-mean + n * math.log(mean) - math.lgamma(n + 1)) for n in range(count, 400)))
+
+
+@pytest.mark.parametrize("mean", [2.0, 5.0])
+def test_the_scale_of_p_values_is_that_of_the_counts_that_have_them(make_bigwig, mean):
+    values = np.full(100_000, tail_log10_p(3, mean))
+    values[:10_000] = tail_log10_p(60, mean)
+    for weight, scale in ((0.0, 3.0), (1.0, 60 / 5)):
+        transform = CoverageTransform(peak_weight=weight, log10_p_background=mean)
+        fitted = transform.fit(BigWig(make_bigwig({"chr1": values})), "log10_p")
+        assert fitted.background == pytest.approx(3.0, rel=2e-3)
+        assert fitted.scale == pytest.approx(scale, rel=2e-3)
+
+
+@pytest.mark.parametrize(("n_low", "level"), [(49, 52.0), (51, 12.0)])
+def test_the_level_of_peaks_is_where_one_half_of_the_excess_is_passed(make_bigwig, n_low, level):
+    # Excess over 2: 49 or 51 stretches of 10 against 10 stretches of 50.
+    heights = np.array([12.0] * n_low + [52.0] * 10 + [2.0] * 500)
+    fitted = CoverageTransform(peak_weight=1.0).fit(BigWig(make_bigwig({"chr1": np.repeat(heights, 1_000)})))
+    assert fitted.background == 2
+    assert fitted.scale == pytest.approx(level / 5)
+
+
+@pytest.mark.parametrize(("highest", "is_refused"), [(39.0, True), (41.0, False)])
+def test_no_logarithm_of_a_count_is_above_40(make_bigwig, highest, is_refused):
+    values = np.log2(1 + pile_up(np.random.default_rng(9), 4000, peaks=4))
+    values[123_456] = highest
+    bigwig = BigWig(make_bigwig({"chr1": values}))
+    if is_refused:
+        with pytest.raises(InputError, match="logarithms of counts"):
+            CoverageTransform().fit(bigwig, "fold_change")
+    else:
+        assert CoverageTransform().fit(bigwig, "fold_change").background > 0

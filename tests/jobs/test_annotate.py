@@ -1,5 +1,8 @@
 """States of a genome, file in and file out, against a forward-backward written out in this file."""
 
+import threading
+import time
+
 import bioframe
 import numpy as np
 import pandas as pd
@@ -324,3 +327,23 @@ def test_settings_that_would_be_ignored_are_refused(entry, random_zoo):
             entry.annotate(marks=MarkFiles(bigwigs, **settings), cell=cell)
     with pytest.raises(InputError, match=r"threshold: 1\.0"):
         entry.windows(intervals_file=random_zoo.intervals, binarized=random_zoo.marks, threshold=1.0)
+
+
+def test_no_thread_outlives_marks_that_are_refused(entry, random_zoo, monkeypatch):
+    # Kernels that take their time, as they do on a busy machine, load while marks are read, and no longer.
+    started = threading.Event()
+
+    def load(*_, **__):
+        started.set()
+        time.sleep(0.5)
+
+    def refuse(*_, **__):
+        assert started.wait(30)
+        raise InputError("refused")
+
+    monkeypatch.setattr("epizoo.models.hmm.decoding.load_kernels", load)
+    monkeypatch.setattr("epizoo.jobs.annotate.read_folder", refuse)
+    before = set(threading.enumerate())
+    with pytest.raises(InputError, match="refused"):
+        entry.annotate(random_zoo.marks)
+    assert set(threading.enumerate()) == before

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pyBigWig
 import pytest
+from scipy.special import gammainc
 
 import epizoo
 from epizoo.calling.peaks import PeakCallingConfig, call_peaks
@@ -219,3 +220,18 @@ def test_a_blacklist_of_another_naming_is_refused(entry, random_zoo):
     blacklist = pd.DataFrame({"chrom": ["1", "2"], "start": [0, 0], "end": [10, 10]})
     with pytest.raises(InputError, match=r"\b1, 2\b.*x?\.bw"):
         entry.call_peaks(random_zoo.bigwig, blacklist=blacklist)
+
+
+@pytest.mark.parametrize("kind", ["coverage", "cpm", "fold_change"])
+def test_evidence_counts_reads_of_coverage_and_assumes_two_below_other_signal(entry, random_zoo, kind):
+    # All bins are one peak at odds of 1, so that folds are over the background of the file.
+    even = PeakCallingConfig(1e-6, 1e-6, calibration=((0.0, 0.5), (1.0, 0.5)), score_evidence=True)
+    peaks = entry.call_peaks(random_zoo.bigwig, config=even, signal_kind=kind)
+    background = (
+        entry.windows(intervals_file=None, bigwig_file=random_zoo.bigwig, signal_kind=kind).fitted[0].background
+    )
+    reads = background if kind == "coverage" else 2.0
+    tail = gammainc(peaks["signalValue"].to_numpy() * reads, reads)
+    assert peaks["score"].tolist() == np.rint(200 * np.log10(1 - np.log10(tail))).tolist()
+    assert len(peaks) == 2
+    assert abs(background - 2.0) > 0.5

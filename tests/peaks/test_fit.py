@@ -9,7 +9,7 @@ from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.metrics.calibration import brier_score, cases, expected_calibration_error
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
-from epizoo.peaks.fit import FitSettings, fit
+from epizoo.peaks.fit import Batch, FitSettings, fit
 from epizoo.peaks.labelled_calls import (
     Decided,
     calibrate,
@@ -20,6 +20,7 @@ from epizoo.peaks.labelled_calls import (
     decided,
     predict_stretches,
 )
+from epizoo.peaks.region_label_likelihood import LabelBatch
 from epizoo.peaks.training_batches import Batches
 from epizoo.recipes.labelled_peaks import average
 from epizoo.simulation.coverage import SimulationConfig
@@ -100,3 +101,17 @@ def test_the_score_of_a_chromosome_is_calibrated_by_the_others_alone():
     mended = calibrated_left_out(found, "chr9")
     assert expected_calibration_error(mended) < expected_calibration_error(found.cases)
     assert calibrate(found, {"chr9"}) != calibrate(found, {"chr2", "chr9"})
+
+
+def test_the_learning_rate_warms_up_and_falls_to_zero_along_a_cosine():
+    # Where the network is wrong by so much that the loss is a line, each step of Adam is as long as its rate.
+    model = PeakCaller(MODEL, rngs=nnx.Rngs(0))
+    model.threshold.set_value(np.float32(-30.0))
+    n_steps, rate, warm_up = 60, 1e-2, 6
+    windows = np.zeros((2, 60, 1), np.float32)
+    labels = LabelBatch(*(np.zeros(1, np.int32),) * 2, np.zeros((1, 1), bool), np.zeros(1, np.int32), np.zeros(1))
+    batch = Batch(windows, np.zeros((2, 60), bool), np.ones((2, 60), np.float32), windows[:1], labels)
+    fitted_model = fit(model, lambda: batch, FitSettings(n_steps, rate, label_weight=0.0, weight_decay=0.0))
+    falling = (1 + np.cos(np.pi * np.arange(n_steps - warm_up) / (n_steps - warm_up))) / 2
+    expected = rate * (np.arange(warm_up).sum() / warm_up + falling.sum())
+    assert float(fitted_model.threshold[...]) + 30 == pytest.approx(expected, rel=0.05)

@@ -190,3 +190,12 @@ def test_exact_zeros_stay_zero_under_pseudo_counts_and_nothing_becomes_nan():
 def test_settings_that_are_no_positive_numbers_are_refused(name, value):
     with pytest.raises(InputError, match=rf"{name}\b.*above 0"):
         AdamConfig(**{name: value})
+
+
+def test_the_learning_rate_falls_to_zero_along_a_cosine():
+    # So far from the data the objective is a line, and each step of Adam is as long as its rate.
+    start = runs.Float64Parameters(np.array([1.0]), np.array([[1.0]]), np.array([[1e-6]]))
+    marks = runs.from_values(np.ones((30, 1), np.uint8))
+    emission = learn_by_gradient([marks], start, AdamConfig(n_steps=50, learning_rate=0.02)).parameters.emission[0, 0]
+    moved = np.log(emission / (1 - emission)) - np.log(1e-6 / (1 - 1e-6))
+    assert moved == pytest.approx(0.02 * (50 + 1) / 2, rel=1e-3)

@@ -139,3 +139,14 @@ def test_what_does_not_fit_is_refused(sequences, labels, message):
     model = annotator(random_parameters(3, 2, np.random.default_rng(5)))
     with pytest.raises(InputError, match=message):
         fit_states(model, sequences, labels)
+
+
+def test_the_learning_rate_falls_to_zero_along_a_cosine():
+    # So far from the data the objective is a line, and each step of Adam is as long as its rate.
+    start = HMMParameters(np.array([1.0]), np.array([[1.0]]), np.array([[1e-6]]))
+    with jax.enable_x64(True):
+        config = GradientConfig(n_steps=50, learning_rate=0.02)
+        fitted, _ = fit_states(annotator(start), [np.ones((30, 1))], config=config)
+        emission = in_float64(fitted).emission[0, 0]
+    moved = np.log(emission / (1 - emission)) - np.log(1e-6 / (1 - 1e-6))
+    assert moved == pytest.approx(0.02 * (50 + 1) / 2, rel=1e-3)

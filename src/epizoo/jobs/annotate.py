@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from epizoo.errors import EntryError, InputError
 from epizoo.genome.mark_sources import File, GenomeMarks, MarkFiles, binarize_files, read_folder
 from epizoo.genome.marks import count_missing
 from epizoo.genome.windows import Intervals, interval_table
-from epizoo.jobs.state_decoding import begin_loading_kernels, decode_by_windows, decode_chromosomes
+from epizoo.jobs.state_decoding import decode_by_windows, decode_chromosomes, loading_kernels
 from epizoo.jobs.state_outputs import AnnotatedGenome, ChromHMMFolder, StateOutputs, StateWriter, chosen_states
 from epizoo.metrics.segmentations import Segmentation
 
@@ -104,9 +105,8 @@ def annotate(
     inputs = [path for path in given if isinstance(path, str | os.PathLike)]
     outputs.check(styles, inputs)
     table = None if regions is None else interval_table(regions, "the regions")
-    if not by_windows:
-        begin_loading_kernels(entry, viterbi)
-    genome = _read(entry, source, cell, allow_missing, table)
+    with nullcontext() if by_windows else loading_kernels(entry, viterbi):
+        genome = _read(entry, source, cell, allow_missing, table)
     about = {"model": entry.name, "model_version": entry.version, "weights_sha256": entry.sha256}
     shown = AnnotatedGenome(styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, about)
     with StateWriter(outputs, shown, sorted(genome.chromosomes), inputs) as writer:

@@ -1,7 +1,10 @@
 """Decoding of whole chromosomes by an entry: by the kernels for genomes, or window by window by its own backend."""
 
+import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,18 +22,29 @@ _BATCH_WINDOWS = 16
 _OUTSIDE = -1
 
 
-def begin_loading_kernels(entry: "ChromatinStateEntry", viterbi: bool) -> None:
-    """Load in a thread, while marks are being read, what `decode_chromosomes` needs; that meets any error itself."""
+@contextmanager
+def loading_kernels(entry: "ChromatinStateEntry", viterbi: bool) -> Iterator[None]:
+    """Load in a thread, while marks are being read, what `decode_chromosomes` needs; the thread ends with the block.
+
+    `decode_chromosomes` meets any error of the thread itself.
+    """
+    is_abandoned = threading.Event()
 
     def load() -> None:
         from epizoo.models.hmm.decoding import load_kernels
 
-        load_kernels(entry.parameters(), viterbi=viterbi)
+        parameters = entry.parameters()
+        if not is_abandoned.is_set():
+            load_kernels(parameters, viterbi=viterbi)
 
-    pool = ThreadPoolExecutor(1)
-    pool.submit(load)
-    # Not waited for, so that marks that cannot be read are reported at once.
-    pool.shutdown(wait=False)
+    # Waited for: a thread that outlived its caller would import, read and compile in the middle of what comes next.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(load)
+        try:
+            yield
+        except BaseException:
+            is_abandoned.set()
+            raise
 
 
 def decode_chromosomes(
