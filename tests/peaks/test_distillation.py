@@ -11,8 +11,8 @@ from made_stretches import make_stretch
 
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
 from epizoo.peaks.distillation import Contig, DistillationSettings, random_windows, read_contigs
-from epizoo.peaks.fit import FitSettings, fit
 from epizoo.peaks.labelled_stretches import CropSettings
+from epizoo.peaks.network_fit import FitSettings, fit
 from epizoo.peaks.threshold_rule import ThresholdRule, rule_candidates, smooth, soft_calls
 from epizoo.peaks.training_batches import DistilledBatches
 from epizoo.recipes import distilled_start as peak_caller_distilled

@@ -9,7 +9,7 @@ import pytest
 
 from epizoo.genome.signal import BigWig
 from epizoo.models.parameters import flatten_parameters
-from epizoo.peaks.fit import FitSettings
+from epizoo.peaks.network_fit import FitSettings
 from epizoo.recipes import simulated_peaks as peak_caller_simulated
 from epizoo.recipes.simulated_peaks import ATAC, TF, main, measure, train
 from epizoo.recipes.simulated_peaks_examples import SIMULATED_BP, write_atac_examples

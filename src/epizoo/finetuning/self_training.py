@@ -13,8 +13,8 @@ from jaxtyping import Array, Float
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.errors import InputError
-from epizoo.finetuning.data_file import PeakData
-from epizoo.finetuning.samples import fit_scale, linear
+from epizoo.finetuning.labelled_samples import fit_scale, linear
+from epizoo.finetuning.new_cell_type import PeakData
 from epizoo.finetuning.trainable import Arrays, Train, Trainables, model_arrays, with_arrays
 from epizoo.genome.coverage_transform import CoverageTransform, scaled_arcsinh
 from epizoo.genome.intervals import check_intervals, read_bed

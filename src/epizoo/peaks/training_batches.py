@@ -6,8 +6,8 @@ import numpy as np
 
 from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.peaks.distillation import Contig, DistillationSettings, random_windows
-from epizoo.peaks.fit import Batch
 from epizoo.peaks.labelled_stretches import CropSettings, Stretch, random_crops
+from epizoo.peaks.network_fit import Batch
 from epizoo.peaks.region_label_likelihood import LabelBatch, pack_labels
 from epizoo.peaks.threshold_rule import ThresholdRule
 from epizoo.simulation.coverage import SimulatedCoverage, SimulationConfig, simulate

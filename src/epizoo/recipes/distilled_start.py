@@ -8,8 +8,8 @@ import numpy as np
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.distillation import Contig, read_contigs
-from epizoo.peaks.fit import fit
 from epizoo.peaks.labelled_stretches import Stretch
+from epizoo.peaks.network_fit import fit
 from epizoo.peaks.threshold_rule import ThresholdRule, choose_rule, rule_errors
 from epizoo.peaks.training_batches import DistilledBatches
 from epizoo.recipes.labelled_peaks_settings import EntrySettings

@@ -22,7 +22,6 @@ from flax import nnx
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.models.peak_caller.network import PeakCaller
-from epizoo.peaks.fit import fit
 from epizoo.peaks.labelled_calls import (
     Prediction,
     calibrate,
@@ -32,6 +31,7 @@ from epizoo.peaks.labelled_calls import (
     predict_stretches,
 )
 from epizoo.peaks.labelled_stretches import Stretch, read_stretches
+from epizoo.peaks.network_fit import fit
 from epizoo.peaks.training_batches import Batches, DistilledBatches
 from epizoo.recipes.distilled_start import Distiller, read_distiller
 from epizoo.recipes.labelled_peaks_description import describe, describe_training

@@ -7,9 +7,9 @@ from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.models.peak_caller.network import PeakCallerConfig
 from epizoo.peaks.distillation import DistillationSettings
-from epizoo.peaks.fit import FitSettings
 from epizoo.peaks.labelled_calls import calling_candidates
 from epizoo.peaks.labelled_stretches import CropSettings
+from epizoo.peaks.network_fit import FitSettings
 from epizoo.peaks.threshold_rule import rule_candidates
 from epizoo.simulation.coverage import SimulationConfig
 

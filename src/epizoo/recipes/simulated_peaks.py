@@ -21,8 +21,8 @@ from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.metrics.simulated_sites import predict_windows, site_scores
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
-from epizoo.peaks.fit import FitSettings, fit
 from epizoo.peaks.labelled_stretches import CropSettings
+from epizoo.peaks.network_fit import FitSettings, fit
 from epizoo.peaks.training_batches import FragmentBatches
 from epizoo.recipes.peak_caller_run import versions, write_config, write_json, write_yaml
 from epizoo.simulation.fragments import FragmentSimulationConfig, simulate_fragments

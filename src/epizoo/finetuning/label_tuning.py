@@ -17,11 +17,11 @@ from jaxtyping import Int
 
 from epizoo.errors import InputError
 from epizoo.finetuning.checkpoints import Snapshot, fingerprint, load_snapshot, save_snapshot
-from epizoo.finetuning.crops import FixedCrops, crop_settings, fixed_crops
-from epizoo.finetuning.scale import label_scale_factor, scaled
-from epizoo.finetuning.settings import TuningSettings
-from epizoo.finetuning.steps import Names, Stage, balanced_mean, compile_steps
+from epizoo.finetuning.label_crops import FixedCrops, crop_settings, fixed_crops
+from epizoo.finetuning.label_scale import label_scale_factor, scaled
+from epizoo.finetuning.label_steps import Names, Stage, balanced_mean, compile_steps
 from epizoo.finetuning.trainable import FROZEN_TRUNK, Arrays, model_arrays, with_arrays
+from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.labelled_stretches import CropSettings, Stretch, random_crops
 from epizoo.peaks.region_label_likelihood import LabelBatch

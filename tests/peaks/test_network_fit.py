@@ -9,7 +9,6 @@ from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.metrics.calibration import brier_score, cases, expected_calibration_error
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
-from epizoo.peaks.fit import FitSettings, fit
 from epizoo.peaks.labelled_calls import (
     Decided,
     calibrate,
@@ -20,6 +19,7 @@ from epizoo.peaks.labelled_calls import (
     decided,
     predict_stretches,
 )
+from epizoo.peaks.network_fit import FitSettings, fit
 from epizoo.peaks.training_batches import Batches
 from epizoo.recipes.labelled_peaks import average
 from epizoo.simulation.coverage import SimulationConfig

@@ -5,8 +5,8 @@ import pandas as pd
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.errors import InputError
-from epizoo.finetuning.data_file import PeakData
-from epizoo.finetuning.samples import linear
+from epizoo.finetuning.labelled_samples import linear
+from epizoo.finetuning.new_cell_type import PeakData
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.intervals import read_bed
 from epizoo.genome.signal import BigWig

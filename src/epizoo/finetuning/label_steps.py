@@ -11,9 +11,9 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from epizoo.finetuning.crops import NO_PEAKS
-from epizoo.finetuning.settings import TuningSettings
+from epizoo.finetuning.label_crops import NO_PEAKS
 from epizoo.finetuning.trainable import FROZEN_TRUNK, Arrays, Trainables, with_arrays
+from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.models.peak_caller.network import TEMPERATURE_FLOOR
 from epizoo.peaks.region_label_likelihood import LabelBatch, gather_labels, region_log_likelihood
 
