@@ -1,4 +1,4 @@
-"""`epizoo finetune` and `epizoo.jobs.finetune.finetune` are one: the same options, the same defaults, the same refusals."""
+"""`epizoo finetune` and `epizoo.jobs.finetune.finetune` take the same options and refuse them by the same sentence."""
 
 import inspect
 

@@ -16,7 +16,7 @@ from epizoo.peaks.network_fit import FitSettings, fit
 from epizoo.peaks.threshold_rule import ThresholdRule, rule_candidates, smooth, soft_calls
 from epizoo.peaks.training_batches import DistilledBatches
 from epizoo.recipes import distilled_start as peak_caller_distilled
-from epizoo.recipes import labelled_peaks_description as peak_caller_description
+from epizoo.recipes import labelled_peaks
 from epizoo.recipes.distilled_start import Distiller
 from epizoo.recipes.labelled_peaks_settings import H3K4ME3, UNIVERSAL
 
@@ -118,7 +118,7 @@ def test_a_chromosome_that_is_left_out_neither_chooses_the_rule_nor_shows_its_co
         peak_caller_distilled, "choose_rule", lambda errors, without: asked.append(set(without)) or next(iter(errors))
     )
     monkeypatch.setattr(
-        peak_caller_distilled, "fit", lambda start, next_batch, settings: shown.append(next_batch.__self__) or start
+        peak_caller_distilled, "fit", lambda start, next_batch, *_: shown.append(next_batch.__self__) or start
     )
     start = PeakCaller(distiller.settings.model, rngs=nnx.Rngs(0))
     distiller.teach(start, [stretch for stretch in stretches if stretch.chrom != "chr2"])
@@ -130,13 +130,13 @@ def test_a_chromosome_that_is_left_out_neither_chooses_the_rule_nor_shows_its_co
 
 def test_a_run_says_which_rule_it_learned(monkeypatch):
     distiller, stretches = make_distiller()
-    monkeypatch.setattr(peak_caller_description, "data_hashes", lambda data, stretches: {})
-    about = peak_caller_description.describe_training(distiller.settings, 0, distiller, Path("data"), stretches)
-    said = yaml.safe_load(yaml.safe_dump(about))
+    monkeypatch.setattr(labelled_peaks, "data_hashes", lambda data, stretches: {})
+    details = labelled_peaks.training_details(distiller.settings, distiller, Path("data"), stretches)
+    said = yaml.safe_load(yaml.safe_dump(details))
     assert said["rule"] == {**distiller.rule()._asdict()}
     assert said["distillation"]["keeps"] == [0.1]
     assert "simulations" not in said
     assert distiller.calling().merge_gap_bp == said["rule"]["merge_gap_bp"]
-    without = peak_caller_description.describe_training(UNIVERSAL, 0, None, Path("data"), stretches)
+    without = labelled_peaks.training_details(UNIVERSAL, None, Path("data"), stretches)
     assert len(without["simulations"]) == len(UNIVERSAL.simulations)
     assert "rule" not in without
