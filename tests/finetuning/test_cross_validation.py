@@ -25,7 +25,6 @@ from epizoo.finetuning.labelled_samples import loci_table, read_labels
 from epizoo.finetuning.leakage import LeakageError
 from epizoo.finetuning.learning_curve import different_shares, learning_curve
 from epizoo.finetuning.new_cell_type import read_peak_data
-from epizoo.finetuning.other_callers import joined
 from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.metrics.label_errors import label_errors
@@ -68,8 +67,6 @@ def test_other_tools_are_judged_by_the_peaks_of_their_file(problem, evaluation):
     peaks = pd.DataFrame([["sim1", 10, 30], ["sim1", 200_000, 224_000]], columns=["chrom", "start", "end"])
     expected = label_errors(problem.labels, peaks).sort_values(KEYS)["wrong"]
     assert evaluation.errors["another tool"]["wrong"].tolist() == expected.tolist()
-    overlapping = pd.DataFrame([["c", 5, 9], ["c", 1, 6], ["b", 1, 2]], columns=["chrom", "start", "end"])
-    assert joined(overlapping).to_numpy().tolist() == [["b", 1, 2], ["c", 1, 9]]
 
 
 def test_the_report_says_what_the_tables_say(evaluation):

@@ -69,8 +69,8 @@ def test_a_network_learns_the_rule():
         PeakCallerConfig(bin_bp=BIN_BP, n_filters=4, kernel_sizes=(3,), dilations=(1, 2), summit_window_bins=5),
         rngs=nnx.Rngs(0),
     )
-    learned = fit(model, batches.next_windows, SETTINGS.fitting)
-    batch = batches.next_windows()
+    learned = fit(model, lambda: batches.next_windows(24), SETTINGS.fitting)
+    batch = batches.next_windows(24)
     agreement = [
         np.average(
             (np.asarray(m(batch.simulated).peak_probabilities) >= 0.5) == (batch.is_peak >= 0.5), weights=batch.weight
@@ -118,7 +118,9 @@ def test_a_chromosome_that_is_left_out_neither_chooses_the_rule_nor_shows_its_co
         peak_caller_distilled, "choose_rule", lambda errors, without: asked.append(set(without)) or next(iter(errors))
     )
     monkeypatch.setattr(
-        peak_caller_distilled, "fit", lambda start, next_batch, *_: shown.append(next_batch.__self__) or start
+        peak_caller_distilled,
+        "fit",
+        lambda start, next_batch, *_: shown.append(next_batch.__closure__[0].cell_contents) or start,
     )
     start = PeakCaller(distiller.settings.model, rngs=nnx.Rngs(0))
     distiller.teach(start, [stretch for stretch in stretches if stretch.chrom != "chr2"])

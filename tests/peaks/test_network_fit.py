@@ -20,7 +20,7 @@ from epizoo.peaks.labelled_calls import (
     predict_stretches,
 )
 from epizoo.peaks.network_fit import FitSettings, fit
-from epizoo.peaks.training_batches import Batches
+from epizoo.peaks.training_batches import SimulatedBatches
 from epizoo.recipes.labelled_peaks import average
 from epizoo.simulation.coverage import SimulationConfig
 
@@ -28,7 +28,7 @@ MODEL = PeakCallerConfig(bin_bp=BIN_BP, n_filters=4, kernel_sizes=(3, 7), dilati
 
 
 def make_batches():
-    return Batches(0, BIN_BP, SETTINGS, (SimulationConfig(),), n_pool=20, n_simulated=2, n_real=4)
+    return SimulatedBatches(0, BIN_BP, SETTINGS, (SimulationConfig(),), n_pool=20, n_mixed=2, n_real=4)
 
 
 def fitted(n_steps):

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from epizoo.cli.app import Entry, app, err, give_graph, option, say
 from epizoo.cli.option_groups import grouped
+from epizoo.cli.reporting import is_quiet
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def finetune(
     }
     base = load(entry)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal or is_quiet()) as bar:
         tasks = {"": bar.add_task("Reading the data", total=None)}
 
         def progress(title: str, done: int, total: int) -> None:

@@ -180,7 +180,7 @@ class _Trainer:
 
     def _advance(self, stage: Stage, stretches: list[Stretch]) -> tuple[Stage, float]:
         inputs, labels = self._batch(stage, stretches)
-        changes, optimiser, loss = self.step(self.base, stage.changes, stage.optimiser, inputs, labels)
+        changes, optimiser, loss = self.step(stage.changes, stage.optimiser, self.base, inputs, labels)
         return Stage(changes, optimiser, stage.random), float(loss)
 
     def _batch(self, stage: Stage, stretches: list[Stretch]) -> tuple[Any, LabelBatch]:

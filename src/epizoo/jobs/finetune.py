@@ -92,7 +92,7 @@ def finetune(
         EntryError: the pretrained entry cannot be used.
     """
     options = {key: value for key, value in locals().items() if key in {*sum(_OPTIONS.values(), ())}}
-    given = {key: value for key, value in options.items() if not (value is None or value is False)}
+    given = {key: value for key, value in options.items() if not (value is None or value is False or value in ([], ()))}
     base, path = entry if isinstance(entry, Entry) else load(entry), Path(data)
     _require_applicable(base, given)
     if isinstance(base, ChromatinStateEntry):

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -26,6 +25,7 @@ from epizoo.files import atomic_path
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.denoiser import Denoiser
 from epizoo.models.peak_caller.denoising_windows import DenoiserConfig
+from epizoo.peaks.network_fit import compiled_step
 from epizoo.recipes.labelled_peaks_settings import UNIVERSAL
 from epizoo.recipes.run_folder import Progress, one_sentence_errors, plain, prose, recipe_parser, versions
 from epizoo.recipes.simulated_peaks import ATAC
@@ -147,14 +147,7 @@ def fit_denoiser(
         deviance = poisson_deviance(batch.expected, found)[:, reach:-reach].mean(axis=1)
         return jnp.sqrt(deviance + _LEAST_DEVIANCE).mean()
 
-    @jax.jit
-    def step(
-        parameters: nnx.State, state: optax.OptState, batch: Experiments
-    ) -> tuple[nnx.State, optax.OptState, Float[Array, ""]]:
-        value, gradient = jax.value_and_grad(loss)(parameters, batch)
-        updates, state = optimiser.update(gradient, state, parameters)
-        return optax.apply_updates(parameters, updates), state, value
-
+    step = compiled_step(loss, optimiser)
     for number in range(settings.n_steps):
         batch = _batch(random, pool, settings)
         parameters, state, value = step(parameters, state, batch)

@@ -67,7 +67,8 @@ class Distiller:
             n_mixed=self.settings.n_simulated,
             n_real=self.settings.n_real,
         )
-        return fit(start, batches.next_windows, self.distillation.fitting, report), batches
+        number = self.distillation.n_windows
+        return fit(start, lambda: batches.next_windows(number), self.distillation.fitting, report), batches
 
 
 def read_distiller(

@@ -31,7 +31,7 @@ from epizoo.peaks.labelled_calls import (
 )
 from epizoo.peaks.labelled_stretches import Stretch, read_stretches
 from epizoo.peaks.network_fit import fit
-from epizoo.peaks.training_batches import Batches, DistilledBatches
+from epizoo.peaks.training_batches import LabelledBatches, SimulatedBatches
 from epizoo.recipes.distilled_start import Distiller, read_distiller
 from epizoo.recipes.labelled_peaks_metrics import CrossValidation, data_hashes, write_metrics
 from epizoo.recipes.labelled_peaks_settings import ENTRIES, EntrySettings
@@ -58,13 +58,13 @@ class Recipe:
         if distiller is not None:
             return
         self.progress.say(f"simulating {settings.n_pool:,} windows")
-        self.batches = Batches(
+        self.batches = SimulatedBatches(
             seed,
             settings.model.bin_bp,
             settings.crops,
             settings.simulations,
             n_pool=settings.n_pool,
-            n_simulated=settings.n_simulated,
+            n_mixed=settings.n_simulated,
             n_real=settings.n_real,
         )
 
@@ -75,12 +75,12 @@ class Recipe:
             return start
         n_windows = self.settings.n_pretraining_windows
         report = self.progress.steps("pretraining")
-        return fit(start, lambda: self.batches.next_simulated(n_windows), self.settings.pretraining, report)
+        return fit(start, lambda: self.batches.next_windows(n_windows), self.settings.pretraining, report)
 
     def fine_tune(self, pretrained: PeakCaller, stretches: list[Stretch]) -> PeakCaller:
         """The average of several fine-tunings on the labels of these stretches; of none, the pretrained network."""
         number, settings = self.settings.n_fine_tunings, self.settings.fine_tuning
-        batches: Batches | DistilledBatches
+        batches: LabelledBatches
         if self.distiller is None:
             batches = self.batches
         else:

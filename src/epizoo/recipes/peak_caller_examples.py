@@ -22,7 +22,7 @@ from epizoo.genome.signal import BigWig, SignalTrack
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER
 from epizoo.recipes.run_folder import one_sentence_errors
 from epizoo.recipes.simulated_peaks import ATAC
-from epizoo.simulation.fragments import simulate_experiment
+from epizoo.simulation.fragments import Experiment, simulate_experiment
 
 
 class Example(NamedTuple):
@@ -69,10 +69,15 @@ def write_tf_examples(data: Path, folder: Path) -> list[Path]:
     return [*paths, _write_intervals(folder, "chr22", (start + _MARGIN_BP, end - _MARGIN_BP))]
 
 
+def simulated_example(seed: int = 0) -> Experiment:
+    """The experiment of the example of peak_caller/atac, `SIMULATED_BP` long."""
+    config = dataclasses.replace(ATAC.simulation, reads=(SIMULATED_READS, SIMULATED_READS), sites_per_10kb=(0.5, 0.5))
+    return simulate_experiment(np.random.default_rng(seed), SIMULATED_BP, config)
+
+
 def write_atac_examples(folder: Path, seed: int = 0) -> list[Path]:
     """Write the coverage of a simulated experiment, and an interval."""
-    config = dataclasses.replace(ATAC.simulation, reads=(SIMULATED_READS, SIMULATED_READS), sites_per_10kb=(0.5, 0.5))
-    experiment = simulate_experiment(np.random.default_rng(seed), SIMULATED_BP, config)
+    experiment = simulated_example(seed)
     reads = {"simulated": (experiment.treatment.start, experiment.treatment.end)}
     coverage = ReadCoverage(["simulated"], {"simulated": SIMULATED_BP}, reads)
     path = _write_signal(folder / "simulated.bw", coverage, "simulated", 0, SIMULATED_BP)
