@@ -9,7 +9,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from epizoo.finetuning.trainable import Arrays, Trainables, model_arrays, with_arrays
 from epizoo.genome.coverage_transform import scaled_arcsinh
