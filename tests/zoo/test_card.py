@@ -208,5 +208,5 @@ def test_commands_that_made_the_weights_are_understood(name, monkeypatch):
         python, flag, module, *arguments = shlex.split(command)
         assert (python, flag) == ("python", "-m")
         monkeypatch.setattr("sys.argv", [module, *arguments])
-        with pytest.raises(_ParsedError, match="^runs/"):
+        with pytest.raises(_ParsedError, match=r"^runs/"):
             importlib.import_module(module).main()

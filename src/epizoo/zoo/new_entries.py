@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from safetensors.numpy import save_file
 
 from epizoo.errors import InputError
