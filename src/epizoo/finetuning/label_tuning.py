@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int
 
 from epizoo.errors import InputError
-from epizoo.finetuning.checkpoints import Snapshot, fingerprint, load_snapshot, save_snapshot
+from epizoo.checkpoints import Snapshot, fingerprint, load_snapshot, save_snapshot
 from epizoo.finetuning.label_crops import FixedCrops, crop_settings, fixed_crops
 from epizoo.finetuning.label_scale import label_scale_factor, scaled
 from epizoo.finetuning.label_steps import Names, Stage, balanced_mean, compile_steps
@@ -206,9 +206,7 @@ class _Trainer:
         return fingerprint(asdict(self.settings), [*self.base.values(), self.fixed.coverage, *self.fixed.labels])
 
     def _resume(self) -> Snapshot | None:
-        if self.checkpoint is None or not self.checkpoint.exists():
-            return None
-        return load_snapshot(self.checkpoint, self._fingerprint())
+        return None if self.checkpoint is None else load_snapshot(self.checkpoint, self._fingerprint())
 
     def _save(self, stages: list[Stage], curve: list[np.ndarray], step: int) -> None:
         if self.checkpoint is None:
