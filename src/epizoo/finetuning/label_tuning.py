@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
-from epizoo.errors import InputError
 from epizoo.checkpoints import Snapshot, fingerprint, load_snapshot, save_snapshot
+from epizoo.errors import InputError
 from epizoo.finetuning.label_crops import FixedCrops, crop_settings, fixed_crops
 from epizoo.finetuning.label_scale import label_scale_factor, scaled
 from epizoo.finetuning.label_steps import Names, Stage, balanced_mean, compile_steps
