@@ -15,7 +15,7 @@ from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.metrics.label_errors import compare, summarise
 from epizoo.peaks.labelled_calls import Prediction, call_errors, calling_candidates, choose_calling
 from epizoo.peaks.labelled_stretches import CropSettings, Stretch, read_stretches
-from epizoo.peaks.training_batches import Batches
+from epizoo.peaks.training_batches import SimulatedBatches
 from epizoo.recipes.labelled_peaks_settings import BROAD_SIMULATION
 from epizoo.simulation.coverage import SimulationConfig
 
@@ -72,22 +72,22 @@ class Labels:
             self._simulate(seed + 1_000, 200),
         )
 
-    def _simulate(self, seed: int, n_pool: int) -> Batches:
+    def _simulate(self, seed: int, n_pool: int) -> SimulatedBatches:
         mark = self.mark
-        return Batches(seed, mark.bin_bp, mark.crops, (mark.simulation,), n_pool=n_pool, n_simulated=0, n_real=0)
+        return SimulatedBatches(seed, mark.bin_bp, mark.crops, (mark.simulation,), n_pool=n_pool, n_mixed=0, n_real=0)
 
     def batches(self, _: Contender) -> tuple[Callable[[], Batch], list[Batch]]:
         """Batches of simulated coverage, the same ones for every network, and validation batches."""
         training, validation = self._from_start(self.pool), self._from_start(self.validation_pool)
         return (lambda: self._next(training)), [self._next(validation) for _ in range(N_VALIDATION)]
 
-    def _from_start(self, pool: Batches) -> Batches:
+    def _from_start(self, pool: SimulatedBatches) -> SimulatedBatches:
         again = copy.copy(pool)
         again.random = np.random.default_rng(self.seed)
         return again
 
-    def _next(self, batches: Batches) -> Batch:
-        batch = batches.next_simulated(self.mark.n_windows)
+    def _next(self, batches: SimulatedBatches) -> Batch:
+        batch = batches.next_windows(self.mark.n_windows)
         return Batch(batch.simulated[..., 0], batch.is_peak.astype(np.float32), batch.weight)
 
     def errors(self, trained: Trained) -> pd.DataFrame:

@@ -20,10 +20,10 @@ import pandas as pd
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.files import atomic_path
 from epizoo.finetuning.cross_validation import PRETRAINED, SCRATCH, TUNED, Evaluation, Problem, cross_validate
-from epizoo.finetuning.data_file import PeakData
+from epizoo.finetuning.labelled_samples import read_labels
 from epizoo.finetuning.learning_curve import learning_curve, write_curve
-from epizoo.finetuning.samples import read_labels
-from epizoo.finetuning.settings import TuningSettings
+from epizoo.finetuning.new_cell_type import PeakData
+from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.metrics.label_errors import compare, summarise
 from epizoo.zoo import load

@@ -17,14 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from epizoo.files import atomic_path
-from epizoo.finetuning.pairs import (
-    DenseBatch,
-    average_precision,
-    pair_batch,
-    simulate_pairs,
-    train_on_truth,
-)
+from epizoo.finetuning.bin_truth import pair_batch, train_on_truth
+from epizoo.metrics.peaks import binned_curve
 from epizoo.models.peak_caller.heads import as_pair, with_heads
+from epizoo.peaks.training_batches import Windows
+from epizoo.simulation.condition_pairs import simulate_pairs
 from epizoo.simulation.coverage import SimulationConfig, simulate
 from epizoo.zoo import load
 
@@ -44,6 +41,11 @@ CELL_TYPES = {
 }
 
 
+def average_precision(scores: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> float:
+    counts = weight > 0
+    return binned_curve(scores[counts], truth[counts]).average_precision
+
+
 def measure_pairs(model, seed: int) -> dict[str, float]:
     random, bin_bp, flank = np.random.default_rng(seed), model.config.bin_bp, model.receptive_field_bins
     train = simulate_pairs(random, N_TRAIN, N_BINS, bin_bp)
@@ -51,7 +53,7 @@ def measure_pairs(model, seed: int) -> dict[str, float]:
     both = [pair_batch(test, np.arange(N_TEST), flank, swapped) for swapped in (False, True)]
     coverage, truth, weight = (np.concatenate(parts) for parts in zip(*both, strict=True))
 
-    def batches() -> list[DenseBatch]:
+    def batches() -> list[Windows]:
         return [pair_batch(train, random.choice(N_TRAIN, BATCH), flank, swapped=bool(random.random() < 0.5))]
 
     pair = as_pair(model)
@@ -66,13 +68,13 @@ def measure_pairs(model, seed: int) -> dict[str, float]:
     return found | {"share of bins that differ": float(truth[weight > 0].mean())}
 
 
-def cell_type_windows(random: np.random.Generator, name: str, n: int, bin_bp: int, flank: int) -> DenseBatch:
+def cell_type_windows(random: np.random.Generator, name: str, n: int, bin_bp: int, flank: int) -> Windows:
     windows = simulate(random, n, N_BINS, bin_bp, CELL_TYPES[name])
     weight = windows.is_clear.astype(np.float32)
     weight[:, :flank] = 0
     weight[:, -flank:] = 0
     coverage = np.arcsinh(windows.coverage / windows.scale[:, None])[..., None].astype(np.float32)
-    return DenseBatch(coverage, windows.is_peak, weight)
+    return Windows(coverage, windows.is_peak, weight)
 
 
 def measure_heads(model, seed: int) -> dict[str, dict[str, float]]:
@@ -80,12 +82,12 @@ def measure_heads(model, seed: int) -> dict[str, dict[str, float]]:
     train = [cell_type_windows(random, name, N_TRAIN, bin_bp, flank) for name in CELL_TYPES]
     test = [cell_type_windows(random, name, N_TEST, bin_bp, flank) for name in CELL_TYPES]
 
-    def draw() -> list[DenseBatch]:
+    def draw() -> list[Windows]:
         chosen = [random.choice(N_TRAIN, BATCH) for _ in train]
-        return [DenseBatch(*(part[rows] for part in one)) for one, rows in zip(train, chosen, strict=True)]
+        return [Windows(*(part[rows] for part in one)) for one, rows in zip(train, chosen, strict=True)]
 
-    def pooled() -> list[DenseBatch]:
-        return [DenseBatch(*(np.concatenate(parts) for parts in zip(*draw(), strict=True)))]
+    def pooled() -> list[Windows]:
+        return [Windows(*(np.concatenate(parts) for parts in zip(*draw(), strict=True)))]
 
     one = train_on_truth(model, pooled, N_STEPS)
     many = train_on_truth(with_heads(model, list(CELL_TYPES)), draw, N_STEPS)

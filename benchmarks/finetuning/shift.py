@@ -20,11 +20,11 @@ from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.files import atomic_path
 from epizoo.finetuning import self_training as unlabelled
 from epizoo.finetuning.cross_validation import Problem
-from epizoo.finetuning.data_file import PeakData
-from epizoo.finetuning.fitting import fine_tune
-from epizoo.finetuning.samples import read_labels
-from epizoo.finetuning.scale import label_scale_factor, scaled
-from epizoo.finetuning.settings import TuningSettings
+from epizoo.finetuning.label_scale import label_scale_factor, scaled
+from epizoo.finetuning.label_tuning import fine_tune
+from epizoo.finetuning.labelled_samples import read_labels
+from epizoo.finetuning.new_cell_type import PeakData
+from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.jobs.finetune_peaks import default_train
 from epizoo.metrics.label_errors import summarise

@@ -47,19 +47,10 @@ def list_entries() -> list[str]:
 
 
 def finetune(entry: str, data: str, name: str, output: str, **options: Any) -> Any:
-    """Fine-tune an entry on a new cell type, and build an entry of the result.
+    """Fine-tune an entry on a new cell type, and build an entry of the result; see `epizoo.jobs.finetune.finetune`."""
+    from epizoo.jobs.finetune import finetune as finetune_entry
 
-    Options are those of `epizoo.jobs.finetune_peaks.finetune` for peak callers, and of
-    `epizoo.jobs.finetune_states.finetune_states` for chromatin states.
-    """
-    base = load(entry)
-    if base.family == "peak_caller":
-        from epizoo.jobs.finetune_peaks import finetune as finetune_peaks
-
-        return finetune_peaks(base, data, name, output, **options)
-    from epizoo.jobs.finetune_states import finetune_states
-
-    return finetune_states(base, data, name, output, **options)
+    return finetune_entry(entry, data, name, output, **options)
 
 
 def __getattr__(name: str) -> Any:

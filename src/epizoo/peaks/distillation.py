@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 
 from epizoo.genome.coverage_transform import CoverageTransform, scaled_arcsinh
 from epizoo.genome.signal import BigWig, SignalTrack
-from epizoo.peaks.fit import FitSettings
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER, CropSettings, crop
+from epizoo.peaks.network_fit import FitSettings
 from epizoo.peaks.threshold_rule import ThresholdRule, smooth, soft_calls
 from epizoo.simulation.thinning import thinned
 

@@ -25,8 +25,8 @@ from epizoo.figures.heatmaps import draw_heatmap
 from epizoo.figures.panels import control_panel, parse_region, signal_panel
 from epizoo.figures.regions import Panel, PeaksPanel, ProbabilityPanel, Region, StatesPanel, draw
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER
+from epizoo.recipes.peak_caller_examples import SIMULATED_BP, simulated_example
 from epizoo.recipes.simulated_peaks import ATAC
-from epizoo.recipes.simulated_peaks_examples import SIMULATED_BP, simulated_example
 from epizoo.simulation.fragments import site_truth
 from epizoo.zoo.card import PICTURE_FILE
 from epizoo.zoo.catalogue import list_entries

@@ -12,7 +12,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float
 
 from epizoo.models.peak_caller.network import PeakCaller
-from epizoo.peaks.region_label_likelihood import LabelBatch, gather_labels, region_log_likelihood
+from epizoo.peaks.region_label_likelihood import LabelBatch, label_loss
 
 
 class Batch(NamedTuple):
@@ -70,13 +70,29 @@ def _make_step(graph: nnx.GraphDef, settings: FitSettings) -> tuple[Any, optax.G
     schedule = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warm_up, settings.n_steps)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(schedule, weight_decay=settings.weight_decay))
 
+    return compiled_step(
+        lambda parameters, batch: _loss(nnx.merge(graph, parameters), batch, settings), optimiser
+    ), optimiser
+
+
+def compiled_step(objective: Callable[..., Float[Array, ""]], optimiser: optax.GradientTransformation) -> Any:
+    """One compiled step of gradient descent.
+
+    Args:
+        objective: the loss of (parameters, *batch).
+        optimiser: turns gradients into updates.
+
+    Returns:
+        A function of (parameters, optimiser state, *batch) to the new parameters and state, and the loss before them.
+    """
+
     @jax.jit
-    def step(parameters: nnx.State, state: optax.OptState, batch: Batch) -> tuple[nnx.State, optax.OptState, Array]:
-        value, gradient = jax.value_and_grad(lambda p: _loss(nnx.merge(graph, p), batch, settings))(parameters)
+    def step(parameters: Any, state: optax.OptState, *batch: Any) -> tuple[Any, optax.OptState, Float[Array, ""]]:
+        value, gradient = jax.value_and_grad(objective)(parameters, *batch)
         updates, state = optimiser.update(gradient, state, parameters)
         return optax.apply_updates(parameters, updates), state, value
 
-    return step, optimiser
+    return step
 
 
 def _loss(model: PeakCaller, batch: Batch, settings: FitSettings) -> Float[Array, ""]:
@@ -86,7 +102,6 @@ def _loss(model: PeakCaller, batch: Batch, settings: FitSettings) -> Float[Array
     loss = jnp.sum(bins * batch.weight) / jnp.maximum(jnp.sum(batch.weight), 1.0)
     if not settings.label_weight:
         return loss
-    labels = batch.labels
-    right = region_log_likelihood(gather_labels(real, labels), labels.inside, labels.annotation, settings.switch_cost)
-    wrong = -jnp.logaddexp(right + jnp.log1p(-settings.doubt), jnp.log(settings.doubt))
-    return loss + settings.label_weight * jnp.sum(wrong * labels.weight) / jnp.maximum(jnp.sum(labels.weight), 1.0)
+    losses = label_loss(real, batch.labels, settings.switch_cost, settings.doubt)
+    weight = batch.labels.weight
+    return loss + settings.label_weight * jnp.sum(losses * weight) / jnp.maximum(jnp.sum(weight), 1.0)

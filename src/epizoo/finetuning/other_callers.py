@@ -5,10 +5,11 @@ import pandas as pd
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.errors import InputError
-from epizoo.finetuning.data_file import PeakData
-from epizoo.finetuning.samples import linear
+from epizoo.finetuning.labelled_samples import linear
+from epizoo.finetuning.new_cell_type import PeakData
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.intervals import read_bed
+from epizoo.genome.overlaps import merged
 from epizoo.genome.signal import BigWig
 from epizoo.metrics.label_errors import label_errors
 from epizoo.models.peak_caller.network import PeakCaller
@@ -29,7 +30,7 @@ def errors_of_calls(data: PeakData, labels: pd.DataFrame) -> dict[str, pd.DataFr
     for number in numbers:
         for tool, path in data.samples[int(number)].calls.items():
             own = labels[labels["sample"] == number].drop(columns="sample")
-            tools.setdefault(tool, []).append(label_errors(own, joined(read_bed(path))))
+            tools.setdefault(tool, []).append(label_errors(own, merged(read_bed(path), gap_bp=-1)))
     return {tool: pd.concat(tables) for tool, tables in tools.items() if len(tables) == len(numbers)}
 
 
@@ -52,17 +53,6 @@ def errors_of_mean(
             mean = _mean(predict_stretches(model, stretches))
             tables.append(call_errors([mean], stretches[:1], calling, model.config.bin_bp))
     return {name: pd.concat(tables)} if tables else {}
-
-
-def joined(peaks: pd.DataFrame) -> pd.DataFrame:
-    """Peaks sorted, those that overlap joined."""
-    rows: list[list] = []
-    for chrom, start, end in sorted(zip(peaks["chrom"], peaks["start"], peaks["end"], strict=True)):
-        if rows and rows[-1][0] == chrom and start < rows[-1][2]:
-            rows[-1][2] = max(rows[-1][2], end)
-        else:
-            rows.append([chrom, start, end])
-    return pd.DataFrame(rows, columns=["chrom", "start", "end"])
 
 
 def _stretch(path: str, labels: pd.DataFrame, transform: CoverageTransform, model: PeakCaller) -> Stretch | None:

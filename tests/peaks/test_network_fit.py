@@ -9,7 +9,6 @@ from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.metrics.calibration import brier_score, cases, expected_calibration_error
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
-from epizoo.peaks.fit import Batch, FitSettings, fit
 from epizoo.peaks.labelled_calls import (
     Decided,
     calibrate,
@@ -20,8 +19,9 @@ from epizoo.peaks.labelled_calls import (
     decided,
     predict_stretches,
 )
+from epizoo.peaks.network_fit import Batch, FitSettings, fit
 from epizoo.peaks.region_label_likelihood import LabelBatch
-from epizoo.peaks.training_batches import Batches
+from epizoo.peaks.training_batches import SimulatedBatches
 from epizoo.recipes.labelled_peaks import average
 from epizoo.simulation.coverage import SimulationConfig
 
@@ -29,7 +29,7 @@ MODEL = PeakCallerConfig(bin_bp=BIN_BP, n_filters=4, kernel_sizes=(3, 7), dilati
 
 
 def make_batches():
-    return Batches(0, BIN_BP, SETTINGS, (SimulationConfig(),), n_pool=20, n_simulated=2, n_real=4)
+    return SimulatedBatches(0, BIN_BP, SETTINGS, (SimulationConfig(),), n_pool=20, n_mixed=2, n_real=4)
 
 
 def fitted(n_steps):

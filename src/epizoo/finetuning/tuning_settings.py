@@ -23,7 +23,7 @@ class TuningSettings:
         patience: looks without a better loss before it stops.
         n_folds: how many parts the loci are cut into, each held out once.
         caution: how many standard errors over loci the held-out loss must gain for the model to change at all.
-        switch_cost, doubt: of the label likelihood; see `epizoo.peaks.fit`.
+        switch_cost, doubt: of the label likelihood; see `epizoo.peaks.network_fit`.
         seed: of everything random.
     """
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from epizoo.errors import InputError
-from epizoo.finetuning.data_file import PeakData, PeakSample
+from epizoo.finetuning.new_cell_type import PeakData, PeakSample
 from epizoo.genome.coverage_transform import CoverageTransform, FittedTransform
 from epizoo.genome.intervals import check_intervals, read_bed
 from epizoo.genome.signal import BigWig

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import jax.numpy as jnp
 import numpy as np
 
-from epizoo.finetuning.crops import crop_settings, fixed_crops
-from epizoo.finetuning.settings import TuningSettings
-from epizoo.finetuning.steps import Names, balanced_mean, compile_steps
+from epizoo.finetuning.label_crops import crop_settings, fixed_crops
+from epizoo.finetuning.label_steps import Names, balanced_mean, compile_steps
 from epizoo.finetuning.trainable import model_arrays
+from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.labelled_stretches import Stretch
 

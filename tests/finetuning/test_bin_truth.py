@@ -2,16 +2,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from epizoo.finetuning.pairs import (
-    DenseBatch,
-    average_precision,
-    pair_batch,
-    simulate_pairs,
-    train_on_truth,
-)
+from epizoo.finetuning.bin_truth import pair_batch, train_on_truth
+from epizoo.metrics.peaks import binned_curve
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.heads import as_pair, with_heads
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
+from epizoo.peaks.training_batches import Windows
+from epizoo.simulation.condition_pairs import simulate_pairs
 
 CONFIG = PeakCallerConfig(n_filters=4, kernel_sizes=(3, 5), dilations=(), summit_window_bins=5)
 
@@ -51,8 +48,10 @@ def test_training_on_pairs_finds_differences(pairs):
 
     test = pair_batch(pairs, np.arange(30, 40), 10)
     tuned = train_on_truth(pair, batches, 60, learning_rate=0.02)
+    counts = test.weight > 0
     precision = [
-        average_precision(np.asarray(m.logits(test.coverage)), test.is_peak, test.weight) for m in (pair, tuned)
+        binned_curve(np.asarray(m.logits(test.coverage))[counts], test.is_peak[counts]).average_precision
+        for m in (pair, tuned)
     ]
     assert precision[1] > precision[0] + 0.1
     assert precision[1] > 3 * test.is_peak[test.weight > 0].mean()
@@ -61,17 +60,7 @@ def test_training_on_pairs_finds_differences(pairs):
 def test_only_heads_that_see_data_move_apart(pairs):
     many = with_heads(PeakCaller(CONFIG, rngs=nnx.Rngs(0)), ["a", "b"])
     batch = pair_batch(pairs, np.arange(4), 10)
-    one = DenseBatch(batch.coverage[..., :1], batch.is_peak, batch.weight)
+    one = Windows(batch.coverage[..., :1], batch.is_peak, batch.weight)
     tuned = flatten_parameters(train_on_truth(many, lambda: [one, one._replace(is_peak=~one.is_peak)], 5))
     assert tuned["threshold"][0] != tuned["threshold"][1]
     assert not np.array_equal(tuned["output_conv.kernel"][..., 0], tuned["output_conv.kernel"][..., 1])
-
-
-def test_average_precision_is_scikit_learns():
-    from sklearn.metrics import average_precision_score
-
-    random = np.random.default_rng(0)
-    scores, truth = random.random((5, 80)), random.random((5, 80)) < 0.2
-    weight = (random.random((5, 80)) < 0.7).astype(float)
-    expected = average_precision_score(truth.ravel()[weight.ravel() > 0], scores.ravel()[weight.ravel() > 0])
-    assert average_precision(scores, truth, weight) == pytest.approx(expected)

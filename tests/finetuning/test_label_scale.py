@@ -5,11 +5,11 @@ from flax import nnx
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.finetuning.cross_validation import PRETRAINED, TUNED, Problem, cross_validate
-from epizoo.finetuning.data_file import read_peak_data
-from epizoo.finetuning.fitting import fine_tune
-from epizoo.finetuning.samples import read_labels
-from epizoo.finetuning.scale import label_scale_factor, scaled
-from epizoo.finetuning.settings import TuningSettings
+from epizoo.finetuning.label_scale import label_scale_factor, scaled
+from epizoo.finetuning.label_tuning import fine_tune
+from epizoo.finetuning.labelled_samples import read_labels
+from epizoo.finetuning.new_cell_type import read_peak_data
+from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
 

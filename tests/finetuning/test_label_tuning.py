@@ -6,13 +6,13 @@ from finetuning_files import write_experiment, write_new_yaml
 from flax import nnx
 
 from epizoo.errors import InputError
-from epizoo.finetuning.crops import crop_settings, fixed_crops
-from epizoo.finetuning.data_file import read_peak_data
-from epizoo.finetuning.fitting import fine_tune, fold_loci
-from epizoo.finetuning.samples import read_labels, read_stretches
-from epizoo.finetuning.settings import TuningSettings
-from epizoo.finetuning.steps import balanced_mean, label_loss
+from epizoo.finetuning.label_crops import crop_settings, fixed_crops
+from epizoo.finetuning.label_steps import balanced_mean, label_loss
+from epizoo.finetuning.label_tuning import fine_tune, fold_loci
+from epizoo.finetuning.labelled_samples import read_labels, read_stretches
+from epizoo.finetuning.new_cell_type import read_peak_data
 from epizoo.finetuning.trainable import TRAIN, Trainables, model_arrays, with_arrays
+from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig

@@ -5,8 +5,8 @@ import yaml
 from finetuning_files import write_experiment, write_new_yaml
 
 from epizoo.errors import InputError
-from epizoo.finetuning.data_file import file_hashes, read_peak_data, read_state_data
-from epizoo.finetuning.samples import loci_table, read_labels, read_stretches
+from epizoo.finetuning.labelled_samples import loci_table, read_labels, read_stretches
+from epizoo.finetuning.new_cell_type import file_hashes, read_peak_data, read_state_data
 from epizoo.genome.coverage_transform import CoverageTransform
 
 

@@ -1,28 +1,21 @@
-"""What a peak-caller recipe leaves behind: weights, configs, hashes of the data, and honest metrics."""
+"""The metrics of the peak callers that learn from human labels, and the hashes of their data."""
 
-import importlib.metadata
 import json
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import yaml
-from safetensors.numpy import save_file
 
 from epizoo.calling.peaks import PeakCallingConfig
-from epizoo.files import atomic_path, sha256
-from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.files import sha256
 from epizoo.metrics.calibration import Cases, brier_score, expected_calibration_error
 from epizoo.metrics.label_errors import Interval, compare, region_rates, summarise
-from epizoo.models.parameters import flatten_parameters
-from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.labelled_calls import Prediction, calibrated_left_out, decided
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER, Stretch
 from epizoo.recipes.labelled_peaks_settings import LabelledSet
+from epizoo.zoo.new_entries import write_json
 
-_PACKAGES = ("epizoo", "flax", "jax", "numpy", "optax")
 _KEYS = ["window", "chrom", "start", "end", "annotation"]
 
 
@@ -36,22 +29,6 @@ class CrossValidation(NamedTuple):
     """The rule to ship."""
     thinned_errors: pd.DataFrame
     """As `errors`, from a share of the fragments."""
-
-
-def write_config(
-    folder: Path, model: PeakCaller, transform: CoverageTransform, calling: PeakCallingConfig, window_bins: int
-) -> None:
-    """`weights.safetensors` and `config.yaml`."""
-    with atomic_path(folder / "weights.safetensors") as path:
-        save_file(flatten_parameters(model), path)
-    config = {
-        "family": "peak_caller",
-        "window": {"window_bins": window_bins, "flank_bins": model.receptive_field_bins},
-        "model": model.config.to_dict(),
-        "transform": transform.to_dict(),
-        "calling": calling.to_dict(),
-    }
-    write_yaml(folder / "config.yaml", config)
 
 
 def write_metrics(
@@ -106,23 +83,6 @@ def data_hashes(data: Path, stretches: list[Stretch]) -> dict[str, str]:
     used = {window for stretch in stretches for window in stretch.labels["window"]}
     files = sorted(windows.loc[windows["window"].isin(used), "bw"].unique())
     return {name: sha256(data / LABELS_FOLDER / name) for name in ("labels.tsv", "windows.tsv", *files)}
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of what the training rests on."""
-    return {"python": sys.version.split()[0]} | {name: importlib.metadata.version(name) for name in _PACKAGES}
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def write_yaml(path: Path, content: Any) -> None:
-    """Write YAML in the order given."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(yaml.safe_dump(content, sort_keys=False, width=120), encoding="utf-8")
 
 
 def _error_metrics(errors: pd.DataFrame, others: dict[str, pd.DataFrame], on: str) -> list[dict[str, Any]]:

@@ -15,13 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
+from epizoo.checkpoints import Snapshot, fingerprint, load_snapshot, save_snapshot
 from epizoo.errors import InputError
-from epizoo.finetuning.checkpoints import Snapshot, fingerprint, load_snapshot, save_snapshot
-from epizoo.finetuning.crops import FixedCrops, crop_settings, fixed_crops
-from epizoo.finetuning.scale import label_scale_factor, scaled
-from epizoo.finetuning.settings import TuningSettings
-from epizoo.finetuning.steps import Names, Stage, balanced_mean, compile_steps
+from epizoo.finetuning.label_crops import FixedCrops, crop_settings, fixed_crops
+from epizoo.finetuning.label_scale import label_scale_factor, scaled
+from epizoo.finetuning.label_steps import Names, Stage, balanced_mean, compile_steps
 from epizoo.finetuning.trainable import FROZEN_TRUNK, Arrays, model_arrays, with_arrays
+from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.labelled_stretches import CropSettings, Stretch, random_crops
 from epizoo.peaks.region_label_likelihood import LabelBatch
@@ -180,7 +180,7 @@ class _Trainer:
 
     def _advance(self, stage: Stage, stretches: list[Stretch]) -> tuple[Stage, float]:
         inputs, labels = self._batch(stage, stretches)
-        changes, optimiser, loss = self.step(self.base, stage.changes, stage.optimiser, inputs, labels)
+        changes, optimiser, loss = self.step(stage.changes, stage.optimiser, self.base, inputs, labels)
         return Stage(changes, optimiser, stage.random), float(loss)
 
     def _batch(self, stage: Stage, stretches: list[Stretch]) -> tuple[Any, LabelBatch]:
@@ -206,9 +206,7 @@ class _Trainer:
         return fingerprint(asdict(self.settings), [*self.base.values(), self.fixed.coverage, *self.fixed.labels])
 
     def _resume(self) -> Snapshot | None:
-        if self.checkpoint is None or not self.checkpoint.exists():
-            return None
-        return load_snapshot(self.checkpoint, self._fingerprint())
+        return None if self.checkpoint is None else load_snapshot(self.checkpoint, self._fingerprint())
 
     def _save(self, stages: list[Stage], curve: list[np.ndarray], step: int) -> None:
         if self.checkpoint is None:

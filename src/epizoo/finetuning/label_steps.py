@@ -11,11 +11,12 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float, Int
 
-from epizoo.finetuning.crops import NO_PEAKS
-from epizoo.finetuning.settings import TuningSettings
+from epizoo.finetuning.label_crops import NO_PEAKS
 from epizoo.finetuning.trainable import FROZEN_TRUNK, Arrays, Trainables, with_arrays
+from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.models.peak_caller.network import TEMPERATURE_FLOOR
-from epizoo.peaks.region_label_likelihood import LabelBatch, gather_labels, region_log_likelihood
+from epizoo.peaks.network_fit import compiled_step
+from epizoo.peaks.region_label_likelihood import LabelBatch, label_loss
 
 
 class Stage(NamedTuple):
@@ -30,20 +31,12 @@ class Steps(NamedTuple):
     """Compiled functions of the base model's arrays and the changes made to them."""
 
     step: Callable[..., tuple[Arrays, Any, Float[Array, ""]]]
-    """(base, changes, optimiser state, inputs, labels): the new changes and state, and the loss before them."""
+    """(changes, optimiser state, base, inputs, labels): the new changes and state, and the loss before them."""
     measure: Callable[..., Float[Array, " label"]]
     """(arrays, inputs, labels): the loss of each label."""
     inputs: Callable[..., Float[Array, "crop bin *feature"]]
     """(arrays, coverage): what both take: the input of the last layer where that alone is trained, else coverage."""
     optimiser: optax.GradientTransformation
-
-
-def label_loss(
-    logits: Float[Array, "crop bin"], labels: LabelBatch, switch_cost: float, doubt: float
-) -> Float[Array, " label"]:
-    """What each label costs: minus the log-probability that it is right, or that it is wrong by itself."""
-    right = region_log_likelihood(gather_labels(logits, labels), labels.inside, labels.annotation, switch_cost)
-    return -jnp.logaddexp(right + jnp.log1p(-doubt), jnp.log(doubt))
 
 
 def balanced_mean(
@@ -100,14 +93,6 @@ def _compile(
         return loss + pull * trainables.moved(base, changes)
 
     @jax.jit
-    def step(
-        base: Arrays, changes: Arrays, state: Any, inputs: Array, labels: LabelBatch
-    ) -> tuple[Arrays, Any, Float[Array, ""]]:
-        loss, gradient = jax.value_and_grad(objective)(changes, base, inputs, labels)
-        updates, state = optimiser.update(gradient, state, changes)
-        return optax.apply_updates(changes, updates), state, loss
-
-    @jax.jit
     def measure(arrays: Arrays, inputs: Array, labels: LabelBatch) -> Float[Array, " label"]:
         return label_loss(logits(arrays, inputs), labels, switch_cost, doubt)
 
@@ -115,4 +100,5 @@ def _compile(
     def last_inputs(arrays: Arrays, coverage: Array) -> Float[Array, "crop bin feature"]:
         return with_arrays(graph, names.paths, arrays).features(coverage[..., None])
 
-    return Steps(step, measure, last_inputs if frozen else lambda arrays, coverage: jnp.asarray(coverage), optimiser)
+    inputs = last_inputs if frozen else lambda arrays, coverage: jnp.asarray(coverage)
+    return Steps(compiled_step(objective, optimiser), measure, inputs, optimiser)
