@@ -1,17 +1,13 @@
 """Speed and peak memory of the whole path, file in and file out, of both kinds of entry.
 
-    python benchmarks/whole_path.py                 # a synthetic chromosome of 249 Mbp
-    python benchmarks/whole_path.py --data DIR      # and real data: the largest H3K4me3 bigWig, the genome of GM12878
+    python -m benchmarks.whole_path                 # a synthetic chromosome of 249 Mbp
+    python -m benchmarks.whole_path --data DIR      # and real data: the largest H3K4me3 bigWig, the genome of GM12878
 
 Each job is the command `epizoo …` in a process of its own, its start and compilation included; the best of --repeat.
 """
 
 import argparse
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +16,7 @@ import pyBigWig
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.measuring import EPIZOO, measure, n_cores
 from epizoo.genome.marks import BinarizedChromosome, decode, write_binarized
 from epizoo.zoo import load
 
@@ -38,12 +35,6 @@ class Job(NamedTuple):
     bins: int
 
 
-class Result(NamedTuple):
-    seconds: float
-    cpu_seconds: float
-    peak_megabytes: float
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of the real data")
@@ -55,27 +46,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         jobs = synthetic_jobs(folder, options) + (real_jobs(folder, options) if options.data else [])
-        table = Table(title=f"{len(os.sched_getaffinity(0))} cores", box=None, title_justify="left")
+        table = Table(title=f"{n_cores()} cores", box=None, title_justify="left")
         for column in ("job", "Mbp", "million bins", "seconds", "CPU seconds", "million bins/s", "peak MB"):
             table.add_column(column, justify="left" if column == "job" else "right")
         for job in jobs:
-            best = min(measure(job) for _ in range(options.repeat))
+            best = min(measure([*EPIZOO, *job.arguments]) for _ in range(options.repeat))
             speed = job.bins / 1e6 / best.seconds
             figures = (job.bp / 1e6, job.bins / 1e6, best.seconds, best.cpu_seconds, speed)
-            table.add_row(job.name, *(f"{figure:,.2f}" for figure in figures), f"{best.peak_megabytes:,.0f}")
+            table.add_row(job.name, *(f"{figure:,.2f}" for figure in figures), f"{best.peak_mb:,.0f}")
         Console(width=120).print(table)
-
-
-def measure(job: Job) -> Result:
-    """Wall time and peak memory of the command."""
-    command = [sys.executable, "-c", "from epizoo.cli import main; main()", *job.arguments]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    if status:
-        raise SystemExit(f"{job.name}: epizoo {' '.join(job.arguments)} failed")
-    return Result(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def synthetic_jobs(folder: Path, options: argparse.Namespace) -> list[Job]:

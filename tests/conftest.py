@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from random_entries import Zoo, build_zoo
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores already; torch, here and in programs that tests start, is to take one each.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:

@@ -17,7 +17,17 @@ FOLDERS = {
     "epizoo.conversion": ROOT / "conversion",
     "epizoo.plugins": ROOT / "plugins",
 }
-GROUND_FLOOR = {"compilation", "errors", "files", "model_zoo", "optional", "validation", "version"}
+GROUND_FLOOR = {
+    "checkpoints",
+    "compilation",
+    "errors",
+    "files",
+    "mark_values",
+    "model_zoo",
+    "optional",
+    "validation",
+    "version",
+}
 # Each package imports only from lines above its own, and from itself.
 ORDER = [
     {"genome", "models"},

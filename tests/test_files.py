@@ -22,12 +22,12 @@ def test_an_output_is_never_an_input_under_whatever_name(tmp_path):
         (tmp_path / "folder" / ".." / "regions.bed", [source]),
         (inside, [tmp_path / "folder"]),
     ):
-        with pytest.raises(InputError, match="would overwrite an input"):
+        with pytest.raises(InputError, match="overwrite an input"):
             check_outputs([output], inputs)
 
 
 def test_two_outputs_are_two_files(tmp_path):
-    with pytest.raises(InputError, match="would overwrite another output"):
+    with pytest.raises(InputError, match="overwrite another output"):
         check_outputs([tmp_path / "a.bed", tmp_path / "." / "a.bed"], [])
     check_outputs([tmp_path / "a.bed", tmp_path / "b.bed"], [tmp_path / "c.bed"])
 
@@ -64,9 +64,9 @@ def test_a_link_to_nowhere_pipes_and_devices_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "lost").symlink_to(tmp_path / "none" / "x.bed")
     for path, message in (
-        (tmp_path / "pipe", r"pipe: cannot be written, it is a pipe or a device"),
-        ("/dev/null", "/dev/null: cannot be written, it is a pipe or a device"),
-        (tmp_path / "lost", r"lost: cannot be written, its folder .*none does not exist"),
+        (tmp_path / "pipe", r"pipe: .*pipe or .*device"),
+        ("/dev/null", "/dev/null: .*pipe or .*device"),
+        (tmp_path / "lost", r"lost: .*none\b.*does not exist"),
     ):
         with pytest.raises(InputError, match=message):
             check_outputs([path], [])
@@ -88,5 +88,5 @@ def test_errors_name_the_file_that_the_user_knows(tmp_path, monkeypatch):
         raise OSError(30, "Read-only file system", "/somewhere/.epizoo-123")
 
     monkeypatch.setattr(tempfile, "mkstemp", read_only)
-    with pytest.raises(InputError, match=r"x\.bed: cannot be written in .*: Read-only file system"):
+    with pytest.raises(InputError, match=r"x\.bed: .*Read-only file system"):
         write()

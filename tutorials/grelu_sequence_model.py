@@ -84,7 +84,7 @@ def call_peaks(genome: Genome, folder: Path) -> pd.DataFrame:
         genome.bigwig,
         signal_kind="coverage",
         output=folder / "peaks.narrowPeak",
-        probabilities_bigwig=folder / "peaks.bw",
+        probabilities=folder / "peaks.bw",
     )
 
 

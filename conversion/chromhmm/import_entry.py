@@ -6,25 +6,23 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
-from safetensors.numpy import save_file
 
 from epizoo.calling.chromhmm_files import read_lines
 from epizoo.calling.state_colors import default_colors
 from epizoo.errors import EntryError, InputError
 from epizoo.files import sha256
 from epizoo.genome.marks import BinarizedChromosome, arrange_marks, find_binarized, read_binarized
-from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
-from epizoo.models.hmm.run_lengths import MISSING, from_values, in_float64
-from epizoo.models.parameters import flatten_parameters
+from epizoo.mark_values import MISSING
+from epizoo.models.hmm.annotator import ChromatinStateConfig
+from epizoo.models.hmm.run_lengths import from_values, in_float64
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model
-from epizoo.states.learning import LearningSequence, log_likelihood_per_bin
-from epizoo.states.names import NamedState
+from epizoo.states.learning_plan import LearningSequence, log_likelihood_per_bin
+from epizoo.states.state_names import NamedState
 from epizoo.zoo.entry import ChromatinStateEntry, Entry
 from epizoo.zoo.imported_entries import build_proven
 from epizoo.zoo.new_entries import write_json, write_yaml
-from epizoo.zoo.state_runs import EXCERPT_BINS, FIRST_BIN, describe_config, write_excerpt
+from epizoo.zoo.state_runs import write_excerpt, write_model_files
 
 File = str | os.PathLike[str]
 _STATE = re.compile(r"^[A-Za-z]?(\d+)$")
@@ -88,20 +86,14 @@ def import_model(
     }
 
     def write_run(run: Path) -> None:
-        with jax.enable_x64(True):
-            arrays = flatten_parameters(ChromatinStateAnnotator.from_parameters(config, model.parameters))
-        save_file(arrays, run / "weights.safetensors")
-        write_yaml(run / "config.yaml", describe_config(config, states))
+        write_model_files(run, config, model.parameters, states)
         write_yaml(run / "about.yaml", about)
         write_json(run / "training.json", training)
         write_json(run / "metrics.json", [_metric(model, chromosomes)])
 
     with tempfile.TemporaryDirectory() as scratch:
         longest = max(chromosomes, key=lambda one: len(one.values))
-        first_bin = FIRST_BIN if len(longest.values) > 2 * FIRST_BIN else 0
-        excerpt = longest._replace(values=longest.values[:EXCERPT_BINS])
-        write_excerpt(excerpt, Path(scratch), first_bin, bin_bp)
-        example = {"intervals_file": f"{scratch}/regions.bed", "binarized": f"{scratch}/marks"}
+        example = write_excerpt(longest, Path(scratch), bin_bp)
         family = "chromatin_states"
         entry = build_proven(family, example, name, output, version, write_run, lambda entry: _prove(entry, model))
     assert isinstance(entry, ChromatinStateEntry)

@@ -11,8 +11,9 @@ import yaml
 
 from epizoo.conversion.exporting import export
 from epizoo.conversion.parity import ParityReport
-from epizoo.errors import EpizooError
+from epizoo.errors import EntryError, EpizooError
 from epizoo.files import atomic_path, sha256
+from epizoo.optional import is_installed
 from epizoo.zoo import list_entries, load
 from epizoo.zoo.engines import BACKENDS
 from epizoo.zoo.entry import Entry
@@ -40,6 +41,17 @@ def add_onnx(entry: Entry | str) -> ParityReport:
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
         temporary.write_text(text, encoding="utf-8")
     return report
+
+
+def add_onnx_if_installed(entry: Entry) -> str | None:
+    """Give an entry its graph where ONNX is installed; why it has none, where that is because of the entry."""
+    if not is_installed("onnx", "onnxruntime"):
+        return None
+    try:
+        add_onnx(entry)
+    except EntryError as error:
+        return str(error)
+    return None
 
 
 def main() -> None:

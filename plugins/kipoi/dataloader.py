@@ -22,13 +22,16 @@ class EntryDataset(Dataset):
     Everything that can be checked is checked by the constructor, before Kipoi opens any writer.
     """
 
+    entry_folder: str | None = None
+
     # By this very name, which Kipoi takes to mean all arguments of dataloader.yaml.
     def __init__(self, **kwargs: Any) -> None:
-        if self.source_dir is None:
+        folder = self.entry_folder or self.source_dir
+        if folder is None:
             raise EntryError(
                 f"{type(self).__name__}: belongs to no entry; take it from kipoi.get_dataloader_factory or of_entry()"
             )
-        entry = entries.load(self.source_dir)
+        entry = entries.load(folder)
         for name in required_arguments(entry.zoo.family):
             if kwargs.get(name) is None:
                 required = " and ".join(required_arguments(entry.zoo.family))

@@ -1,11 +1,13 @@
-"""What is broken in kipoi 0.8.6 and is mended here, in kipoi's own modules alone and in this one place.
+"""Every fault of kipoi 0.8.6 that is fixed here, in kipoi's own modules alone and in this one place.
 
-Kipoi's commands import a model's or a dataloader's class before they open a writer, so both our model classes and our
-dataloaders call `mend_kipoi`. Each of these can go when a release of kipoi does it itself:
+`mend_kipoi` runs when Kipoi imports a model or a dataloader of ours, before it opens a writer. ``kipoi get-example``
+and ``kipoi env export`` read descriptions alone, unless the dataloader is given as an import: that is why every
+``model.yaml`` names `EntryDataloader` as its default dataloader. Each of these can go once a release of kipoi does it:
 
 - ``kipoi.writers`` reads ``np.string_`` and ``np.unicode_``, which numpy 2 removed: every HDF5 file crashes.
 - ``kipoi.writers.get_writer`` passes ``dataloader_schema=`` to `BedBatchWriter`, which wants ``metadata_schema=``:
-  every ``.bed`` crashes. It also passes a model's ``hdf5_chunk_size`` to the TSV writer, which does not take it.
+  every ``.bed`` crashes. It also passes a model's ``hdf5_chunk_size`` to the TSV writer, which does not take it, and
+  has no writer for ``.zarr``, which its help offers. A ``.bed`` without ``-m`` ends in a KeyError.
 - ``kipoi.writers.HDF5BatchWriter`` makes chunks of 10,000 rows unless told otherwise, and ``kipoi preproc`` cannot tell
   it: for windows these are hundreds of MB for each array. It also opens a file that exists, to append to it, and then
   fails after the first batch because the arrays are there already. Here every output replaces the file of its name.
@@ -13,20 +15,31 @@ dataloaders call `mend_kipoi`. Each of these can go when a release of kipoi does
   written under a temporary name beside it and takes its name when it is closed.
 - ``kipoi test`` compares only the first array of a dict of predictions: ``compare_numpy_dict`` takes the None that
   numpy's assertion returns for a difference and stops, and nobody reads its answer.
+- ``kipoi get-example`` copies examples that have a URL alone: it reports success for local ones and writes nothing.
+- ``kipoi env export`` writes the requirement of ``model.yaml``, ``epizoo[kipoi]==…``, which installs only where a
+  package index has that version; here it names the place that epizoo was installed from.
 """
 
 import functools
+import importlib.metadata
+import json
 import os
+import shutil
 import types
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import kipoi
 import kipoi.cli.main
+import kipoi.data
+import kipoi.specs
 import kipoi.writers
 import numpy as np
+import yaml
 
+from epizoo.errors import InputError
 from epizoo.files import check_outputs
 
 HDF5_CHUNK_ROWS = 32
@@ -40,7 +53,70 @@ def mend_kipoi() -> None:
     kipoi.writers.get_writer = _mended_get_writer(kipoi.writers.get_writer)
     kipoi.writers.HDF5BatchWriter = WholeHDF5BatchWriter
     kipoi.cli.main.compare_numpy_dict = compare_all_arrays
+    kipoi.data.BaseDataLoader.download_example = classmethod(download_example)
+    kipoi.specs.Dependencies.to_env_dict = _mended_to_env_dict(kipoi.specs.Dependencies.to_env_dict)
     kipoi.writers.mended_by_epizoo = True
+
+
+def __getattr__(name: str) -> Any:
+    if name != "EntryDataloader":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Kipoi looks it up while it is in the folder of the model.yaml that names it.
+    mend_kipoi()
+    entry = Path(yaml.safe_load(Path("model.yaml").read_text(encoding="utf-8"))["args"]["entry"]).resolve()
+    dataloader = kipoi.get_dataloader_factory(os.fspath(entry), source="dir")
+    # Kipoi takes the folder of model.yaml for the dataloader's, but in a clone it may be the repository's root.
+    dataloader.entry_folder = os.fspath(entry)
+    for argument in dataloader.args.values():
+        if isinstance(argument.example, str) and (entry / argument.example).exists():
+            argument.example = os.fspath(entry / argument.example)
+    return dataloader
+
+
+def download_example(cls: Any, output_dir: str, absolute_path: bool = False, dry_run: bool = False) -> dict[str, Any]:
+    """The dataloader's arguments for the example, its files downloaded or copied; see Kipoi's `BaseDataLoader`."""
+    given = kipoi.specs.example_kwargs(cls.args, output_dir, absolute_path=absolute_path, dry_run=dry_run)
+    output = Path(os.path.abspath(output_dir) if absolute_path else output_dir)
+    folder = Path(getattr(cls, "entry_folder", None) or cls.source_dir).resolve()
+    for name, value in given.items():
+        source = folder / value if isinstance(value, str) else folder
+        # What Kipoi has downloaded lies elsewhere.
+        if folder not in source.parents or not source.exists():
+            continue
+        given[name] = str(output / source.name)
+        if dry_run:
+            continue
+        output.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, output / source.name, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source, output / source.name)
+    return given
+
+
+def installed_requirement() -> str:
+    """What pip needs to install this epizoo with its extra ``kipoi``: where it came from (PEP 610), or its version."""
+    distribution = importlib.metadata.distribution("epizoo")
+    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    if "url" not in origin:
+        return f"epizoo[kipoi]=={distribution.version}"
+    vcs = origin.get("vcs_info")
+    url = f"{vcs['vcs']}+{origin['url']}@{vcs['commit_id']}" if vcs else origin["url"]
+    return f"epizoo[kipoi] @ {url}"
+
+
+def _mended_to_env_dict(original: Any) -> Any:
+    @functools.wraps(original)
+    def to_env_dict(self: Any, env_name: str) -> Any:
+        content = original(self, env_name)
+        for dependency in content["dependencies"]:
+            if isinstance(dependency, Mapping):
+                dependency["pip"] = [
+                    installed_requirement() if one.startswith("epizoo[kipoi]") else one for one in dependency["pip"]
+                ]
+        return content
+
+    return to_env_dict
 
 
 def compare_all_arrays(found: Any, expected: Any, exact: bool = True, decimal: int = 7) -> None:
@@ -84,12 +160,16 @@ def _mended_get_writer(original: Any) -> Any:
     def get_writer(output_file: str, metadata_schema: Any = None, **kwargs: Any) -> Any:
         def open_writer(path: str) -> Any:
             if ending == "bed" and metadata_schema is not None:
-                return kipoi.writers.BedBatchWriter(file_path=path, metadata_schema=metadata_schema)
+                return _BedWriter(file_path=path, metadata_schema=metadata_schema)
             if ending == "tsv":
                 return kipoi.writers.TsvBatchWriter(file_path=path)
             return original(path, metadata_schema, **kwargs)
 
         ending = output_file.split(".")[-1]
+        if ending == "zarr":
+            raise InputError(
+                f"{output_file}: kipoi has no writer for zarr; use a name that ends in .h5, .parquet, .tsv or .bed"
+            )
         known = ending in kipoi.writers.FILE_SUFFIX_MAP
         if ending in ("h5", "hdf5") or not known:
             return open_writer(output_file)
@@ -127,6 +207,18 @@ def _remove(path: Path, process: int) -> None:
     # Forked loader workers hold copies of the writers.
     if os.getpid() == process:
         path.unlink(missing_ok=True)
+
+
+class _BedWriter(kipoi.writers.BedBatchWriter):
+    """Kipoi's writer of BED files, which says what it lacks."""
+
+    def batch_write(self, batch: Any) -> None:
+        """Write one batch."""
+        # `kipoi predict` leaves all metadata out unless it is asked for them.
+        if "metadata" not in batch:
+            name = Path(self.file_path).name.removeprefix(f".epizoo-{os.getpid()}-")
+            raise InputError(f"{name}: a BED file needs the windows' positions; add -m (--keep_metadata)")
+        super().batch_write(batch)
 
 
 class WholeFileWriter(kipoi.writers.BatchWriter):

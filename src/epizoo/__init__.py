@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from epizoo.jobs.annotate import annotate
     from epizoo.jobs.call_peaks import call_peaks
+    from epizoo.jobs.finetune import finetune
     from epizoo.jobs.learn_states import learn_states
     from epizoo.zoo.catalogue import list_entries
     from epizoo.zoo.entry import load, load_annotator, load_peak_caller
@@ -50,6 +51,7 @@ __all__ = [
 _MODULES = {
     "annotate": "jobs.annotate",
     "call_peaks": "jobs.call_peaks",
+    "finetune": "jobs.finetune",
     "learn_states": "jobs.learn_states",
     "list_entries": "zoo.catalogue",
     "load": "zoo.entry",
@@ -75,25 +77,6 @@ _SUBPACKAGES = (
     "states",
     "zoo",
 )
-
-
-def finetune(entry: str, data: str, name: str, output: str, **options: Any) -> Any:
-    """Fine-tune an entry on a new cell type, and build an entry of the result.
-
-    Options are those of `epizoo.jobs.finetune_peaks.finetune` for peak callers, and of
-    `epizoo.jobs.finetune_states.finetune_states` for chromatin states.
-    """
-    from epizoo.zoo.entry import PeakCallerEntry
-    from epizoo.zoo.entry import load as load_entry
-
-    base = load_entry(entry)
-    if isinstance(base, PeakCallerEntry):
-        from epizoo.jobs.finetune_peaks import finetune as finetune_peaks
-
-        return finetune_peaks(base, data, name, output, **options)
-    from epizoo.jobs.finetune_states import finetune_states
-
-    return finetune_states(base, data, name, output, **options)
 
 
 def __dir__() -> list[str]:

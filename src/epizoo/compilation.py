@@ -1,5 +1,6 @@
-"""Compilation of loops over numbers by numba."""
+"""Compilation of loops over numbers by numba, and how many of them may run side by side."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -16,3 +17,8 @@ def compiled(function: Callable[..., Any]) -> Any:
         return numba.njit(function, cache=True, nogil=True, error_model="numpy")
     except RuntimeError:  # No folder to keep compiled code in: compile in each process.
         return numba.njit(function, nogil=True, error_model="numpy")
+
+
+def usable_cores() -> int:
+    """Number of cores that this process may use; macOS cannot restrict them, so there it is all of them."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

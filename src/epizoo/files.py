@@ -1,11 +1,16 @@
 """Files that are written whole or not at all, and their hashes."""
 
 import hashlib
+import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from epizoo.errors import InputError
 
@@ -89,3 +94,36 @@ def sha256(path: str | os.PathLike[str]) -> str:
     """Hexadecimal SHA-256 of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> None:
+    """Write indented JSON, whole or not at all; NaN becomes null.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(defined(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_yaml(path: str | os.PathLike[str], content: Any) -> None:
+    """Write YAML, whole or not at all; keys keep their order.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text(yaml.safe_dump(content, sort_keys=False, width=120), encoding="utf-8")
+
+
+def defined(content: Any) -> Any:
+    """Plain values for JSON, None for NaN.
+
+    >>> defined({"share": (0.5, float("nan"))})
+    {'share': [0.5, None]}
+    """
+    if isinstance(content, dict):
+        return {key: defined(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [defined(value) for value in content]
+    return None if isinstance(content, float) and math.isnan(content) else content

@@ -108,9 +108,9 @@ def test_a_file_in_another_format_is_refused(tmp_path, read, text):
 
 
 def test_what_does_not_fit_is_not_written(tmp_path):
-    with pytest.raises(InputError, match="2 colours were given for 3 states"):
+    with pytest.raises(InputError, match=r"\b2 colours\b.*\b3 states"):
         chromhmm_files.write_dense(tmp_path / "dense.bed", SEGMENTS, "Liver_3", COLORS[:2])
-    with pytest.raises(InputError, match="1 labels were given for 3 states"):
+    with pytest.raises(InputError, match=r"\b1 labels?\b.*\b3 states"):
         chromhmm_files.write_expanded(tmp_path / "expanded.bed", SEGMENTS, "Liver_3", COLORS, labels=["TssA"])
     with pytest.raises(InputError, match="order 'X'"):
         chromhmm_files.write_segments(tmp_path / "segments.bed", SEGMENTS, order="X")

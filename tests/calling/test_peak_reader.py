@@ -63,5 +63,5 @@ def test_a_file_without_peaks_is_empty_and_no_error(tmp_path):
 @pytest.mark.parametrize("row", ["chr1\t5", "chr1\t9\t5", "chr1\ta\tb", "chr1\t1\t5\tn\thigh\t.\t1\t1\t1\t1"])
 def test_rows_that_are_no_peaks_are_named(tmp_path, row):
     (tmp_path / "x.bed").write_text("chr1\t1\t5\n" + row + "\n")
-    with pytest.raises(InputError, match=r"x\.bed: line 2 is"):
+    with pytest.raises(InputError, match=r"x\.bed: line 2\b"):
         read_peaks(tmp_path / "x.bed")

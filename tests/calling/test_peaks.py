@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epizoo.calling.peaks import PEAK_COLUMNS, PeakCallingConfig, PeakCollector, call_peaks
+from epizoo.calling.peaks import PEAK_COLUMNS, PeakCallingConfig, PeakCollector, call_peaks, name_peaks
 from epizoo.calling.summits import smoothing_bins
 from epizoo.errors import InputError
 
@@ -140,7 +140,7 @@ def test_pieces_give_the_peaks_of_the_whole(config, cuts):
     for low, high in itertools.pairwise([0, *cuts, 400]):
         collector.add(*(array[low:high] for array in arrays))
     pd.testing.assert_frame_equal(
-        collector.finish(), call_peaks("chr2", 5, *arrays, config, chrom_size=10_000, **options)
+        name_peaks(collector.finish()), call_peaks("chr2", 5, *arrays, config, chrom_size=10_000, **options)
     )
 
 
@@ -178,19 +178,19 @@ def test_config_survives_a_round_trip():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"enter_probability": 0.3, "extend_probability": 0.5}, "extend_probability is 0.5"),
-        ({"extend_probability": 0.0}, "extend_probability is 0.0"),
-        ({"min_width_bp": -1}, "min_width_bp is -1"),
-        ({"min_width": 100}, "unknown key 'min_width'"),
-        ({"summit_valley": 1.0}, "summit_valley is 1.0"),
-        ({"least_evidence": -1.0}, "least_evidence is -1.0; expected at least 0"),
-        ({"least_evidence": float("nan")}, "least_evidence is nan; expected at least 0"),
-        ({"least_evidence": 8.0}, "expected both 0, or both above 0"),
-        ({"evident_probability": 0.3}, "expected both 0, or both above 0"),
-        ({"evident_probability": 1.3, "least_evidence": 8.0}, "and the probability at most 1"),
-        ({"calibration": [[0.5, 0.4], [0.5, 0.9]]}, "calibration is"),
-        ({"calibration": [[0.5, 0.4], [0.7, 0.3]]}, "calibration is"),
-        ({"calibration": [[0.5, 0.4], [0.7, 1.3]]}, "calibration is"),
+        ({"enter_probability": 0.3, "extend_probability": 0.5}, r"extend_probability\b.*0\.5\b.*0\.3\b"),
+        ({"extend_probability": 0.0}, r"extend_probability\b.*0\.0\b"),
+        ({"min_width_bp": -1}, r"min_width_bp\b.*-1\b"),
+        ({"min_width": 100}, r"\bmin_width\b"),
+        ({"summit_valley": 1.0}, r"summit_valley\b.*1\.0\b"),
+        ({"least_evidence": -1.0}, r"least_evidence\b.*-1\.0\b.*\b0\b"),
+        ({"least_evidence": float("nan")}, r"least_evidence\b.*\bnan\b.*\b0\b"),
+        ({"least_evidence": 8.0}, r"evident_probability\b.*least_evidence\b.*both above 0"),
+        ({"evident_probability": 0.3}, r"evident_probability\b.*least_evidence\b.*both above 0"),
+        ({"evident_probability": 1.3, "least_evidence": 8.0}, r"evident_probability\b.*1\.3\b.*at most 1\b"),
+        ({"calibration": [[0.5, 0.4], [0.5, 0.9]]}, r"\bcalibration\b"),
+        ({"calibration": [[0.5, 0.4], [0.7, 0.3]]}, r"\bcalibration\b"),
+        ({"calibration": [[0.5, 0.4], [0.7, 1.3]]}, r"\bcalibration\b"),
     ],
 )
 def test_impossible_configs_are_refused(values, message):
@@ -258,7 +258,7 @@ def test_a_control_in_pieces_gives_the_same_peaks(cut):
     for part in (slice(0, cut), slice(cut, 100)):
         collector.add(probabilities[part], signal[part], control[part])
     whole = call_peaks("chr1", 0, probabilities, signal, config, chrom_size=1_000, control=control, **options)
-    pd.testing.assert_frame_equal(collector.finish(), whole)
+    pd.testing.assert_frame_equal(name_peaks(collector.finish()), whole)
     assert len(whole)
 
 
@@ -328,3 +328,20 @@ def test_a_score_of_evidence_stays_within_its_column():
     assert peaks["score"].max() == 1000
     assert PeakCallingConfig.from_dict(config.to_dict()) == config
     assert "score_evidence" not in CONTROLLED.to_dict()
+
+
+def test_certainty_counts_as_odds_of_19_and_no_more():
+    config = dataclasses.replace(CONTROLLED, score_evidence=True)
+
+    def score(probability):
+        probabilities, heights = np.zeros(100), np.ones(100)
+        probabilities[20:25], heights[20:25] = probability, 10.0
+        peaks = call_peaks(
+            "chr1", 0, probabilities, heights, config, bin_bp=BIN_BP, chrom_size=1_000, reads_per_unit=2.0
+        )
+        return int(peaks["score"].iloc[0])
+
+    evidence = reads_tail(20, 2.0)
+    assert score(1.0) == round(200 * math.log10(1 + 19 * evidence))
+    assert score(0.94) == round(200 * math.log10(1 + 0.94 / 0.06 * evidence))
+    assert score(0.94) < score(0.96) < score(1.0)

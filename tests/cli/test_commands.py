@@ -1,5 +1,6 @@
 """The command line: one sentence and exit code 2 for bad input, files that other tools read, nothing left over."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,75 +60,81 @@ def call(*arguments, bigwig="good.bw", output="out/x.narrowPeak"):
 
 
 BAD_INPUTS = [
-    (["call-peaks", PEAK_CALLER, "--bigwig", "none.bw"], "none.bw: no such file"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "empty.bw"], "empty.bw: the file is empty"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "text.bw"], "text.bw: is not a bigWig"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "none.bed"], "none.bed: no such file"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "none.bw"], r"none\.bw: no such file"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "empty.bw"], r"empty\.bw: .*empty"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "text.bw"], r"text\.bw: .*not a bigWig"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "none.bed"], r"none\.bed: no such file"),
     (
         ["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "unknown.bed"],
-        "chromosome chr7 is not in good.bw",
+        r"unknown\.bed: .*chr7\b.*good\.bw",
     ),
     (
         ["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "backwards.bed"],
-        "start 9000 is not below end 1000",
+        r"backwards\.bed: line 1: .*\b9000\b.*\b1000\b",
     ),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "norows.bed"], "norows.bed: holds no interval"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "past.bed"], "past the end of its chromosome"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "norows.bed"], r"norows\.bed: .*no interval"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "past.bed"], "past the end"),
     (
         ["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "nochr.bed"],
-        "chromosome 1 is called chr1 in good.bw",
+        r"nochr\.bed: .*\b1\b.*\bchr1\b.*good\.bw",
     ),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "words.bed"], "must be whole numbers"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--blacklist", "nochr.bed"], "none of its chromosomes (1)"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--control", "good.bw"], "control: good.bw is given, but"),
-    (["call-peaks", PEAK_CALLER], "--bigwig, --reads: neither given, expected one of the two"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--reads", "good.bed"], "--bigwig, --reads: both given"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--atac"], "--atac: some given, but they are about reads"),
-    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--control-reads", "x.bam"], "control: x.bam is given, but"),
-    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--enter-probability", "2"], "enter_probability is 2.0"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--format", "bed12"], "'bed12' is no format of peaks"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--coverage", "out/c.bw"], "--coverage: given without --reads"),
-    (["call-peaks", PEAK_CALLER, "--reads", "none.bam"], "none.bam: no such file"),
-    (["call-peaks", PEAK_CALLER, "--reads", "good.bed", "--chrom-sizes", "hg0"], "hg0: neither a file of chromosome"),
-    (["call-peaks", PEAK_CALLER, "--reads", "good.bed", "--chrom-sizes", "hg19"], "good.bed: line 1 has no strand"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--blacklist", "hg18"], "hg18: no such file, and no blacklist"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--signal-kind", "tpm"], "'tpm' is no kind of signal"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--enter-probability", "2"], "enter_probability is 2.0"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--probabilities", "good.bw"], "would overwrite an input"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "words.bed"], "whole numbers"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--blacklist", "nochr.bed"], r"nochr\.bed: .*\b1\b"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--control", "good.bw"], r"control: .*good\.bw"),
+    (["call-peaks", PEAK_CALLER], "--bigwig, --reads: .*neither"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--reads", "good.bed"], "--bigwig, --reads: .*both"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--atac"], "--atac: .*reads"),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--control-reads", "x.bam"], r"control: .*x\.bam"),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--enter-probability", "2"], r"enter_probability\b.*\b2\.0\b"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--format", "bed12"], "'bed12'"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--coverage", "out/c.bw"], "--coverage: .*--reads"),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam"], r"none\.bam: no such file"),
+    (["call-peaks", PEAK_CALLER, "--reads", "good.bed", "--chrom-sizes", "hg0"], "hg0: "),
+    (["call-peaks", PEAK_CALLER, "--reads", "good.bed", "--chrom-sizes", "hg19"], r"good\.bed: line 1 .*strand"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--blacklist", "hg18"], "hg18: .*blacklist"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--signal-kind", "tpm"], "'tpm'"),
+    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--enter-probability", "2"], r"enter_probability\b.*\b2\.0\b"),
+    (
+        ["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--probabilities", "good.bw"],
+        r"good\.bw: .*overwrite an input",
+    ),
     *(
-        (["call-peaks", PEAK_CALLER, "--reads", "reads.bed", *given, "--coverage", given[1]], f"{given[1]}: would over")
+        (
+            ["call-peaks", PEAK_CALLER, "--reads", "reads.bed", *given, "--coverage", given[1]],
+            f"{given[1]}: .*overwrite",
+        )
         for given in (["--blacklist", "good.bed"], ["--regions", "past.bed"], ["--known-regions", "unknown.bed"])
     ),
     (
         ["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--chrom-sizes", "good.bed", "--summits", "good.bed"],
-        "good.bed: would overwrite an input",
+        r"good\.bed: .*overwrite an input",
     ),
-    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--blacklist", "hg0"], "hg0: no such file, and no blacklist"),
-    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--regions", "words.bed"], "must be whole numbers"),
-    (["call-peaks", "peak_caller/nope", "--bigwig", "good.bw"], "peak_caller/nope: unknown entry"),
-    (["call-peaks", ANNOTATOR, "--bigwig", "good.bw"], "this entry does not call peaks"),
-    (["annotate", PEAK_CALLER, "--binarized", "marks"], "this entry does not annotate states"),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--blacklist", "hg0"], "hg0: .*blacklist"),
+    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--regions", "words.bed"], "whole numbers"),
+    (["call-peaks", "peak_caller/nope", "--bigwig", "good.bw"], "peak_caller/nope: "),
+    (["call-peaks", ANNOTATOR, "--bigwig", "good.bw"], "peaks"),
+    (["annotate", PEAK_CALLER, "--binarized", "marks"], "states"),
     (["annotate", ANNOTATOR, "--binarized", "nowhere"], "nowhere: no such folder"),
-    (["annotate", ANNOTATOR, "--binarized", "out"], "out: holds no binarised marks"),
-    (["annotate", ANNOTATOR, "--binarized", "two"], "has no mark H3K36me3; found H3K4me3, H3K27ac"),
-    (["annotate", ANNOTATOR, "--binarized", "cells", "--allow-missing"], "holds several cell types (A, B)"),
-    (["annotate", ANNOTATOR, "--binarized", "marks", "--cell", "K562"], "holds no cell type K562"),
-    (["annotate", ANNOTATOR], "give one of them"),
-    (["annotate", ANNOTATOR, "--marks", "H3K4me3=good.bw"], "has no mark H3K27ac, H3K36me3"),
-    (["annotate", ANNOTATOR, "--marks", "H3K4me3=good.bw", "H3K4me3=good.bw"], "H3K4me3 is given twice"),
-    (["annotate", ANNOTATOR, "--marks", "good.bw"], "'good.bw' is not of the form MARK=FILE"),
-    (["annotate", ANNOTATOR, "--marks", "H3K4me3=good.bw", "--allow-missing"], "the kind of signal is not stated"),
-    (["annotate", ANNOTATOR, "--binarized", "marks", "--posteriors", "none/at/all"], "none/at/all: cannot be made"),
-    (["annotate", ANNOTATOR, "--binarized", "marks", "--threshold", "3"], "--threshold: given, but it"),
-    (["plot", "--region", "chr1:500", "--bigwig", "good.bw"], "'chr1:500' is no region"),
-    (["plot", "--region", "chr1:10-5", "--bigwig", "good.bw"], "does not begin before it ends"),
-    (["plot", "--region", "chr9:1-100", "--bigwig", "good.bw"], "chromosome chr9 is not in good.bw"),
-    (["plot", "--region", "chr1:1-99000", "--bigwig", "good.bw"], "past the end of its chromosome"),
+    (["annotate", ANNOTATOR, "--binarized", "out"], "out: .*no binari[sz]ed marks"),
+    (["annotate", ANNOTATOR, "--binarized", "two"], "H3K36me3.*H3K4me3, H3K27ac"),
+    (["annotate", ANNOTATOR, "--binarized", "cells", "--allow-missing"], r"several cell types .*A, B"),
+    (["annotate", ANNOTATOR, "--binarized", "marks", "--cell", "K562"], "K562"),
+    (["annotate", ANNOTATOR], "chromatin_states/random: .*neither"),
+    (["annotate", ANNOTATOR, "--marks", "H3K4me3=good.bw"], "H3K27ac, H3K36me3"),
+    (["annotate", ANNOTATOR, "--marks", "H3K4me3=good.bw", "H3K4me3=good.bw"], "H3K4me3.*twice"),
+    (["annotate", ANNOTATOR, "--marks", "good.bw"], r"'good\.bw'.*MARK=FILE"),
+    (["annotate", ANNOTATOR, "--marks", "H3K4me3=good.bw", "--allow-missing"], "kind of signal"),
+    (["annotate", ANNOTATOR, "--binarized", "marks", "--posteriors", "none/at/all"], "none/at/all: "),
+    (["annotate", ANNOTATOR, "--binarized", "marks", "--threshold", "3"], "--threshold: "),
+    (["plot", "--region", "chr1:500", "--bigwig", "good.bw"], "'chr1:500'"),
+    (["plot", "--region", "chr1:10-5", "--bigwig", "good.bw"], "chr1:10-5"),
+    (["plot", "--region", "chr9:1-100", "--bigwig", "good.bw"], r"chr9\b.*good\.bw"),
+    (["plot", "--region", "chr1:1-99000", "--bigwig", "good.bw"], "past the end"),
     (["plot", "--region", "chr1:1-100"], "nothing to draw"),
-    (["plot", "--region", "chr1:1-100", "--bigwig", "empty.bw"], "empty.bw: the file is empty"),
-    (["plot", "--region", "chr1:1001-9000", "--states", "good.bed"], "expected tab-separated columns"),
-    (["plot", "--region", "chr1:1-100", "--binarized", "cells"], "holds several cell types"),
-    (["show", "peak_caller/nope"], "unknown entry"),
+    (["plot", "--region", "chr1:1-100", "--bigwig", "empty.bw"], r"empty\.bw: .*empty"),
+    (["plot", "--region", "chr1:1001-9000", "--states", "good.bed"], r"good\.bed: .*columns"),
+    (["plot", "--region", "chr1:1-100", "--binarized", "cells"], "several cell types"),
+    (["show", "peak_caller/nope"], "peak_caller/nope: "),
 ]
 
 
@@ -137,7 +144,7 @@ def test_bad_input_is_one_sentence_exit_code_2_and_no_file(folder, arguments, me
     result = run(*arguments, *suffix)
     assert result.exit_code == 2
     assert result.stderr.startswith("epizoo: ")
-    assert message in result.stderr
+    assert re.search(message, result.stderr)
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
     assert list((folder / "out").iterdir()) == []
@@ -146,21 +153,21 @@ def test_bad_input_is_one_sentence_exit_code_2_and_no_file(folder, arguments, me
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ("none/x.bed", "its folder none does not exist"),
-        ("out", "it is a folder"),
-        ("good.bw", "would overwrite an input"),
+        ("none/x.bed", "none.* does not exist"),
+        ("out", "is a folder"),
+        ("good.bw", r"good\.bw: .*overwrite an input"),
     ],
 )
 def test_unwritable_outputs_are_refused_before_any_work(folder, output, message):
     result = call(output=output)
     assert result.exit_code == 2
-    assert message in result.stderr
+    assert re.search(message, result.stderr)
 
 
 def test_plots_of_an_unknown_format_are_refused(folder):
     result = run("plot", "--region", "chr1:1-100", "--bigwig", "good.bw", "-o", "out/x.gif")
     assert result.exit_code == 2
-    assert "use .png, .svg or .pdf" in result.stderr
+    assert ".png, .svg or .pdf" in result.stderr
 
 
 def test_weights_that_do_not_match_their_hash_are_refused(folder, random_zoo, tmp_path):
@@ -214,7 +221,7 @@ def test_two_files_where_one_counts_are_refused(folder, option):
     given = [] if option == "--bigwig" else ["--bigwig", "good.bw"]
     result = run("call-peaks", PEAK_CALLER, *given, option, "good.bw", option, "other.bw", "-o", "out/x.narrowPeak")
     assert result.exit_code == 2
-    assert f"{option}: good.bw, other.bw given, expected one file" in result.stderr
+    assert f"{option}: good.bw, other.bw" in result.stderr
 
 
 def test_from_signal_and_marks_to_files_and_a_picture(folder):
@@ -266,7 +273,7 @@ def test_pictures_never_overwrite_what_they_show(folder):
     signal.write_bytes(Path("good.bw").read_bytes())
     result = run("plot", "--region", "chr1:1-1000", "--bigwig", signal, "-o", signal)
     assert result.exit_code == 2
-    assert "would overwrite an input" in result.stderr
+    assert "overwrite an input" in result.stderr
     assert signal.read_bytes() == Path("good.bw").read_bytes()
 
 

@@ -1,6 +1,7 @@
 """`epizoo evaluate`: tables, figures and pictures of files and entries, one sentence for what cannot be evaluated."""
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -53,7 +54,7 @@ def test_peaks_that_lie_elsewhere_are_noted_and_text_without_a_file_is_refused(f
     assert "mine: no peak" not in result.stdout
     refused = run("--peaks", "mine=mine.bed", "--labels", "labels.tsv", "--about", "x")
     assert refused.exit_code == 2
-    assert "--about: given without --metrics" in refused.stderr
+    assert re.search("--about: .*--metrics", refused.stderr)
 
 
 def test_truth_and_sites_give_their_tables(folder):
@@ -68,22 +69,25 @@ def test_truth_and_sites_give_their_tables(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--peaks", "mine=mine.bed"], "neither labels, true intervals nor sites given"),
-        (["--labels", "labels.tsv"], "no caller given"),
-        (["--peaks", "mine=mine.bed", "--labels", "odd.tsv"], "line 2: the annotation 'enriched' is unknown"),
-        (["--peaks", "mine.bed", "--labels", "labels.tsv"], "'mine.bed' is not of the form"),
-        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--metrics", "labels.tsv"], "would overwrite an input"),
-        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--picture", "x.jpg"], "cannot draw into a .jpg file"),
-        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--regions", "truth.bed"], "--regions: given without"),
-        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--probabilities", "b=x.bw"], "b has no --peaks"),
-        (["--entry", "peak_caller/random", "--labels", "labels.tsv"], "--entry: given without --bigwig"),
-        (["--peaks", "a={donor}.bed", "--labels", "labels.tsv"], "'donor' is no column that names a sample"),
+        (["--peaks", "mine=mine.bed"], "labels, true intervals"),
+        (["--labels", "labels.tsv"], "no caller"),
+        (["--peaks", "mine=mine.bed", "--labels", "odd.tsv"], r"odd\.tsv: line 2: .*'enriched'"),
+        (["--peaks", "mine.bed", "--labels", "labels.tsv"], r"'mine\.bed'"),
+        (
+            ["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--metrics", "labels.tsv"],
+            r"labels\.tsv: .*overwrite",
+        ),
+        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--picture", "x.jpg"], r"\.jpg\b"),
+        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--regions", "truth.bed"], "--regions: "),
+        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--probabilities", "b=x.bw"], r"\bb\b.*--peaks"),
+        (["--entry", "peak_caller/random", "--labels", "labels.tsv"], "--entry: .*--bigwig"),
+        (["--peaks", "a={donor}.bed", "--labels", "labels.tsv"], "'donor'"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused(folder, arguments, message):
     result = run(*arguments)
     assert result.exit_code == 2
-    assert message in result.stderr
+    assert re.search(message, result.stderr)
     assert result.stderr.count("\n") == 1
 
 
@@ -106,7 +110,7 @@ def test_no_output_replaces_an_input(folder, arguments, file):
     before = (folder / file).read_bytes()
     result = run(*arguments, "--labels", "labels.tsv", "--metrics", file)
     assert result.exit_code == 2
-    assert f"{file}: would overwrite an input" in result.stderr
+    assert re.search(f"{file}: .*overwrite an input", result.stderr)
     assert (folder / file).read_bytes() == before
 
 

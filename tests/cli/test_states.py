@@ -1,5 +1,7 @@
 """The commands about segmentations and models of states: tables, pictures, refusals in one sentence."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,27 +89,30 @@ def test_models_are_compared_and_drawn(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["compare-states", "segments.bed", "segments.bed", "-o", "segments.bed"], "would overwrite an input"),
-        (["compare-models", ANNOTATOR, "emissions_9.txt", "-o", "t.tsv"], "emissions_9.txt: no such file"),
-        (["compare-models", ANNOTATOR, "tss.txt", "-o", "t.tsv"], "tss.txt: line 2 holds"),
-        (["plot-model", "e.txt", "-o", "t.png", "--transitions", "u.png"], "holds emissions alone"),
-        (["plot-model", "e.txt", "-o", "t.jpg"], "use .png, .svg"),
+        (
+            ["compare-states", "segments.bed", "segments.bed", "-o", "segments.bed"],
+            r"segments\.bed: .*overwrite",
+        ),
+        (["compare-models", ANNOTATOR, "emissions_9.txt", "-o", "t.tsv"], r"emissions_9\.txt: no such file"),
+        (["compare-models", ANNOTATOR, "tss.txt", "-o", "t.tsv"], r"tss\.txt: line 2\b"),
+        (["plot-model", "e.txt", "-o", "t.png", "--transitions", "u.png"], r"e\.txt: .*emissions"),
+        (["plot-model", "e.txt", "-o", "t.jpg"], r"\.png, \.svg"),
         (["plot-model", "no/entry", "-o", "t.png"], "no/entry"),
-        (["enrichment", "segments.bed", "--over", "a.bed", "-o", "a.bed"], "a.bed: would overwrite an input"),
-        (["enrichment", "segments.bed", "--over", "far.bed", "-o", "t.tsv"], "far.bed: none of its intervals"),
-        (["enrichment", "segments.bed", "--over", "b.bed", "annotations", "-o", "t.tsv"], "have one name"),
-        (["enrichment", "segments.bed", "--over", "b.bed", "-o", "t.tsv", "--picture", "t.gif"], "use .png, .svg"),
-        (["enrichment", "tss.txt", "--over", "a.bed", "-o", "t.tsv"], "tss.txt: line 1"),
-        (["enrichment", "a.bed", "--over", "a.bed", "-o", "t.tsv"], "a.bed: has rows of fewer than four columns"),
-        (["neighborhood", "segments.bed", "--anchors", "far.bed", "-o", "t.tsv"], "anchors: none lies near"),
-        (["neighborhood", "segments.bed", "--anchors", "no.bed", "-o", "t.tsv"], "no.bed: no such file"),
+        (["enrichment", "segments.bed", "--over", "a.bed", "-o", "a.bed"], r"a\.bed: .*overwrite an input"),
+        (["enrichment", "segments.bed", "--over", "far.bed", "-o", "t.tsv"], r"far\.bed: .*intervals"),
+        (["enrichment", "segments.bed", "--over", "b.bed", "annotations", "-o", "t.tsv"], "name"),
+        (["enrichment", "segments.bed", "--over", "b.bed", "-o", "t.tsv", "--picture", "t.gif"], r"\.png, \.svg"),
+        (["enrichment", "tss.txt", "--over", "a.bed", "-o", "t.tsv"], r"tss\.txt: line 1\b"),
+        (["enrichment", "a.bed", "--over", "a.bed", "-o", "t.tsv"], r"a\.bed: .*four.* columns"),
+        (["neighborhood", "segments.bed", "--anchors", "far.bed", "-o", "t.tsv"], "anchors: "),
+        (["neighborhood", "segments.bed", "--anchors", "no.bed", "-o", "t.tsv"], r"no\.bed: no such file"),
     ],
 )
 def test_bad_input_is_told_in_one_sentence(folder, arguments, message):
     before = {path: path.read_bytes() for path in folder.glob("*.bed")}
     result = run(*arguments)
     assert result.exit_code == 2, result.output
-    assert message in result.output
+    assert re.search(message, result.output)
     assert "Traceback" not in result.output
     assert {path: path.read_bytes() for path in folder.glob("*.bed")} == before
     assert not (folder / "t.tsv").exists()

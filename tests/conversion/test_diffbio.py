@@ -72,9 +72,9 @@ def test_operators_themselves_are_taken_with_their_settings(golden):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"emission_means": np.zeros((1, 4, 3))}, "emission_means: the operator has emissions for cell types"),
-        ({"initial_logits": None}, "initial_logits missing among emission_logits, transition_logits"),
-        ({"emission_logits": np.zeros((4, 2))}, "3 names given, but the operator has 2 marks"),
+        ({"emission_means": np.zeros((1, 4, 3))}, "emission_means: .*cell types"),
+        ({"initial_logits": None}, "initial_logits.*emission_logits, transition_logits"),
+        ({"emission_logits": np.zeros((4, 2))}, r"\b3 names\b.*\b2 marks\b"),
     ],
 )
 def test_other_annotators_are_refused(golden, change, message):
@@ -85,9 +85,9 @@ def test_other_annotators_are_refused(golden, change, message):
 
 def test_other_peak_callers_are_refused(golden):
     arrays = part(golden, "peaks.parameter.")
-    with pytest.raises(InputError, match="vae_encoder: the operator has a VAE"):
+    with pytest.raises(InputError, match="vae_encoder: "):
         peak_caller_from_diffbio(arrays | {"vae_encoder.enc_mean.bias": np.zeros(2)})
-    with pytest.raises(InputError, match=r"peak_cnn\.conv_layers\.0\.kernel, threshold missing"):
+    with pytest.raises(InputError, match=r"peak_cnn\.conv_layers\.0\.kernel, threshold"):
         peak_caller_from_diffbio({})
-    with pytest.raises(EntryError, match=r"output_conv\.bias is missing"):
+    with pytest.raises(EntryError, match=r"output_conv\.bias"):
         peak_caller_from_diffbio({key: value for key, value in arrays.items() if key != "peak_cnn.output_conv.bias"})

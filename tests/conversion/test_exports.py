@@ -141,7 +141,7 @@ def test_an_export_that_is_not_the_same_model_leaves_no_file(zoo, tmp_path, monk
         with pytest.raises(EntryError, match="not the same model"):
             export(entry, "onnx", tmp_path / "model.onnx", crop=False)
     else:
-        with pytest.raises(EntryError, match=r"peak_(starts|ends) is off by"):
+        with pytest.raises(EntryError, match=r"peak_(starts|ends)\b.*\d"):
             export(entry, "onnx", tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -214,7 +214,7 @@ def test_models_without_a_twin_are_refused_by_name(zoo, tmp_path, key, value):
     entry = copy.copy(zoo["peak_caller/random"])
     entry.config = entry.config.model_copy(update={"model": replace(entry.config.model, **{key: value})})
     for to in ("onnx", "pt2", "torch", "safetensors"):
-        with pytest.raises(InputError, match=rf"config\.model\.{key} is"):
+        with pytest.raises(InputError, match=rf"config\.model\.{key}\b"):
             export(entry, to, tmp_path / "file")
     assert not list(tmp_path.iterdir())
 
@@ -223,7 +223,7 @@ def test_models_without_a_twin_are_refused_by_name(zoo, tmp_path, key, value):
     ("options", "message"),
     [
         ({"to": "tflite"}, "tflite"),
-        ({"to": "onnx", "opset": 11}, "opset: 11 given, the models need at least 18"),
+        ({"to": "onnx", "opset": 11}, r"opset: 11\b.*\b18\b"),
         ({"to": "onnx", "opset": 99}, "opset: 99"),
         ({"to": "pt2", "opset": 18}, "options of onnx"),
         ({"to": "safetensors", "crop": False}, "no outputs"),
@@ -241,7 +241,7 @@ def test_raw_coverage_is_refused_for_marks(zoo, tmp_path):
 
 
 def test_a_folder_that_does_not_exist_is_named(zoo, tmp_path):
-    with pytest.raises(InputError, match=r"nowhere does not exist"):
+    with pytest.raises(InputError, match=r"nowhere\b.*does not exist"):
         export(zoo["peak_caller/random"], "onnx", tmp_path / "nowhere" / "x.onnx")
 
 
@@ -251,12 +251,12 @@ def test_an_entry_without_its_weights_is_refused(zoo, tmp_path):
     folder = tmp_path / "entry"
     shutil.copytree(zoo["peak_caller/random"].folder, folder)
     (folder / "weights.safetensors").unlink()
-    with pytest.raises(EntryError, match=r"weights\.safetensors: this file of the entry is missing"):
+    with pytest.raises(EntryError, match=r"weights\.safetensors: .*missing"):
         export(str(folder), "onnx", tmp_path / "x.onnx")
     assert not (tmp_path / "x.onnx").exists()
 
 
 def test_a_name_of_another_format_is_refused(zoo, tmp_path):
-    with pytest.raises(InputError, match="a name of safetensors, the target is torch"):
+    with pytest.raises(InputError, match=r"safetensors\b.*\btorch\b"):
         export(zoo["peak_caller/random"], "torch", tmp_path / "state.safetensors")
     assert not list(tmp_path.iterdir())

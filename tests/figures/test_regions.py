@@ -101,7 +101,7 @@ def test_the_legend_names_each_state_once_in_order(tmp_path):
 
 def test_a_state_without_a_colour_is_refused(tmp_path):
     (tmp_path / "x.bed").write_text("chr1\t1000\t1200\tTss\t0\t.\t0\t0\tred\n")
-    with pytest.raises(InputError, match=r"x\.bed: line 1 is"):
+    with pytest.raises(InputError, match=r"x\.bed: line 1\b"):
         states_panel(tmp_path / "x.bed", REGION, "states")
 
 
@@ -117,7 +117,7 @@ def test_a_region_without_anything_in_it_is_drawn(tmp_path):
 def test_a_file_with_other_names_of_chromosomes_is_refused(tmp_path):
     (tmp_path / "x.bed").write_text("1\t1000\t1200\tTss\t0\t.\t0\t0\t255,0,0\n")
     for make in (peaks_panel, states_panel):
-        with pytest.raises(InputError, match=r"x\.bed: has 1, but the region is on chr1"):
+        with pytest.raises(InputError, match=r"x\.bed: .*\b1\b.*\bchr1\b"):
             make(tmp_path / "x.bed", REGION, "x")
 
 

@@ -9,7 +9,6 @@ from flax import nnx
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.errors import InputError
-from epizoo.finetuning.baselines import joined
 from epizoo.finetuning.cross_validation import (
     MEAN,
     PRETRAINED,
@@ -22,11 +21,11 @@ from epizoo.finetuning.cross_validation import (
     split,
     subset,
 )
-from epizoo.finetuning.data_file import read_peak_data
+from epizoo.finetuning.labelled_samples import loci_table, read_labels
 from epizoo.finetuning.leakage import LeakageError
 from epizoo.finetuning.learning_curve import different_shares, learning_curve
-from epizoo.finetuning.samples import loci_table, read_labels
-from epizoo.finetuning.settings import TuningSettings
+from epizoo.finetuning.new_cell_type import read_peak_data
+from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.metrics.label_errors import label_errors
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
@@ -68,8 +67,6 @@ def test_other_tools_are_judged_by_the_peaks_of_their_file(problem, evaluation):
     peaks = pd.DataFrame([["sim1", 10, 30], ["sim1", 200_000, 224_000]], columns=["chrom", "start", "end"])
     expected = label_errors(problem.labels, peaks).sort_values(KEYS)["wrong"]
     assert evaluation.errors["another tool"]["wrong"].tolist() == expected.tolist()
-    overlapping = pd.DataFrame([["c", 5, 9], ["c", 1, 6], ["b", 1, 2]], columns=["chrom", "start", "end"])
-    assert joined(overlapping).to_numpy().tolist() == [["b", 1, 2], ["c", 1, 9]]
 
 
 def test_the_report_says_what_the_tables_say(evaluation):
@@ -117,17 +114,17 @@ def test_the_curve_counts_the_labels_that_were_trained_on(problem, scheme, n_chr
 
 
 def test_one_fold_is_refused_as_such(problem):
-    with pytest.raises(InputError, match=r"folds: 1 found, expected 2 or more"):
+    with pytest.raises(InputError, match=r"folds: 1\b.*\b2\b"):
         cross_validate(problem, n_folds=1)
 
 
 def test_one_locus_or_chromosome_cannot_be_left_out(problem):
     one = replace(problem, labels=problem.labels[problem.labels["locus"] == 0])
-    with pytest.raises(InputError, match=r"all lie in one locus, so that nothing can be left out"):
+    with pytest.raises(InputError, match=r"one locus"):
         cross_validate(one)
-    with pytest.raises(InputError, match=r"all lie in one chromosome"):
+    with pytest.raises(InputError, match=r"one chromosome"):
         cross_validate(problem, "chromosome")
-    with pytest.raises(InputError, match=r"scheme: 'sample' is unknown; expected locus or chromosome"):
+    with pytest.raises(InputError, match=r"scheme: 'sample'.*locus or chromosome"):
         cross_validate(problem, "sample")
 
 
@@ -139,10 +136,10 @@ def test_a_scale_of_the_whole_file_needs_its_allowance(problem):
 
 
 def test_test_samples_must_lie_elsewhere(problem):
-    with pytest.raises(LeakageError, match=r"trained on and measured.*--allow locus"):
-        measure_test_samples(problem, problem.model, problem.data, problem.labels)
+    with pytest.raises(LeakageError, match=r"--allow locus"):
+        measure_test_samples(problem, problem.model, problem)
     here = problem.labels["locus"] < 3
     training = replace(problem, labels=problem.labels[here])
-    found = measure_test_samples(training, problem.model, problem.data, problem.labels[~here])
+    found = measure_test_samples(training, problem.model, replace(problem, labels=problem.labels[~here]))
     assert len(found.errors[TUNED]) == int((~here).sum())
     assert found.errors[TUNED]["wrong"].tolist() == found.errors[PRETRAINED]["wrong"].tolist()

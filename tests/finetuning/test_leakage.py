@@ -28,7 +28,7 @@ def labels(*rows):
 def test_a_locus_on_both_sides_is_an_error_that_names_its_override(test, leaks):
     train = labels(("chr1", 1_000, 2_000))
     if leaks:
-        with pytest.raises(LeakageError, match=r"chr1:.* trained on and measured.*--allow locus"):
+        with pytest.raises(LeakageError, match=r"chr1:.*--allow locus"):
             check_loci(train, labels(test))
     else:
         check_loci(train, labels(test))
@@ -49,7 +49,7 @@ def test_a_cell_type_that_the_model_has_seen_is_an_error(name):
 
 def test_loci_of_the_pretrained_model_are_an_error_where_they_are_known():
     new = labels(("chr2", 60_000, 70_000))
-    with pytest.raises(LeakageError, match=r"^chr2:60000-70000: the pretrained model was .*--allow locus"):
+    with pytest.raises(LeakageError, match=r"^chr2:60000-70000: .*--allow locus"):
         check_pretrained_loci(["chr1:1-9", "chr2:1000-20000"], new)
     check_pretrained_loci(["chr2:1000-20000"], new, allow={"locus"})
     check_pretrained_loci(["chr2:1000-9000", "chr3:60000-70000"], new)
@@ -65,5 +65,5 @@ def test_a_scale_that_sees_the_test_loci_is_an_error():
 
 
 def test_an_unknown_allowance_is_refused():
-    with pytest.raises(InputError, match=r"allow: 'everything' is unknown; expected some of locus, cell-type"):
+    with pytest.raises(InputError, match=r"allow: 'everything'.*locus, cell-type"):
         check_allowances(["everything"])

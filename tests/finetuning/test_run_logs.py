@@ -98,10 +98,10 @@ def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch, kind):
     for name in [name for name in sys.modules if name.split(".")[0] == kind]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, kind, None)
-    with pytest.raises(MissingDependencyError, match=f"log: {kind} is not installed; pip install {kind}"):
+    with pytest.raises(MissingDependencyError, match=f"log: {kind} .*pip install {kind}"):
         write([kind], tmp_path)
 
 
 def test_an_unknown_log_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"log: 'paper' is unknown; expected some of csv, tensorboard, wandb"):
+    with pytest.raises(InputError, match=r"log: 'paper'.*csv, tensorboard, wandb"):
         write(["paper"], tmp_path)

@@ -5,7 +5,7 @@ from flax import nnx
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.finetuning import self_training as unlabelled
-from epizoo.finetuning.data_file import read_peak_data
+from epizoo.finetuning.new_cell_type import read_peak_data
 from epizoo.finetuning.self_training import SelfTrainingSettings
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.models.parameters import flatten_parameters

@@ -97,9 +97,9 @@ def test_bins_belong_to_the_segment_that_holds_them_whole():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([["c", 0, 400, "Enh"]], r"x.bed: state 'Enh' is unknown to the model; its states are Quies, Tss"),
-        ([["d", 0, 400, "Tss"]], r"x.bed: none of its chromosomes"),
-        ([["c", 0, 400]], r"x.bed: has no names of states"),
+        ([["c", 0, 400, "Enh"]], r"x\.bed: .*'Enh'.*Quies, Tss"),
+        ([["d", 0, 400, "Tss"]], r"x\.bed: .*chromosomes"),
+        ([["c", 0, 400]], r"x\.bed: .*names of states"),
     ],
 )
 def test_annotations_that_do_not_fit_are_refused(rows, message):

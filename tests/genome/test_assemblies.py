@@ -36,21 +36,21 @@ def test_a_signal_of_another_assembly_is_refused_and_told_which_one_fits(name, o
     if name == other:
         assert set(read_blacklist(name, sizes, "x.bw")["chrom"]) == {"chr7"}
         return
-    with pytest.raises(InputError, match=rf"bp long in {name}, but .* in x\.bw; it fits {other}: name that"):
+    with pytest.raises(InputError, match=rf" bp .*\b{name}\b.* bp .*x\.bw.*\bfits {other}\b"):
         read_blacklist(name, sizes, "x.bw")
 
 
 def test_unknown_names_and_assemblies_are_refused(tmp_path):
-    with pytest.raises(InputError, match="no blacklist of this name; name hg19, hg38, mm10"):
+    with pytest.raises(InputError, match="hg19, hg38, mm10"):
         read_blacklist("hg18", {"chr1": 10}, "x.bw")
-    with pytest.raises(InputError, match="has none of the chromosomes of hg19, its first is I"):
+    with pytest.raises(InputError, match=r"\bhg19\b.*\bI\b"):
         read_blacklist("hg19", {"I": 10}, "x.bw")
-    with pytest.raises(InputError, match="give a BED file of its own assembly"):
+    with pytest.raises(InputError, match="BED file"):
         read_blacklist("hg19", {"chr1": 10}, "x.bw")
-    with pytest.raises(InputError, match="neither a file of chromosome lengths nor a known assembly"):
+    with pytest.raises(InputError, match="known assembly"):
         chrom_sizes("hg37")
     (tmp_path / "x.bed").write_text("chr1\t5\t20\n")
-    with pytest.raises(InputError, match=r"x\.bed: chr1:5-20 lies past the end of the chromosome in x\.bw"):
+    with pytest.raises(InputError, match=r"x\.bed: .*chr1:5-20 .*past the end.*x\.bw"):
         read_blacklist(tmp_path / "x.bed", {"chr1": 19}, "x.bw")
     assert len(read_blacklist(tmp_path / "x.bed", {"chr1": 20}, "x.bw")) == 1
 

@@ -1,6 +1,7 @@
 import functools
 import gzip
 import math
+import re
 import shutil
 import subprocess
 from fractions import Fraction
@@ -52,7 +53,7 @@ def test_threshold_is_the_poisson_quantile(mean, p_value):
 
 @pytest.mark.parametrize("p_value", [0, 1e-17, 1, 2])
 def test_a_p_value_without_a_threshold_is_refused(p_value):
-    with pytest.raises(InputError, match="the p-value of binarisation is"):
+    with pytest.raises(InputError, match="p-value"):
         poisson_threshold(1.0, p_value)
 
 
@@ -186,11 +187,11 @@ def test_pooled_and_gzipped_files_count_as_one(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "holds no reads"),
-        ("chr1\t1\t30\n", "line 1 is no stranded read"),
-        ("chr1\t1\t30\t.\t0\t+\nchr1\t1\t30\t.\t0\t.\n", "line 2 is no stranded read"),
-        ("chr1\t1\t30\t.\t0\t+\nchr1\tx\t30\t.\t0\t+\n", "line 2 has no whole numbers"),
-        ("1\t1\t30\t.\t0\t+\n", "has no read on a known chromosome"),
+        ("", "no reads"),
+        ("chr1\t1\t30\n", "line 1 .*stranded read"),
+        ("chr1\t1\t30\t.\t0\t+\nchr1\t1\t30\t.\t0\t.\n", "line 2 .*stranded read"),
+        ("chr1\t1\t30\t.\t0\t+\nchr1\tx\t30\t.\t0\t+\n", "line 2 .*whole numbers"),
+        ("1\t1\t30\t.\t0\t+\n", "no read"),
     ],
 )
 def test_bad_reads_are_refused_by_line(tmp_path, text, sentence):
@@ -199,18 +200,18 @@ def test_bad_reads_are_refused_by_line(tmp_path, text, sentence):
     with pytest.raises(InputError) as caught:
         binarize_reads({"A": path}, SIZES)
     assert str(caught.value).startswith(f"{path}: ")
-    assert sentence in str(caught.value)
+    assert re.search(sentence, str(caught.value))
 
 
 def test_a_control_without_its_mark_is_refused(tmp_path):
-    with pytest.raises(InputError, match="there is a control for B but no reads of it"):
+    with pytest.raises(InputError, match=r"control .*\bB\b"):
         binarize_reads({"A": "a.bed"}, SIZES, {"B": "b.bed"})
 
 
 def test_controls_on_other_chromosomes_are_refused(tmp_path):
     files = write_reads(tmp_path, {"A": "chr1\t1\t9\t.\t0\t+\n"}, ".bed")
     controls = write_reads(tmp_path, {"A": "chr2\t1\t9\t.\t0\t+\n"}, ".control.bed")
-    with pytest.raises(InputError, match="no chromosome has both reads and control reads"):
+    with pytest.raises(InputError, match=r"no chromosome .*control"):
         binarize_reads(files, SIZES, controls)
 
 
@@ -250,11 +251,11 @@ def test_a_stated_threshold_holds_for_the_mean_of_a_bin(make_bigwig):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        (BigWigBinarization("fold_change"), "fold_change holds no read counts"),
-        (BigWigBinarization("log10_p"), "log10_p holds no read counts"),
-        (BigWigBinarization("cpm"), "cpm holds no read counts"),
-        (BigWigBinarization("coverage"), "state the read length"),
-        (BigWigBinarization("reads"), "'reads' is no kind of signal"),
+        (BigWigBinarization("fold_change"), "fold_change .*counts"),
+        (BigWigBinarization("log10_p"), "log10_p .*counts"),
+        (BigWigBinarization("cpm"), "cpm .*counts"),
+        (BigWigBinarization("coverage"), "read length"),
+        (BigWigBinarization("reads"), "'reads'"),
     ],
 )
 def test_a_bigwig_without_counts_is_refused(make_bigwig, settings, sentence):
@@ -266,7 +267,7 @@ def test_a_bigwig_without_counts_is_refused(make_bigwig, settings, sentence):
 
 def test_bigwigs_of_two_assemblies_are_refused(make_bigwig):
     files = {name: make_bigwig({"chr1": np.ones(size)}, f"{name}.bw") for name, size in (("A", 900), ("B", 901))}
-    with pytest.raises(InputError, match="chr1 is 901 bp long, but 900 bp in"):
+    with pytest.raises(InputError, match=r"chr1 .*\b901 bp\b.*\b900 bp\b"):
         binarize_bigwigs(files, BigWigBinarization("counts"))
 
 
@@ -283,7 +284,7 @@ def test_a_pooled_file_without_a_read_on_a_known_chromosome_is_refused(tmp_path)
     first.write_text("chr1\t100\t136\t.\t0\t+\n")
     second.write_text("1\t100\t136\t.\t0\t+\n")
     for pooled in ([first, second], [second, first]):
-        with pytest.raises(InputError, match=r"b\.bed: has no read on a known chromosome"):
+        with pytest.raises(InputError, match=r"b\.bed: .*no read"):
             count_reads(pooled, SIZES)
     first.write_text("chr1\t100\t136\t.\t0\t+\n1\t100\t136\t.\t0\t+\n")
     assert count_reads([first, first], SIZES)["chr1"].sum() == 2
@@ -291,13 +292,13 @@ def test_a_pooled_file_without_a_read_on_a_known_chromosome_is_refused(tmp_path)
 
 @pytest.mark.parametrize("threshold", [0.0, -1.0, math.nan, math.inf])
 def test_a_threshold_that_decides_nothing_is_refused(threshold):
-    with pytest.raises(InputError, match=r"the threshold of binarisation is .* a finite number above 0"):
+    with pytest.raises(InputError, match=r"threshold .*above 0"):
         BigWigBinarization("fold_change", threshold=threshold)
 
 
 @pytest.mark.parametrize("length", [0, -5])
 def test_a_read_length_below_one_is_refused(length):
-    with pytest.raises(InputError, match=f"the read length is {length} bp, expected 1 bp or more"):
+    with pytest.raises(InputError, match=rf"read length .*{length} bp.*\b1 bp"):
         BigWigBinarization("coverage", read_length_bp=length)
 
 
@@ -308,5 +309,5 @@ def test_reads_in_a_damaged_gzipped_file_are_refused(tmp_path):
     damaged[10] = 0xFF
     path = tmp_path / "x.bed.gz"
     path.write_bytes(member + damaged)
-    with pytest.raises(InputError, match=r"x\.bed\.gz: cannot be read"):
+    with pytest.raises(InputError, match=r"x\.bed\.gz: .*read"):
         count_reads(path, SIZES)

@@ -1,5 +1,6 @@
 import gzip
 import os
+import re
 import subprocess
 import sys
 
@@ -48,13 +49,13 @@ def test_columns_that_some_rows_lack_are_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "holds no interval"),
-        ("# nothing\ntrack name=x\n", "holds no interval"),
-        ("chr1\t5\t9\nchr1\t9\t9\n", "line 2: start 9 is not below end 9"),
-        ("#c\nchr1\t9\t5\n", "line 2: start 9 is not below end 5"),
-        ("chr1\t-3\t5\n", "line 1: start -3 is negative"),
-        ("chr1\t1.5\t5\n", "line 1: start and end must be whole numbers, found '1.5' and '5'"),
-        ("chr1\t1\n", "line 1: expected chrom, start and end, found 'chr1\\t1'"),
+        ("", "no interval"),
+        ("# nothing\ntrack name=x\n", "no interval"),
+        ("chr1\t5\t9\nchr1\t9\t9\n", r"line 2: .*\b9\b.*\b9\b"),
+        ("#c\nchr1\t9\t5\n", r"line 2: .*\b9\b.*\b5\b"),
+        ("chr1\t-3\t5\n", r"line 1: .*-3\b"),
+        ("chr1\t1.5\t5\n", r"line 1: .*whole numbers.*'1\.5' and '5'"),
+        ("chr1\t1\n", r"line 1: .*chrom, start.*'chr1\\t1'"),
     ],
 )
 def test_bad_bed_is_refused_by_line(tmp_path, text, sentence):
@@ -63,7 +64,7 @@ def test_bad_bed_is_refused_by_line(tmp_path, text, sentence):
     with pytest.raises(InputError) as caught:
         read_bed(path)
     assert str(caught.value).startswith(f"{path}: ")
-    assert sentence in str(caught.value)
+    assert re.search(sentence, str(caught.value))
 
 
 def test_files_that_are_no_text_are_refused(tmp_path):
@@ -82,25 +83,25 @@ def test_files_that_are_no_text_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ([], "peaks.bed: holds no interval"),
-        ([("chr9", 0, 5)], "peaks.bed: chromosome chr9 is not in x.bw, which has chr1, chr2; are they"),
-        ([("1", 0, 5)], "peaks.bed: chromosome 1 is called chr1 in x.bw; give both files the same names"),
+        ([], r"peaks\.bed: .*no interval"),
+        ([("chr9", 0, 5)], r"peaks\.bed: .*\bchr9\b.*x\.bw.*chr1, chr2"),
+        ([("1", 0, 5)], r"peaks\.bed: .*\b1\b.*\bchr1 in x\.bw"),
         (
             [("chr1", 0, 5), ("chr2", 499, 501)],
-            "interval chr2:499-501 lies past the end of its chromosome in x.bw, which is 500 bp",
+            r"chr2:499-501 .*past the end.*x\.bw.*\b500 bp",
         ),
-        ([("chr1", -1, 5)], "interval chr1:-1-5 starts before 0"),
-        ([("chr1", 5, 5)], "interval chr1:5-5 has a start that is not below its end"),
+        ([("chr1", -1, 5)], r"chr1:-1-5 .*\b0\b"),
+        ([("chr1", 5, 5)], r"chr1:5-5 .*start"),
     ],
 )
 def test_intervals_outside_chromosomes_are_refused(rows, sentence):
     with pytest.raises(InputError) as caught:
         check_intervals(table(*rows), SIZES, "peaks.bed", "x.bw")
-    assert sentence in str(caught.value)
+    assert re.search(sentence, str(caught.value))
 
 
 def test_names_with_chr_against_names_without_are_named():
-    with pytest.raises(InputError, match="chromosome chr1 is called 1 in x"):
+    with pytest.raises(InputError, match=r"\bchr1\b.*\b1 in x"):
         check_intervals(table(("chr1", 0, 5)), {"1": 10}, "peaks.bed", "x.bw")
 
 
@@ -140,7 +141,7 @@ def test_valid_bins_of_tiles_are_the_bins_that_an_interval_touches():
 
 
 def test_windows_that_are_no_whole_bins_are_refused():
-    with pytest.raises(InputError, match="windows of 25 bp cannot be made of bins of 10 bp"):
+    with pytest.raises(InputError, match=r"\b25 bp\b.*\b10 bp"):
         tile(table(("chr1", 0, 5)), width_bp=25, bin_bp=10)
 
 
@@ -155,7 +156,7 @@ def test_blacklist_cuts_pieces_and_keeps_order_and_columns():
 
 
 def test_a_blacklist_of_everything_is_refused():
-    with pytest.raises(InputError, match="the blacklist covers every interval"):
+    with pytest.raises(InputError, match="blacklist covers"):
         subtract_blacklist(table(("chr1", 5, 10)), table(("chr1", 0, 50)))
 
 
@@ -169,8 +170,8 @@ def test_chrom_sizes_keep_the_order_of_their_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "holds no chromosome"),
-        ("chr1 x\n", "line 1: expected"),
+        ("", "no chromosome"),
+        ("chr1 x\n", "line 1: "),
         ("chr1\t0\n", "line 1"),
         ("a 1\na 2\n", "second time"),
     ],
@@ -187,7 +188,7 @@ def test_a_gzipped_file_with_damaged_content_is_refused(tmp_path):
     damaged[200:230] = b"\xff" * 30
     path = tmp_path / "x.bed.gz"
     path.write_bytes(damaged)
-    with pytest.raises(InputError, match=r"x\.bed\.gz: cannot be read as text"):
+    with pytest.raises(InputError, match=r"x\.bed\.gz: .*read"):
         read_bed(path)
 
 
@@ -195,7 +196,7 @@ def test_a_gzipped_file_with_damaged_content_is_refused(tmp_path):
 def test_positions_are_decimal_digits_alone(tmp_path, start, end):
     path = tmp_path / "x.bed"
     path.write_text(f"chr1\t{start}\t{end}\n")
-    with pytest.raises(InputError, match="start and end must be whole numbers"):
+    with pytest.raises(InputError, match="whole numbers"):
         read_bed(path)
 
 

@@ -1,4 +1,5 @@
 import gzip
+import re
 
 import numpy as np
 import pytest
@@ -8,10 +9,8 @@ from epizoo.genome.marks import (
     BinarizedChromosome,
     arrange_marks,
     decode,
-    encode,
     find_binarized,
     find_one_cell,
-    present_marks,
     read_binarized,
     read_binarized_header,
     read_chromosomes,
@@ -52,21 +51,21 @@ def test_other_line_ends_are_read(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "line 1 must be cell and chromosome"),
-        ("chr1\t0\t5\tx\nchr1\t7\t9\ty\n", "line 1 must be cell and chromosome"),
-        ("c\tchr1\na\tb\n", "holds no bin"),
-        ("c\tchr1\na\ta\n0\t0\n", "line 2 must name each mark once"),
-        ("c\tchr1\na\tb\n0\t1\n0\n", "line 4 has 1 columns, expected 2"),
-        ("c\tchr1\na\tb\n0\t1\n0\t", "line 4 holds '', expected 0, 1 or 2"),
-        ("c\tchr1\na\tb\n0\t1\n0\t1\t1\n", "line 4 has 3 columns, expected 2"),
-        ("c\tchr1\na\tb\n0\t1\n0\t3\n", "line 4 holds '3', expected 0, 1 or 2"),
-        ("c\tchr1\na\tb\n0\t1\n0\t12\n", "line 4 holds '12'"),
-        ("c\tchr1\na\tb\n0 1\n0\t1\n", "line 3 has 1 columns"),
+        ("", "line 1 .*cell and chromosome"),
+        ("chr1\t0\t5\tx\nchr1\t7\t9\ty\n", "line 1 .*cell and chromosome"),
+        ("c\tchr1\na\tb\n", "no bin"),
+        ("c\tchr1\na\ta\n0\t0\n", "line 2 .*once"),
+        ("c\tchr1\na\tb\n0\t1\n0\n", r"line 4 .*\b1 columns.*\b2\b"),
+        ("c\tchr1\na\tb\n0\t1\n0\t", "line 4 .*''.*0, 1 or 2"),
+        ("c\tchr1\na\tb\n0\t1\n0\t1\t1\n", r"line 4 .*\b3 columns.*\b2\b"),
+        ("c\tchr1\na\tb\n0\t1\n0\t3\n", "line 4 .*'3'.*0, 1 or 2"),
+        ("c\tchr1\na\tb\n0\t1\n0\t12\n", "line 4 .*'12'"),
+        ("c\tchr1\na\tb\n0 1\n0\t1\n", r"line 3 .*\b1 columns"),
         # As long as good lines are, with a separator of the other kind, and with neighbours of the digits.
-        ("c\tchr1\na\tb\n0\t1\t0\t1\n", "line 3 has 4 columns"),
-        ("c\tchr1\na\tb\n0\n1\n0\t1\n", "line 3 has 1 columns"),
-        ("c\tchr1\na\tb\n0\t1\n/\t1\n", "line 4 holds '/'"),
-        ("c\tchr1\na\tb\n0\t1\n0\t:\n", "line 4 holds ':'"),
+        ("c\tchr1\na\tb\n0\t1\t0\t1\n", r"line 3 .*\b4 columns"),
+        ("c\tchr1\na\tb\n0\n1\n0\t1\n", r"line 3 .*\b1 columns"),
+        ("c\tchr1\na\tb\n0\t1\n/\t1\n", "line 4 .*'/'"),
+        ("c\tchr1\na\tb\n0\t1\n0\t:\n", "line 4 .*':'"),
     ],
 )
 def test_bad_text_is_refused_by_line(tmp_path, text, sentence):
@@ -75,7 +74,7 @@ def test_bad_text_is_refused_by_line(tmp_path, text, sentence):
     with pytest.raises(InputError) as caught:
         read_binarized(path)
     assert str(caught.value).startswith(f"{path}: ")
-    assert sentence in str(caught.value)
+    assert re.search(sentence, str(caught.value))
 
 
 def test_a_cut_gzip_and_a_missing_file_are_refused(tmp_path):
@@ -90,7 +89,7 @@ def test_a_cut_gzip_and_a_missing_file_are_refused(tmp_path):
 
 def test_values_that_are_no_marks_are_not_written(tmp_path):
     bad = random_marks()._replace(values=np.full((3, 3), 7, np.uint8))
-    with pytest.raises(InputError, match="expected values 0, 1 or 2 in 3 columns"):
+    with pytest.raises(InputError, match=r"0, 1 or 2 .*\b3 columns"):
         write_binarized(tmp_path / "x_binary.txt", bad)
     assert not list(tmp_path.iterdir())
 
@@ -103,15 +102,15 @@ def test_files_are_found_by_cell_and_chromosome(tmp_path):
         ("GM12878", "chr2"), ("K562", "chr10"), ("K562", "chr2"),
     ]  # fmt: skip
     assert {file.chrom for file in find_binarized(tmp_path, cell="GM12878")} == {"chr2"}
-    with pytest.raises(InputError, match="holds no cell type HeLa; it holds GM12878, K562"):
+    with pytest.raises(InputError, match=r"HeLa.*GM12878, K562"):
         find_binarized(tmp_path, cell="HeLa")
     write_binarized(tmp_path / "again_binary.txt", random_marks(cell="K562", chrom="chr2"))
-    with pytest.raises(InputError, match="holds chr2 of K562, as"):
+    with pytest.raises(InputError, match=r"\bchr2\b.*\bK562\b"):
         find_binarized(tmp_path)
 
 
 def test_folders_without_marks_are_refused(tmp_path):
-    with pytest.raises(InputError, match="holds no binarised marks"):
+    with pytest.raises(InputError, match=r"no binari[sz]ed marks"):
         find_binarized(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         find_binarized(tmp_path / "none")
@@ -125,34 +124,20 @@ def test_columns_are_found_by_name_in_any_order():
 
 def test_an_absent_mark_is_refused_unless_allowed():
     marks = random_marks()
-    with pytest.raises(InputError, match="x: has no mark H3K9me3; found CTCF, H3K4me3, WCE, the model expects"):
+    with pytest.raises(InputError, match=r"x: .*H3K9me3.*CTCF, H3K4me3, WCE"):
         arrange_marks(marks.values, marks.marks, ("CTCF", "H3K9me3"), "x")
     found = arrange_marks(marks.values, marks.marks, ("CTCF", "H3K9me3"), "x", allow_missing=True)
     np.testing.assert_array_equal(found[:, 0], marks.values[:, 0])
     assert (found[:, 1] == 2).all()
-    with pytest.raises(InputError, match="has no mark A, B"):
+    with pytest.raises(InputError, match=r"\bA, B\b"):
         arrange_marks(marks.values, marks.marks, ("A", "B"), "x", allow_missing=True)
 
 
 @pytest.mark.parametrize("n_marks", [1, 9, 16])
 def test_codes_are_binary_numbers_with_the_first_mark_highest(n_marks):
-    values = np.random.default_rng(2).integers(0, 2, (500, n_marks)).astype(np.uint8)
-    expected = [int("".join(map(str, row)), 2) for row in values.tolist()]
-    codes = encode(values)
-    assert codes.dtype == np.uint16
-    assert codes.tolist() == expected
-    np.testing.assert_array_equal(decode(codes, n_marks), values)
-
-
-def test_codes_hold_no_seventeenth_mark_and_no_partly_missing_one():
-    with pytest.raises(InputError, match="17 marks do not fit"):
-        encode(np.zeros((3, 17), np.uint8))
-    values = np.array([[0, 2, 1], [1, 2, 0]], np.uint8)
-    assert present_marks(values).tolist() == [True, False, True]
-    assert encode(values).tolist() == [1, 4]
-    values[0, 0] = 2
-    with pytest.raises(InputError, match="missing in a part of the bins"):
-        present_marks(values)
+    codes = np.random.default_rng(2).integers(0, 1 << n_marks, 500).astype(np.uint16)
+    expected = [[int(bit) for bit in f"{code:0{n_marks}b}"] for code in codes.tolist()]
+    assert decode(codes, n_marks).tolist() == expected
 
 
 @pytest.mark.data
@@ -174,7 +159,7 @@ def test_a_damaged_gzipped_file_is_refused(tmp_path):
     # A block of type 3, which deflate does not have.
     damaged[10] = 0xFF
     path.write_bytes(damaged)
-    with pytest.raises(InputError, match="the gzipped file is damaged"):
+    with pytest.raises(InputError, match="damaged"):
         read_binarized(path)
 
 
@@ -182,7 +167,7 @@ def test_of_several_bad_files_the_first_is_named(tmp_path):
     for number in range(1, 8):
         last_line = {5: "0\t7\n", 6: "0\n"}.get(number, "0\t1\n")
         (tmp_path / f"c_chr{number}_binary.txt").write_text(f"c\tchr{number}\na\tb\n0\t1\n{last_line}")
-    with pytest.raises(InputError, match=r"c_chr5_binary\.txt: line 4 holds '7'"):
+    with pytest.raises(InputError, match=r"c_chr5_binary\.txt: line 4 .*'7'"):
         read_chromosomes(find_one_cell(tmp_path), ("a", "b"))
 
 
@@ -199,5 +184,5 @@ def test_files_read_side_by_side_keep_their_chromosomes_and_order(tmp_path):
 def test_all_headers_are_checked_before_the_first_body_is_read(tmp_path):
     (tmp_path / "c_chr1_binary.txt").write_text("c\tchr1\na\tb\n0\tnot a bin\n")
     (tmp_path / "c_chr2_binary.txt").write_text("c\tchr2\na\n0\n")
-    with pytest.raises(InputError, match=r"c_chr2_binary\.txt: has no mark b"):
+    with pytest.raises(InputError, match=r"c_chr2_binary\.txt: .*mark b\b"):
         read_chromosomes(find_one_cell(tmp_path), ("a", "b"))

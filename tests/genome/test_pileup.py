@@ -256,22 +256,22 @@ BAD = [
     (lambda folder: folder / "none.bam", SIZES, "no such file"),
     (lambda folder: folder, SIZES, "is a folder"),
     (lambda folder: write_bed(folder / "x.bed", []), SIZES, "the file is empty"),
-    (lambda folder: write_bed(folder / "x.bed", random_reads(0)), None, "states no chromosome lengths"),
-    (lambda folder: write_bed(folder / "x.bed", random_reads(0)), {"1": 30_000}, r"none of its chromosomes \(chr"),
-    (lambda folder: write_bed(folder / "x.bed", random_reads(0)), {"chr1": 100}, "past the end of the chromosome"),
-    (lambda folder: write_bam(folder / "x.bam", random_reads(0)), {"chr1": 29_999}, "bp long in its header"),
-    (lambda folder: write_bam(folder / "x.bam", []), None, "holds no read that can be used"),
-    (lambda folder: write_text(folder / "x.bed", "chr1\t1\t50\n"), SIZES, "line 1 has no strand"),
-    (lambda folder: write_text(folder / "x.bed", "chr1\t50\t50\tn\t0\t+\n"), SIZES, "start first"),
-    (lambda folder: write_text(folder / "x.bed", "chr1\t-5\t50\tn\t0\t+\n"), SIZES, "no whole numbers"),
-    (lambda folder: write_text(folder / "x.bedpe", "chr1\t50\t1\n"), SIZES, "chr1:50-1 is no fragment"),
-    (lambda folder: write_text(folder / "x.bedpe", "chr1\ta\tb\n"), SIZES, "cannot be read as fragments"),
-    (lambda folder: write_text(folder / "x.bedpe", "chr1\t1\n"), SIZES, "line 1 has 2 tab-separated columns"),
-    (lambda folder: write_text(folder / "x.bedpe", "# nothing\n"), SIZES, "holds no fragment"),
-    (lambda folder: write_bytes(folder / "x.bw", b"\x26\xfc\x8f\x88\x04"), SIZES, "is a bigWig, not reads"),
+    (lambda folder: write_bed(folder / "x.bed", random_reads(0)), None, "chromosome lengths"),
+    (lambda folder: write_bed(folder / "x.bed", random_reads(0)), {"1": 30_000}, r"x\.bed: .*\bchr\w+.*\b1\b"),
+    (lambda folder: write_bed(folder / "x.bed", random_reads(0)), {"chr1": 100}, "past the end"),
+    (lambda folder: write_bam(folder / "x.bam", random_reads(0)), {"chr1": 29_999}, "29,999 bp"),
+    (lambda folder: write_bam(folder / "x.bam", []), None, "no read"),
+    (lambda folder: write_text(folder / "x.bed", "chr1\t1\t50\n"), SIZES, "line 1 .*strand"),
+    (lambda folder: write_text(folder / "x.bed", "chr1\t50\t50\tn\t0\t+\n"), SIZES, r"line 1 .*start"),
+    (lambda folder: write_text(folder / "x.bed", "chr1\t-5\t50\tn\t0\t+\n"), SIZES, "whole numbers"),
+    (lambda folder: write_text(folder / "x.bedpe", "chr1\t50\t1\n"), SIZES, "chr1:50-1 .*fragment"),
+    (lambda folder: write_text(folder / "x.bedpe", "chr1\ta\tb\n"), SIZES, "read as fragments"),
+    (lambda folder: write_text(folder / "x.bedpe", "chr1\t1\n"), SIZES, r"line 1 .*\b2\b.*columns"),
+    (lambda folder: write_text(folder / "x.bedpe", "# nothing\n"), SIZES, "no fragment"),
+    (lambda folder: write_bytes(folder / "x.bw", b"\x26\xfc\x8f\x88\x04"), SIZES, "is a bigWig"),
     (lambda folder: write_text(folder / "x.cram", "CRAM…"), SIZES, "is CRAM"),
-    (lambda folder: write_text(folder / "x.bam", "chr1\t1\t50\n"), None, "cannot be read as alignments"),
-    (lambda folder: cut_short(write_bam(folder / "x.bam", random_reads(0))), None, "cannot be read"),
+    (lambda folder: write_text(folder / "x.bam", "chr1\t1\t50\n"), None, "read as alignments"),
+    (lambda folder: cut_short(write_bam(folder / "x.bam", random_reads(0))), None, r"x\.bam: .*read"),
 ]
 
 
@@ -298,7 +298,10 @@ def test_bad_files_are_refused(tmp_path, make, sizes, message):
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"fragment_length_bp": 0}, "fragment length is 0 bp"), ({"min_mapping_quality": 256}, "mapping quality is 256")],
+    [
+        ({"fragment_length_bp": 0}, r"length .*\b0 bp"),
+        ({"min_mapping_quality": 256}, r"quality .*\b256\b"),
+    ],
 )
 def test_impossible_settings_are_refused(values, message):
     with pytest.raises(InputError, match=message):
@@ -306,7 +309,7 @@ def test_impossible_settings_are_refused(values, message):
 
 
 def test_a_mapping_quality_needs_bam(tmp_path):
-    with pytest.raises(InputError, match="states no mapping qualities"):
+    with pytest.raises(InputError, match=r"x\.bed: .*mapping qualit"):
         pile_up(write_bed(tmp_path / "x.bed", random_reads(0)), PileUpConfig(min_mapping_quality=5), chrom_sizes=SIZES)
 
 

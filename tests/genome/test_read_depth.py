@@ -91,3 +91,14 @@ def test_blocks_without_signal_leave_reads_unknown():
     track = Track(piled(300))
     fitted = CoverageTransform().fit(track, "coverage")
     assert reads_per_area(Track(np.zeros(N_BP)), fitted) is None
+
+
+@pytest.mark.parametrize(("length", "is_seen"), [(3, True), (5, False)])
+def test_where_more_than_three_quarters_of_the_steps_are_ramps_reads_cannot_be_seen(length, is_seen):
+    # Reads that start in trains at neighbouring places: of a train's steps all but the last go on with the next.
+    starts = (np.arange(500, 1_400_000, 1_000)[:, None] + np.arange(length)).ravel()
+    steps = np.bincount(starts, minlength=N_BP + 1) - np.bincount(starts + WIDTH_BP, minlength=N_BP + 1)
+    values = np.cumsum(steps)[:N_BP].astype(np.float64)
+    expected = pytest.approx(len(starts)) if is_seen else None
+    assert counted(values, "coverage") == expected
+    assert counted(0.037 * values, "cpm") == expected

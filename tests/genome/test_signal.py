@@ -73,10 +73,10 @@ def bad_files(folder):
     [
         ("missing.bw", "no such file"),
         ("empty.bw", "the file is empty"),
-        ("text.bw", "is not a bigWig"),
-        ("bigbed.bw", "is a bigBed"),
-        ("no_values.bw", "holds no value at all"),
-        ("cut.bw", "damaged or cut short"),
+        ("text.bw", "not a bigWig"),
+        ("bigbed.bw", "bigBed"),
+        ("no_values.bw", "no value"),
+        ("cut.bw", "damaged"),
         ("", "is a folder"),
     ],
 )
@@ -89,14 +89,14 @@ def test_a_file_that_is_no_signal_is_refused(tmp_path, name, sentence):
 
 
 def test_an_unknown_chromosome_is_refused(make_bigwig, sparse_values):
-    with pytest.raises(InputError, match="has no chromosome chrX; it has chr1, chr2, chr3"):
+    with pytest.raises(InputError, match=r"chrX.*chr1, chr2, chr3"):
         BigWig(make_bigwig(sparse_values)).binned("chrX", 0, 5, 10)
 
 
 def test_infinite_values_are_refused_with_their_place(make_bigwig):
     values = np.ones(100)
     values[57] = np.inf
-    with pytest.raises(InputError, match="infinite value near chr1:50"):
+    with pytest.raises(InputError, match=r"infinite value .*chr1:50\b"):
         BigWig(make_bigwig({"chr1": values})).binned("chr1", 0, 10, 10)
 
 
@@ -157,7 +157,7 @@ def test_a_damaged_block_of_data_is_told(make_bigwig):
     content[middle : middle + 4000] = b"\xff" * 4000
     path.write_bytes(content)
     bigwig = BigWig(path)
-    message = r"signal\.bw: this bigWig is damaged or cut short"
+    message = r"signal\.bw: .*damaged"
     with pytest.raises(InputError, match=message):
         bigwig.values("chr1", 0, 200_000)
     with pytest.raises(InputError, match=message):
@@ -169,7 +169,7 @@ def test_a_bigwig_that_was_cut_short_is_told_when_it_is_opened_or_sampled(make_b
     path = long_bigwig(make_bigwig)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(InputError, match=r"signal\.bw: this bigWig is damaged or cut short"):
+    with pytest.raises(InputError, match=r"signal\.bw: .*damaged"):
         CoverageTransform().fit(BigWig(path))
 
 
@@ -180,5 +180,5 @@ def test_zoom_levels_that_cannot_be_read_are_told(make_bigwig):
         zoom_index = struct.unpack_from("<Q", content, 64 + 24 * level + 16)[0]
         content[zoom_index : zoom_index + 4] = bytes(4)
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"signal\.bw: this bigWig is damaged or cut short"):
+    with pytest.raises(InputError, match=r"signal\.bw: .*damaged"):
         BigWig(path).covered_blocks(100_000)

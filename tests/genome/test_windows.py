@@ -1,5 +1,6 @@
 import multiprocessing
 import pickle
+import re
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -113,19 +114,19 @@ def test_bad_input_is_refused_by_the_constructor(bigwig, make_bigwig, tmp_path):
     past = tmp_path / "past.bed"
     past.write_text("chr1\t0\t40\nchr1\t1000\t1006\n")
     for arguments, options, sentence in (
-        ((tmp_path / "none.bw", None), {}, "none.bw: no such file"),
-        ((path, empty), {}, "empty.bed: holds no interval"),
-        ((path, past), {}, "past.bed: interval chr1:1000-1006 lies past the end"),
-        ((path, table(("1", 0, 10))), {}, "the intervals: chromosome 1 is called chr1 in"),
-        ((path, None), {"control": other}, "other.bw: has 1,000 bp of chr1, but"),
-        ((path, None), {"control": lacking}, "lacking.bw: has no chr1, but"),
-        ((path, None), {"kind": "rpm"}, "'rpm' is no kind of signal"),
-        ((path, None), {"known_regions": table(("chrX", 0, 10))}, "the known regions: chromosome chrX is not in"),
-        ((path, None), {"blacklist": table(("chr1", 0, 2000), ("chr2", 0, 95))}, "the blacklist covers every interval"),
+        ((tmp_path / "none.bw", None), {}, r"none\.bw: no such file"),
+        ((path, empty), {}, r"empty\.bed: .*no interval"),
+        ((path, past), {}, r"past\.bed: .*chr1:1000-1006 .*past the end"),
+        ((path, table(("1", 0, 10))), {}, r"intervals: .*\b1\b.*\bchr1\b"),
+        ((path, None), {"control": other}, r"other\.bw: .*\b1,000 bp\b.*\bchr1\b"),
+        ((path, None), {"control": lacking}, r"lacking\.bw: .*\bchr1\b"),
+        ((path, None), {"kind": "rpm"}, "'rpm'"),
+        ((path, None), {"known_regions": table(("chrX", 0, 10))}, r"known regions: .*\bchrX\b"),
+        ((path, None), {"blacklist": table(("chr1", 0, 2000), ("chr2", 0, 95))}, "blacklist covers"),
     ):
         with pytest.raises(InputError) as caught:
             CoverageWindows(*arguments, SHAPE, CoverageTransform(), **options)
-        assert sentence in str(caught.value)
+        assert re.search(sentence, str(caught.value))
         assert "\n" not in str(caught.value)
 
 
@@ -173,7 +174,7 @@ def test_everything_in_the_folder_is_tiled_once(binarized):
 
 def test_missing_marks_are_nan_only_when_allowed(binarized):
     marks = (*MARKS, "H3K9me3")
-    with pytest.raises(InputError, match="has no mark H3K9me3; found H3K27me3, CTCF, H3K4me3"):
+    with pytest.raises(InputError, match=r"H3K9me3.*H3K27me3, CTCF, H3K4me3"):
         MarkWindows.from_binarized(binarized[0], marks, None, MARK_SHAPE)
     found = MarkWindows.from_binarized(binarized[0], marks, None, MARK_SHAPE, allow_missing=True)[0]["inputs"]["marks"]
     assert (found[:3] == -1).all()
@@ -185,17 +186,17 @@ def test_bad_marks_are_refused_by_the_constructor(binarized, tmp_path):
     folder, _ = binarized
     other = BinarizedChromosome("GM12878", "chr1", MARKS, np.zeros((4, 3), np.uint8))
     for intervals, sentence in (
-        (table(("chr7", 0, 10)), "chromosome chr7 is not in"),
-        (table(("2", 0, 10)), "chromosome 2 is called chr2 in"),
-        (table(("chr2", 0, 10), ("chr1", 0, 2400)), "chr1:0-2400 lies past the end"),
-        (table(("chr1", 2200, 2399)), "no interval holds a whole bin of 200 bp"),
+        (table(("chr7", 0, 10)), r"\bchr7\b"),
+        (table(("2", 0, 10)), r"\b2\b.*\bchr2\b"),
+        (table(("chr2", 0, 10), ("chr1", 0, 2400)), "chr1:0-2400 .*past the end"),
+        (table(("chr1", 2200, 2399)), "no interval .*200 bp"),
     ):
         with pytest.raises(InputError) as caught:
             MarkWindows.from_binarized(folder, MARKS, intervals, MARK_SHAPE)
-        assert sentence in str(caught.value)
+        assert re.search(sentence, str(caught.value))
         assert str(folder) in str(caught.value)
     write_binarized(folder / "GM12878_chr1_binary.txt", other)
-    with pytest.raises(InputError, match=r"holds several cell types \(GM12878, K562\); name the one"):
+    with pytest.raises(InputError, match=r"several cell types .*GM12878, K562"):
         MarkWindows.from_binarized(folder, MARKS, None, MARK_SHAPE)
     assert len(MarkWindows.from_binarized(folder, MARKS, None, MARK_SHAPE, cell="GM12878")) == 1
 
@@ -217,9 +218,9 @@ def test_marks_from_bigwigs_are_those_of_the_stated_threshold(make_bigwig):
     np.testing.assert_array_equal(found[:11, [2, 0]], expected)
     assert np.isnan(found[:11, 1]).all()
     assert (found[11] == -1).all()
-    with pytest.raises(InputError, match="has no mark H3K27me3"):
+    with pytest.raises(InputError, match="no mark H3K27me3"):
         MarkWindows.from_bigwigs(files, reverse, None, MARK_SHAPE, binarization=settings)
-    with pytest.raises(InputError, match="fold_change holds no read counts"):
+    with pytest.raises(InputError, match=r"fold_change.*no read counts"):
         MarkWindows.from_bigwigs(files, MARKS[:2], None, MARK_SHAPE, binarization=BigWigBinarization("fold_change"))
 
 
@@ -260,7 +261,7 @@ def test_a_blacklist_with_other_names_is_refused_and_one_of_another_chromosome_i
         ),
     ):
         assert len(make(named))
-        with pytest.raises(InputError, match=r"the blacklist: none of its chromosomes \(1, 2\) is in .*chr1"):
+        with pytest.raises(InputError, match=r"blacklist: .*\b1, 2\b.*\bchr1\b"):
             make(other)
 
 

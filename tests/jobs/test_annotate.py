@@ -1,5 +1,8 @@
 """States of a genome, file in and file out, against a forward-backward written out in this file."""
 
+import threading
+import time
+
 import bioframe
 import numpy as np
 import pandas as pd
@@ -129,7 +132,7 @@ def test_bed_and_posteriors_are_read_by_others(entry, random_zoo, marks, tmp_pat
 def test_a_missing_mark_says_nothing(entry, marks, tmp_path):
     two = {chrom: values[:, [2, 0]] for chrom, values in marks.items()}
     folder = folder_of(two, tmp_path / "m", ("H3K36me3", "H3K4me3"))
-    with pytest.raises(InputError, match="has no mark H3K27ac"):
+    with pytest.raises(InputError, match="mark H3K27ac"):
         entry.annotate(folder)
     annotation = entry.annotate(folder, allow_missing=True)
     for chrom, values in marks.items():
@@ -174,10 +177,10 @@ def test_reads_and_bigwigs_are_annotated_as_their_binarised_marks(entry, tmp_pat
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"H3K4me3": "a.bw"}, "has no mark H3K27ac, H3K36me3"),
-        ({"H3K4me3": "a.bw", "H3K9ac": "b.bw"}, "the model has no mark H3K9ac"),
-        (dict.fromkeys(MARKS, "a.bw"), "the kind of signal is not stated"),
-        (dict.fromkeys(MARKS, "a.bed"), "give a file of chromosome sizes"),
+        ({"H3K4me3": "a.bw"}, "H3K27ac, H3K36me3"),
+        ({"H3K4me3": "a.bw", "H3K9ac": "b.bw"}, "no mark H3K9ac"),
+        (dict.fromkeys(MARKS, "a.bw"), "kind of signal"),
+        (dict.fromkeys(MARKS, "a.bed"), "chromosome sizes"),
     ],
 )
 def test_marks_that_cannot_be_used_are_refused(entry, files, message):
@@ -188,10 +191,10 @@ def test_marks_that_cannot_be_used_are_refused(entry, files, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"color": "red"}, r"states\.0\.color: .*'red'"),
-        ({"color": "256,0,0"}, r"states\.0\.color: .*'256,0,0'"),
-        ({"color": None}, r"states\.0\.color: "),
-        ({"name": "S1"}, "states: 4 with 3 different names found"),
+        ({"color": "red"}, r"\.states\.0\.color: .*'red'"),
+        ({"color": "256,0,0"}, r"\.states\.0\.color: .*'256,0,0'"),
+        ({"color": None}, r"\.states\.0\.color: "),
+        ({"name": "S1"}, r"\bstates: 4 .*3 different names"),
     ],
 )
 def test_states_without_a_name_or_a_colour_are_refused(entry, change, message):
@@ -203,9 +206,9 @@ def test_states_without_a_name_or_a_colour_are_refused(entry, change, message):
 
 
 def test_one_source_of_marks_is_wanted(entry, random_zoo):
-    with pytest.raises(InputError, match="neither of binarised marks and a file for each mark given"):
+    with pytest.raises(InputError, match=r"neither .*binari[sz]ed"):
         entry.annotate()
-    with pytest.raises(InputError, match="both of binarised marks"):
+    with pytest.raises(InputError, match=r"both .*binari[sz]ed"):
         entry.annotate(random_zoo.marks, marks={"H3K4me3": "a.bw"})
 
 
@@ -261,17 +264,17 @@ def test_bigwigs_and_reads_of_different_lengths_are_refused_by_name(entry, tmp_p
     bigwig = write_steps(tmp_path / "a.bw", {"chr1": 20_000})
     (tmp_path / "sizes.txt").write_text("chr1\t24000\n")
     paths = dict.fromkeys(MARKS[1:], bigwig) | {MARKS[0]: write_reads(tmp_path / "r.bed", 0)}
-    with pytest.raises(InputError, match=r"sizes\.txt: chr1 is 24,000 bp long, but 20,000 bp in the bigWigs \(.*a\.bw"):
+    with pytest.raises(InputError, match=r"sizes\.txt: .*chr1.*24,000 bp.*20,000 bp.*a\.bw"):
         entry.annotate(marks=paths, chrom_sizes=tmp_path / "sizes.txt", signal_kind="coverage", threshold=4.0)
 
 
 @pytest.mark.parametrize(
     ("region", "message"),
     [
-        (("chr1", 0, 20_151), "lies past the end of its chromosome"),
-        (("chr9", 0, 200), "chromosome chr9 is not in"),
-        (("chr1", 20_010, 20_140), "the regions: no region holds a part of a whole bin of 200 bp"),
-        (("tiny", 0, 30), "the regions: no region holds a part of a whole bin of 200 bp"),
+        (("chr1", 0, 20_151), "past the end"),
+        (("chr9", 0, 200), "chr9"),
+        (("chr1", 20_010, 20_140), "regions: .*200 bp"),
+        (("tiny", 0, 30), "regions: .*200 bp"),
     ],
 )
 def test_regions_are_checked_by_true_lengths_before_the_genome_is_binarised(
@@ -288,7 +291,7 @@ def test_regions_are_checked_by_true_lengths_before_the_genome_is_binarised(
 
 def test_regions_past_the_bins_of_binarised_text_are_refused(entry, random_zoo):
     regions = pd.DataFrame({"chrom": ["chr1"], "start": [30_010], "end": [30_150]})
-    with pytest.raises(InputError, match="the regions: no region holds a part of a whole bin of 200 bp"):
+    with pytest.raises(InputError, match=r"regions: .*200 bp"):
         entry.annotate(random_zoo.marks, regions=regions)
 
 
@@ -312,7 +315,7 @@ def test_inputs_are_never_overwritten(entry, random_zoo, tmp_path):
     marks = next(random_zoo.marks.iterdir())
     before = marks.read_bytes()
     for output in (regions, marks):
-        with pytest.raises(InputError, match="would overwrite an input"):
+        with pytest.raises(InputError, match="overwrite an input"):
             entry.annotate(random_zoo.marks, regions=regions, output=output)
     assert regions.read_text() == "chr1\t0\t2000\n"
     assert marks.read_bytes() == before
@@ -321,13 +324,33 @@ def test_inputs_are_never_overwritten(entry, random_zoo, tmp_path):
 def test_settings_that_would_be_ignored_are_refused(entry, random_zoo):
     bigwigs = dict.fromkeys(MARKS, random_zoo.bigwig)
     for settings, cell, message in (
-        ({"controls": {MARKS[0]: "none.bed"}, "threshold": 1.0, "signal_kind": "counts"}, None, "controls: given"),
-        ({"chrom_sizes": "none.txt", "threshold": 1.0, "signal_kind": "counts"}, None, "chromosome sizes: given"),
-        ({"threshold": 1.0, "signal_kind": "counts"}, "K562", "cell: K562 given"),
+        ({"controls": {MARKS[0]: "none.bed"}, "threshold": 1.0, "signal_kind": "counts"}, None, "controls: "),
+        ({"chrom_sizes": "none.txt", "threshold": 1.0, "signal_kind": "counts"}, None, "chromosome sizes: "),
+        ({"threshold": 1.0, "signal_kind": "counts"}, "K562", "cell: K562"),
     ):
         with pytest.raises(InputError, match=message):
             entry.annotate(marks=bigwigs, **settings, cell=cell)
-    with pytest.raises(InputError, match="chrom_sizes: given, but it belongs to marks"):
+    with pytest.raises(InputError, match=r"chrom_sizes: .*\bmarks\b"):
         entry.annotate(random_zoo.marks, chrom_sizes="none.txt")
-    with pytest.raises(InputError, match=r"threshold: 1\.0 given, which does not apply to binarised text"):
+    with pytest.raises(InputError, match=r"threshold: 1\.0"):
         entry.windows(intervals_file=random_zoo.intervals, binarized=random_zoo.marks, threshold=1.0)
+
+
+def test_no_thread_outlives_marks_that_are_refused(entry, random_zoo, monkeypatch):
+    # Kernels that take their time, as they do on a busy machine, load while marks are read, and no longer.
+    started = threading.Event()
+
+    def load(*_, **__):
+        started.set()
+        time.sleep(0.5)
+
+    def refuse(*_, **__):
+        assert started.wait(30)
+        raise InputError("refused")
+
+    monkeypatch.setattr("epizoo.models.hmm.decoding.load_kernels", load)
+    monkeypatch.setattr("epizoo.jobs.annotate.read_folder", refuse)
+    before = set(threading.enumerate())
+    with pytest.raises(InputError, match="refused"):
+        entry.annotate(random_zoo.marks)
+    assert set(threading.enumerate()) == before

@@ -38,7 +38,7 @@ def tracks(config, seed):
 
 
 def highest_probability(entry, treatment, control, tmp_path):
-    entry.call_peaks(treatment, control=control, probabilities_bigwig=tmp_path / "p.bw")
+    entry.call_peaks(treatment, control=control, probabilities=tmp_path / "p.bw")
     with pyBigWig.open(str(tmp_path / "p.bw")) as bigwig:
         return max(bigwig.stats(chrom, type="max", exact=True)[0] for chrom in bigwig.chroms())
 

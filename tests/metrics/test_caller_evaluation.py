@@ -123,12 +123,12 @@ def test_labels_may_be_bed_of_four_columns(folder):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("chr1\t0\t10\tpeak\n", r"line 1: the annotation 'peak' is unknown; use noPeaks, peaks, peakStart, peakEnd"),
-        ("chr1\t0\t10\n", r"line 1: expected chrom, start, end, annotation"),
-        ("chr1\t10\t10\tpeaks\n", r"line 1: start 10 is not below end 10"),
-        ("chrom\tstart\tannotation\nchr1\t0\tpeaks\n", r"has no column end"),
-        ("# nothing\n", r"holds no label"),
-        ("chr1\t0\t10\tpeaks\nchr1\t0\t10\tnoPeaks\n", r"chr1:0-10 is labelled peaks and noPeaks; keep one of them"),
+        ("chr1\t0\t10\tpeak\n", r"line 1: .*'peak'.*noPeaks, peaks, peakStart, peakEnd"),
+        ("chr1\t0\t10\n", r"line 1: .*chrom, start, end"),
+        ("chr1\t10\t10\tpeaks\n", r"line 1: .*\b10\b.*\b10\b"),
+        ("chrom\tstart\tannotation\nchr1\t0\tpeaks\n", r".*\bend\b"),
+        ("# nothing\n", r".*no label"),
+        ("chr1\t0\t10\tpeaks\nchr1\t0\t10\tnoPeaks\n", r".*chr1:0-10\b.*\bpeaks\b.*\bnoPeaks\b"),
     ],
 )
 def test_labels_that_cannot_be_used_are_refused(tmp_path, text, message):
@@ -140,13 +140,13 @@ def test_labels_that_cannot_be_used_are_refused(tmp_path, text, message):
 def test_impossible_evaluations_are_refused(folder):
     labels = read_labels(folder / "labels.tsv")
     for arguments, message in (
-        ((callers(), Truth()), "neither labels, true intervals nor sites"),
-        (([], Truth(labels=labels)), "no caller given"),
-        (([callers()[0]] * 2, Truth(labels=labels)), "good is the name of two callers"),
-        (([caller_of_files("x", "{donor}.bed")], Truth(labels=labels)), "'donor' is no column that names a sample"),
-        (([caller_of_files("x", "none.bed")], Truth(labels=labels)), "none.bed: no such file"),
-        ((callers(), Truth(labels=labels, n_peaks=0)), r"--top \(n_peaks\): 0 found, expected a whole number from 1"),
-        ((callers(), Truth(labels=labels, distance_bp=-5)), r"--distance-bp \(distance_bp\): -5 found"),
+        ((callers(), Truth()), "labels, true intervals"),
+        (([], Truth(labels=labels)), "no caller"),
+        (([callers()[0]] * 2, Truth(labels=labels)), r"\bgood\b.*two callers"),
+        (([caller_of_files("x", "{donor}.bed")], Truth(labels=labels)), "'donor'"),
+        (([caller_of_files("x", "none.bed")], Truth(labels=labels)), r"none\.bed: no such file"),
+        ((callers(), Truth(labels=labels, n_peaks=0)), r"n_peaks\): 0 found.*\b1\b"),
+        ((callers(), Truth(labels=labels, distance_bp=-5)), r"distance_bp\): -5 found"),
     ):
         with pytest.raises(InputError, match=message):
             evaluate(*arguments)
@@ -157,7 +157,7 @@ def test_impossible_evaluations_are_refused(folder):
 def test_peaks_and_truth_that_share_no_chromosome_are_an_error(folder, what):
     truth = pd.DataFrame({"chrom": ["1", "2"], "start": 2000, "end": 3000, "annotation": "peaks"})
     caller = caller_of_files("good", "good.a.bed")
-    with pytest.raises(InputError, match=r"good: its peaks lie on chr1 and the .* on 1, 2, no chromosome is in both"):
+    with pytest.raises(InputError, match=r"good: .*\bchr1\b.*\b1, 2\b"):
         evaluate([caller], Truth(**{what: truth}))
 
 

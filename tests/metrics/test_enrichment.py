@@ -147,8 +147,8 @@ def test_states_are_told_by_number_or_name(tmp_path, text, names, labels, order,
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("chr1\t0\t10\n", "fewer than four columns"),
-        ("chr1\t0\t20\tE1\nchr1\t10\t30\tE2\n", "chr1:10-30 overlaps"),
+        ("chr1\t0\t10\n", r"s\.bed: .*four.* columns"),
+        ("chr1\t0\t20\tE1\nchr1\t10\t30\tE2\n", "chr1:10-30.* overlap"),
     ],
 )
 def test_files_without_states_are_refused(tmp_path, text, message):
@@ -159,18 +159,18 @@ def test_files_without_states_are_refused(tmp_path, text, message):
 
 def test_foreign_names_grids_and_chromosomes_are_refused(tmp_path, states):
     (tmp_path / "s.bed").write_text("chr1\t0\t20\tTx\n")
-    with pytest.raises(InputError, match="the state Tx, which is none of A"):
+    with pytest.raises(InputError, match=r"\bTx\b.*\bA\b"):
         read_segmentation(tmp_path / "s.bed", ("A",))
     segmentation = segmentation_of(states)
     elsewhere = pd.DataFrame({"chrom": ["1"], "start": [0], "end": [10]})
-    with pytest.raises(InputError, match="x: none of its intervals overlaps"):
+    with pytest.raises(InputError, match=r"x: .*overlaps"):
         overlap_enrichment(segmentation, {"x": elsewhere}, bin_bp=BIN)
-    with pytest.raises(InputError, match="grid of bins of 200 bp"):
+    with pytest.raises(InputError, match="200 bp"):
         overlap_enrichment(segmentation, {"x": intervals(0)})
     anchors = pd.DataFrame({"chrom": ["1"], "position": [0], "strand": ["+"]})
-    with pytest.raises(InputError, match="anchors: none lies near"):
+    with pytest.raises(InputError, match="anchors: "):
         neighborhood_enrichment(segmentation, anchors, bin_bp=BIN)
-    with pytest.raises(InputError, match="n_left: is -1"):
+    with pytest.raises(InputError, match=r"n_left: .*-1"):
         neighborhood_enrichment(segmentation, anchors, n_left=-1)
 
 

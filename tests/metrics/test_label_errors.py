@@ -61,9 +61,9 @@ def test_peaks_of_another_chromosome_do_not_count():
 
 def test_bad_labels_and_peaks_are_refused():
     label = table([(10, 20)]).assign(annotation="maybe")
-    with pytest.raises(InputError, match="annotation 'maybe' is unknown"):
+    with pytest.raises(InputError, match="'maybe'"):
         label_errors(label, table([]))
-    with pytest.raises(InputError, match="chr1:5-9 overlaps"):
+    with pytest.raises(InputError, match=r"chr1:5-9.* overlap"):
         label_errors(label.assign(annotation="peaks"), table([(8, 12), (1, 3), (5, 9)]))
 
 

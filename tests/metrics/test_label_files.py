@@ -57,12 +57,12 @@ def test_a_bed_and_a_table_with_a_header_are_the_same_labels(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("chr1\t10\t90\tPeak\n", r"line 1: annotation 'Peak' is unknown; expected one of noPeaks, peaks"),
-        ("chr1\t90\t10\tpeaks\n", r"line 1: start 90 is not before end 10"),
-        ("chr1\t10\tx\tpeaks\n", r"line 1: expected chrom, start, end and annotation"),
-        ("chr1\t10\t90\n", r"line 1: expected chrom, start, end and annotation"),
-        ("", r"holds no label"),
-        ("chr1\t10\t90\tpeaks\nchr1\t10\t90\tnoPeaks\n", r"chr1:10-90 is labelled peaks and noPeaks; keep one"),
+        ("chr1\t10\t90\tPeak\n", r"line 1: .*'Peak'.*noPeaks, peaks"),
+        ("chr1\t90\t10\tpeaks\n", r"line 1: .*\b90\b.*\b10\b"),
+        ("chr1\t10\tx\tpeaks\n", r"line 1: .*chrom, start, end"),
+        ("chr1\t10\t90\n", r"line 1: .*chrom, start, end"),
+        ("", r"labels\.bed: .*no label"),
+        ("chr1\t10\t90\tpeaks\nchr1\t10\t90\tnoPeaks\n", r"chr1:10-90\b.*\bpeaks\b.*\bnoPeaks\b"),
     ],
 )
 def test_bad_labels_are_refused_with_the_line(tmp_path, text, message):
@@ -75,5 +75,5 @@ def test_bad_labels_are_refused_with_the_line(tmp_path, text, message):
 def test_peaks_outside_the_regions_are_refused(tmp_path):
     (tmp_path / "peaks.bed").write_text("chr2\t10\t90\n")
     (tmp_path / "regions.bed").write_text("chr1\t0\t1000\n")
-    with pytest.raises(InputError, match=r"peaks.bed: no peak lies inside the regions of .*regions.bed"):
+    with pytest.raises(InputError, match=r"peaks\.bed: .*regions\.bed"):
         read_listed_peaks(tmp_path / "peaks.bed", tmp_path / "regions.bed")

@@ -87,7 +87,7 @@ def test_unrelated_partitions_have_an_index_near_zero():
 
 
 def test_segmentations_without_a_common_position_are_refused():
-    with pytest.raises(InputError, match="has no position in common"):
+    with pytest.raises(InputError, match="no position in common"):
         compare_segmentations(segmentation(states(0)), segmentation(states(1), chrom="1"))
 
 
@@ -111,5 +111,5 @@ def test_models_are_compared_over_their_common_marks_by_name():
         "same", ("1", "2"), ("C", "D", "A", "B"), np.insert(one.probabilities[::-1, [2, 0, 1]], 1, 9, axis=1)
     )
     assert compare_models(one, [same])["same"].tolist() == pytest.approx([1, 1])
-    with pytest.raises(InputError, match="1 marks are common to all"):
+    with pytest.raises(InputError, match=r"\b1 marks?\b"):
         compare_models(one, [same, Emissions("other", ("1",), ("A", "X"), np.ones((1, 2)))])

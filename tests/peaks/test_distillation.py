@@ -7,19 +7,18 @@ import numpy as np
 import pytest
 import yaml
 from flax import nnx
+from made_stretches import make_stretch
 
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
 from epizoo.peaks.distillation import Contig, DistillationSettings, random_windows, read_contigs
-from epizoo.peaks.fit import FitSettings, fit
 from epizoo.peaks.labelled_stretches import CropSettings
+from epizoo.peaks.network_fit import FitSettings, fit
 from epizoo.peaks.threshold_rule import ThresholdRule, rule_candidates, smooth, soft_calls
 from epizoo.peaks.training_batches import DistilledBatches
 from epizoo.recipes import distilled_start as peak_caller_distilled
-from epizoo.recipes import labelled_peaks_description as peak_caller_description
+from epizoo.recipes import labelled_peaks
 from epizoo.recipes.distilled_start import Distiller
 from epizoo.recipes.labelled_peaks_settings import H3K4ME3, UNIVERSAL
-
-from .test_labelled_stretches import make_stretch
 
 BIN_BP = 50
 CROPS = CropSettings(n_bins=160, flank_bins=20)
@@ -70,8 +69,8 @@ def test_a_network_learns_the_rule():
         PeakCallerConfig(bin_bp=BIN_BP, n_filters=4, kernel_sizes=(3,), dilations=(1, 2), summit_window_bins=5),
         rngs=nnx.Rngs(0),
     )
-    learned = fit(model, batches.next_windows, SETTINGS.fitting)
-    batch = batches.next_windows()
+    learned = fit(model, lambda: batches.next_windows(24), SETTINGS.fitting)
+    batch = batches.next_windows(24)
     agreement = [
         np.average(
             (np.asarray(m(batch.simulated).peak_probabilities) >= 0.5) == (batch.is_peak >= 0.5), weights=batch.weight
@@ -114,30 +113,28 @@ def make_distiller():
 
 def test_a_chromosome_that_is_left_out_neither_chooses_the_rule_nor_shows_its_coverage(monkeypatch):
     distiller, stretches = make_distiller()
-    asked, shown = [], []
+    asked = []
     monkeypatch.setattr(
         peak_caller_distilled, "choose_rule", lambda errors, without: asked.append(set(without)) or next(iter(errors))
     )
-    monkeypatch.setattr(
-        peak_caller_distilled, "fit", lambda start, next_batch, settings: shown.append(next_batch.__self__) or start
-    )
+    monkeypatch.setattr(peak_caller_distilled, "fit", lambda start, *_: start)
     start = PeakCaller(distiller.settings.model, rngs=nnx.Rngs(0))
-    distiller.teach(start, [stretch for stretch in stretches if stretch.chrom != "chr2"])
+    _, batches = distiller.teach(start, [stretch for stretch in stretches if stretch.chrom != "chr2"])
     assert asked == [{"chr2", "chr9"}]
-    assert {contig.chrom for contig in shown[0].contigs} == {"chr1", "chr9"}
+    assert {contig.chrom for contig in batches.contigs} == {"chr1", "chr9"}
     distiller.teach(start, stretches)
     assert asked[1] == {"chr9"}
 
 
 def test_a_run_says_which_rule_it_learned(monkeypatch):
     distiller, stretches = make_distiller()
-    monkeypatch.setattr(peak_caller_description, "data_hashes", lambda data, stretches: {})
-    about = peak_caller_description.describe_training(distiller.settings, 0, distiller, Path("data"), stretches)
-    said = yaml.safe_load(yaml.safe_dump(about))
+    monkeypatch.setattr(labelled_peaks, "data_hashes", lambda data, stretches: {})
+    details = labelled_peaks.training_details(distiller.settings, distiller, Path("data"), stretches)
+    said = yaml.safe_load(yaml.safe_dump(details))
     assert said["rule"] == {**distiller.rule()._asdict()}
     assert said["distillation"]["keeps"] == [0.1]
     assert "simulations" not in said
     assert distiller.calling().merge_gap_bp == said["rule"]["merge_gap_bp"]
-    without = peak_caller_description.describe_training(UNIVERSAL, 0, None, Path("data"), stretches)
+    without = labelled_peaks.training_details(UNIVERSAL, None, Path("data"), stretches)
     assert len(without["simulations"]) == len(UNIVERSAL.simulations)
     assert "rule" not in without

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made_stretches import BIN_BP, make_stretch
 
 from epizoo.calling.peaks import call_peaks
 from epizoo.peaks.threshold_rule import (
@@ -13,8 +14,6 @@ from epizoo.peaks.threshold_rule import (
     smooth,
     soft_calls,
 )
-
-from .test_labelled_stretches import BIN_BP, make_stretch
 
 RULE = ThresholdRule(4.0, 2.8, 0, 0)
 

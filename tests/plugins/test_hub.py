@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -153,7 +154,7 @@ def test_what_was_downloaded_is_there_without_the_hub(served, monkeypatch):
     huggingface_hub.utils.reset_sessions()
     try:
         assert epizoo.load("hf://org/peaks").name == "peak_caller/random"
-        with pytest.raises(EntryError, match="the hub cannot be reached, and it was not downloaded before"):
+        with pytest.raises(EntryError, match="cannot be reached"):
             epizoo.load("hf://org/states")
     finally:
         huggingface_hub.utils.reset_sessions()
@@ -164,7 +165,7 @@ def test_a_file_that_does_not_match_its_hash_is_refused(served, staged, tmp_path
     with open(tmp_path / "changed/weights.safetensors", "ab") as file:
         file.write(b" ")
     served.repositories["org/changed"] = tmp_path / "changed"
-    with pytest.raises(EntryError, match=r"weights.safetensors: sha256 is .* model.yaml expects"):
+    with pytest.raises(EntryError, match=r"weights\.safetensors: .*sha256.*model\.yaml"):
         epizoo.load("hf://org/changed")
 
 
@@ -172,17 +173,17 @@ def test_what_is_not_there_is_said_in_a_sentence(served, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty/README.md").write_text("---\nlicense: mit\n---\n")
     served.repositories["org/empty"] = tmp_path / "empty"
-    with pytest.raises(EntryError, match=r"hf://org/none: the hub has no such repository"):
+    with pytest.raises(EntryError, match=r"hf://org/none: .*no such repository"):
         epizoo.load("hf://org/none")
-    with pytest.raises(EntryError, match=r"hf://org/peaks@v9: the repository has no such revision"):
+    with pytest.raises(EntryError, match=r"hf://org/peaks@v9: .*revision"):
         epizoo.load("hf://org/peaks@v9")
-    with pytest.raises(EntryError, match=r"hf://org/empty: holds no entry, there is no model.yaml"):
+    with pytest.raises(EntryError, match=r"hf://org/empty: .*no model\.yaml"):
         epizoo.load("hf://org/empty")
-    with pytest.raises(EntryError, match=r"hf://org/empty: the repository has no model.ckpt"):
+    with pytest.raises(EntryError, match=r"hf://org/empty: .*no model\.ckpt"):
         local_checkpoint("hf://org/empty")
-    with pytest.raises(EntryError, match=r"hf://org/none: the hub has no such repository"):
+    with pytest.raises(EntryError, match=r"hf://org/none: .*no such repository"):
         local_checkpoint("hf://org/none")
-    with pytest.raises(InputError, match="not of the form hf://ORG/NAME@REVISION"):
+    with pytest.raises(InputError, match="hf://ORG/NAME@REVISION"):
         epizoo.load("hf://peaks")
 
 
@@ -238,19 +239,19 @@ def test_several_entries_share_a_repository(random_zoo, hub, tmp_path, unproven)
 def test_what_cannot_be_published_is_refused(random_zoo, hub, tmp_path, unproven):
     entry = str(random_zoo.folder / "peak_caller/random")
     for repo_id in ("name", "a/b/c", "org/na me"):
-        with pytest.raises(InputError, match="is no name of a repository"):
+        with pytest.raises(InputError, match="repository"):
             publish([entry], repo_id, dry_run=True)
-    with pytest.raises(InputError, match="each of them once"):
+    with pytest.raises(InputError, match="once"):
         publish([entry, entry], "org/x", dry_run=True)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="is not empty"):
+    with pytest.raises(InputError, match="not empty"):
         publish([entry], "org/x", dry_run=True, folder=tmp_path)
-    with pytest.raises(InputError, match="file: is a file"):
+    with pytest.raises(InputError, match=r"file: .*a file"):
         publish([entry], "org/x", folder=tmp_path / "file")
-    with pytest.raises(InputError, match="other: cannot be made"):
+    with pytest.raises(InputError, match="other: "):
         publish([entry], "org/x", folder=tmp_path / "file" / "other")
     hub.refuses = True
-    with pytest.raises(EntryError, match="org/x: the hub refuses the upload"):
+    with pytest.raises(EntryError, match=r"org/x: .*refuse"):
         publish([entry], "org/x")
 
 
@@ -277,4 +278,4 @@ def test_commands_talk_to_the_hub_as_processes_of_their_own(served, tmp_path):
     assert "# peak_caller/random" in shown.stdout, shown.stderr
     refused = run("publish", "hf://org/peaks", "--repo-id", "no name", "--dry-run")
     assert refused.returncode == 2
-    assert refused.stderr == "epizoo: repo-id: 'no name' is no name of a repository; give ORG/NAME\n"
+    assert re.fullmatch("epizoo: repo-id: 'no name'.*ORG/NAME\n", refused.stderr)

@@ -7,18 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from flax import nnx
+from made_stretches import BIN_BP, SETTINGS, make_stretch
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
-from epizoo.peaks.fit import FitSettings
 from epizoo.peaks.labelled_calls import Prediction
+from epizoo.peaks.network_fit import FitSettings
 from epizoo.recipes import labelled_peaks as peak_caller_recipe
 from epizoo.recipes.labelled_peaks import Recipe, read_all
+from epizoo.recipes.labelled_peaks_metrics import CrossValidation, write_metrics
 from epizoo.recipes.labelled_peaks_settings import ENTRIES, H3K4ME3, LabelledSet
-from epizoo.recipes.peak_caller_run import CrossValidation, write_metrics
 from epizoo.simulation.coverage import SimulationConfig
-
-from .test_labelled_stretches import BIN_BP, SETTINGS, make_stretch
 
 SMALL = dataclasses.replace(
     H3K4ME3,

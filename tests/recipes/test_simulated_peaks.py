@@ -9,10 +9,10 @@ import pytest
 
 from epizoo.genome.signal import BigWig
 from epizoo.models.parameters import flatten_parameters
-from epizoo.peaks.fit import FitSettings
+from epizoo.peaks.network_fit import FitSettings
 from epizoo.recipes import simulated_peaks as peak_caller_simulated
+from epizoo.recipes.peak_caller_examples import SIMULATED_BP, write_atac_examples
 from epizoo.recipes.simulated_peaks import ATAC, TF, main, measure, train
-from epizoo.recipes.simulated_peaks_examples import SIMULATED_BP, write_atac_examples
 
 SMALL_FIT = {"n_pool": 12, "n_windows": 4, "fitting": FitSettings(n_steps=3, learning_rate=1e-3, label_weight=0.0)}
 SMALL = [

@@ -61,3 +61,10 @@ def test_thinning_a_pile_up_has_the_mean_and_variance_of_thinning_its_fragments(
         fast.append(thin(random, coverage, keep, bin_bp, fragment_bp)[inner])
     assert np.mean(fast) == pytest.approx(np.mean(real), rel=0.02)
     assert np.var(fast, axis=0).mean() == pytest.approx(np.var(real, axis=0).mean(), rel=0.3)
+
+
+def test_estimates_of_the_background_are_off_by_the_error_that_was_asked_for():
+    config = dataclasses.replace(FLAT, depth=(1.0, 1.0), scale_error_sd=0.4)
+    errors = np.log(simulate(np.random.default_rng(4), 400, 4, 50, config).scale / 2)
+    assert np.std(errors) == pytest.approx(0.4, rel=0.1)
+    assert np.mean(errors) == pytest.approx(0, abs=0.06)

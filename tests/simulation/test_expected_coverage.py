@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from epizoo.simulation.coverage import SimulationConfig, simulate
-from epizoo.simulation.expected_coverage import expected_pile_up
+from epizoo.simulation.expected_coverage import expected_pile_up, fragment_windows
 from epizoo.simulation.fragments import FragmentSimulationConfig, pile_up, simulate_experiment
 
 N_BP = 40_000
@@ -47,3 +47,12 @@ def test_expected_windows_are_the_mean_of_what_is_drawn():
     assert np.median(ratio) == pytest.approx(1, abs=0.03)
     smooth = np.abs(np.diff(windows.expected)).mean() / np.abs(np.diff(windows.coverage)).mean()
     assert smooth < 0.8
+
+
+def test_estimates_of_the_background_are_off_by_the_error_that_was_asked_for():
+    config = dataclasses.replace(FACTORS, reads=(1e6, 1e6), sites_per_10kb=(1e-9, 1e-9), control_share=0.0)
+    exact, rough = (
+        fragment_windows(np.random.default_rng(1), 60, 2, 50, dataclasses.replace(config, scale_error_sd=sd))[2]
+        for sd in (0.0, 0.4)
+    )
+    assert np.std(np.log(rough / exact)) == pytest.approx(0.4, rel=0.2)

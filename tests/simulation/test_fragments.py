@@ -179,3 +179,14 @@ def test_weak_sites_are_not_judged_and_those_with_few_fragments_are_background()
     is_peak, is_clear = site_truth(sites, 3_000, FragmentSimulationConfig())
     assert np.flatnonzero(is_peak).tolist() == list(range(1_440, 1_560))
     assert np.flatnonzero(~is_clear).tolist() == list(range(440, 560))
+
+
+def test_estimates_of_the_background_are_off_by_the_error_that_was_asked_for():
+    config = dataclasses.replace(PLAIN, reads=(1e6, 1e6), control_share=0.0)
+    exact, rough = (
+        simulate_fragments(np.random.default_rng(10), 300, 2, 20, dataclasses.replace(config, scale_error_sd=sd)).scale
+        for sd in (0.0, 0.4)
+    )
+    errors = np.log(rough / exact)
+    assert np.std(errors) == pytest.approx(0.4, rel=0.1)
+    assert np.mean(errors) == pytest.approx(0, abs=0.07)

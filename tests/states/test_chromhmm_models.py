@@ -81,13 +81,13 @@ def test_likelihood_and_iterations_may_be_absent(tmp_path):
         ("2\t2\tT", "two\t2\tT", "first line"),
         ("2\t2\tT", "2\t2\tX", "first line"),
         ("2\t2\tT", "3\t2\tT", "missing"),
-        ("probinit\t2\t1.0\n", "", "1 of 2 probinit.*truncated"),
-        (TEXT[-40:], "", "emissionprobs.*truncated"),
-        ("probinit\t1\t0.0", "probinit\t1\t0.5", "probinit sum to 1.5"),
-        ("1\t1\t0.75", "1\t1\t0.5", "transitionprobs of state 1 sum to 0.75"),
-        ("1\t0.125", "1\t0.5", "emissionprobs of state 2 sum to 1.375"),
-        ("probinit\t1\t0.0", "probinit\t1\t-1", "line 2.*between 0 and 1"),
-        ("probinit\t1\t0.0", "probinit\t1\tlow", "line 2.*between 0 and 1"),
+        ("probinit\t2\t1.0\n", "", r"\b1 of 2\b.*probinit"),
+        (TEXT[-40:], "", "emissionprobs"),
+        ("probinit\t1\t0.0", "probinit\t1\t0.5", r"probinit\b.*\b1\.5\b"),
+        ("1\t1\t0.75", "1\t1\t0.5", r"transitionprobs\b.*state 1\b.*\b0\.75\b"),
+        ("1\t0.125", "1\t0.5", r"emissionprobs\b.*state 2\b.*\b1\.375\b"),
+        ("probinit\t1\t0.0", "probinit\t1\t-1", r"line 2\b.*\b0 and 1\b"),
+        ("probinit\t1\t0.0", "probinit\t1\tlow", r"line 2\b.*\b0 and 1\b"),
         ("probinit\t1\t0.0", "probinit\t3\t0.0", "line 2"),
         ("probinit\t1\t0.0", "probinit\t2\t0.0", "second time"),
         ("probinit\t1\t0.0", "start\t1\t0.0", "line 2"),
@@ -108,13 +108,13 @@ def test_a_missing_or_cut_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_model(tmp_path / "model.txt")
     (tmp_path / "model.txt.gz").write_bytes(gzip.compress(TEXT.encode())[:-20])
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="read"):
         read_model(tmp_path / "model.txt.gz")
 
 
 @pytest.mark.parametrize("change", [{"marks": ("H3K4me3",)}, {"order": "Z"}])
 def test_a_model_that_does_not_fit_is_not_written(tmp_path, change):
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="written"):
         write_model(tmp_path / "model.txt", MODEL._replace(**change))
     assert not list(tmp_path.iterdir())
 
@@ -131,7 +131,7 @@ def test_tables_are_written_as_chromhmm_writes_them_and_read_back(tmp_path):
     table = read_table(tmp_path / "emissions.txt")
     assert (table.rows, table.columns) == (("1_TssA", "2_Quies"), ("H3K4me3", "H3K27me3"))
     np.testing.assert_array_equal(table.values, MODEL.parameters.emission)
-    with pytest.raises(InputError, match="1 names were given for 2 states"):
+    with pytest.raises(InputError, match=r"\b1 names?\b.*\b2 states"):
         write_emissions(tmp_path / "emissions.txt", MODEL, names=["TssA"])
 
 

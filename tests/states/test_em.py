@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hmm_oracles import Model, emission_rows, enumerate_paths, random_model, smooth
+from safetensors.numpy import load_file
 
 from epizoo.errors import InputError
 from epizoo.models.hmm import run_lengths as runs
@@ -163,10 +164,9 @@ def test_resuming_from_a_checkpoint_gives_the_same_result(tmp_path, accelerate, 
 
     monkeypatch.setattr(RunCounter, "count", killed)
     with pytest.raises(KeyboardInterrupt):
-        expectation_maximization(counter, start, config, checkpoint=tmp_path / "c.npz")
-    with np.load(tmp_path / "c.npz") as saved:
-        assert (saved["longest_step"] != 4) == accelerate
-    resumed = expectation_maximization(counter, start, config, checkpoint=tmp_path / "c.npz")
+        expectation_maximization(counter, start, config, checkpoint=tmp_path / "c")
+    assert (load_file(tmp_path / "c")["longest_step"] != 4) == accelerate
+    resumed = expectation_maximization(counter, start, config, checkpoint=tmp_path / "c")
     assert resumed.log_likelihood == whole.log_likelihood
     for found, expected in zip(resumed.parameters, whole.parameters, strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -176,13 +176,13 @@ def test_resuming_from_a_checkpoint_gives_the_same_result(tmp_path, accelerate, 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path):
     rng = np.random.default_rng(10)
     counter = RunCounter([runs.from_values(rng.integers(0, 2, (50, 2)))])
-    path = tmp_path / "c.npz"
+    path = tmp_path / "c"
     start = random_parameters(2, 2, rng)
     expectation_maximization(counter, start, LearningConfig(2), checkpoint=path)
-    with pytest.raises(InputError, match="other data, config or first parameters"):
+    with pytest.raises(InputError, match="other data"):
         expectation_maximization(counter, start, LearningConfig(3), checkpoint=path)
     path.write_bytes(b"nonsense")
-    with pytest.raises(InputError, match="is no checkpoint"):
+    with pytest.raises(InputError, match="checkpoint"):
         expectation_maximization(counter, start, LearningConfig(2), checkpoint=path)
 
 
@@ -235,7 +235,7 @@ def test_a_prior_on_transitions_that_are_removed_is_refused():
     rng = np.random.default_rng(0)
     counter = RunCounter([runs.from_values(values) for values in sequences_of(rng, random_model(rng, 3, 4), [30])])
     start = random_parameters(3, 4, rng)
-    with pytest.raises(InputError, match="exclude each other"):
+    with pytest.raises(InputError, match="exclude"):
         expectation_maximization(counter, start, CHROMHMM, prior=centred_prior(start, 10.0))
 
 
@@ -260,25 +260,25 @@ def test_information_initialisation_takes_as_many_marks_as_a_number_has_bits():
     rng = np.random.default_rng(0)
     values = rng.integers(0, 2, (200, 64)).astype(np.uint8)
     assert information_parameters([runs.from_values(values)], 3).emission.shape == (3, 64)
-    with pytest.raises(InputError, match="65 marks found, but the information initialisation takes at most 64"):
+    with pytest.raises(InputError, match=r"\b65 marks\b.*\b64\b"):
         information_parameters([runs.from_values(np.zeros((9, 65), np.uint8))], 3)
 
 
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("name", ["tolerance", "emission_pseudocount"])
 def test_settings_of_learning_are_numbers_from_0_on(name, value):
-    with pytest.raises(InputError, match=f"{name} is {value}, expected 0 or more"):
+    with pytest.raises(InputError, match=rf"{name}\b.*{value}.*\b0 or more"):
         LearningConfig(**{name: value})
 
 
 def test_information_initialisation_refuses_more_states_than_splits():
-    with pytest.raises(InputError, match="allows only 2 states"):
+    with pytest.raises(InputError, match=r"\b2 states"):
         information_parameters([runs.from_values(np.array([[1], [1], [0], [0]]))], 3)
 
 
 def test_impossible_sequences_are_refused():
     start = Model(np.array([0.0, 1.0]), np.array([[0.5, 0.5], [0.0, 1.0]]), np.array([[0.5], [0.0]]))
-    with pytest.raises(InputError, match="impossible under the parameters"):
+    with pytest.raises(InputError, match="impossible"):
         RunCounter([runs.from_values(np.array([[0], [1]]))]).count(start)
 
 

@@ -59,9 +59,9 @@ def test_a_tenth_of_known_bins_gives_the_states_their_numbers_and_the_rest_follo
 @pytest.mark.parametrize(
     ("known", "message"),
     [
-        (np.zeros(3, np.int16), "3 from 0 to 0 found, expected one of 2 states, or -1, for each of 4 bins"),
-        (np.array([0, 2, 0, 0], np.int16), "4 from 0 to 2 found"),
-        (np.array([0, -2, 0, 0], np.int16), "4 from -2 to 0 found"),
+        (np.zeros(3, np.int16), r"\b3\b.*\b0 to 0\b.*\b2 states\b.*\b4 bins"),
+        (np.array([0, 2, 0, 0], np.int16), r"\b4\b.*\b0 to 2\b"),
+        (np.array([0, -2, 0, 0], np.int16), r"\b4\b.*-2 to 0\b"),
     ],
 )
 def test_known_states_that_do_not_fit_are_refused(known, message):
@@ -72,9 +72,9 @@ def test_known_states_that_do_not_fit_are_refused(known, message):
 def test_more_known_states_than_the_start_has_and_known_ones_without_a_bin_are_refused():
     start = random_parameters(2, 1, np.random.default_rng(0))
     marks = runs.from_values(np.zeros((3, 1), np.uint8))
-    with pytest.raises(InputError, match=r"3 states, with 1, 1, 1 bins .*expected at most 2"):
+    with pytest.raises(InputError, match=r"\b3 states\b.*\b1, 1, 1 bins\b.*\b2\b"):
         seat_known_states(start, [marks], [np.array([0, 1, 2], np.int16)])
-    with pytest.raises(InputError, match="2 states, with 0, 1 bins"):
+    with pytest.raises(InputError, match=r"\b2 states\b.*\b0, 1 bins"):
         seat_known_states(start, [marks], [np.array([-1, 1, -1], np.int16)])
 
 
@@ -83,9 +83,9 @@ def test_known_states_that_the_start_rules_out_are_named():
     transition = np.array([[1.0, 0.0], [0.5, 0.5]])
     start = runs.Float64Parameters(np.array([0.5, 0.5]), transition, np.array([[0.5, 1.0], [0.0, 0.3]]))
     cases = {
-        r"chr1: bin 1 is known to be state 2, whose first parameters rule out the marks": [1, 1, -1, 0],
-        r"chr1: bin 1 is known to be state 1, whose first parameters rule out the marks": [0, 0, -1, -1],
-        r"chr1: bins 0 and 1 are known to be states 1 and 2, but the first parameters rule that step out": [0, 1, 1, 1],
+        r"chr1: bin 1\b.*state 2\b.*marks": [1, 1, -1, 0],
+        r"chr1: bin 1\b.*state 1\b.*marks": [0, 0, -1, -1],
+        r"chr1: bins 0 and 1\b.*states 1 and 2\b.*step": [0, 1, 1, 1],
     }
     start_of_step = start._replace(emission=np.full((2, 2), 0.5))
     for message, known in cases.items():

@@ -91,7 +91,7 @@ def test_a_mark_without_any_measured_bin_becomes_what_the_prior_says():
 
 def test_what_is_no_prior_of_the_model_is_refused():
     model = random_parameters(3, 2, np.random.default_rng(5))
-    with pytest.raises(InputError, match="strength is -1"):
+    with pytest.raises(InputError, match=r"strength\b.*-1\b"):
         centred_prior(model, -1.0)
-    with pytest.raises(InputError, match=r"the prior has \(3, 2\) states and marks, expected \(4, 2\)"):
+    with pytest.raises(InputError, match=r"prior\b.*\(3, 2\).*\(4, 2\)"):
         add_priors(uniform_prior(4, 2, 1, 1, 1), centred_prior(model, 1.0))

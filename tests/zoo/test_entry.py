@@ -53,24 +53,24 @@ def test_every_entry_of_the_installed_zoo_loads():
 
 
 def test_unknown_entry_lists_what_exists_and_suggests_the_nearest(random_zoo):
-    with pytest.raises(EntryError, match=r"has chromatin_states/random, peak_caller/random; .* peak_caller/random\?"):
+    with pytest.raises(EntryError, match=r"chromatin_states/random, peak_caller/random.* peak_caller/random\?"):
         find_entry("peak_caler/random", random_zoo.folder)
 
 
 def test_folder_without_model_yaml_is_no_entry(tmp_path):
-    with pytest.raises(EntryError, match=r"has no model\.yaml"):
+    with pytest.raises(EntryError, match=r"no model\.yaml"):
         epizoo.load(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda content: content.pop("zoo"), "the zoo block is missing"),
-        (lambda content: content["zoo"].pop("sha256"), r"zoo\.sha256: field required"),
-        (lambda content: content["zoo"]["window"].pop("flank_bins"), r"zoo\.window\.flank_bins: field required"),
-        (lambda content: content["zoo"].update(sha="x"), r"zoo: unknown key 'sha'"),
-        (lambda content: content["zoo"]["config"].pop("model"), r"zoo\.config\.model: field required"),
-        (lambda content: content["zoo"].update(family="dna"), r"zoo\.family: input should be 'peak_caller'"),
+        (lambda content: content.pop("zoo"), r"\bzoo\b.*missing"),
+        (lambda content: content["zoo"].pop("sha256"), r"zoo\.sha256: .*required"),
+        (lambda content: content["zoo"]["window"].pop("flank_bins"), r"zoo\.window\.flank_bins: .*required"),
+        (lambda content: content["zoo"].update(sha="x"), r"zoo: .*'sha'"),
+        (lambda content: content["zoo"]["config"].pop("model"), r"config\.model\b.*(missing|required)"),
+        (lambda content: content["zoo"].update(family="dna"), r"zoo\.family: .*'peak_caller'"),
     ],
 )
 def test_incomplete_description_names_the_key(random_zoo, tmp_path, change, message):
@@ -83,7 +83,7 @@ def test_changed_weights_are_refused(random_zoo, tmp_path):
     folder = copy_with(random_zoo, tmp_path, lambda content: None)
     weights = folder / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
-    with pytest.raises(EntryError, match=r"weights\.safetensors: sha256 is [0-9a-f]{64}, model\.yaml expects"):
+    with pytest.raises(EntryError, match=r"weights\.safetensors: .*sha256.*[0-9a-f]{64}.*model\.yaml"):
         epizoo.load(folder).model()
 
 
@@ -96,7 +96,7 @@ def test_missing_weights_are_named(random_zoo, tmp_path):
 
 def test_weights_of_another_shape_are_refused(random_zoo, tmp_path):
     folder = copy_with(random_zoo, tmp_path, lambda content: content["zoo"]["config"]["model"].update(n_filters=5))
-    with pytest.raises(EntryError, match="do not fit the model"):
+    with pytest.raises(EntryError, match="do not fit"):
         epizoo.load(folder).model()
 
 
@@ -162,11 +162,11 @@ def test_log_likelihoods_of_windows_add_up_to_the_chromosome(states, random_zoo,
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({}, "found nothing, peak_caller/random expects a dict with coverage"),
-        ({"marks": np.zeros((1, 64, 1))}, "found marks"),
-        ({"coverage": np.zeros((64, 1))}, r"shape \(64, 1\) found"),
-        ({"coverage": np.zeros((1, 64, 2))}, r"with the channels treatment"),
-        ({"coverage": np.zeros((1, 3, 1))}, r"at least 17 bins"),
+        ({}, "nothing.*peak_caller/random.*coverage"),
+        ({"marks": np.zeros((1, 64, 1))}, r"\bmarks\b.*\bcoverage\b"),
+        ({"coverage": np.zeros((64, 1))}, r"shape \(64, 1\)"),
+        ({"coverage": np.zeros((1, 64, 2))}, r"channels.*treatment"),
+        ({"coverage": np.zeros((1, 3, 1))}, r"\b17 bins"),
     ],
 )
 def test_inputs_of_another_shape_are_refused(peaks, inputs, message):
@@ -175,15 +175,15 @@ def test_inputs_of_another_shape_are_refused(peaks, inputs, message):
 
 
 def test_unknown_layer_lists_those_that_exist(peaks):
-    with pytest.raises(InputError, match=r"it has features, logits, peak_probabilities"):
+    with pytest.raises(InputError, match=r"features, logits, peak_probabilities"):
         peaks.activations({"coverage": np.zeros((1, 64, 1))}, ("nope",))
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"control_file": "x.bw"}, "takes no control"),
-        ({"signal_kind": "guess"}, "no kind of signal"),
+        ({"control_file": "x.bw"}, "no control"),
+        ({"signal_kind": "guess"}, "'guess'"),
         ({"bigwig_file": "nope.bw"}, "no such file"),
     ],
 )
@@ -207,11 +207,11 @@ def test_marks_of_bigwigs_are_binarised_by_their_threshold(states, random_zoo, t
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "neither given"),
-        ({"binarized": "folder", "marks": {}}, "both given"),
-        ({"marks": {"H3K4me3": "a.bw"}}, "signal_kind: not given"),
-        ({"marks": "a.bw", "signal_kind": "counts"}, "expected a dict"),
-        ({"marks": {"H3K4me3": "a.bw"}, "signal_kind": "counts"}, "has no mark H3K27ac, H3K36me3"),
+        ({}, "neither"),
+        ({"binarized": "folder", "marks": {}}, "both"),
+        ({"marks": {"H3K4me3": "a.bw"}}, "signal_kind: "),
+        ({"marks": "a.bw", "signal_kind": "counts"}, "dict"),
+        ({"marks": {"H3K4me3": "a.bw"}, "signal_kind": "counts"}, "H3K27ac, H3K36me3"),
     ],
 )
 def test_marks_that_are_not_enough_are_refused(states, random_zoo, arguments, message):
@@ -235,5 +235,5 @@ def timed(code):
 def test_an_entry_without_expected_predictions_is_refused(random_zoo, test):
     entry = epizoo.load(random_zoo.folder / "peak_caller/random")
     changed = type(entry)(entry.folder, entry.kipoi | {"test": test}, entry.zoo)
-    with pytest.raises(EntryError, match=r"model\.yaml: test\.expect is missing"):
+    with pytest.raises(EntryError, match=r"model\.yaml: .*test\.expect\b"):
         changed.check_files()

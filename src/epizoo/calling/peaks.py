@@ -161,7 +161,7 @@ def call_peaks(
         reads_per_area=reads_per_area,
     )
     collector.add(probabilities, signal, control)
-    return collector.finish()
+    return name_peaks(collector.finish())
 
 
 class PeakCollector:
@@ -222,7 +222,7 @@ class PeakCollector:
         self._next_bin += len(probabilities)
 
     def finish(self) -> pd.DataFrame:
-        """All peaks of what was added, as in `call_peaks`."""
+        """All peaks of what was added, as in `call_peaks`, but for their names."""
         if not sum(len(bins.number) for bins in self._inside):
             return peak_table()
         bins = _Bins(*(np.concatenate(column) for column in zip(*self._inside, strict=True)))
@@ -282,7 +282,7 @@ class PeakCollector:
             summits=_texts(place, summits, peak_start),
         )
         is_wide = (peak_end - peak_start) >= max(self.config.min_width_bp, 1)
-        return name_peaks(table[is_wide & self._is_evident(bins, first[runs[:-1]], background)])
+        return table[is_wide & self._is_evident(bins, first[runs[:-1]], background)].reset_index(drop=True)
 
     def _is_evident(
         self, bins: "_Bins", first: Int[np.ndarray, " peak"], background: Float[np.ndarray, " peak"]

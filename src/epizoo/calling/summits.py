@@ -5,6 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+# Heights this close, as a share, count as equal: smoothing rounds equal signal differently at different places, and on
+# different processors.
+_EQUAL = 1e-6
+
 
 class Summits(NamedTuple):
     """Summits of runs of bins, in the order of the runs; every run has at least one.
@@ -81,19 +85,19 @@ def _maxima(values: Float[np.ndarray, " place"], valley: float) -> Int[np.ndarra
     if not len(values):
         return np.zeros(0, np.int64)
     # Only turning points matter; of a plateau its first place.
-    changed = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
+    changed = np.flatnonzero(~(np.abs(np.diff(values, prepend=np.nan)) <= _EQUAL * values))
     steps = np.sign(np.diff(values[changed]))
     turns = changed[np.flatnonzero(np.diff(steps, prepend=-1, append=1))] if len(steps) else changed[:0]
     found: list[int] = []
     highest, lowest, place, is_rising = 0.0, 0.0, -1, False
     for turn, value in zip(turns.tolist(), values[turns].tolist(), strict=True):
         if is_rising:
-            if value > highest:
+            if value > (1 + _EQUAL) * highest:
                 highest, place = value, turn
-            elif value <= valley * highest:
+            elif value <= (1 + _EQUAL) * valley * highest:
                 found.append(place)
                 is_rising, lowest = False, value
-        elif value > 0 and lowest <= valley * value:
+        elif value > 0 and lowest <= (1 + _EQUAL) * valley * value:
             is_rising, highest, place = True, value, turn
         else:
             lowest = min(lowest, value)

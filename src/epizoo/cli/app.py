@@ -1,64 +1,120 @@
-"""The application, and what its commands share: consoles, options, progress bars."""
+"""The application, and what its commands share: options, progress bars, how they end."""
 
 import contextlib
-import importlib.metadata
+import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from typer.core import TyperGroup
 
-from epizoo.errors import EntryError, EpizooError, InputError
-from epizoo.optional import is_installed
+from epizoo.cli.failures import sentence, usage_sentence
+from epizoo.cli.option_groups import grouped
+from epizoo.cli.reporting import Reporting, err, is_quiet, out, reported, say
+from epizoo.errors import InputError
+
+__all__ = [
+    "ENTRY_HELP",
+    "SIGNAL_KINDS",
+    "Entry",
+    "Output",
+    "TrackLine",
+    "app",
+    "err",
+    "give_graph",
+    "named_files",
+    "option",
+    "out",
+    "progress_bar",
+    "say",
+    "working",
+]
 
 SIGNAL_KINDS = "counts, coverage, cpm, fold_change or log10_p"
-ENTRY_HELP = "An entry's name, as `epizoo list` shows it, or the folder of an entry."
-TRACK_HELP = "Begin the file with a track line of this name, for upload to UCSC. Other tools want files without one."
+ENTRY_HELP = "Name of an entry, as `epizoo list` shows it, its folder, or hf://ORG/NAME."
+TRACK_HELP = "Begin the file with a track line of this name, for upload to UCSC; most other tools refuse such files."
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
+_BUG = (
+    "epizoo: unexpected {}: this is a bug; please report it with the lines above, the command and the output of "
+    "`epizoo --version`. With --log FILE all of it is kept in a file."
+)
+# Typer has several homes for it, by version.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 _OF_MARKS = ("--marks", "--controls")
 # In the order of a user's work; commands that are not named here follow.
 COMMANDS = (
-    *("list", "show", "call-peaks", "evaluate", "annotate", "plot"),
+    *("list", "show", "example", "call-peaks", "evaluate", "annotate", "plot"),
     *("learn-states", "select-states", "plot-model", "compare-models", "compare-states", "enrichment", "neighborhood"),
     *("finetune", "export", "import-chromhmm", "import-torch", "import-grelu", "publish", "kipoi-source"),
 )
 
 
 class _Commands(TyperGroup):
-    """Commands whose errors are one sentence and exit code 2."""
+    """Commands whose errors are one sentence and exit code 2; a traceback is shown for bugs alone."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         names = super().list_commands(ctx)
         return sorted(names, key=lambda name: COMMANDS.index(name) if name in COMMANDS else len(COMMANDS))
 
-    def invoke(self, ctx: Any) -> Any:
+    def main(self, args: Any = None, prog_name: Any = None, *rest: Any, **settings: Any) -> Any:
+        given = list(sys.argv[1:] if args is None else args)
+        settings |= {"standalone_mode": False, "obj": given}
         try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            raise
-        except (EpizooError, OSError) as error:
-            err.print(f"epizoo: {_sentence(error)}", markup=False)
-            raise typer.Exit(2) from error
+            code = super().main(given or ["--help"], prog_name, *rest, **settings)
+        except typer.Abort as error:
+            # Typer takes the end of a damaged file for that of its own input.
+            text = sentence(error.__cause__) if error.__cause__ else None
+            code = 1 if text is None else _fail(text)
+        except _UsageError as error:
+            code = _fail(usage_sentence(error))
+        except Exception as error:
+            text = sentence(error)
+            if text is None:
+                traceback.print_exc()
+                err.print(_BUG.format(type(error).__name__), markup=False)
+            code = 1 if text is None else _fail(text)
+        sys.exit(code if isinstance(code, int) else 0)
 
 
-app = typer.Typer(
+def _fail(text: str) -> int:
+    err.print(f"epizoo: {text}", markup=False)
+    return 2
+
+
+class _Application(typer.Typer):
+    """An application whose every command has the options of `Reporting`."""
+
+    def command(self, *arguments: Any, **settings: Any) -> Callable[[Any], Any]:
+        register = super().command(*arguments, **settings)
+
+        def add(function: Callable[..., None]) -> Callable[..., None]:
+            register(reported(function))
+            return function
+
+        return add
+
+
+app = _Application(
     cls=_Commands,
     name="epizoo",
-    no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 
-Entry = Annotated[str, typer.Argument(metavar="ENTRY", help=ENTRY_HELP, show_default=False)]
+
+def _entry_names() -> list[str]:
+    from epizoo.zoo import list_entries
+
+    return list_entries()
+
+
+Entry = Annotated[
+    str, typer.Argument(metavar="ENTRY", help=ENTRY_HELP, show_default=False, autocompletion=_entry_names)
+]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.", show_default=False)]
 TrackLine = Annotated[str | None, typer.Option("--track-line", metavar="NAME", help=TRACK_HELP)]
 
@@ -68,45 +124,35 @@ def option(metavar: str, text: str) -> Any:
     return typer.Option(metavar=metavar, help=text, show_default=False)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        out.print(f"epizoo {importlib.metadata.version('epizoo')}")
-        raise typer.Exit
-
-
 @app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
-    ] = False,
-) -> None:
-    """Call peaks and annotate chromatin states with trained models."""
+@grouped
+def options(reporting: Reporting) -> None:
+    """Call peaks and annotate chromatin states with trained models.
 
-
-def _sentence(error: EpizooError | OSError) -> str:
-    if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
+    The options under Reporting belong to every command and may stand before or after its name.
+    """
 
 
 def give_graph(entry: Any) -> None:
     """Give a new entry its ONNX graph, as the zoo's own have, where ONNX is installed, or say why it has none."""
-    if not is_installed("onnx", "onnxruntime"):
-        return
-    from epizoo.conversion.onnx.entry_graph import add_onnx
+    from epizoo.conversion.onnx.entry_graph import add_onnx_if_installed
 
-    try:
-        with err.status("Making the ONNX graph, and comparing it with JAX"):
-            add_onnx(entry)
-    except EntryError as error:
-        say(f"The entry has no ONNX graph and computes in JAX: {error}.")
+    with working("Making the ONNX graph, and comparing it with JAX"):
+        reason = add_onnx_if_installed(entry)
+    if reason is not None:
+        say(f"The entry has no ONNX graph and computes in JAX: {reason}.")
+
+
+def working(text: str) -> contextlib.AbstractContextManager[Any]:
+    """A line on stderr while something lasts, where that is a terminal and `--quiet` is not given."""
+    return contextlib.nullcontext() if is_quiet() else err.status(text)
 
 
 @contextlib.contextmanager
 def progress_bar(text: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr, where that is a terminal."""
     columns = (TextColumn(text), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal or is_quiet()) as bar:
         task = bar.add_task(text, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -127,8 +173,3 @@ def named_files(texts: list[str], option: str) -> dict[str, Path]:
             raise InputError(f"{option}: {name} is given twice, {files[name]} and {path}; give one file for each")
         files[name] = Path(path)
     return files
-
-
-def say(text: str) -> None:
-    """Print a line as it is."""
-    out.print(text, markup=False)

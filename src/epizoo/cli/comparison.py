@@ -60,8 +60,8 @@ def compare_models(
     picture: Picture = None,
 ) -> None:
     """Best correlation of each state's emissions with a state of other models: ChromHMM's CompareModels."""
-    from epizoo.conversion.chromhmm.state_models import read_state_model
     from epizoo.figures.heatmaps import draw_heatmap
+    from epizoo.jobs.state_models import read_state_model
     from epizoo.metrics import state_comparison as comparison
     from epizoo.metrics.enrichment import write_table
 
@@ -89,15 +89,15 @@ def plot_model(
     """Draw a model's emissions, and its transitions, as heatmaps: PNG, SVG or PDF."""
     import pandas as pd
 
-    from epizoo.conversion.chromhmm.state_models import read_state_model
     from epizoo.errors import InputError
     from epizoo.figures.heatmaps import draw_heatmap
+    from epizoo.jobs.state_models import read_state_model
 
     check_outputs_and_pictures([], [output, transitions], [Path(model)] if Path(model).is_file() else [])
     found = read_state_model(model)
     emissions = found.emissions
     rows = pd.Index(emissions.states, name=emissions.heading)
-    if transitions is not None and found.transition is None:
+    if transitions is not None and found.parameters is None:
         raise InputError(f"{model}: holds emissions alone, and no transitions to draw; give its model_N.txt")
     draw_heatmap(
         output,
@@ -107,8 +107,8 @@ def plot_model(
         colors=found.colors,
     )
     say(f"Wrote {output}.")
-    if transitions is not None:
-        table = pd.DataFrame(found.transition, index=rows, columns=list(emissions.states))
+    if transitions is not None and found.parameters is not None:
+        table = pd.DataFrame(found.parameters.transition, index=rows, columns=list(emissions.states))
         draw_heatmap(
             transitions,
             table,

@@ -1,36 +1,63 @@
-"""`epizoo export`, `epizoo import-torch` and `epizoo import-chromhmm`."""
+"""`epizoo export`, `import-torch`, `import-chromhmm` and `import-grelu`."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from epizoo.cli.app import Entry, Output, app, err, give_graph, option, out, say
+from epizoo.cli.app import Entry, Output, app, give_graph, option, out, say, working
+from epizoo.cli.option_groups import grouped
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
     from epizoo.conversion.parity import ParityReport
 
 
+@dataclass(frozen=True)
+class NewEntry:
+    """New entry."""
+
+    name: Annotated[str, option("NAME", "Name of the new entry, such as muscle (letters, digits, - and _).")]
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Folder of a zoo; the entry is written to FOLDER/FAMILY/NAME."
+        ),
+    ]
+
+
+EntryVersion = Annotated[
+    str, typer.Option("--entry-version", metavar="VERSION", help="Version number of the new entry.")
+]
+
+
 @app.command()
 def export(
     entry: Entry,
     output: Output,
-    to: Annotated[str, option("FORMAT", "onnx, torch, pt2 (a program for torch alone), safetensors or grelu.")],
-    opset: Annotated[int | None, option("NUMBER", "Of ONNX's operators.")] = None,
+    to: Annotated[str, option("FORMAT", "Format: onnx, torch, pt2 (a program for torch alone), safetensors or grelu.")],
+    opset: Annotated[
+        int | None, option("NUMBER", "Version of ONNX's operator set; by default the oldest that the models need.")
+    ] = None,
     raw_coverage: Annotated[
-        bool, typer.Option("--raw-coverage", help="ONNX of a peak caller: normalise in the graph, by a second input.")
+        bool,
+        typer.Option(
+            "--raw-coverage", help="Normalise in the graph, which then takes the scale too (ONNX, peak callers)."
+        ),
     ] = False,
-    layers: Annotated[bool, typer.Option("--layers", help="ONNX and pt2: hidden layers as outputs too.")] = False,
-    crop: Annotated[bool, typer.Option("--crop/--no-crop", help="ONNX and pt2: leave out the flanks.")] = True,
+    layers: Annotated[bool, typer.Option("--layers", help="Make hidden layers outputs too (ONNX and pt2).")] = False,
+    crop: Annotated[
+        bool, typer.Option("--crop/--no-crop", help="Leave the flanks out of the outputs (ONNX and pt2).")
+    ] = True,
 ) -> None:
     """Write a model for ONNX Runtime, torch or gReLU, after proof that it is still the same model.
 
-    The proof, how far every output is from JAX's, is printed and stored beside the file.
+    The proof, the largest difference of every output from JAX's, is printed and stored beside the file.
     """
     from epizoo.conversion import export as export_entry
 
-    with err.status("Exporting, and comparing with JAX"):
+    with working("Exporting, and comparing with JAX"):
         if to == "grelu":
             report = _export_to_grelu(entry, output, opset, raw_coverage, layers, crop)
         else:
@@ -40,13 +67,13 @@ def export(
 
 
 @app.command()
+@grouped
 def import_torch(
     state: Annotated[Path, typer.Argument(metavar="STATE", help="A state dict, .safetensors or .pt.")],
-    base: Annotated[str, option("ENTRY", "The entry that it was fine-tuned from.")],
-    name: Annotated[str, option("NAME", "Name of the new entry, such as muscle.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of a zoo to write it to.")],
-    data: Annotated[str, option("TEXT", "What it was fine-tuned on, in a few words for the card.")] = "",
-    version: Annotated[str, typer.Option("--entry-version", metavar="VERSION", help="Of the new entry.")] = "1.0.0",
+    base: Annotated[str, option("ENTRY", "Entry that the model was fine-tuned from.")],
+    new: NewEntry,
+    data: Annotated[str, option("TEXT", "Training data in a few words, for the card.")] = "",
+    version: EntryVersion = "1.0.0",
 ) -> None:
     """Make an entry of a twin that was fine-tuned in torch, after proof that it is still the same model.
 
@@ -57,26 +84,49 @@ def import_torch(
     require("torch", "torch")
     from epizoo.conversion.torch.import_entry import import_state
 
-    with err.status("Importing, and comparing with torch"):
-        entry = import_state(state, base, name, output, data=data, version=version)
-    give_graph(entry)
-    say(f"Wrote {entry.folder}: {entry.name} {entry.version}, fine-tuned from {entry.zoo.base_model}.")
+    with working("Importing, and comparing with torch"):
+        entry = import_state(state, base, new.name, new.output, data=data, version=version)
+    _finish(entry)
 
 
 @app.command()
+@grouped
+def import_grelu(
+    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A .ckpt file, or hf://ORG/NAME.")],
+    new: NewEntry,
+    base: Annotated[
+        str | None,
+        option("ENTRY", "Entry that the model was fine-tuned from, if the one that the checkpoint names is missing."),
+    ] = None,
+    task: Annotated[str | None, option("NAME", "Kind of peaks to import, if the model calls several.")] = None,
+    version: EntryVersion = "1.0.0",
+) -> None:
+    """Make an entry of a model that gReLU fine-tuned, after proof that it is still the same model."""
+    from epizoo.plugins.grelu import import_checkpoint
+
+    with working("Importing, and comparing with the checkpoint"):
+        entry = import_checkpoint(checkpoint, new.name, new.output, base=base, task=task, version=version)
+    _finish(entry)
+
+
+@app.command()
+@grouped
 def import_chromhmm(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model_N.txt, plain or gzipped.")],
-    name: Annotated[str, option("NAME", "Name of the new entry, a word.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of a zoo to write it to.")],
-    binarized: Annotated[Path, option("FOLDER", "Marks of one cell type, binarised by ChromHMM, for the example.")],
-    cell: Annotated[str | None, option("CELL", "Which cell type, where the folder holds several.")] = None,
-    labels: Annotated[Path | None, option("FILE", "Names of the states, as ChromHMM's -m takes them.")] = None,
-    colors: Annotated[Path | None, option("FILE", "Colours of the states, as ChromHMM's -c takes them.")] = None,
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model_N.txt of ChromHMM, plain or gzipped.")],
+    new: NewEntry,
+    binarized: Annotated[
+        Path, option("FOLDER", "Marks of a cell type, binarised by ChromHMM, for the example and the likelihood.")
+    ],
+    cell: Annotated[str | None, option("CELL", "Cell type to take, if the folder holds several.")] = None,
+    labels: Annotated[Path | None, option("FILE", "Names of the states, in the format of ChromHMM's -m.")] = None,
+    colors: Annotated[Path | None, option("FILE", "Colours of the states, in the format of ChromHMM's -c.")] = None,
     bin_bp: Annotated[int, typer.Option(metavar="BP", help="Width of the model's bins.")] = 200,
-    assembly: Annotated[str, typer.Option(metavar="NAME", help="Of the model's data, such as hg38.")] = "unknown",
-    source: Annotated[str, typer.Option(metavar="TEXT", help="Where the model comes from, for the card.")] = "private",
+    assembly: Annotated[
+        str, typer.Option(metavar="NAME", help="Assembly of the training data, such as hg38.")
+    ] = "unknown",
+    source: Annotated[str, typer.Option(metavar="TEXT", help="Source of the model, for the card.")] = "private",
     model_license: Annotated[
-        str, typer.Option("--license", metavar="NAME", help="Of the model, for the card.")
+        str, typer.Option("--license", metavar="NAME", help="Licence of the model, for the card.")
     ] = "unknown",
 ) -> None:
     """Make an entry of a model that ChromHMM learned, its probabilities unchanged.
@@ -86,11 +136,11 @@ def import_chromhmm(
     """
     from epizoo.conversion.chromhmm.import_entry import import_model
 
-    with err.status("Importing, and measuring the likelihood"):
+    with working("Importing, and measuring the likelihood"):
         entry = import_model(
             model,
-            name,
-            output,
+            new.name,
+            new.output,
             binarized=binarized,
             cell=cell,
             labels=labels,
@@ -103,6 +153,11 @@ def import_chromhmm(
     give_graph(entry)
     metric = entry.zoo.metrics[0]
     say(f"Wrote {entry.folder}: {len(entry.config.states)} states, {metric.name} {metric.value} on {metric.on}.")
+
+
+def _finish(entry: Any) -> None:
+    give_graph(entry)
+    say(f"Wrote {entry.folder}: {entry.name} {entry.version}, fine-tuned from {entry.zoo.base_model}.")
 
 
 def _export_to_grelu(

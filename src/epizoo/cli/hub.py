@@ -5,18 +5,18 @@ from typing import Annotated
 
 import typer
 
-from epizoo.cli.app import ENTRY_HELP, app, err, option, say
+from epizoo.cli.app import ENTRY_HELP, app, option, say, working
 
 
 @app.command()
 def publish(
     entries: Annotated[list[str], typer.Argument(metavar="ENTRY…", help=ENTRY_HELP, show_default=False)],
     repo_id: Annotated[str, option("ORG/NAME", "Repository on the Hugging Face hub.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Make everything, and upload nothing.")] = False,
-    folder: Annotated[Path | None, option("FOLDER", "Leave the files in this new folder, too.")] = None,
-    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Make all files and upload nothing.")] = False,
+    folder: Annotated[Path | None, option("FOLDER", "Keep the files in this new folder too.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make the repository private, if it is new.")] = False,
     base_model: Annotated[
-        str | None, option("ORG/NAME", "Repository that it was fine-tuned from, for the card.")
+        str | None, option("ORG/NAME", "Repository of the model that these were fine-tuned from, for the card.")
     ] = None,
 ) -> None:
     """Publish models as a repository that gReLU, epizoo and Kipoi can load.
@@ -26,7 +26,7 @@ def publish(
     """
     from epizoo.plugins.hub import publish as publish_entries
 
-    with err.status("Making the repository, and comparing exports with JAX"):
+    with working("Making the repository, and comparing exports with JAX"):
         found = publish_entries(
             entries, repo_id, dry_run=dry_run, folder=folder, private=private, base_model=base_model
         )

@@ -10,22 +10,22 @@ from flax import nnx
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.errors import InputError
-from epizoo.finetuning.baselines import errors_of_calls, errors_of_mean
-from epizoo.finetuning.data_file import PeakData
-from epizoo.finetuning.fitting import Tuned, fine_tune, fold_loci
-from epizoo.finetuning.leakage import check_loci, check_normalisation
-from epizoo.finetuning.samples import loci_table, read_stretches
-from epizoo.finetuning.scale import scaled
-from epizoo.finetuning.settings import TuningSettings
+from epizoo.finetuning.label_scale import scaled
+from epizoo.finetuning.label_tuning import Tuned, fine_tune, fold_loci
+from epizoo.finetuning.labelled_samples import loci_table, read_labels, read_stretches
+from epizoo.finetuning.leakage import check_loci, check_normalisation, is_near
+from epizoo.finetuning.new_cell_type import PeakData
+from epizoo.finetuning.other_callers import errors_of_calls, errors_of_mean
+from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.genome.coverage_transform import CoverageTransform
-from epizoo.metrics.label_errors import LOCUS_GAP_BP, Comparison, ErrorSummary, compare, summarise
+from epizoo.metrics.label_errors import Comparison, ErrorSummary, compare, summarise
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.labelled_calls import call_errors, predict_stretches
 from epizoo.peaks.labelled_stretches import Stretch
 
 Scheme = Literal["locus", "chromosome"]
 TUNED, PRETRAINED, SCRATCH, MEAN = "fine-tuned", "pretrained", "from scratch", "mean of other cell types"
-_KEYS = ["window", "chrom", "start", "end", "annotation"]
+LABEL_KEYS = ["window", "chrom", "start", "end", "annotation"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,13 @@ class Problem:
         bin_bp = self.model.config.bin_bp
         pad_bp = (512 + 2 * self.model.receptive_field_bins) * bin_bp
         return read_stretches(self.data, labels, self.transform, bin_bp, pad_bp, unseen=unseen)
+
+    def tests(self) -> "Problem | None":
+        """The same problem on the test samples; None if the data name none."""
+        if not self.data.test_samples:
+            return None
+        data = self.data.model_copy(update={"samples": self.data.test_samples, "test_samples": []})
+        return replace(self, data=data, labels=read_labels(data))
 
     def errors(self, model: PeakCaller, stretches: list[Stretch]) -> pd.DataFrame:
         """What the peaks of a model get wrong."""
@@ -72,7 +79,7 @@ class Evaluation(NamedTuple):
 
     def _against(self, other: pd.DataFrame) -> Comparison:
         tuned = self.errors[TUNED]
-        both = tuned[_KEYS].merge(other[_KEYS].drop_duplicates(), on=_KEYS)
+        both = tuned[LABEL_KEYS].merge(other[LABEL_KEYS].drop_duplicates(), on=LABEL_KEYS)
         return compare(_of(tuned, both), _of(other, both))
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,32 +134,26 @@ def cross_validate(
             parts.setdefault(name, []).append(errors)
         if progress is not None:
             progress(number + 1, len(folds))
-    ordered = {name: pd.concat(tables).sort_values(_KEYS, ignore_index=True) for name, tables in parts.items()}
+    ordered = {name: pd.concat(tables).sort_values(LABEL_KEYS, ignore_index=True) for name, tables in parts.items()}
     return Evaluation(scheme, ordered, n_steps, [len(train) for train, _ in folds])
 
 
 def measure_test_samples(
-    problem: Problem,
-    tuned: PeakCaller,
-    test: PeakData,
-    test_labels: pd.DataFrame,
-    allow: Collection[str] = (),
-    scale_factor: float = 1.0,
+    problem: Problem, tuned: PeakCaller, tests: Problem, allow: Collection[str] = (), scale_factor: float = 1.0
 ) -> Evaluation:
     """Errors of a finished model and of the pretrained one on samples that were kept for the end.
 
     Raises:
         LeakageError: a locus of theirs was trained on.
     """
-    check_loci(problem.labels, test_labels, allow)
-    there = replace(problem, data=test, labels=test_labels)
-    stretches = there.stretches(test_labels, None)
+    check_loci(problem.labels, tests.labels, allow)
+    stretches = tests.stretches(tests.labels, None)
     errors = {
-        TUNED: there.errors(tuned, scaled(stretches, scale_factor)),
-        PRETRAINED: there.errors(problem.model, stretches),
+        TUNED: tests.errors(tuned, scaled(stretches, scale_factor)),
+        PRETRAINED: tests.errors(problem.model, stretches),
     }
-    errors |= errors_of_calls(test, test_labels)
-    tables = {name: table.sort_values(_KEYS) for name, table in errors.items()}
+    errors |= errors_of_calls(tests.data, tests.labels)
+    tables = {name: table.sort_values(LABEL_KEYS) for name, table in errors.items()}
     return Evaluation("test samples", tables, [], [len(problem.labels)])
 
 
@@ -261,10 +262,9 @@ def _away_from(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
     """Labels more than 50 kb from any that is measured: of long loci that were cut into blocks, the borders go."""
     near = np.zeros(len(train), bool)
     for chrom, start, end in test[["chrom", "start", "end"]].drop_duplicates().itertuples(index=False):
-        reaches = (train["start"] - LOCUS_GAP_BP < end) & (train["end"] + LOCUS_GAP_BP > start)
-        near |= ((train["chrom"] == chrom) & reaches).to_numpy()
+        near |= is_near(train, chrom, start, end).to_numpy()
     return train[~near]
 
 
 def _of(errors: pd.DataFrame, keys: pd.DataFrame) -> pd.DataFrame:
-    return keys.merge(errors.drop_duplicates(_KEYS), on=_KEYS).sort_values(_KEYS, ignore_index=True)
+    return keys.merge(errors.drop_duplicates(LABEL_KEYS), on=LABEL_KEYS).sort_values(LABEL_KEYS, ignore_index=True)

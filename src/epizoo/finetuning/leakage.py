@@ -41,16 +41,17 @@ def check_loci(train: pd.DataFrame, test: pd.DataFrame, allow: Collection[str] =
     if "locus" in allow:
         return
     for label in test[["chrom", "start", "end"]].drop_duplicates().itertuples():
-        near = (
-            (train["chrom"] == label.chrom)
-            & (train["start"] - LOCUS_GAP_BP < label.end)
-            & (train["end"] + LOCUS_GAP_BP > label.start)
-        )
-        if near.any():
+        if is_near(train, label.chrom, label.start, label.end).any():
             raise LeakageError(
                 f"{label.chrom}:{label.start}-{label.end}: this locus is trained on and measured, in whatever sample; "
                 "leave it out on one side, or allow it with --allow locus"
             )
+
+
+def is_near(labels: pd.DataFrame, chrom: str, start: int, end: int) -> pd.Series:
+    """Which labels lie within 50 kb of an interval: in its locus."""
+    reaches = (labels["start"] - LOCUS_GAP_BP < end) & (labels["end"] + LOCUS_GAP_BP > start)
+    return (labels["chrom"] == chrom) & reaches
 
 
 def check_pretrained_loci(loci: Iterable[str], test: pd.DataFrame, allow: Collection[str] = ()) -> None:

@@ -8,13 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from epizoo.files import atomic_path
-from epizoo.finetuning.cross_validation import PRETRAINED, TUNED, Problem, Scheme, cross_validate, split
-from epizoo.metrics.caller_evaluation import defined
+from epizoo.files import atomic_path, defined
+from epizoo.finetuning.cross_validation import LABEL_KEYS, PRETRAINED, TUNED, Problem, Scheme, cross_validate, split
 from epizoo.metrics.label_errors import compare, summarise
 
 FRACTIONS = (0.05, 0.1, 0.2, 0.5, 1.0)
-_KEYS = ["window", "chrom", "start", "end", "annotation"]
 
 
 class CurvePoint(NamedTuple):
@@ -87,7 +85,7 @@ def learning_curve(
             if progress is not None:
                 progress(number * len(draws) + repeat + 1, len(shares) * len(draws))
         # A region's rate is the mean over its rows, and so over seeds.
-        together = {name: pd.concat(parts).sort_values(_KEYS, kind="stable") for name, parts in tables.items()}
+        together = {name: pd.concat(parts).sort_values(LABEL_KEYS, kind="stable") for name, parts in tables.items()}
         points.append(_point(fraction, float(np.mean(n_labels)), together))
         others = {name: tuple(summarise(errors).mean_over_regions) for name, errors in together.items()}
     others.pop(TUNED)

@@ -13,13 +13,15 @@ from jaxtyping import Array, Float
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.errors import InputError
-from epizoo.finetuning.data_file import PeakData
-from epizoo.finetuning.samples import fit_scale, linear
+from epizoo.finetuning.labelled_samples import fit_scale, linear
+from epizoo.finetuning.new_cell_type import PeakData
 from epizoo.finetuning.trainable import Arrays, Train, Trainables, model_arrays, with_arrays
-from epizoo.genome.coverage_transform import CoverageTransform, sample_blocks
+from epizoo.genome.coverage_transform import CoverageTransform, scaled_arcsinh
 from epizoo.genome.intervals import check_intervals, read_bed
 from epizoo.genome.signal import BigWig
+from epizoo.genome.signal_kinds import sample_blocks
 from epizoo.models.peak_caller.network import PeakCaller
+from epizoo.peaks.network_fit import compiled_step
 from epizoo.simulation.coverage import thin
 
 WINDOW_BINS = 512
@@ -116,8 +118,7 @@ def find_scale_factor(model: PeakCaller, windows: Unlabelled, *, spread: float =
     matters = probabilities.max(axis=0) > 0.1
     if not matters.any():
         return 1.0
-    inside = np.clip(probabilities[:, matters], 1e-6, 1 - 1e-6)
-    entropy = -(inside * np.log(inside) + (1 - inside) * np.log(1 - inside)).mean(axis=1)
+    entropy = _entropy(probabilities[:, matters]).mean(axis=1)
     # The prior counts as much as the entropy of a coin where it is one spread away.
     cost = entropy / np.log(2) + 0.5 * (logs / spread) ** 2 * 0.1
     return float(np.exp(logs[int(np.argmin(cost))]))
@@ -150,12 +151,7 @@ def self_train(
         means = [jnp.sum(losses * kind) / jnp.maximum(jnp.sum(weight * kind), 1.0) for kind in (is_peak, 1 - is_peak)]
         return (means[0] + means[1]) / 2 + settings.pull * trainables.moved(base, changes)
 
-    @jax.jit
-    def step(changes: Arrays, state: Any, coverage: Array, target: Array, weight: Array) -> tuple[Arrays, Any]:
-        gradient = jax.grad(objective)(changes, coverage, target, weight)
-        updates, state = optimiser.update(gradient, state, changes)
-        return optax.apply_updates(changes, updates), state
-
+    step = compiled_step(objective, optimiser)
     changes = trainables.start(base, settings.seed)
     random = np.random.default_rng([settings.seed, 7])
     for turn in range(settings.rounds):
@@ -165,7 +161,7 @@ def self_train(
         state = optimiser.init(changes)
         for number in range(settings.n_steps):
             batch = _augmented(random, windows, target, weight, settings.batch, model.config.bin_bp, flank)
-            changes, state = step(changes, state, *batch)
+            changes, state, _ = step(changes, state, *batch)
             if progress is not None:
                 progress(turn * settings.n_steps + number + 1, settings.rounds * settings.n_steps)
     return with_arrays(graph, paths, trainables.apply(base, changes))
@@ -204,18 +200,19 @@ def summary(before: PeakCaller, after: PeakCaller, windows: Unlabelled, scale_fa
     """How far the model moved: of all bins of the windows, what is called a peak and how unsure it is."""
     first = _predictor(before)(_normalised(windows, 1.0))
     second = _predictor(after)(_normalised(windows, scale_factor))
-
-    def entropy(values: np.ndarray) -> float:
-        inside = np.clip(values, 1e-6, 1 - 1e-6)
-        return float(-(inside * np.log(inside) + (1 - inside) * np.log(1 - inside)).mean())
-
     return {
         "windows": len(windows.locus),
         "scale_factor": round(scale_factor, 4),
         "bins_changed": float(np.mean((first >= 0.5) != (second >= 0.5))),
         "bins_in_peaks": {"before": float(np.mean(first >= 0.5)), "after": float(np.mean(second >= 0.5))},
-        "entropy_per_bin": {"before": entropy(first), "after": entropy(second)},
+        "entropy_per_bin": {"before": float(_entropy(first).mean()), "after": float(_entropy(second).mean())},
     }
+
+
+def _entropy(probabilities: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
+    """Entropy of each probability, in nats."""
+    inside = np.clip(probabilities, 1e-6, 1 - 1e-6)
+    return -(inside * np.log(inside) + (1 - inside) * np.log(1 - inside))
 
 
 def _starts(bigwig: BigWig, known: pd.DataFrame | None, bin_bp: int) -> np.ndarray:
@@ -231,7 +228,7 @@ def _starts(bigwig: BigWig, known: pd.DataFrame | None, bin_bp: int) -> np.ndarr
 
 
 def _normalised(windows: Unlabelled, factor: float) -> Float[np.ndarray, "window bin"]:
-    return np.arcsinh(windows.signal / (windows.scale[:, None] * factor)).astype(np.float32)
+    return scaled_arcsinh(windows.signal, windows.scale[:, None] * factor)
 
 
 def _predictor(model: PeakCaller) -> Callable[[Float[np.ndarray, "window bin"]], Float[np.ndarray, "window bin"]]:
@@ -267,7 +264,7 @@ def _augmented(
         if random.random() < 0.5:
             keep = np.exp(random.uniform(np.log(0.5), 0))
             values, scale = thin(random, values, keep, bin_bp), scale * keep
-        coverage[row] = np.arcsinh(values / scale)
+        coverage[row] = scaled_arcsinh(values, scale)
     direction = -1 if random.random() < 0.5 else 1
     rows = (coverage, target[chosen], weight[chosen])
     return tuple(np.ascontiguousarray(array[:, ::direction], np.float32) for array in rows)  # type: ignore[return-value]

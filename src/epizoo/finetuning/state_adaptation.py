@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int16, UInt8
+from jaxtyping import Int16
 
 from epizoo.errors import InputError
 from epizoo.models.hmm.expected_counts import ExpectedCounts, RunCounter
-from epizoo.models.hmm.run_lengths import CodedMarks, Float64Parameters, Parameters, from_values, in_float64
+from epizoo.models.hmm.run_lengths import CodedMarks, Float64Parameters, Parameters, in_float64
 from epizoo.states.em import Learned, LearningConfig, expectation_maximization, log_prior, maximize
 from epizoo.states.initialization import perturbed_parameters
 from epizoo.states.priors import Prior, centred_prior
@@ -206,11 +206,6 @@ def take_blocks(sequences: Sequence[CodedMarks], fraction: float, block_bins: in
         taken.append(CodedMarks(codes, sequences[number].marks))
         previous = (number, start)
     return taken
-
-
-def coded(values: UInt8[np.ndarray, "bin mark"]) -> CodedMarks:
-    """Marks 0, 1, or 2 where missing, as codes."""
-    return from_values(values)
 
 
 def _keep_zeros(moved: Float64Parameters, start: Float64Parameters) -> Float64Parameters:

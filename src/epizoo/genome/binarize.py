@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 
 from epizoo.errors import InputError
-from epizoo.genome.coverage_transform import check_signal_kind
-from epizoo.genome.marks import MISSING
 from epizoo.genome.read_counts import Counts, Paths, count_reads
 from epizoo.genome.signal import BigWig
+from epizoo.genome.signal_kinds import check_signal_kind
+from epizoo.mark_values import MISSING
 
 P_VALUE = 1e-4
 _CONTROL_FLANK_BINS = 5

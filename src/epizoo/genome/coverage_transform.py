@@ -3,12 +3,10 @@
 The levels are estimated once per file, never per window, so that equal signal looks equal everywhere in a genome.
 """
 
-import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -18,23 +16,18 @@ from pydantic import Field
 from epizoo.errors import InputError
 from epizoo.genome.poisson import poisson_log10_p
 from epizoo.genome.signal import SignalTrack, infinite_value
+from epizoo.genome.signal_kinds import (
+    SignalKind,
+    check_signal_kind,
+    detect_signal_kind,
+    negative_values,
+    refuse_logarithms,
+    sample_blocks,
+    sample_values,
+)
 from epizoo.validation import Config
 
-SignalKind = Literal["counts", "coverage", "cpm", "fold_change", "log10_p"]
-"""counts: read starts; coverage: reads piled up per bp; cpm: either, scaled by the depth (CPM, RPKM, RPGC, BPM);
-fold_change: over a control or background; log10_p: -log10 of a p-value."""
-SIGNAL_KINDS: tuple[str, ...] = get_args(SignalKind)
-
-_BLOCK_BP = 1_000_000
 _KNOWN_STRETCH_BP = 10_000
-# No count reaches 2 to this power.
-_HIGHEST_LOGARITHM = 40.0
-# Counts below the first tell whether values are whole numbers, if there are at least as many as the second.
-_TELLING_COUNT, _LEAST_TELLING = 500.0, 5
-_NAME_HINTS: dict[str, tuple[str, ...]] = {
-    "fold_change": (".fc.", "foldchange", "fold_change", "fold-change", "_fe."),
-    "log10_p": ("pval", "ppois", "log10p", "log10_p", "qval", "qpois"),
-}
 
 
 @dataclass(frozen=True)
@@ -55,8 +48,29 @@ class FittedTransform:
 
     def __call__(self, values: Float[np.ndarray, " bin"]) -> Float[np.ndarray, " bin"]:
         """Transform mean signal per bin; 0 stays 0, the scale becomes arcsinh(1) = 0.88. Returns float32."""
-        signal = _to_linear(values, self.kind, self.log10_p_background)
-        return np.arcsinh(signal / np.float32(self.scale)).astype(np.float32)
+        return scaled_arcsinh(_to_linear(values, self.kind, self.log10_p_background), np.float32(self.scale))
+
+    def inverse(self, transformed: Float[np.ndarray, " bin"], unit: float = 1.0) -> Float[np.ndarray, " bin"]:
+        """Linear signal from transformed signal, in multiples of `unit`, in the dtype of `transformed`.
+
+        Linear signal of ``log10_p`` is the count that its transform makes of it.
+
+        Args:
+            transformed: what the transform returned, or a prediction of it.
+            unit: 1 for the unit of the file, `background` for folds over the background.
+
+        >>> fitted = FittedTransform("coverage", 2.0, 4.0, 2.0)
+        >>> fitted.inverse(fitted(np.array([0.0, 3.0, 40.0]))).round(4).tolist()
+        [0.0, 3.0, 40.0]
+        """
+        return np.sinh(transformed) * (self.scale / unit)
+
+
+def scaled_arcsinh(
+    signal: Float[np.ndarray, "*axes"], scale: float | Float[np.ndarray, "*more"]
+) -> Float[np.ndarray, "*axes"]:
+    """``arcsinh(signal / scale)`` as float32: the transform of linear signal, wherever models are trained or used."""
+    return np.arcsinh(signal / scale).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,7 @@ class CoverageTransform(Config):
 
     title: ClassVar[str] = "coverage transform"
 
-    background_bin_bp: Annotated[int, Field(gt=0, le=_BLOCK_BP)] = 1_000
+    background_bin_bp: Annotated[int, Field(gt=0, le=1_000_000)] = 1_000
     max_blocks: Annotated[int, Field(gt=0, le=1_000_000)] = 128
     log10_p_background: Annotated[float, Field(gt=0, le=1e6)] = 2.0
     peak_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -110,11 +124,13 @@ class CoverageTransform(Config):
             InputError: the kind is unknown or cannot be detected, values are negative, infinite or logarithms of
                 counts, or there is no signal at all.
         """
-        _check_linear(bigwig)
-        stated = check_signal_kind(kind, bigwig) if kind else detect_signal_kind(bigwig)
+        sampled = None if bigwig.kind is not None else sample_values(bigwig)
+        if sampled is not None:
+            refuse_logarithms(bigwig, sampled)
+        stated = check_signal_kind(kind, bigwig) if kind else detect_signal_kind(bigwig, sampled)
         stretches = np.concatenate([*self._stretches(bigwig, known_regions), np.zeros(0, np.float32)])
         if stretches.size and stretches.min() < 0:
-            raise InputError(_negative(bigwig))
+            raise negative_values(bigwig)
         linear = _to_linear(stretches, stated, self.log10_p_background)
         background = _first_positive_median(linear)
         if background is None:
@@ -143,118 +159,6 @@ class CoverageTransform(Config):
             means = means[: max(len(means) // per_known, 1) * per_known]
             groups = means.reshape(-1, min(per_known, len(means)))
             yield groups[groups.any(axis=1)].ravel()
-
-
-def check_signal_kind(kind: str, bigwig: SignalTrack) -> SignalKind:
-    """Check that a stated kind exists.
-
-    Raises:
-        InputError: it does not, the track is of another kind by its format, or the file holds negative values, which
-            no kind has.
-    """
-    if kind not in SIGNAL_KINDS:
-        raise InputError(f"{bigwig.path}: {kind!r} is no kind of signal; state one of {', '.join(SIGNAL_KINDS)}")
-    if bigwig.kind is not None and kind != bigwig.kind:
-        raise InputError(f"{bigwig.path}: holds {bigwig.kind}, but {kind} was stated; leave the kind of signal out")
-    if bigwig.summary.minimum < 0:
-        raise InputError(_negative(bigwig))
-    return kind  # type: ignore[return-value]
-
-
-def detect_signal_kind(bigwig: SignalTrack) -> SignalKind:
-    """Detect the kind of signal, by these rules in this order, unless the track's format fixes it.
-
-    1. Whole numbers only: ``coverage`` (``counts`` look the same, and only binarisation tells them apart).
-    2. Whole multiples of the smallest value, most of them small: scaled reads, ``cpm``.
-    3. A file's name as Roadmap, ENCODE and MACS give them: ``.fc.``, ``_FE.`` or ``foldchange``: ``fold_change``;
-       ``pval``, ``ppois`` or ``log10p``: ``log10_p``.
-
-    Fold changes and p-values cannot be told apart by their values, so all else is refused.
-
-    Raises:
-        InputError: values are negative, or none of the rules applies.
-    """
-    if bigwig.kind is not None:
-        return check_signal_kind(bigwig.kind, bigwig)
-    values = _sampled_values(bigwig)
-    if bigwig.summary.minimum < 0 or (values.size and values[0] < 0):
-        raise InputError(_negative(bigwig))
-    positive = values[values > 0]
-    if positive.size and (positive == np.round(positive)).all():
-        return "coverage"
-    if positive.size and _is_scaled_counts(positive):
-        return "cpm"
-    name = os.path.basename(bigwig.path).lower()
-    for kind, hints in _NAME_HINTS.items():
-        if any(hint in name for hint in hints):
-            return kind  # type: ignore[return-value]
-    raise InputError(
-        f"{bigwig.path}: holds fractions, which may be CPM, fold change or -log10 p; state which with --signal-kind "
-        f"({', '.join(SIGNAL_KINDS)})"
-    )
-
-
-def sample_blocks(
-    bigwig: SignalTrack, max_blocks: int, known_regions: pd.DataFrame | None = None
-) -> list[tuple[str, int, int]]:
-    """Blocks (chrom, start, end) of up to 1 Mb, evenly spaced over the known regions or over what the file covers.
-
-    The total length is at most ``max_blocks`` times 1 Mb. No randomness: a file always gives the same blocks.
-    """
-    if known_regions is None:
-        blocks = bigwig.covered_blocks(_BLOCK_BP)
-    else:
-        regions = zip(known_regions["chrom"], known_regions["start"], known_regions["end"], strict=True)
-        blocks = [
-            (chrom, start, min(start + _BLOCK_BP, int(end)))
-            for chrom, first, end in regions
-            for start in range(int(first), int(end), _BLOCK_BP)
-        ]
-    total_bp = sum(end - start for _, start, end in blocks)
-    n_kept = max(len(blocks) * min(max_blocks * _BLOCK_BP, total_bp) // max(total_bp, 1), 1)
-    return [blocks[i * len(blocks) // n_kept] for i in range(min(n_kept, len(blocks)))]
-
-
-def _sampled_values(bigwig: SignalTrack, n_blocks: int = 16) -> Float[np.ndarray, " value"]:
-    """Distinct values in some blocks, sorted, without NaN, each as often as it occurs in 1,000 evenly spaced ones."""
-    found = [bigwig.values(*block) for block in sample_blocks(bigwig, n_blocks)]
-    values = np.concatenate([block[~np.isnan(block)] for block in found] or [np.zeros(0, np.float32)])
-    return np.sort(values)
-
-
-def _is_scaled_counts(positive: Float[np.ndarray, " value"]) -> bool:
-    units = positive / positive[0]
-    # Rounded decimals are multiples of a smallest value too, but of one far below the usual value.
-    return bool(np.median(units) <= 50 and (np.abs(units - np.round(units)) <= 1e-4 * units + 1e-3).all())
-
-
-def _is_rounded(plain: Float[np.ndarray, " value"]) -> bool:
-    telling = np.unique(plain[plain < _TELLING_COUNT].round(3))
-    return len(telling) >= _LEAST_TELLING and bool((np.abs(plain - np.round(plain)) <= 1e-4 * plain).all())
-
-
-def _check_linear(bigwig: SignalTrack) -> None:
-    """Refuse signal whose values are logarithms of (scaled) counts, with or without a pseudo-count of 1."""
-    if bigwig.kind is not None:
-        return
-    values = _sampled_values(bigwig)
-    positive = values[values > 0].astype(np.float64)
-    if positive.size == 0 or positive[-1] > _HIGHEST_LOGARITHM or _is_scaled_counts(positive):
-        return
-    for name, base in (("log2", 2.0), ("ln", math.e), ("log10", 10.0)):
-        plain = base**positive
-        if _is_scaled_counts(plain - 1) or _is_rounded(plain):
-            raise InputError(
-                f"{bigwig.path}: holds logarithms of counts ({name} of the signal, or of 1 + the signal), and peaks "
-                "are called in linear signal; give the bigWig as it was before the logarithm"
-            )
-
-
-def _negative(bigwig: SignalTrack) -> str:
-    return (
-        f"{bigwig.path}: holds negative values (a log ratio or a strand?), and signal must be 0 or more; "
-        "give counts, coverage, CPM, fold change or -log10 p"
-    )
 
 
 def _means(values: Float[np.ndarray, " bp"], width: int) -> Float[np.ndarray, " stretch"]:

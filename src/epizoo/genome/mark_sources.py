@@ -14,8 +14,9 @@ from epizoo.errors import InputError
 from epizoo.genome.assemblies import chrom_sizes
 from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads, common_sizes
 from epizoo.genome.intervals import check_intervals
-from epizoo.genome.marks import MISSING, arrange_marks, find_one_cell, read_chromosomes
+from epizoo.genome.marks import arrange_marks, find_one_cell, read_chromosomes
 from epizoo.genome.signal import BigWig
+from epizoo.mark_values import MISSING
 
 File = str | os.PathLike[str]
 Chromosomes = dict[str, UInt8[np.ndarray, "bin mark"]]

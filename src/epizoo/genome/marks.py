@@ -1,4 +1,4 @@
-"""Binarised marks: ChromHMM's text format, and marks packed into one code per bin.
+"""Binarised marks in ChromHMM's text format.
 
 Values are uint8: 0 absent, 1 present, 2 missing (not measured).
 """
@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8, UInt16
+from jaxtyping import Int64, UInt8, UInt16
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
 from epizoo.genome.intervals import DAMAGED_GZIP
+from epizoo.mark_values import MISSING
 
-MISSING = 2
-_MAX_CODED_MARKS = 16
 _HEADER_BYTES = 1 << 16
 _FILES_AT_ONCE = 2
 """How many files of marks are read side by side; the text of so many is in memory."""
@@ -189,44 +188,14 @@ def arrange_marks(
     return arranged
 
 
-def encode(values: UInt8[np.ndarray, "bin mark"]) -> UInt16[np.ndarray, " bin"]:
-    """Pack up to 16 marks into one code per bin, the first mark as the highest bit; missing marks count as 0.
-
-    Which marks are present is a property of a file: see `present_marks`.
-
-    Raises:
-        InputError: there are more than 16 marks.
-
-    >>> encode(np.array([[1, 0, 1], [0, 2, 1]], np.uint8)).tolist()
-    [5, 1]
-    """
-    n_marks = values.shape[1]
-    if n_marks > _MAX_CODED_MARKS:
-        raise InputError(f"{n_marks} marks do not fit a code of 16 bits; use the values themselves")
-    places = 1 << np.arange(n_marks - 1, -1, -1, dtype=np.uint16)
-    return np.einsum("ij,j->i", values == 1, places)
-
-
 def decode(codes: UInt16[np.ndarray, " bin"], n_marks: int) -> UInt8[np.ndarray, "bin mark"]:
-    """Unpack codes into marks: the inverse of `encode` where no mark is missing.
+    """Unpack codes of up to 16 marks, the first mark as the highest bit.
 
     >>> decode(np.array([5, 1], np.uint16), 3).tolist()
     [[1, 0, 1], [0, 0, 1]]
     """
     shifts = np.arange(n_marks - 1, -1, -1, dtype=np.uint16)
     return ((np.asarray(codes, np.uint16)[:, None] >> shifts) & 1).astype(np.uint8)
-
-
-def present_marks(values: UInt8[np.ndarray, "bin mark"]) -> Bool[np.ndarray, " mark"]:
-    """Which marks are measured: False for a column that is 2 (missing) in every bin.
-
-    Raises:
-        InputError: a mark is missing in some bins and not in others, which codes cannot say.
-    """
-    missing = count_missing(values)
-    if ((missing > 0) & (missing < len(values))).any():
-        raise InputError("a mark is missing in a part of the bins, which codes cannot hold; use the values themselves")
-    return (missing == 0) & (len(values) > 0)
 
 
 def count_missing(values: UInt8[np.ndarray, "bin mark"]) -> Int64[np.ndarray, " mark"]:

@@ -1,25 +1,49 @@
-"""Overlaps of interval tables, counted in intervals and in bp."""
+"""Interval tables against each other: their union, overlaps and what one has in common with another."""
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Int64
 
 
-def merged(intervals: pd.DataFrame) -> pd.DataFrame:
-    """Chrom, start and end of the union, sorted; touching intervals become one.
+def merged(intervals: pd.DataFrame, *, gap_bp: int = 0, grid_bp: int = 1) -> pd.DataFrame:
+    """Chrom, start and end of the union, sorted; neighbours become one.
+
+    Args:
+        intervals: interval table.
+        gap_bp: neighbours with at most this between them are joined: 0 joins those that touch, -1 only what overlaps.
+        grid_bp: intervals are neighbours by the whole bins of this width that they lie in; their ends stay as they are.
 
     >>> table = pd.DataFrame({"chrom": ["a", "a", "a"], "start": [5, 0, 9], "end": [8, 5, 12]})
-    >>> merged(table).values.tolist()
-    [['a', 0, 8], ['a', 9, 12]]
+    >>> [merged(table, **how).values.tolist() for how in ({}, {"gap_bp": 1}, {"grid_bp": 4})]
+    [[['a', 0, 8], ['a', 9, 12]], [['a', 0, 12]], [['a', 0, 12]]]
     """
     parts = [intervals[["chrom", "start", "end"]].iloc[:0]]
     for chrom, rows in intervals.groupby("chrom", sort=True):
         ordered = rows.sort_values("start")
         starts, ends = ordered["start"].to_numpy(), np.maximum.accumulate(ordered["end"].to_numpy())
-        first = np.concatenate([[True], starts[1:] > ends[:-1]])
+        is_apart = starts[1:] // grid_bp * grid_bp - gap_bp > -(-ends[:-1] // grid_bp) * grid_bp
+        first = np.concatenate([[True], is_apart])
         last = np.append(np.flatnonzero(first)[1:] - 1, len(starts) - 1)
         parts.append(pd.DataFrame({"chrom": str(chrom), "start": starts[first], "end": ends[last]}))
     return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def cut(intervals: pd.DataFrame, regions: pd.DataFrame | None) -> pd.DataFrame:
+    """The parts of intervals that lie in regions, with the intervals' other columns; all of them where None.
+
+    >>> one = pd.DataFrame({"chrom": ["a"], "start": [0], "end": [9], "name": ["x"]})
+    >>> cut(one, pd.DataFrame({"chrom": ["a", "a"], "start": [2, 7], "end": [4, 20]})).values.tolist()
+    [['a', 2, 4, 'x'], ['a', 7, 9, 'x']]
+    """
+    if regions is None:
+        return intervals
+    parts = [intervals.iloc[:0]]
+    union = merged(regions)
+    for chrom, low, high in zip(*(union[column].tolist() for column in union.columns), strict=True):
+        inside = intervals[(intervals["chrom"] == chrom) & (intervals["start"] < high) & (intervals["end"] > low)]
+        start, end = inside["start"].clip(lower=low), inside["end"].clip(upper=high)
+        parts.append(inside.assign(start=start, end=end))
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
 def overlaps_any(intervals: pd.DataFrame, others: pd.DataFrame) -> Bool[np.ndarray, " interval"]:

@@ -3,8 +3,9 @@
 import numpy as np
 from jaxtyping import Float
 
-from epizoo.genome.coverage_transform import FittedTransform, sample_blocks
+from epizoo.genome.coverage_transform import FittedTransform
 from epizoo.genome.signal import SignalTrack
+from epizoo.genome.signal_kinds import sample_blocks
 
 _N_BLOCKS, _MAX_BLOCKS = 16, 128
 _LEAST_CLEAN, _TOLERANCE = 0.9, 0.02

@@ -3,6 +3,7 @@
 Everything that can be checked is checked by the constructors. Windows can be read in forked and in spawned workers.
 """
 
+import functools
 import os
 import sys
 from abc import ABC, abstractmethod
@@ -11,14 +12,15 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, Shaped, UInt8
 
 from epizoo.errors import InputError
 from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, common_sizes
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.intervals import check_blacklist, check_intervals, read_bed, subtract_blacklist, tile, whole_genome
-from epizoo.genome.marks import MISSING, arrange_marks, find_one_cell, read_chromosomes
+from epizoo.genome.marks import arrange_marks, find_one_cell, read_chromosomes
 from epizoo.genome.signal import BigWig, SignalTrack, open_signal
+from epizoo.mark_values import MISSING
 
 Intervals = pd.DataFrame | str | os.PathLike[str]
 """An interval table, or the BED file to read it from."""
@@ -48,25 +50,43 @@ class WindowShape(NamedTuple):
         return self.window_bins + 2 * self.flank_bins
 
 
+class _Tiles(NamedTuple):
+    """Where each window lies."""
+
+    chrom: Shaped[np.ndarray, " window"]
+    start_bin: Int64[np.ndarray, " window"]
+    valid_bins: Int64[np.ndarray, " window"]
+    interval: Int64[np.ndarray, " window"]
+
+
 class _Windows(ABC):
-    """Windows over intervals: a sequence of rows. Subclasses read the signal."""
+    """Windows over checked intervals: a sequence of rows. Subclasses read the signal.
+
+    Args:
+        intervals: the interval table.
+        shape: bins of a window.
+        n_bins: the bins of each chromosome that have a value.
+    """
 
     def __init__(self, intervals: pd.DataFrame, shape: WindowShape, n_bins: Mapping[str, int]) -> None:
-        """Tile checked intervals; ``n_bins`` are the bins of each chromosome that have a value."""
-        table = tile(intervals, shape.width_bp, shape.bin_bp)
-        inside = table["chrom"].map(dict(n_bins)).to_numpy(np.int64) - table["start"].to_numpy() // shape.bin_bp
-        table["valid_bins"] = np.minimum(table["valid_bins"].to_numpy(), inside)
-        table = table[table["valid_bins"] > 0]
         self.shape = shape
         self.intervals = intervals
-        self._chroms = table["chrom"].to_numpy(object)
-        self._start_bins = table["start"].to_numpy() // shape.bin_bp
-        self._valid_bins = table["valid_bins"].to_numpy()
-        self._interval = table["interval"].to_numpy()
+        self._n_bins = n_bins
+
+    @functools.cached_property
+    def _tiles(self) -> _Tiles:
+        """Made when a window is first asked for: whoever reads chromosomes from end to end needs none."""
+        bin_bp = self.shape.bin_bp
+        table = tile(self.intervals, self.shape.width_bp, bin_bp)
+        inside = table["chrom"].map(dict(self._n_bins)).to_numpy(np.int64) - table["start"].to_numpy() // bin_bp
+        table["valid_bins"] = np.minimum(table["valid_bins"].to_numpy(), inside)
+        table = table[table["valid_bins"] > 0]
+        starts, valid, interval = (table[name].to_numpy() for name in ("start", "valid_bins", "interval"))
+        return _Tiles(table["chrom"].to_numpy(object), starts // bin_bp, valid, interval)
 
     def __len__(self) -> int:
         """Number of windows."""
-        return len(self._chroms)
+        return len(self._tiles.chrom)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return (self[i] for i in range(len(self)))
@@ -75,24 +95,24 @@ class _Windows(ABC):
         """Chromosome, first and end bin of a window with its flanks."""
         if not 0 <= index < len(self):
             raise IndexError(f"window {index} of {len(self)}")
-        first = int(self._start_bins[index]) - self.shape.flank_bins
-        return self._chroms[index], first, first + self.shape.input_bins
+        first = int(self._tiles.start_bin[index]) - self.shape.flank_bins
+        return self._tiles.chrom[index], first, first + self.shape.input_bins
 
     def _metadata(self, index: int) -> dict[str, Any]:
         """Ranges of the valid bins (in bp, on the grid of bins) and how many there are."""
-        start = int(self._start_bins[index]) * self.shape.bin_bp
-        row, valid = int(self._interval[index]), int(self._valid_bins[index])
+        chrom, first_bin, valid, row = (column[index] for column in self._tiles)
+        start = int(first_bin) * self.shape.bin_bp
         columns = self.intervals.columns
         name = self.intervals["name"].iloc[row] if "name" in columns else str(row)
         strand = self.intervals["strand"].iloc[row] if "strand" in columns else "."
         ranges = {
-            "chr": self._chroms[index],
+            "chr": chrom,
             "start": start,
-            "end": min(start + valid * self.shape.bin_bp, self._chrom_end(self._chroms[index])),
+            "end": min(start + int(valid) * self.shape.bin_bp, self._chrom_end(chrom)),
             "id": name,
             "strand": strand if strand in ("+", "-") else "*",
         }
-        return {"ranges": ranges, "valid_bins": valid}
+        return {"ranges": ranges, "valid_bins": int(valid)}
 
     @abstractmethod
     def __getitem__(self, index: int) -> dict[str, Any]: ...
@@ -111,7 +131,7 @@ class CoverageWindows(_Windows):
         shape: bins of a window.
         transform: how coverage is transformed; fitted here, once per file.
         control: an optional control, which becomes the second track.
-        kind: kind of signal of the treatment (`epizoo.genome.coverage_transform.SIGNAL_KINDS`); detected where None.
+        kind: kind of signal of the treatment (`epizoo.genome.signal_kinds.SIGNAL_KINDS`); detected where None.
         control_kind: the same for the control; that of the treatment where None.
         known_regions: where an absent value means 0; elsewhere it is unknown.
         blacklist: stretches to leave out.
@@ -144,6 +164,7 @@ class CoverageWindows(_Windows):
         known = None if known_regions is None else interval_table(known_regions, "the known regions")
         if known is not None:
             check_intervals(known, sizes, known.attrs["name"], name)
+        self.transform = transform
         # The treatment's kind says nothing of a control whose format fixes its own.
         kinds = (kind, control_kind or (kind if self.bigwigs[-1].kind is None else None))[: len(self.bigwigs)]
         self.fitted = [

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from epizoo.errors import InputError
 from epizoo.genome.mark_sources import File, GenomeMarks, MarkFiles, binarize_files, read_folder
 from epizoo.genome.marks import count_missing
 from epizoo.genome.windows import Intervals, interval_table
-from epizoo.jobs.state_decoding import begin_loading_kernels, decode_by_windows, decode_chromosomes
+from epizoo.jobs.state_decoding import decode_by_windows, decode_chromosomes, loading_kernels
 from epizoo.jobs.state_outputs import AnnotatedGenome, ChromHMMFolder, StateOutputs, StateWriter, chosen_states
 from epizoo.metrics.segmentations import Segmentation
 from epizoo.zoo.entry import ChromatinStateEntry, load_annotator
@@ -82,7 +83,7 @@ def annotate(
         marks: Or a file for each mark: bigWigs, or BED or tagAlign files of reads.
         controls: BED files of control reads for each mark, where marks are reads.
         chrom_sizes: A file of chromosome lengths, or an assembly such as hg38, where marks are reads.
-        signal_kind: What the bigWigs of marks hold, one of `epizoo.genome.coverage_transform.SIGNAL_KINDS`.
+        signal_kind: What the bigWigs of marks hold, one of `epizoo.genome.signal_kinds.SIGNAL_KINDS`.
         read_length_bp: Length of the reads or fragments that make up coverage.
         threshold: A mark is present where its bigWig's mean reaches this; ChromHMM's Poisson rule decides where None.
         regions: Intervals (a table or a BED file) to report on; everything where None. Their chromosomes are decoded
@@ -133,9 +134,8 @@ def annotate(
     inputs = [path for path in given if isinstance(path, str | os.PathLike)]
     outputs.check(styles, inputs)
     table = None if regions is None else interval_table(regions, "the regions")
-    if backend is None:
-        begin_loading_kernels(entry, viterbi)
-    genome = _read(entry, source, cell, allow_missing, table)
+    with nullcontext() if backend is not None else loading_kernels(entry, viterbi):
+        genome = _read(entry, source, cell, allow_missing, table)
     about = {"model": entry.name, "model_version": entry.version, "weights_sha256": entry.sha256}
     shown = AnnotatedGenome(styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, about)
     with StateWriter(outputs, shown, sorted(genome.chromosomes), inputs) as writer:

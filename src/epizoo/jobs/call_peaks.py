@@ -1,219 +1,186 @@
 """Peaks of a whole genome, or of regions of it, by a peak-caller entry: bigWig or reads in, narrowPeak out."""
 
+import dataclasses
 import os
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from contextlib import ExitStack
 
-import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
-from epizoo.calling.chunked_prediction import Piece, predict_track
+from epizoo.calling.bed9 import track_line as make_track_line
+from epizoo.calling.called_peaks import CalledPeaks, CallingDecisions
 from epizoo.calling.peak_files import peak_format, write_peaks, write_summits
-from epizoo.calling.peaks import PeakCallingConfig, PeakCollector, name_peaks, peak_table
+from epizoo.calling.peaks import PeakCallingConfig, name_peaks
+from epizoo.errors import InputError
 from epizoo.files import check_outputs
-from epizoo.genome.assemblies import check_blacklist_fits, read_blacklist
+from epizoo.genome.assemblies import check_blacklist_fits, read_blacklist, require_blacklist
 from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.read_depth import reads_per_area
 from epizoo.genome.signal import SignalTrack
-from epizoo.genome.windows import CoverageWindows, Intervals
-from epizoo.jobs.peak_bigwigs import OUTPUTS, PeakBigWigs, require_denoising
-from epizoo.zoo.entry import PeakCallerEntry
-from epizoo.zoo.windows import File, coverage_windows
-
-Progress = Callable[[int, int], None]
-"""Called now and then with the bins that are done and those there are."""
-
-CHUNK_BINS = 1 << 15
-ROW_BINS = 1 << 12
-"""A chunk goes through the network as rows of this many bins side by side, faster than one long row."""
-
-
-class Stretch(NamedTuple):
-    """Consecutive bins of a chromosome, and the bp of them that were asked for."""
-
-    chrom: str
-    start_bin: int
-    end_bin: int
-    start: int
-    end: int
+from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
+from epizoo.jobs.genome_peaks import call_genome, open_writers
+from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads
+from epizoo.zoo.catalogue import list_entries
+from epizoo.zoo.entry import PeakCallerEntry, load_peak_caller
+from epizoo.zoo.windows import check_control
 
 
 def call_peaks(
-    entry: PeakCallerEntry,
-    bigwig: File | SignalTrack,
+    entry: PeakCallerEntry | File,
+    bigwig: File | SignalTrack | None = None,
     control: File | SignalTrack | None = None,
     *,
+    reads: Reads | None = None,
+    control_reads: Reads | None = None,
+    chrom_sizes: File | None = None,
+    fragment_length_bp: int | None = None,
+    min_mapping_quality: int | None = None,
+    keep_duplicates: bool = False,
+    atac: bool = False,
     regions: Intervals | None = None,
-    output: File | None = None,
-    output_format: str | None = None,
-    summits_output: File | None = None,
-    probabilities_bigwig: File | None = None,
-    denoised_bigwig: File | None = None,
     blacklist: Intervals | None = None,
     signal_kind: str | None = None,
     control_signal_kind: str | None = None,
     known_regions: Intervals | None = None,
+    coverage: File | None = None,
+    output: File | None = None,
+    output_format: str | None = None,
+    summits: File | None = None,
+    probabilities: File | None = None,
+    denoised: File | None = None,
+    enter_probability: float | None = None,
+    extend_probability: float | None = None,
+    min_width_bp: int | None = None,
+    merge_gap_bp: int | None = None,
+    backend: str | None = None,
+    track_line: str | None = None,
     config: PeakCallingConfig | None = None,
-    track: str | None = None,
     progress: Progress | None = None,
-) -> pd.DataFrame:
-    """Call peaks over the whole genome of a bigWig, or over regions.
+) -> CalledPeaks:
+    """Call peaks over the whole genome of a bigWig or of reads, or over regions.
 
-    Memory does not grow with the genome. Files are written whole or not at all.
+    Memory does not grow with the genome, but for 8 bytes a fragment of reads. Files are written whole or not at all.
 
     Args:
-        entry: A peak caller.
-        bigwig: The treatment: a bigWig, or another track, such as reads that `epizoo.genome.pileup.pile_up` made
-            coverage of.
-        control: The control, likewise, for an entry that takes one.
-        regions: Where to call, an interval table or a BED file; all chromosomes of the bigWig where None. Signal around
-            a region is seen, and peaks end at its border.
-        output: The file of peaks to write, if any; gzipped where its name ends in ``.gz``.
-        output_format: narrowPeak, broadPeak, gappedPeak or bed; by the suffix of `output` where None, else narrowPeak.
-        summits_output: The BED file of all summits to write, if any.
-        probabilities_bigwig: The bigWig of peak probabilities to write, if any; it covers the regions.
-        denoised_bigwig: The bigWig of denoised coverage to write, if any: the expected signal of each bin, at the depth
-            and in the unit of the input; it covers the regions. Peaks are the same with and without it.
+        entry: A peak caller, its name in the zoo, or its folder.
+        bigwig: The treatment: a bigWig, or another track; give either this or `reads`.
+        control: The control, likewise, for an entry that takes one; give either this or `control_reads`.
+        reads: Reads of the treatment (BAM, BED, tagAlign, BEDPE or fragments.tsv); several files are pooled.
+        control_reads: Reads of the control.
+        chrom_sizes: Chromosome lengths, for reads without them (all but BAM): an assembly such as hg38, or a file.
+        fragment_length_bp: Length that single reads are extended to; see `epizoo.genome.pileup.PileUpConfig`, also for
+            `min_mapping_quality`, `keep_duplicates` and `atac`.
+        min_mapping_quality: Reads of a lower mapping quality are left out (BAM only).
+        keep_duplicates: Whether all reads at one position and strand count, or one of them.
+        atac: Whether to pile up the cut sites of ATAC-seq.
+        regions: Where to call, an interval table or a BED file; the whole genome where None. Signal around a region is
+            seen, and peaks end at its border.
         blacklist: Peaks that overlap these intervals are left out: a table, a BED file, or the assembly (hg19, hg38,
             mm10) whose ENCODE blacklist is meant.
-        signal_kind: One of `epizoo.genome.coverage_transform.SIGNAL_KINDS`; detected where None.
+        signal_kind: One of `epizoo.genome.signal_kinds.SIGNAL_KINDS`; detected where None.
         control_signal_kind: The same for the control; that of the treatment where None.
         known_regions: Where an absent value means 0 when the background is estimated; see `CoverageTransform`.
-        config: How probabilities become peaks; the entry's own where None.
-        track: A line for UCSC's genome browser to begin the file of peaks with.
-        progress: Called after each chunk.
+        coverage: The bigWig of the coverage of `reads` to write, if any.
+        output: The file of peaks to write, if any; gzipped where its name ends in ``.gz``.
+        output_format: narrowPeak, broadPeak, gappedPeak or bed; by the suffix of `output` where None, else narrowPeak.
+        summits: The BED file of all summits to write, if any.
+        probabilities: The bigWig of peak probabilities to write, if any; it covers the regions.
+        denoised: The bigWig of denoised coverage to write, if any: the expected signal of each bin, at the depth and in
+            the unit of the input; it covers the regions. Peaks are the same with and without it.
+        enter_probability: A peak reaches this probability; the entry's own value where None, as for the next three.
+            Where this or the next is given, the entry's rule of evidence does not apply.
+        extend_probability: A peak extends as far as this probability.
+        min_width_bp: Narrower peaks are left out.
+        merge_gap_bp: Peaks with at most this between them are joined.
+        backend: jax, onnx or torch; where None, that of the entry, and for a name the fastest that is installed.
+        track_line: Name of a track line for UCSC's genome browser to begin the file of peaks with.
+        config: A whole rule of calling in place of the entry's; the values above replace parts of it.
+        progress: Called while reads are read, coverage is written and peaks are called.
 
     Returns:
         `epizoo.calling.peaks.PEAK_COLUMNS` (narrowPeak's ten, and blocks and summits), sorted by chromosome name and
         start. `signalValue` is in multiples of the local background, which counts as at least the background of the
         whole file and, where there is a control, the control at the summit, each track in its own background. With a
-        control peaks that do not rise above it are dropped. ``attrs["signal_kind"]`` is the kind of signal of the
-        treatment.
+        control peaks that do not rise above it are dropped. ``decided`` holds the settings that decided.
 
     Raises:
-        InputError: a file or an interval cannot be used, an output cannot be written, or denoised coverage is asked of
-            an entry that gives none, or of -log10 p.
-        EntryError: the entry's weights are missing or do not match their hash.
+        InputError: a file, an interval or an option cannot be used, options do not go together, an output cannot be
+            written, or denoised coverage is asked of an entry that gives none, or of -log10 p.
+        EntryError: the entry is unknown, or its weights are missing or do not match their hash.
+        MissingDependencyError: the backend is not installed.
     """
-    given = (bigwig, control, regions, blacklist, known_regions)
-    inputs = [path for path in given if isinstance(path, str | os.PathLike)]
-    inputs += [path for track in given if isinstance(track, SignalTrack) for path in track.sources]
-    outputs = (output, summits_output, probabilities_bigwig, denoised_bigwig)
-    check_outputs([path for path in outputs if path is not None], inputs)
-    if denoised_bigwig is not None:
-        require_denoising(entry)
+    inputs = PeakInputs(
+        bigwig,
+        control,
+        reads,
+        control_reads,
+        chrom_sizes,
+        fragment_length_bp,
+        min_mapping_quality,
+        keep_duplicates,
+        atac,
+        coverage,
+    )
+    caller = load_peak_caller(entry)
+    if backend is not None:
+        caller = caller.with_backend(backend)
+    rule = _rule(
+        config or caller.config.calling,
+        enter_probability=enter_probability,
+        extend_probability=extend_probability,
+        min_width_bp=min_width_bp,
+        merge_gap_bp=merge_gap_bp,
+    )
+    # All that can be wrong is found before reads are read, which may take minutes.
     kind = "narrowPeak" if output is None else peak_format(output, output_format)
-    windows = coverage_windows(
-        entry, regions, bigwig, control, signal_kind, control_signal_kind, known_regions, blacklist_file=None
+    intervals = [given for given in (regions, blacklist, known_regions) if isinstance(given, str | os.PathLike)]
+    outputs = [path for path in (output, summits, coverage, probabilities, denoised) if path is not None]
+    check_outputs(outputs, [*inputs.paths(), *intervals])
+    if isinstance(blacklist, str | os.PathLike):
+        require_blacklist(blacklist)
+    where = None if regions is None else interval_table(regions, "the intervals")
+    known = None if known_regions is None else interval_table(known_regions, "the known regions")
+    check_control(caller, inputs.first_of_control)
+    if denoised is not None:
+        _require_denoising(caller)
+    treatment, background, notes = inputs.open(progress)
+    windows = caller.windows(
+        intervals_file=where,
+        bigwig_file=treatment,
+        control_file=background,
+        signal_kind=signal_kind,
+        control_signal_kind=control_signal_kind,
+        known_regions_file=known,
     )
     excluded = None if blacklist is None else _blacklist_table(blacklist, windows.bigwigs[0])
-    rule = config or entry.config.calling
-    entry.prepare()
-    with PeakBigWigs(probabilities_bigwig, denoised_bigwig, windows) as bigwigs:
-        peaks = _call(entry, windows, rule, bigwigs, progress)
-        if excluded is not None:
-            peaks = name_peaks(peaks[~overlaps_any(peaks, excluded)])
-        peaks.attrs["signal_kind"] = windows.fitted[0].kind
+    reads_of = reads_per_area(windows.bigwigs[0], windows.fitted[0]) if rule.least_evidence else None
+    caller.prepare()
+    with ExitStack() as stack:
+        writers = open_writers(stack, windows, probabilities, denoised)
+        found = call_genome(caller, windows, rule, reads_of, writers, progress)
+        peaks = CalledPeaks(name_peaks(found if excluded is None else found[~overlaps_any(found, excluded)]))
         if output is not None:
-            write_peaks(output, peaks, kind, track)
-        if summits_output is not None:
-            write_summits(summits_output, peaks)
+            write_peaks(output, peaks, kind, make_track_line(kind, track_line) if track_line else None)
+        if summits is not None:
+            write_summits(summits, peaks)
+    peaks.decided = _decisions(caller, windows, rule, reads_of is not None, notes, is_detected=signal_kind is None)
     return peaks
 
 
-def stretches(intervals: pd.DataFrame, bin_bp: int) -> list[Stretch]:
-    """Intervals as whole bins, joined where these touch, sorted by chromosome name and start."""
-    found: list[Stretch] = []
-    for chrom, low, high in sorted(zip(intervals["chrom"], intervals["start"], intervals["end"], strict=True)):
-        start, end = int(low), int(high)
-        first, after = start // bin_bp, -(-end // bin_bp)
-        last = found[-1] if found else None
-        if last is not None and last.chrom == chrom and first <= last.end_bin:
-            found[-1] = last._replace(end_bin=max(after, last.end_bin), end=max(end, last.end))
-        else:
-            found.append(Stretch(chrom, first, after, start, end))
-    return found
+def _rule(own: PeakCallingConfig, **stated: float | None) -> PeakCallingConfig:
+    """The rule with what was stated in place of its own values."""
+    changes = {key: value for key, value in stated.items() if value is not None}
+    if {"enter_probability", "extend_probability"} & set(changes):
+        # The entry's evidence would replace the probabilities that were asked for.
+        changes |= {"least_evidence": 0, "evident_probability": 0}
+    return dataclasses.replace(own, **changes)  # type: ignore[arg-type]
 
 
-def predict_stretch(
-    entry: PeakCallerEntry,
-    windows: CoverageWindows,
-    stretch: Stretch,
-    chunk_bins: int = CHUNK_BINS,
-    silent: dict[str, np.ndarray] | None = None,
-    outputs: tuple[str, ...] = OUTPUTS,
-) -> Iterator[Piece]:
-    """Transformed coverage and these outputs of consecutive bins, piece by piece.
-
-    Longer chunks than `ROW_BINS` must be multiples of it; `silent` is that of `predict_track`.
-    """
-
-    def read(start: int, end: int) -> Float[np.ndarray, "bin track"]:
-        return windows.coverage(stretch.chrom, start, end)
-
-    def predict(window: Float[np.ndarray, "bin track"]) -> dict[str, np.ndarray]:
-        row_bins = min(chunk_bins, ROW_BINS)
-        views = np.lib.stride_tricks.sliding_window_view(window, row_bins + 2 * entry.window.flank_bins, axis=0)
-        rows = np.ascontiguousarray(views[::row_bins].swapaxes(1, 2))
-        return {name: array.reshape(-1) for name, array in entry.activations({"coverage": rows}, outputs).items()}
-
-    return predict_track(
-        predict,
-        read,
-        start_bin=stretch.start_bin,
-        end_bin=stretch.end_bin,
-        flank_bins=entry.window.flank_bins,
-        chunk_bins=chunk_bins,
-        silent=silent,
-    )
-
-
-def _call(
-    entry: PeakCallerEntry,
-    windows: CoverageWindows,
-    config: PeakCallingConfig,
-    bigwigs: PeakBigWigs,
-    progress: Progress | None,
-) -> pd.DataFrame:
-    bin_bp = entry.window.bin_bp
-    todo = stretches(windows.intervals, bin_bp)
-    longest = max(stretch.end_bin - stretch.start_bin for stretch in todo)
-    # Short regions need no long windows, and powers of two keep the number of compiled lengths small.
-    chunk_bins = min(CHUNK_BINS, 1 << (longest - 1).bit_length())
-    total = sum(stretch.end_bin - stretch.start_bin for stretch in todo)
-    done = 0
-    tables = [peak_table()]
-    silent: dict[str, np.ndarray] = {}
-    fitted = windows.fitted[0]
-    reads = reads_per_area(windows.bigwigs[0], fitted) if config.least_evidence else None
-    for stretch in todo:
-        bounds = (stretch.start, stretch.end)
-        # Of other kinds the number of reads is unknown; that of -log10 p is assumed by its transform in the same way.
-        reads_per_unit = fitted.background if fitted.kind == "coverage" else fitted.log10_p_background
-        collector = PeakCollector(
-            stretch.chrom,
-            stretch.start_bin,
-            config,
-            bin_bp=bin_bp,
-            bounds=bounds,
-            reads_per_unit=reads_per_unit,
-            reads_per_area=None if reads is None else reads * fitted.background,
-        )
-        for piece in predict_stretch(entry, windows, stretch, chunk_bins, silent, bigwigs.needed):
-            probabilities = piece.outputs["peak_probabilities"]
-            # The transform is arcsinh(signal / scale); folds want the signal in backgrounds, which are of one depth.
-            folds = [
-                np.sinh(piece.inputs[:, track]) * (fitted.scale / fitted.background)
-                for track, fitted in enumerate(windows.fitted)
-            ]
-            collector.add(probabilities, folds[0], folds[1] if len(folds) > 1 else None)
-            bigwigs.add(stretch.chrom, piece)
-            done += len(probabilities)
-            if progress is not None:
-                progress(done, total)
-        tables.append(collector.finish())
-    return name_peaks(pd.concat(tables, ignore_index=True))
+def _require_denoising(entry: PeakCallerEntry) -> None:
+    if not entry.denoises:
+        names = [name for name in list_entries() if name.startswith("peak_caller/")]
+        able = [name for name in names if load_peak_caller(name).denoises]
+        others = ", ".join(able) or "none does yet"
+        raise InputError(f"denoised coverage: {entry.name} gives none; choose an entry that does: {others}")
 
 
 def _blacklist_table(blacklist: Intervals, track: SignalTrack) -> pd.DataFrame:
@@ -221,3 +188,28 @@ def _blacklist_table(blacklist: Intervals, track: SignalTrack) -> pd.DataFrame:
         return read_blacklist(blacklist, track.chrom_sizes, str(track.path))
     check_blacklist_fits(blacklist, track.chrom_sizes, "the blacklist", str(track.path))
     return blacklist
+
+
+def _decisions(
+    entry: PeakCallerEntry,
+    windows: CoverageWindows,
+    rule: PeakCallingConfig,
+    evidence: bool,
+    notes: tuple[str, ...],
+    *,
+    is_detected: bool,
+) -> CallingDecisions:
+    fitted, track = windows.fitted[0], windows.bigwigs[0]
+    if is_detected and track.kind is None:
+        notes = (*notes, f"Detected in {track.path}: --signal-kind {fitted.kind}.")
+    return CallingDecisions(
+        caller=f"{entry.name} {entry.version}",
+        bin_bp=entry.window.bin_bp,
+        rule=rule,
+        evidence=evidence,
+        signal_kind=fitted.kind,
+        background=fitted.background,
+        scale=fitted.scale,
+        peak_weight=windows.transform.peak_weight,
+        notes=notes,
+    )

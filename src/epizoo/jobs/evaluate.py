@@ -54,7 +54,7 @@ def caller_of_entry(
                 regions=_around(truth, bigwig, path),
                 known_regions=None if known_regions is None else fill(known_regions, sample),
                 signal_kind=signal_kind,
-                probabilities_bigwig=track,
+                probabilities=track,
                 progress=progress,
             )
             called[path] = peaks, track

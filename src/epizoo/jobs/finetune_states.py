@@ -1,7 +1,5 @@
-"""Fine-tuning a chromatin-state entry on a new cell type: EM from its parameters, its states keep their names."""
+"""Fine-tuning a chromatin-state entry on a new cell type: EM from its parameters; states keep their names."""
 
-import os
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,12 +9,11 @@ import numpy as np
 from jaxtyping import Shaped
 
 from epizoo.errors import InputError
-from epizoo.finetuning.data_file import StateData, read_state_data
+from epizoo.finetuning.new_cell_type import StateData, read_state_data
 from epizoo.finetuning.state_adaptation import (
     StateSettings,
     TunedStates,
     annotation_states,
-    coded,
     tune_states,
     tune_states_on_annotation,
 )
@@ -26,57 +23,29 @@ from epizoo.genome.mark_sources import Chromosomes, MarkFiles, binarize_files, r
 from epizoo.genome.marks import find_one_cell
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator
 from epizoo.models.hmm.reference import HMMParameters
-from epizoo.models.hmm.run_lengths import Parameters
+from epizoo.models.hmm.run_lengths import Float64Parameters, from_values
 from epizoo.models.parameters import flatten_parameters
-from epizoo.zoo.entry import ChromatinStateEntry, Entry, load
-from epizoo.zoo.new_entries import Story, build_tuned_entry, limits_of, make_target, running, write_json
-
-File = str | os.PathLike[str]
+from epizoo.zoo.entry import ChromatinStateEntry
+from epizoo.zoo.new_entries import Prepared, Target, Tuning, limits_of, write_json
 
 
-def finetune_states(
-    entry: Entry | File,
-    data: File,
-    name: str,
-    output: File,
-    *,
-    strength: float = StateSettings.strength,
-    fraction: float = 1.0,
-    restarts: int = 0,
-    seed: int = 0,
-    resume: bool = False,
-    command: str | None = None,
-) -> ChromatinStateEntry:
-    """Adapt the states of an entry to the marks of a new cell type, say how far it moved, and build an entry of it.
+def prepare_states(base: ChromatinStateEntry, path: Path, settings: StateSettings) -> Prepared:
+    """Read the marks to learn from, before anything is written.
 
-    Chromosomes that are held out are those that the data name, else those that the pretrained entry held out.
+    Chromosomes that the data name are held out, by default those that the pretrained entry held out.
 
     Args:
-        entry: the pretrained entry, its name or folder.
-        data: the YAML file of `epizoo.finetuning.data_file.StateData`.
-        name: of the new entry, ``TAG`` or ``FAMILY/TAG``.
-        output: folder of a zoo; the entry is ``output/FAMILY/TAG``, the report ``output/runs/TAG/movement.json``.
-        strength: how many bins of each state the pretrained model counts for; 0 is plain EM.
-        fraction: about which share of the bins to learn on.
-        restarts: random moves of the pretrained parameters to start from besides themselves.
-        seed: of blocks and moves.
-        resume: go on with a run of this name that was killed.
-        command: what to note as the command that makes the entry again.
+        base: the pretrained entry.
+        path: YAML file of the new data.
+        settings: how states are adapted.
 
     Raises:
-        InputError: the data cannot be used, marks or states do not fit the model, or the name exists already.
-        EntryError: the pretrained entry cannot be used.
+        InputError: the data cannot be used, or marks or states do not fit the model.
     """
-    base = entry if isinstance(entry, Entry) else load(entry)
-    if not isinstance(base, ChromatinStateEntry):
-        raise InputError(f"{base.name}: has no chromatin states; use finetune of finetuning for a peak caller")
-    settings = StateSettings(strength=strength, fraction=fraction, restarts=restarts, seed=seed)
-    path = Path(data)
     content = read_state_data(path)
-    chromosomes = read_marks(base, content)
-    learned, held_out = split_chromosomes(base, content, list(chromosomes), str(path))
+    sequences = {chrom: from_values(values) for chrom, values in read_marks(base, content).items()}
+    learned, held_out = split_chromosomes(base, content, list(sequences), str(path))
     names = [state.name for state in base.config.states]
-    sequences = {chrom: coded(values) for chrom, values in chromosomes.items()}
     before = base.parameters()
     training = {chrom: sequences[chrom] for chrom in learned}
     annotated = None
@@ -84,23 +53,26 @@ def finetune_states(
         sizes = {chrom: len(sequence.codes) for chrom, sequence in training.items()}
         segments = read_bed(content.annotation)
         annotated = annotation_states(segments, names, sizes, base.window.bin_bp, str(content.annotation))
-    target = make_target(base.family, name, output, resume)
-    with running(target):
+
+    def run(target: Target) -> Tuning:
         if annotated is None:
-            sequence_list, kept = list(training.values()), target.run_folder / "checkpoint.npz"
-            tuned = tune_states(before, sequence_list, settings, checkpoint=kept)
+            tuned = tune_states(
+                before, list(training.values()), settings, checkpoint=target.run_folder / "checkpoint.npz"
+            )
         else:
             tuned = tune_states_on_annotation(before, training, annotated, settings)
-    arrays = state_arrays(base, tuned.parameters)
-    measured = [sequences[chrom] for chrom in held_out or learned]
-    moved = movement(before, tuned.parameters, measured)
-    write_json(target.run_folder / "movement.json", moved.to_dict(names))
-    command = command or _command(base, path, target.name, settings)
-    story = _story(base, content, tuned, moved, settings, (learned, held_out), command)
-    metrics = _metrics(base, content, moved, held_out)
-    new = build_tuned_entry(target, base, content, path.parent, story, arrays, base.zoo.config, metrics)
-    (target.run_folder / "checkpoint.npz").unlink(missing_ok=True)
-    return new  # type: ignore[return-value]
+        moved = movement(before, tuned.parameters, [sequences[chrom] for chrom in held_out or learned])
+        write_json(target.run_folder / "movement.json", moved.to_dict(names))
+        return Tuning(
+            **_describe(base, content, tuned, moved, settings),
+            chromosomes=learned,
+            held_out=held_out,
+            arrays=state_arrays(base, tuned.parameters),
+            config=base.zoo.config,
+            metrics=_metrics(base, content, moved, held_out),
+        )
+
+    return Prepared(content, path, run)
 
 
 def read_marks(base: ChromatinStateEntry, data: StateData) -> Chromosomes:
@@ -152,16 +124,12 @@ def split_chromosomes(
     return learned, held_out
 
 
-def state_arrays(base: ChromatinStateEntry, parameters: Parameters) -> dict[str, Shaped[np.ndarray, "..."]]:
+def state_arrays(base: ChromatinStateEntry, parameters: Float64Parameters) -> dict[str, Shaped[np.ndarray, "..."]]:
     """The weights of an entry with these parameters, in the precision of the base's."""
     in_double = any(array.dtype == np.float64 for array in base.weights().values())
     with jax.enable_x64(in_double):
-        model = ChromatinStateAnnotator.from_parameters(base.config.model, HMMParameters(*_proper(parameters)))
+        model = ChromatinStateAnnotator.from_parameters(base.config.model, HMMParameters(*parameters))
         return flatten_parameters(model)
-
-
-def _proper(parameters: Parameters) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return np.asarray(parameters.initial), np.asarray(parameters.transition), np.asarray(parameters.emission)
 
 
 def _metrics(base: ChromatinStateEntry, data: StateData, moved: Movement, held_out: list[str]) -> list[dict[str, Any]]:
@@ -181,40 +149,24 @@ def _metrics(base: ChromatinStateEntry, data: StateData, moved: Movement, held_o
     ]
 
 
-def _story(
-    base: ChromatinStateEntry,
-    data: StateData,
-    tuned: TunedStates,
-    moved: Movement,
-    settings: StateSettings,
-    chromosomes: tuple[list[str], list[str]],
-    command: str,
-) -> Story:
+def _describe(
+    base: ChromatinStateEntry, data: StateData, tuned: TunedStates, moved: Movement, settings: StateSettings
+) -> dict[str, Any]:
     how = "counts of an annotation" if data.annotation is not None else "EM from its parameters"
-    return Story(
-        doc=f"{base.name} {base.version}, adapted to {data.cell_type}. {base.kipoi['info']['doc']}",
-        procedure=f"{base.name} {base.version} adapted to {tuned.n_bins:,} bins of {data.cell_type} by {how}, with a "
-        f"prior centred on it that counts for {settings.strength:g} bins of each state. States keep their names, which "
-        "follow from the pretrained model and were not checked again.",
-        limits=[
+    return {
+        "doc": f"{base.name} {base.version}, adapted to {data.cell_type}. {base.kipoi['info']['doc']}",
+        "procedure": f"{base.name} {base.version} adapted to {tuned.n_bins:,} bins of {data.cell_type} by {how}, with "
+        f"a prior centred on it that counts for {settings.strength:g} bins of each state. States keep the names of the "
+        "pretrained model, which were not checked again.",
+        "limits": [
             f"{moved.changed:.1%} of the bins of {data.cell_type} have another state than under {base.name}.",
             *limits_of(base),
         ],
-        chromosomes=chromosomes[0],
-        held_out=chromosomes[1],
-        command=command,
-        seed=settings.seed,
-        details={
+        "details": {
             "settings": asdict(settings),
             "n_bins": tuned.n_bins,
             "n_iterations": tuned.n_iterations,
             "converged": tuned.converged,
             "log_likelihood": tuned.log_likelihood,
         },
-    )
-
-
-def _command(base: Entry, data: Path, name: str, settings: StateSettings) -> str:
-    words = ["epizoo", "finetune", base.name, "--data", data.name, "--name", name.split("/")[1]]
-    words += ["--strength", f"{settings.strength:g}", "--fraction", f"{settings.fraction:g}"]
-    return shlex.join([*words, "--restarts", str(settings.restarts), "--seed", str(settings.seed), "-o", "FOLDER"])
+    }

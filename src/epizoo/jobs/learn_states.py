@@ -3,79 +3,179 @@
 import os
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
-from itertools import count
 from pathlib import Path
 
-import jax
-import numpy as np
-from safetensors.numpy import save_file
-
-from epizoo.calling.state_colors import default_colors
 from epizoo.errors import InputError
-from epizoo.files import atomic_path
+from epizoo.files import write_json, write_yaml
 from epizoo.genome.marks import BinarizedChromosome
-from epizoo.jobs.learned_entries import about_entry, describe_training, measured_metrics
-from epizoo.jobs.learning_marks import LearningMarks
-from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
+from epizoo.jobs.learned_state_descriptions import (
+    about_entry,
+    describe_training,
+    known_names,
+    measured_metrics,
+    named_states,
+)
+from epizoo.jobs.state_learning_data import LearningMarks, read_known_states, read_learning_marks, read_start
+from epizoo.models.hmm.annotator import ChromatinStateConfig
 from epizoo.models.hmm.reference import HMMParameters
 from epizoo.models.hmm.run_lengths import Float64Parameters, reorder
-from epizoo.models.parameters import flatten_parameters
-from epizoo.states.autodiff import UNKNOWN
-from epizoo.states.chromhmm_models import (
-    ChromHMMModel,
-    similarity_order,
-    write_emissions,
-    write_model,
-    write_transitions,
-)
-from epizoo.states.em import Learned, Report
-from epizoo.states.learning import LearningPlan, LearningSequence, learn
-from epizoo.states.names import NamedState, ReferenceStates, name_states
+from epizoo.states.chromhmm_models import ChromHMMModel, write_emissions, write_model, write_transitions
+from epizoo.states.em import Learned
+from epizoo.states.iterations import Report
+from epizoo.states.learning_plan import LearningPlan, LearningSequence, learn, make_plan
 from epizoo.zoo.build import write_entry
-from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.entry import ChromatinStateEntry, load
-from epizoo.zoo.new_entries import Target, make_target, running, write_json, write_yaml
-from epizoo.zoo.state_runs import EXCERPT_BINS, FIRST_BIN, describe_config, write_excerpt
+from epizoo.zoo.entry import ChromatinStateEntry
+from epizoo.zoo.new_entries import Target, make_target, running
+from epizoo.zoo.state_runs import write_excerpt, write_model_files
 
 File = str | os.PathLike[str]
-REFERENCE_ENTRY = "chromatin_states/roadmap-15"
 
 
 def learn_states(
+    states: int,
+    name: str,
+    output: File,
+    *,
+    binarized: File | None = None,
+    marks: Mapping[str, File] | None = None,
+    cell: str | None = None,
+    signal_kind: str | None = None,
+    read_length_bp: int | None = None,
+    threshold: float | None = None,
+    chrom_sizes: File | None = None,
+    bin_bp: int = 200,
+    init: str = "information",
+    restarts: int = 0,
+    algorithm: str = "em",
+    pseudo_count: float = 0.0,
+    known_states: File | Mapping[str, File] | None = None,
+    max_iterations: int | None = None,
+    tolerance: float | None = None,
+    steps: int | None = None,
+    learning_rate: float | None = None,
+    batch_bins: int | None = None,
+    seed: int = 0,
+    hold_out: Collection[str] = (),
+    assembly: str = "unknown",
+    source: str = "private",
+    license: str = "unknown",
+    resume: bool = False,
+    command: str = "epizoo.learn_states",
+    report: Report | None = None,
+) -> ChromatinStateEntry:
+    """Learn chromatin states from marks, as ChromHMM's LearnModel does, and build an entry of them.
+
+    Args:
+        states: number of states.
+        name: name of the new entry, ``TAG`` or ``chromatin_states/TAG``.
+        output: folder of a zoo: the entry is ``output/chromatin_states/TAG``; ``model_N.txt``, ``emissions_N.txt`` and
+            ``transitions_N.txt`` are in ``output/runs/TAG``.
+        binarized: folder of marks binarised by ChromHMM; all its cell types are learned from together.
+        marks: instead of that folder, a bigWig or BED file of reads for each mark of one cell type.
+        cell: use only this cell type of the folder; for `marks` the name of the cell type.
+        signal_kind: what the bigWigs hold: counts, coverage, cpm, fold_change or log10_p.
+        read_length_bp: length of the reads that make up coverage, in bp.
+        threshold: a mark is present where the mean of its bigWig reaches this.
+        chrom_sizes: file of chromosome lengths, or an assembly such as hg38, for marks given as reads.
+        bin_bp: width of the bins, in bp.
+        init: first parameters: ``information`` (ChromHMM's), ``random``, an entry, or a ``model_N.txt``.
+        restarts: number of further starts; the best result is kept.
+        algorithm: ``em``, ``squarem``, ``incremental`` or ``gradient``; see `epizoo.states.learning_plan.LearningPlan`.
+        pseudo_count: added to every expected count, as a prior.
+        known_states: BED file whose fourth column names the states of some bins (gradient only), or such a file for
+            each cell type.
+        max_iterations: maximum number of passes over the data for each start (EM only); 200 where None.
+        tolerance: EM stops when an iteration gains less than this, in nats; 0.001 where None.
+        steps: number of steps of Adam (gradient only); 1000 where None.
+        learning_rate: initial learning rate (gradient only); 0.1 where None.
+        batch_bins: approximate number of bins in a step (gradient only); 65536 where None.
+        seed: seed of restarts, random starts and mini-batches.
+        hold_out: chromosomes not to learn from, on which the model is measured.
+        assembly: assembly of the positions, such as hg38, for the card.
+        source: where the data come from, for the card.
+        license: licence of the data, and of the weights.
+        resume: continue a run of this name that was killed, with the same final result.
+        command: what to note in the entry as the command that makes it again.
+        report: see `epizoo.states.iterations.Report`.
+
+    Raises:
+        InputError: a file or an option cannot be used, the name exists already, or the data cannot be learned from.
+    """
+    data = read_learning_marks(
+        binarized,
+        marks,
+        cell=cell,
+        signal_kind=signal_kind,
+        read_length_bp=read_length_bp,
+        threshold=threshold,
+        chrom_sizes=chrom_sizes,
+        bin_bp=bin_bp,
+    )
+    start = None if init in ("information", "random") else read_start(init, data.marks)
+    plan = make_plan(
+        states,
+        algorithm,
+        init if start is None else start.parameters,
+        restarts=restarts,
+        seed=seed,
+        pseudo_count=pseudo_count,
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+        steps=steps,
+        learning_rate=learning_rate,
+        batch_bins=batch_bins,
+    )
+    if known_states:
+        if algorithm != "gradient":
+            raise InputError(
+                f"known_states: given with algorithm {algorithm}, which does not use them; choose gradient"
+            )
+        files = known_states if isinstance(known_states, Mapping) else {"": known_states}
+        names = () if start is None else start.names
+        data = read_known_states(data, files, states, names=names, bin_bp=bin_bp)
+    return learn_entry(
+        data,
+        plan,
+        name,
+        output,
+        held_out=hold_out,
+        provenance={"assembly": assembly, "source": source, "license": license, "command": command},
+        bin_bp=bin_bp,
+        resume=resume,
+        report=report,
+    )
+
+
+def learn_entry(
     data: LearningMarks,
     plan: LearningPlan,
     name: str,
     output: File,
     *,
     held_out: Collection[str] = (),
-    assembly: str = "unknown",
-    source: str = "private",
-    license_name: str = "unknown",
+    provenance: Mapping[str, str] | None = None,
     bin_bp: int = 200,
     resume: bool = False,
-    command: str = "epizoo learn-states",
     report: Report | None = None,
 ) -> ChromatinStateEntry:
-    """Learn states and build an entry of them; ChromHMM's files of the model lie in the run folder.
+    """Learn states from marks that were read, by a plan, and build an entry of them.
 
     Args:
         data: the marks.
         plan: how to learn.
-        name: of the entry, ``TAG`` or ``chromatin_states/TAG``.
-        output: folder of a zoo: the entry is ``output/chromatin_states/TAG``, ``model_N.txt``, ``emissions_N.txt`` and
-            ``transitions_N.txt`` are in ``output/runs/TAG``.
+        name: as in `learn_states`.
+        output: as in `learn_states`.
         held_out: chromosomes not to learn from, on which the model is measured.
-        assembly: of the positions.
-        source: where the data come from, for the card.
-        license_name: of the data, and of the weights.
+        provenance: assembly, source and license of the data, and the command that makes the entry again.
         bin_bp: width of the marks' bins.
-        resume: go on with a run of this name that was killed, with the same final result.
-        command: what to note as the command that makes the entry again.
-        report: see `epizoo.states.em.Report`.
+        resume: as in `learn_states`.
+        report: see `epizoo.states.iterations.Report`.
 
     Raises:
         InputError: the name exists already, or the data cannot be learned from.
     """
+    unknown = {"assembly": "unknown", "source": "private", "license": "unknown", "command": "epizoo.learn_states"}
+    provenance = {**unknown, **(provenance or {})}
     training, left_out = data.split(held_out)
     known = known_names(data, training)
     target = make_target("chromatin_states", name, output, resume)
@@ -85,88 +185,23 @@ def learn_states(
     states, order = named_states(learned.parameters, data.marks, known)
     parameters = reorder(learned.parameters, order)
     config = ChromatinStateConfig(marks=data.marks, n_states=plan.n_states, bin_bp=bin_bp)
-    with jax.enable_x64(True):
-        arrays = flatten_parameters(ChromatinStateAnnotator.from_parameters(config, HMMParameters(*parameters)))
-    with atomic_path(run / "weights.safetensors") as path:
-        save_file(arrays, path)
-    write_chromhmm_files(run, learned, parameters, data.marks, [state.name for state in states])
-    write_yaml(run / "config.yaml", describe_config(config, states))
-    write_yaml(run / "about.yaml", about_entry(data, known, plan, license_name))
+    write_model_files(run, config, HMMParameters(*parameters), states)
+    write_chromhmm_files(run, chromhmm_model(learned, parameters, data.marks), [state.name for state in states])
+    write_yaml(run / "about.yaml", about_entry(data, known, plan, provenance["license"]))
     write_json(run / "metrics.json", measured_metrics(parameters, order, training, left_out))
-    provenance = {"assembly": assembly, "source": source, "license": license_name, "command": command}
     told = describe_training(data, training, known, plan, learned, held_out, provenance)
     write_json(run / "training.json", told)
-    entry = _build(target, data, left_out or training, bin_bp)
-    for checkpoint in run.glob("*.npz"):
+    entry = _build(target, data.marks, left_out or training, bin_bp)
+    for checkpoint in run.glob("*.checkpoint"):
         checkpoint.unlink()
     return entry
 
 
-def known_names(data: LearningMarks, training: Sequence[LearningSequence]) -> dict[int, str]:
-    """Names of the known states by their numbers.
-
-    Raises:
-        InputError: a state is known in no bin that is learned from.
-    """
-    numbers, learned = (
-        {int(number) for one in sequences if one.known is not None for number in np.unique(one.known)}
-        for sequences in (data.sequences, training)
-    )
-    absent = [data.known_names[number] for number in sorted(numbers - learned - {UNKNOWN})]
-    if absent:
-        raise InputError(
-            f"known states: {', '.join(absent)} known on chromosomes that are held out alone, expected bins to learn "
-            "from too; hold out others, or leave these states out"
-        )
-    return {number: data.known_names[number] for number in sorted(learned - {UNKNOWN})}
-
-
-def named_states(
-    parameters: Float64Parameters, marks: tuple[str, ...], known: Mapping[int, str] | None = None
-) -> tuple[list[NamedState], np.ndarray]:
-    """The states in their order with names and colours, and that order.
-
-    Named by the rule of `epizoo.states.names` after Roadmap's states; where marks do not allow it, E1, E2, …
-    in the order of ChromHMM's tables, with ChromHMM's colours. Known states keep their names, and have Roadmap's colour
-    where the name is Roadmap's; the others are numbered from 2 where the rule gives them one of these.
-    """
-    states, order = _named_by_rule(parameters, marks)
-    known = known or {}
-    reference = _reference()
-    colors = dict(zip(reference.names, reference.colors, strict=True))
-    taken = set(known.values())
-    for place, number in enumerate(order.tolist()):
-        state = states[place]
-        if number in known:
-            text = f"a known state; by its emissions {state.name}"
-            color = colors.get(known[number], state.color)
-            states[place] = state._replace(name=known[number], description=text, color=color)
-        elif state.name in taken:
-            numbered = (f"{state.name}_{i}" for i in count(2))
-            states[place] = state._replace(name=next(name for name in numbered if name not in taken))
-        taken.add(states[place].name)
-    return states, order
-
-
-def _named_by_rule(parameters: Float64Parameters, marks: tuple[str, ...]) -> tuple[list[NamedState], np.ndarray]:
-    try:
-        states, order = name_states(parameters.emission, marks, _reference())
-    except InputError:
-        order = np.array(similarity_order(parameters.emission))
-        colors = [",".join(map(str, color)) for color in default_colors(len(order))]
-        numbered = enumerate(colors, start=1)
-        return [NamedState(f"E{i}", "a learned state", color, "", np.nan) for i, color in numbered], order
-    return [states[state] for state in order], order
-
-
-def write_chromhmm_files(
-    folder: Path, learned: Learned, parameters: Float64Parameters, marks: tuple[str, ...], names: list[str]
-) -> None:
-    """``model_N.txt``, ``emissions_N.txt`` and ``transitions_N.txt``."""
-    model, n_states = chromhmm_model(learned, parameters, marks), len(names)
-    write_model(folder / f"model_{n_states}.txt", model)
-    write_emissions(folder / f"emissions_{n_states}.txt", model, names)
-    write_transitions(folder / f"transitions_{n_states}.txt", model, names)
+def write_chromhmm_files(folder: Path, model: ChromHMMModel, names: list[str]) -> None:
+    """Write ``model_N.txt``, ``emissions_N.txt`` and ``transitions_N.txt``."""
+    write_model(folder / f"model_{len(names)}.txt", model)
+    write_emissions(folder / f"emissions_{len(names)}.txt", model, names)
+    write_transitions(folder / f"transitions_{len(names)}.txt", model, names)
 
 
 def chromhmm_model(learned: Learned, parameters: Float64Parameters, marks: tuple[str, ...]) -> ChromHMMModel:
@@ -174,23 +209,14 @@ def chromhmm_model(learned: Learned, parameters: Float64Parameters, marks: tuple
     return ChromHMMModel(HMMParameters(*parameters), marks, "U", learned.log_likelihood, len(learned.trajectory))
 
 
-def _reference() -> ReferenceStates:
-    if REFERENCE_ENTRY not in list_entries():
-        raise InputError(f"{REFERENCE_ENTRY}: not in the zoo; install epizoo again")
-    entry = load(REFERENCE_ENTRY)
-    assert isinstance(entry, ChromatinStateEntry)
-    columns = ([getattr(state, key) for state in entry.config.states] for key in ("name", "description", "color"))
-    return ReferenceStates(entry.channels, np.asarray(entry.parameters().emission), *map(tuple, columns))
-
-
-def _build(target: Target, data: LearningMarks, sequences: list[LearningSequence], bin_bp: int) -> ChromatinStateEntry:
+def _build(
+    target: Target, marks: tuple[str, ...], sequences: Sequence[LearningSequence], bin_bp: int
+) -> ChromatinStateEntry:
     """The entry, whose example is an excerpt of the longest chromosome that was held out, or of all."""
     one = max(sequences, key=lambda sequence: len(sequence.marks.codes))
-    first_bin = FIRST_BIN if len(one.marks.codes) > 2 * FIRST_BIN else 0
-    values = one.marks.marks[one.marks.codes[:EXCERPT_BINS]]
+    chromosome = BinarizedChromosome(one.cell, one.chrom, marks, one.marks.marks[one.marks.codes])
     with tempfile.TemporaryDirectory(dir=target.run_folder, prefix=".example-") as folder:
-        write_excerpt(BinarizedChromosome(one.cell, one.chrom, data.marks, values), Path(folder), first_bin, bin_bp)
-        example = {"intervals_file": f"{folder}/regions.bed", "binarized": f"{folder}/marks"}
+        example = write_excerpt(chromosome, Path(folder), bin_bp)
         entry = write_entry(target.run_folder, target.name, example, zoo_folder=target.zoo_folder)
     assert isinstance(entry, ChromatinStateEntry)
     return entry

@@ -1,26 +1,123 @@
 """Learning models of several numbers of chromatin states, and comparing them."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from epizoo.errors import InputError
 from epizoo.figures.model_selection import draw_selection
-from epizoo.files import atomic_path
+from epizoo.files import atomic_path, write_json
 from epizoo.jobs.learn_states import chromhmm_model
-from epizoo.jobs.learning_marks import LearningMarks
+from epizoo.jobs.state_learning_data import LearningMarks, read_learning_marks, read_start
 from epizoo.states.chromhmm_models import write_model
-from epizoo.states.em import Report
-from epizoo.states.learning import LearningPlan, learn, log_likelihood_per_bin
+from epizoo.states.iterations import Report
+from epizoo.states.learning_plan import LearningPlan, learn, log_likelihood_per_bin, make_plan
 from epizoo.states.model_selection import selection_table
-from epizoo.zoo.new_entries import write_json
 
 File = str | os.PathLike[str]
 
 
 def select_states(
+    states: int | Sequence[int],
+    output: File,
+    *,
+    to: int | None = None,
+    binarized: File | None = None,
+    marks: Mapping[str, File] | None = None,
+    cell: str | None = None,
+    signal_kind: str | None = None,
+    read_length_bp: int | None = None,
+    threshold: float | None = None,
+    chrom_sizes: File | None = None,
+    bin_bp: int = 200,
+    init: str = "information",
+    restarts: int = 0,
+    algorithm: str = "em",
+    pseudo_count: float = 0.0,
+    max_iterations: int | None = None,
+    tolerance: float | None = None,
+    steps: int | None = None,
+    learning_rate: float | None = None,
+    batch_bins: int | None = None,
+    seed: int = 0,
+    hold_out: Collection[str] = (),
+    report: Report | None = None,
+) -> pd.DataFrame:
+    """Learn models of several numbers of states and compare them: BIC, held-out likelihood, recovery of states.
+
+    Options that are not described here are those of `epizoo.jobs.learn_states.learn_states`. Writes ``model_N.txt`` of
+    each model, ``selection.tsv``, ``selection.json`` and ``selection.png`` into a folder. A run that was killed
+    continues from its checkpoints when the same is asked for again.
+
+    Args:
+        states: numbers of states, or one of them together with `to`.
+        output: the folder, made where there is none.
+        to: compare every number from `states` to this one.
+        binarized: folder of marks binarised by ChromHMM.
+        marks: instead of that folder, a file for each mark of one cell type.
+        cell: use only this cell type of the folder; for `marks` the name of the cell type.
+        signal_kind: what the bigWigs hold.
+        read_length_bp: length of the reads that make up coverage, in bp.
+        threshold: a mark is present where the mean of its bigWig reaches this.
+        chrom_sizes: lengths of the chromosomes, for marks given as reads.
+        bin_bp: width of the bins, in bp.
+        init: first parameters.
+        restarts: number of further starts; the best result is kept.
+        algorithm: ``em``, ``squarem``, ``incremental`` or ``gradient``.
+        pseudo_count: added to every expected count, as a prior.
+        max_iterations: maximum number of passes over the data for each start (EM only).
+        tolerance: EM stops when an iteration gains less than this, in nats.
+        steps: number of steps of Adam (gradient only).
+        learning_rate: initial learning rate (gradient only).
+        batch_bins: approximate number of bins in a step (gradient only).
+        seed: seed of restarts, random starts and mini-batches.
+        hold_out: chromosomes not to learn from, on which the models are measured.
+        report: see `epizoo.states.iterations.Report`.
+
+    Returns:
+        See `epizoo.states.model_selection.selection_table`.
+
+    Raises:
+        InputError: a file or an option cannot be used, a number is given twice, or the data cannot be learned from.
+    """
+    data = read_learning_marks(
+        binarized,
+        marks,
+        cell=cell,
+        signal_kind=signal_kind,
+        read_length_bp=read_length_bp,
+        threshold=threshold,
+        chrom_sizes=chrom_sizes,
+        bin_bp=bin_bp,
+    )
+    numbers = [states] if isinstance(states, int) else list(states)
+    if to is not None:
+        if len(numbers) != 1 or to < numbers[0]:
+            raise InputError(f"to: {to} found, expected one number of states, and a number from there on")
+        numbers = list(range(numbers[0], to + 1))
+    start = init if init in ("information", "random") else read_start(init, data.marks).parameters
+    plans = [
+        make_plan(
+            number,
+            algorithm,
+            start,
+            restarts=restarts,
+            seed=seed,
+            pseudo_count=pseudo_count,
+            max_iterations=max_iterations,
+            tolerance=tolerance,
+            steps=steps,
+            learning_rate=learning_rate,
+            batch_bins=batch_bins,
+        )
+        for number in numbers
+    ]
+    return compare_plans(data, plans, output, held_out=hold_out, report=report)
+
+
+def compare_plans(
     data: LearningMarks,
     plans: Sequence[LearningPlan],
     output: File,
@@ -28,17 +125,14 @@ def select_states(
     held_out: Collection[str] = (),
     report: Report | None = None,
 ) -> pd.DataFrame:
-    """Learn models of several numbers of states and compare them.
-
-    Writes ``model_N.txt`` of each, ``selection.tsv``, ``selection.json`` and ``selection.png`` into a folder; models
-    that are being learned keep checkpoints there, and go on from them when the same is asked for again.
+    """Learn from marks that were read by several plans, one for each number of states, and compare the models.
 
     Args:
         data: the marks.
         plans: one for each number of states.
-        output: the folder, made where there is none.
+        output: as in `select_states`.
         held_out: chromosomes not to learn from, whose likelihood is measured.
-        report: see `epizoo.states.em.Report`.
+        report: see `epizoo.states.iterations.Report`.
 
     Returns:
         See `epizoo.states.model_selection.selection_table`.
@@ -63,8 +157,7 @@ def select_states(
             checkpoints.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{folder}: cannot be made ({error.strerror}); give another folder") from error
-        learned[plan.n_states] = learn(training, plan, checkpoints=checkpoints, report=report)
-        found = learned[plan.n_states]
+        found = learned[plan.n_states] = learn(training, plan, checkpoints=checkpoints, report=report)
         write_model(folder / f"model_{plan.n_states}.txt", chromhmm_model(found, found.parameters, data.marks))
     measured = {n: log_likelihood_per_bin(one.parameters, left_out) for n, one in learned.items()} if left_out else None
     n_bins = sum(len(one.marks.codes) for one in training)

@@ -1,17 +1,17 @@
 """Decoding of whole chromosomes by an entry: by the kernels for genomes, or window by window by its own backend."""
 
-import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from epizoo.errors import InputError
+from epizoo.compilation import usable_cores
 from epizoo.genome.mark_sources import Chromosomes
-from epizoo.genome.marks import MISSING, encode, present_marks
+from epizoo.mark_values import MISSING
 
 if TYPE_CHECKING:
     from epizoo.models.hmm.decoding import Decoding
@@ -21,18 +21,29 @@ _BATCH_WINDOWS = 16
 _OUTSIDE = -1
 
 
-def begin_loading_kernels(entry: "ChromatinStateEntry", viterbi: bool) -> None:
-    """Load in a thread, while marks are being read, what `decode_chromosomes` needs; that meets any error itself."""
+@contextmanager
+def loading_kernels(entry: "ChromatinStateEntry", viterbi: bool) -> Iterator[None]:
+    """Load in a thread, while marks are being read, what `decode_chromosomes` needs; the thread ends with the block.
+
+    `decode_chromosomes` meets any error of the thread itself.
+    """
+    is_abandoned = threading.Event()
 
     def load() -> None:
         from epizoo.models.hmm.decoding import load_kernels
 
-        load_kernels(entry.parameters(), viterbi=viterbi)
+        parameters = entry.parameters()
+        if not is_abandoned.is_set():
+            load_kernels(parameters, viterbi=viterbi)
 
-    pool = ThreadPoolExecutor(1)
-    pool.submit(load)
-    # Not waited for, so that marks that cannot be read are reported at once.
-    pool.shutdown(wait=False)
+    # Waited for: a thread that outlived its caller would import, read and compile in the middle of what comes next.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(load)
+        try:
+            yield
+        except BaseException:
+            is_abandoned.set()
+            raise
 
 
 def decode_chromosomes(
@@ -40,17 +51,16 @@ def decode_chromosomes(
 ) -> Iterator[tuple[str, "Decoding"]]:
     """Decoded chromosomes sorted by name; side by side, but one by one where posteriors would fill the memory."""
     from epizoo.models.hmm.decoding import decode_each
+    from epizoo.models.hmm.run_lengths import from_values
 
     parameters = entry.parameters()
     chroms = sorted(chromosomes)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        coded = dict(zip(chroms, pool.map(_coded, map(chromosomes.__getitem__, chroms)), strict=True))
-    for group, of_group in groupby(coded, key=lambda chrom: (coded[chrom][1], chrom if posteriors else None)):
-        names = list(of_group)
-        present = None if group[0] is None else np.array(group[0])
-        sequences = [coded[chrom][0] for chrom in names]
-        decoded = decode_each(parameters, sequences, present, posteriors=posteriors, viterbi=viterbi)
-        yield from zip(names, decoded, strict=True)
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        coded = list(pool.map(from_values, map(chromosomes.__getitem__, chroms)))
+    for group in [[sequence] for sequence in coded] if posteriors else [coded]:
+        decoded = decode_each(parameters, group, posteriors=posteriors, viterbi=viterbi)
+        yield from zip(chroms, decoded, strict=False)
+        chroms = chroms[len(group) :]
 
 
 def decode_by_windows(
@@ -85,11 +95,3 @@ def _batches(
         numbers = range(first, min(first + _BATCH_WINDOWS, n_windows))
         starts = [number * window_bins for number in numbers]
         yield np.stack([padded[start : start + window_bins + 2 * flank_bins] for start in starts])
-
-
-def _coded(values: UInt8[np.ndarray, "bin mark"]) -> tuple[np.ndarray, tuple[bool, ...] | None]:
-    """Codes and which marks are present; the values themselves and None where codes cannot say it."""
-    try:
-        return encode(values), tuple(present_marks(values).tolist())
-    except InputError:
-        return values, None

@@ -12,9 +12,9 @@ import pandas as pd
 
 from epizoo.calling.peak_reader import peak_rank, read_peaks, summit_places
 from epizoo.errors import InputError
-from epizoo.files import atomic_path
+from epizoo.files import atomic_path, defined
 from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines
-from epizoo.genome.overlaps import merged
+from epizoo.genome.overlaps import cut, merged
 from epizoo.genome.signal import BigWig
 from epizoo.metrics.calibration import Cases, brier_score, cases, expected_calibration_error, reliability_table
 from epizoo.metrics.label_errors import ANNOTATIONS, assign_loci, compare, label_errors, summarise
@@ -22,7 +22,6 @@ from epizoo.metrics.label_files import refuse_contradictions
 from epizoo.metrics.peaks import (
     Curve,
     binned_curve,
-    cut,
     ranked_curve,
     site_support,
     truth_scores,
@@ -222,15 +221,6 @@ def write_figures(path: File, found: Evaluation, about: Mapping[str, Any] | None
     content = {"epizoo": version, "about": dict(about or {}), **found.figures, "reliability": tables}
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(defined(content), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def defined(content: Any) -> Any:
-    """Plain values for JSON, None for NaN."""
-    if isinstance(content, dict):
-        return {key: defined(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [defined(value) for value in content]
-    return None if isinstance(content, float) and np.isnan(content) else content
 
 
 def _label_figures(errors: pd.DataFrame) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from epizoo.errors import InputError
 from epizoo.genome.intervals import SKIPPED_LINES, read_bed, read_lines
+from epizoo.genome.overlaps import merged
 from epizoo.metrics.label_errors import ANNOTATIONS
 
 COLUMNS = ("chrom", "start", "end", "annotation")
@@ -86,8 +87,10 @@ def labels_of_peaks(peaks: pd.DataFrame, regions: pd.DataFrame, border_bp: int =
     [['c', 0, 300, 'noPeaks'], ['c', 300, 500, 'peakStart'], ['c', 700, 900, 'peakEnd'], ['c', 900, 2000, 'noPeaks']]
     """
     rows: list[tuple[str, int, int, str]] = []
-    for chrom, start, end in _merged(regions):
-        inside = [(low, high) for name, low, high in _merged(peaks) if name == chrom and low < end and high > start]
+    # Peaks that touch are two, as callers mean them.
+    regions_of, peaks_of = (merged(table, gap_bp=-1).to_numpy().tolist() for table in (regions, peaks))
+    for chrom, start, end in regions_of:
+        inside = [(low, high) for name, low, high in peaks_of if name == chrom and low < end and high > start]
         edges = [start, *(edge for peak in inside for edge in peak), end]
         clear = start
         for number, (low, high) in enumerate(inside):
@@ -121,17 +124,6 @@ def read_listed_peaks(peaks: str | os.PathLike[str], regions: str | os.PathLike[
 def _append(rows: list[tuple[str, int, int, str]], chrom: str, start: int, end: int, annotation: str) -> None:
     if end > start:
         rows.append((chrom, start, end, annotation))
-
-
-def _merged(intervals: pd.DataFrame) -> list[tuple[str, int, int]]:
-    """Intervals sorted, those that overlap joined."""
-    joined: list[tuple[str, int, int]] = []
-    for chrom, start, end in sorted(zip(intervals["chrom"], intervals["start"], intervals["end"], strict=True)):
-        if joined and joined[-1][0] == chrom and start < joined[-1][2]:
-            joined[-1] = (chrom, joined[-1][1], max(joined[-1][2], int(end)))
-        else:
-            joined.append((str(chrom), int(start), int(end)))
-    return joined
 
 
 def _header(fields: list[str]) -> list[str] | None:

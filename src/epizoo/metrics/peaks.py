@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int64
 
 from epizoo.errors import InputError
-from epizoo.genome.overlaps import merged, overlaps_any, shared_bp
+from epizoo.genome.overlaps import cut, merged, overlaps_any, shared_bp
 from epizoo.metrics.label_errors import Interval, draw_sums, interval
 
 BLOCK_BP = 2_000_000
@@ -85,24 +85,6 @@ def truth_scores(peaks: pd.DataFrame, truth: pd.DataFrame, regions: pd.DataFrame
     called_bp, true_bp = (int((table["end"] - table["start"]).sum()) for table in (called, true))
     by_peak = agreement(_mean(overlaps_any(called, true)), _mean(overlaps_any(true, called)))
     return TruthScores(len(called), len(true), agreement(_ratio(hit, called_bp), _ratio(hit, true_bp)), by_peak)
-
-
-def cut(intervals: pd.DataFrame, regions: pd.DataFrame | None) -> pd.DataFrame:
-    """The parts of intervals that lie in regions, with the intervals' other columns; all of them where None.
-
-    >>> one = pd.DataFrame({"chrom": ["a"], "start": [0], "end": [9], "name": ["x"]})
-    >>> cut(one, pd.DataFrame({"chrom": ["a", "a"], "start": [2, 7], "end": [4, 20]})).values.tolist()
-    [['a', 2, 4, 'x'], ['a', 7, 9, 'x']]
-    """
-    if regions is None:
-        return intervals
-    parts = [intervals.iloc[:0]]
-    union = merged(regions)
-    for chrom, low, high in zip(*(union[column].tolist() for column in union.columns), strict=True):
-        inside = intervals[(intervals["chrom"] == chrom) & (intervals["start"] < high) & (intervals["end"] > low)]
-        start, end = inside["start"].clip(lower=low), inside["end"].clip(upper=high)
-        parts.append(inside.assign(start=start, end=end))
-    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
 def ranked_curve(

@@ -7,6 +7,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Bool, Float
 
+from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.metrics.peaks import binned_curve
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.simulation.fragments import SimulatedFragments
@@ -34,7 +35,7 @@ def predict_windows(model: PeakCaller, windows: SimulatedFragments) -> Float[np.
     def probabilities(parameters, coverage):
         return nnx.merge(graph, parameters)(coverage).peak_probabilities
 
-    coverage = np.arcsinh(windows.coverage / windows.scale[:, None]).astype(np.float32)
+    coverage = scaled_arcsinh(windows.coverage, windows.scale[:, None])
     missing = -len(coverage) % _ROWS
     padded = np.pad(coverage, ((0, missing), (0, 0), (0, 0)))
     parts = [np.asarray(probabilities(parameters, padded[i : i + _ROWS])) for i in range(0, len(padded), _ROWS)]

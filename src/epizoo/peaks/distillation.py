@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.genome.coverage_transform import CoverageTransform, scaled_arcsinh
 from epizoo.genome.signal import BigWig, SignalTrack
-from epizoo.peaks.fit import FitSettings
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER, CropSettings, crop
+from epizoo.peaks.network_fit import FitSettings
 from epizoo.peaks.threshold_rule import ThresholdRule, smooth, soft_calls
 from epizoo.simulation.thinning import thinned
 
@@ -114,7 +114,7 @@ def random_windows(
         inner[flank:-flank] = 1
         inner[: max(-start, 0)] = 0
         inner[max(len(contig.level) - start, 0) :] = 0
-        coverage[number] = np.arcsinh(crop(contig.views[view], start, n_bins) / factor)[order]
+        coverage[number] = scaled_arcsinh(crop(contig.views[view], start, n_bins), factor)[order]
         truth[number] = soft_calls(crop(contig.level, start, n_bins) / factor, rule, settings.sharpness)[order]
         weight[number] = inner[order]
     return coverage, truth, weight

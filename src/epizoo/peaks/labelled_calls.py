@@ -12,6 +12,7 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from epizoo.calling.peaks import PeakCallingConfig, call_peaks
+from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.metrics.calibration import Cases, Corners, cases, fit_platt
 from epizoo.metrics.label_errors import ANNOTATIONS, label_errors, region_rates
 from epizoo.models.peak_caller.network import PeakCaller
@@ -40,7 +41,7 @@ def predict_stretches(model: PeakCaller, stretches: Iterable[Stretch]) -> list[P
     predictions = []
     for stretch in stretches:
         first, length = around_labels(stretch, bin_bp)
-        coverage = np.arcsinh(crop(stretch.signal, first - flank, length + 2 * flank) / stretch.scale)
+        coverage = scaled_arcsinh(crop(stretch.signal, first - flank, length + 2 * flank), stretch.scale)
         probabilities = np.asarray(outputs(parameters, coverage[None, :, None]))[0, flank:-flank]
         signal = crop(stretch.signal, first, length)
         predictions.append(Prediction(stretch.start_bin + first, probabilities, signal))

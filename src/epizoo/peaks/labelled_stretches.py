@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.genome.coverage_transform import CoverageTransform, scaled_arcsinh
 from epizoo.genome.signal import BigWig, SignalTrack
 from epizoo.metrics.label_errors import LOCUS_GAP_BP, assign_loci
 from epizoo.peaks.region_label_likelihood import LabelBatch, LabelBins, label_bins, pack_labels
@@ -103,7 +103,7 @@ def random_crops(
         labels = [cut for bins in stretch.labels["bins"] if (cut := cut_label(bins, start, settings)) is not None]
         if random.random() < 0.5:
             values, labels = values[::-1], [_mirror(bins, settings.n_bins) for bins in labels]
-        coverage[number] = np.arcsinh(values / scale)
+        coverage[number] = scaled_arcsinh(values, scale)
         rows += [(number, bins, 1.0) for bins in labels]
     return coverage, pack_labels(rows[: 8 * n_crops], 8 * n_crops, settings.n_bins - 2 * settings.flank_bins)
 

@@ -67,12 +67,6 @@ def region_log_likelihood(
     return jnp.take_along_axis(log_probabilities, annotation[:, None], axis=-1)[:, 0]
 
 
-def gather_labels(logits: Float[Array, "window bin"], labels: "LabelBatch") -> Float[Array, "label length"]:
-    """The logits of each label's bins, its first bin in the first column."""
-    columns = labels.start_bin[:, None] + jnp.arange(labels.inside.shape[1])
-    return logits[labels.window[:, None], jnp.minimum(columns, logits.shape[1] - 1)]
-
-
 class LabelBatch(NamedTuple):
     """Labels of a batch of windows, as arrays of one shape."""
 
@@ -82,6 +76,20 @@ class LabelBatch(NamedTuple):
     annotation: Int[np.ndarray, " label"]
     weight: Float[np.ndarray, " label"]
     """0 for padding."""
+
+
+def gather_labels(logits: Float[Array, "window bin"], labels: LabelBatch) -> Float[Array, "label length"]:
+    """The logits of each label's bins, its first bin in the first column."""
+    columns = labels.start_bin[:, None] + jnp.arange(labels.inside.shape[1])
+    return logits[labels.window[:, None], jnp.minimum(columns, logits.shape[1] - 1)]
+
+
+def label_loss(
+    logits: Float[Array, "crop bin"], labels: LabelBatch, switch_cost: float, doubt: float
+) -> Float[Array, " label"]:
+    """What each label costs: minus the log-probability that it is right, or that it is wrong by itself."""
+    right = region_log_likelihood(gather_labels(logits, labels), labels.inside, labels.annotation, switch_cost)
+    return -jnp.logaddexp(right + jnp.log1p(-doubt), jnp.log(doubt))
 
 
 def pack_labels(rows: list[tuple[int, LabelBins, float]], n_labels: int, length: int) -> LabelBatch:

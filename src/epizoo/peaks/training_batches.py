@@ -1,23 +1,66 @@
 """Batches of simulated windows and labelled crops, reproducible from a seed."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
+from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.peaks.distillation import Contig, DistillationSettings, random_windows
-from epizoo.peaks.fit import Batch
 from epizoo.peaks.labelled_stretches import CropSettings, Stretch, random_crops
+from epizoo.peaks.network_fit import Batch
 from epizoo.peaks.region_label_likelihood import LabelBatch, pack_labels
 from epizoo.peaks.threshold_rule import ThresholdRule
 from epizoo.simulation.coverage import SimulatedCoverage, SimulationConfig, simulate
-from epizoo.simulation.fragments import FragmentSimulationConfig, simulate_fragments
+from epizoo.simulation.fragments import FragmentSimulationConfig, SimulatedFragments, simulate_fragments
 
 
-class Batches:
-    """Gives batches of one shape: `next` with labelled crops, `next_simulated` without.
+class Windows(NamedTuple):
+    """Transformed coverage with a truth in every bin, see `Batch`."""
 
-    The windows of the simulations, as many of each, are drawn once; every use reflects them at random.
+    coverage: Float[np.ndarray, "window bin track"]
+    is_peak: Shaped[np.ndarray, "window bin"]
+    weight: Float[np.ndarray, "window bin"]
+
+
+class LabelledBatches(ABC):
+    """Gives batches of one shape: windows with a truth in every bin, alone or beside labelled crops.
+
+    Args:
+        random: source of all draws.
+        bin_bp: width of a bin.
+        crops: what labelled crops look like.
+        n_mixed: number of windows beside labelled crops.
+        n_real: number of labelled crops.
     """
+
+    def __init__(
+        self, random: np.random.Generator, bin_bp: int, crops: CropSettings, *, n_mixed: int, n_real: int
+    ) -> None:
+        self.random = random
+        self.bin_bp = bin_bp
+        self.crops = crops
+        self.n_mixed = n_mixed
+        self.n_real = n_real
+
+    @abstractmethod
+    def windows(self, number: int) -> Windows:
+        """Windows with a truth in every bin."""
+
+    def next_windows(self, number: int) -> Batch:
+        """Windows alone."""
+        return Batch(*self.windows(number), *_no_labels(self.crops.n_bins, 1))
+
+    def next(self, stretches: list[Stretch]) -> Batch:
+        """Windows, and augmented crops around labels of these stretches."""
+        real, labels = random_crops(self.random, stretches, self.n_real, self.crops, self.bin_bp)
+        return Batch(*self.windows(self.n_mixed), real[..., None], labels)
+
+
+class SimulatedBatches(LabelledBatches):
+    """Windows of simulations, the same number of each, drawn once; every use reflects them at random."""
 
     def __init__(
         self,
@@ -27,41 +70,22 @@ class Batches:
         simulations: Sequence[SimulationConfig],
         *,
         n_pool: int,
-        n_simulated: int,
+        n_mixed: int,
         n_real: int,
     ) -> None:
-        self.random = np.random.default_rng(seed)
-        self.bin_bp = bin_bp
-        self.crops = crops
-        self.n_simulated = n_simulated
-        self.n_real = n_real
+        super().__init__(np.random.default_rng(seed), bin_bp, crops, n_mixed=n_mixed, n_real=n_real)
         n_each = n_pool // len(simulations)
         drawn = [simulate(self.random, n_each, crops.n_bins, bin_bp, simulation) for simulation in simulations]
         self.pool = SimulatedCoverage(*(np.concatenate(column) for column in zip(*drawn, strict=True)))
 
-    def next_simulated(self, n_windows: int) -> Batch:
-        """Simulated windows alone."""
-        return Batch(*self._simulated(n_windows), *_no_labels(self.crops.n_bins, 1))
-
-    def next(self, stretches: list[Stretch]) -> Batch:
-        """Simulated windows and augmented crops around labels of these stretches."""
-        real, labels = random_crops(self.random, stretches, self.n_real, self.crops, self.bin_bp)
-        return Batch(*self._simulated(self.n_simulated), real[..., None], labels)
-
-    def _simulated(self, n_windows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        chosen = self.random.choice(len(self.pool.scale), n_windows, replace=False)
-        coverage = np.arcsinh(self.pool.coverage[chosen] / self.pool.scale[chosen][:, None]).astype(np.float32)
-        is_peak, weight = self.pool.is_peak[chosen], self.pool.is_clear[chosen].astype(np.float32)
-        flank = self.crops.flank_bins
-        weight[:, :flank] = 0
-        weight[:, -flank:] = 0
-        if self.random.random() < 0.5:
-            coverage, is_peak, weight = coverage[:, ::-1], is_peak[:, ::-1], weight[:, ::-1]
-        return np.ascontiguousarray(coverage)[..., None], np.ascontiguousarray(is_peak), np.ascontiguousarray(weight)
+    def windows(self, number: int) -> Windows:
+        """Some windows of the pool, reflected or not."""
+        drawn = _from_pool(self.random, self.pool, number, self.crops.flank_bins)
+        return drawn._replace(coverage=drawn.coverage[..., None])
 
 
-class DistilledBatches:
-    """Gives batches of one shape: windows in which a threshold rule is the truth, alone or beside labelled crops."""
+class DistilledBatches(LabelledBatches):
+    """Windows of real coverage in which a threshold rule is the truth."""
 
     def __init__(
         self,
@@ -75,33 +99,19 @@ class DistilledBatches:
         n_mixed: int,
         n_real: int,
     ) -> None:
-        self.random = random
-        self.bin_bp = bin_bp
-        self.crops = crops
-        self.n_mixed = n_mixed
-        self.n_real = n_real
+        super().__init__(random, bin_bp, crops, n_mixed=n_mixed, n_real=n_real)
         self.contigs = contigs
         self.rule = rule
         self.settings = settings
 
-    def next_windows(self) -> Batch:
-        """Windows alone."""
-        return Batch(*self._windows(self.settings.n_windows), *_no_labels(self.crops.n_bins, 1))
-
-    def next(self, stretches: list[Stretch]) -> Batch:
-        """Windows and augmented crops around labels of these stretches."""
-        real, labels = random_crops(self.random, stretches, self.n_real, self.crops, self.bin_bp)
-        return Batch(*self._windows(self.n_mixed), real[..., None], labels)
-
-    def _windows(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        coverage, truth, weight = random_windows(
-            self.random, self.contigs, self.rule, number, self.crops, self.settings
-        )
-        return coverage[..., None], truth, weight
+    def windows(self, number: int) -> Windows:
+        """Augmented windows; see `random_windows`."""
+        drawn = random_windows(self.random, self.contigs, self.rule, number, self.crops, self.settings)
+        return Windows(drawn[0][..., None], *drawn[1:])
 
 
 class FragmentBatches:
-    """Gives batches of windows of simulated fragments alone; see `Batches`."""
+    """Gives batches of windows of simulated fragments alone, drawn once and reflected at random."""
 
     def __init__(
         self, seed: int, bin_bp: int, crops: CropSettings, config: FragmentSimulationConfig, *, n_pool: int
@@ -112,14 +122,21 @@ class FragmentBatches:
 
     def next(self, n_windows: int) -> Batch:
         """Some windows of the pool, reflected or not."""
-        chosen = self.random.choice(len(self.pool.scale), n_windows, replace=False)
-        coverage = np.arcsinh(self.pool.coverage[chosen] / self.pool.scale[chosen][:, None])
-        is_peak, weight = self.pool.is_peak[chosen], self.pool.is_clear[chosen].astype(np.float32)
-        weight[:, : self.flank_bins] = 0
-        weight[:, -self.flank_bins :] = 0
-        order = slice(None, None, -1 if self.random.random() < 0.5 else 1)
-        ordered = [np.ascontiguousarray(values[:, order]) for values in (coverage, is_peak, weight)]
-        return Batch(ordered[0], ordered[1], ordered[2], *_no_labels(*coverage.shape[1:]))
+        drawn = _from_pool(self.random, self.pool, n_windows, self.flank_bins)
+        return Batch(*drawn, *_no_labels(*drawn.coverage.shape[1:]))
+
+
+def _from_pool(
+    random: np.random.Generator, pool: SimulatedCoverage | SimulatedFragments, n_windows: int, flank_bins: int
+) -> Windows:
+    """Some windows, all reflected or none; flanks and bins that are not clear weigh nothing."""
+    chosen = random.choice(len(pool.scale), n_windows, replace=False)
+    coverage = scaled_arcsinh(pool.coverage[chosen], pool.scale[chosen][:, None])
+    weight = pool.is_clear[chosen].astype(np.float32)
+    weight[:, :flank_bins] = 0
+    weight[:, -flank_bins:] = 0
+    order = slice(None, None, -1 if random.random() < 0.5 else 1)
+    return Windows(*(np.ascontiguousarray(values[:, order]) for values in (coverage, pool.is_peak[chosen], weight)))
 
 
 def _no_labels(n_bins: int, n_tracks: int) -> tuple[np.ndarray, LabelBatch]:

@@ -9,7 +9,6 @@ every build, ``python -m epizoo.conversion.onnx.entry_graph ENTRY`` comes next.
 import argparse
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,10 +16,11 @@ from typing import Any
 
 from safetensors.numpy import save_file
 
-from epizoo.errors import EpizooError, InputError
+from epizoo.errors import InputError
 from epizoo.files import sha256
 from epizoo.models.peak_caller.denoising_windows import DenoiserConfig
 from epizoo.recipes.denoiser import ABOUT_FILE, WEIGHTS_FILE, read_denoiser
+from epizoo.recipes.run_folder import one_sentence_errors, prose
 from epizoo.zoo.build import write_entry
 from epizoo.zoo.catalogue import ZOO_FOLDER
 from epizoo.zoo.entry import PeakCallerEntry, load
@@ -29,11 +29,6 @@ from epizoo.zoo.new_entries import example_of, write_json, write_yaml
 PREFIX = "denoiser."
 METRIC = "denoised coverage"
 """What names of its metrics begin with."""
-_DOC = " It also gives denoised coverage: the signal expected of each bin, at the depth and in the unit of the file."
-_LIMIT = (
-    "Denoised coverage is fitted to simulated experiments; it is a weighted mean of what lies around a bin, no deeper "
-    "experiment: peaks that hold no more fragments than chance are gone from it, and control tracks play no part."
-)
 
 
 def add_denoiser(
@@ -82,17 +77,18 @@ def add_denoiser(
 
 
 def _about(entry: PeakCallerEntry) -> dict[str, Any]:
-    info = entry.kipoi["info"]
+    info, words = entry.kipoi["info"], prose("denoiser")
     about = {
-        "doc": info["doc"].replace(_DOC, "") + _DOC,
+        "doc": f"{info['doc'].replace(words['doc'], '').strip()} {words['doc']}",
         "license": info["license"],
         "weights_license": entry.zoo.weights_license,
-        "limits": [*(limit for limit in entry.zoo.limits if limit != _LIMIT), _LIMIT],
+        "limits": [*(limit for limit in entry.zoo.limits if limit != words["limit"]), words["limit"]],
         "authors": [author["name"] for author in info["authors"]],
         "tags": list(dict.fromkeys([*info.get("tags", []), "denoising"])),
         "datasets": entry.zoo.datasets,
         "base_model": entry.zoo.base_model,
         "cite_as": info.get("cite_as"),
+        "card": entry.zoo.card.model_dump(),
     }
     return {key: value for key, value in about.items() if value is not None}
 
@@ -118,7 +114,7 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, help="what benchmarks/denoising.py wrote")
     parser.add_argument("--zoo", default=ZOO_FOLDER, help="folder of the zoo (default: the installed one)")
     arguments = parser.parse_args()
-    try:
+    with one_sentence_errors():
         entry = load(arguments.entry)
         if not isinstance(entry, PeakCallerEntry):
             raise InputError(f"{entry.name}: is no peak caller; choose one")
@@ -130,9 +126,6 @@ def main() -> None:
             metrics=rows.get(entry.name, []),
             zoo_folder=arguments.zoo,
         )
-    except EpizooError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
     print(built.folder)
 
 

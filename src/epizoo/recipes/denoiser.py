@@ -6,16 +6,13 @@ writes ``denoiser.safetensors`` and ``denoising.json``; ``python -m epizoo.recip
 The denoiser has no part of the peak caller in it, nor the other way round: peaks stay what they were, to the last bit.
 """
 
-import argparse
 import json
 import os
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -28,12 +25,14 @@ from epizoo.files import atomic_path
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.denoiser import Denoiser
 from epizoo.models.peak_caller.denoising_windows import DenoiserConfig
+from epizoo.peaks.network_fit import compiled_step
 from epizoo.recipes.labelled_peaks_settings import UNIVERSAL
-from epizoo.recipes.peak_caller_run import versions, write_json
+from epizoo.recipes.run_folder import Progress, one_sentence_errors, plain, prose, recipe_parser, versions
 from epizoo.recipes.simulated_peaks import ATAC
 from epizoo.simulation.coverage import SimulationConfig, simulate
 from epizoo.simulation.expected_coverage import fragment_windows
 from epizoo.simulation.fragments import FragmentSimulationConfig
+from epizoo.zoo.new_entries import write_json
 
 WEIGHTS_FILE, ABOUT_FILE = "denoiser.safetensors", "denoising.json"
 _PSEUDO_COUNT = 1e-3
@@ -148,14 +147,7 @@ def fit_denoiser(
         deviance = poisson_deviance(batch.expected, found)[:, reach:-reach].mean(axis=1)
         return jnp.sqrt(deviance + _LEAST_DEVIANCE).mean()
 
-    @jax.jit
-    def step(
-        parameters: nnx.State, state: optax.OptState, batch: Experiments
-    ) -> tuple[nnx.State, optax.OptState, Float[Array, ""]]:
-        value, gradient = jax.value_and_grad(loss)(parameters, batch)
-        updates, state = optimiser.update(gradient, state, parameters)
-        return optax.apply_updates(parameters, updates), state, value
-
+    step = compiled_step(loss, optimiser)
     for number in range(settings.n_steps):
         batch = _batch(random, pool, settings)
         parameters, state, value = step(parameters, state, batch)
@@ -215,35 +207,24 @@ def _batch(random: np.random.Generator, pool: Experiments, settings: DenoisingSe
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("entry", choices=sorted(ENTRIES), help="for which entry")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--output", type=Path, required=True, help="the folder to write")
-    arguments = parser.parse_args()
-    settings, began = ENTRIES[arguments.entry], time.monotonic()
-
-    def report(step: int, loss: float) -> None:
-        if step % 200 == 0:
-            print(f"step {step}: loss {loss:.4f}, {time.monotonic() - began:.0f} s", flush=True)
-
-    denoiser = fit_denoiser(settings, arguments.seed, report)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    with atomic_path(arguments.output / WEIGHTS_FILE) as path:
-        save_file(flatten_parameters(denoiser), path)
-    write_json(arguments.output / ABOUT_FILE, describe(settings, arguments.seed))
+    arguments = recipe_parser(__doc__, ENTRIES).parse_args()
+    settings, progress = ENTRIES[arguments.entry], Progress()
+    with one_sentence_errors():
+        progress.say(f"simulating {settings.n_pool:,} windows")
+        denoiser = fit_denoiser(settings, arguments.seed, progress.steps("fitting"))
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        with atomic_path(arguments.output / WEIGHTS_FILE) as path:
+            save_file(flatten_parameters(denoiser), path)
+        write_json(arguments.output / ABOUT_FILE, describe(settings, arguments.seed))
+        progress.say(f"wrote {arguments.output}")
 
 
 def describe(settings: DenoisingSettings, seed: int) -> dict[str, Any]:
-    """What ``denoising.json`` says: the shape of the denoiser, and how it came about."""
+    """The content of ``denoising.json``: the shape of the denoiser and how it was fitted."""
     return {
-        "denoise": {
-            "widths": list(settings.denoiser.widths),
-            "levels": list(settings.denoiser.levels),
-            "n_hidden": settings.denoiser.n_hidden,
-        },
-        "procedure": "The denoiser was fitted by the Poisson deviance to simulated experiments whose expected coverage "
-        "is known, apart from the peak caller, whose weights are those of the version before.",
-        "command": f"python -m epizoo.recipes.denoiser {settings.name} --seed {seed}",
+        "denoise": plain(asdict(settings.denoiser)),
+        "procedure": prose("denoiser")["procedure"],
+        "command": f"python -m epizoo.recipes.denoiser {settings.name} --seed {seed} -o runs/{settings.name}-denoiser",
         "seed": seed,
         "n_steps": settings.n_steps,
         "learning_rate": settings.learning_rate,

@@ -1,6 +1,6 @@
 """The part of the peak callers' recipe that starts a network at a threshold rule instead of a simulation."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +8,12 @@ import numpy as np
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.distillation import Contig, read_contigs
-from epizoo.peaks.fit import fit
 from epizoo.peaks.labelled_stretches import Stretch
+from epizoo.peaks.network_fit import fit
 from epizoo.peaks.threshold_rule import ThresholdRule, choose_rule, rule_errors
 from epizoo.peaks.training_batches import DistilledBatches
 from epizoo.recipes.labelled_peaks_settings import EntrySettings
+from epizoo.recipes.run_folder import Progress
 
 
 class Distiller:
@@ -48,7 +49,12 @@ class Distiller:
         rule = self.rule(without)
         return PeakCallingConfig(min_width_bp=rule.min_width_bp, merge_gap_bp=rule.merge_gap_bp)
 
-    def teach(self, start: PeakCaller, stretches: list[Stretch]) -> tuple[PeakCaller, DistilledBatches]:
+    def teach(
+        self,
+        start: PeakCaller,
+        stretches: list[Stretch],
+        report: Callable[[int, float], None] | None = None,
+    ) -> tuple[PeakCaller, DistilledBatches]:
         """A network that knows the rule of these stretches' chromosomes, and the batches to go on with."""
         chroms = {stretch.chrom for stretch in stretches}
         batches = DistilledBatches(
@@ -61,26 +67,25 @@ class Distiller:
             n_mixed=self.settings.n_simulated,
             n_real=self.settings.n_real,
         )
-        return fit(start, batches.next_windows, self.distillation.fitting), batches
+        number = self.distillation.n_windows
+        return fit(start, lambda: batches.next_windows(number), self.distillation.fitting, report), batches
 
 
 def read_distiller(
-    data: Path, settings: EntrySettings, seed: int, stretches: list[Stretch], not_for_tuning: str
+    data: Path,
+    settings: EntrySettings,
+    seed: int,
+    stretches: list[Stretch],
+    not_for_tuning: str,
+    progress: Progress,
 ) -> Distiller | None:
     """What an entry's network starts from; None where that is a simulation."""
     if settings.distillation is None:
         return None
-    contigs = [
-        contig
-        for labelled in settings.labelled
-        for contig in read_contigs(
-            data,
-            labelled.mark,
-            labelled.cell_types,
-            settings.transform,
-            settings.model.bin_bp,
-            settings.distillation,
-            seed,
-        )
-    ]
+    contigs: list[Contig] = []
+    for labelled in settings.labelled:
+        progress.say(f"reading and thinning the coverage of {labelled.mark}")
+        of_mark = (labelled.mark, labelled.cell_types, settings.transform, settings.model.bin_bp)
+        contigs += read_contigs(data, *of_mark, settings.distillation, seed)
+    progress.say("choosing the threshold rule")
     return Distiller(settings, seed, stretches, contigs, not_for_tuning)

@@ -36,10 +36,11 @@ from epizoo.models.hmm.run_lengths import Parameters, reorder
 from epizoo.models.parameters import flatten_parameters
 from epizoo.recipes.encode_states_run import CELLS, HELD_OUT, describe_entry, describe_training, read_codes
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model, write_model
-from epizoo.states.em import Learned, LearningConfig, progress_bar
+from epizoo.states.em import Learned, LearningConfig
 from epizoo.states.initialization import information_parameters, perturbed_parameters
-from epizoo.states.names import name_states, read_reference
+from epizoo.states.iterations import progress_bar
 from epizoo.states.restarts import learn_best
+from epizoo.states.state_names import name_states, read_reference
 from epizoo.zoo.state_runs import BIN_BP, describe_config
 
 LEARNING = LearningConfig(

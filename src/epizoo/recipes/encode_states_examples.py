@@ -10,7 +10,7 @@ from pathlib import Path
 
 from epizoo.genome.marks import BinarizedChromosome, decode
 from epizoo.recipes.encode_states_run import CELLS, HELD_OUT, read_codes
-from epizoo.zoo.state_runs import BIN_BP, EXCERPT_BINS, FIRST_BIN, write_excerpt
+from epizoo.zoo.state_runs import BIN_BP, write_excerpt
 
 
 def write_example(data_dir: Path, cell: str, chrom: str, output: Path) -> None:
@@ -20,8 +20,8 @@ def write_example(data_dir: Path, cell: str, chrom: str, output: Path) -> None:
         InputError: the data hold no such cell type, or the folder cannot be written to.
     """
     marks, chromosomes = read_codes(data_dir, cell)
-    values = decode(chromosomes[chrom][:EXCERPT_BINS], len(marks))
-    write_excerpt(BinarizedChromosome(cell, chrom, marks, values), output, FIRST_BIN, BIN_BP)
+    values = decode(chromosomes[chrom], len(marks))
+    write_excerpt(BinarizedChromosome(cell, chrom, marks, values), output, BIN_BP)
 
 
 def main() -> None:

@@ -72,7 +72,7 @@ def describe_training(
         },
         "procedure": "EM (Baum-Welch, accelerated by SQUAREM, a pseudo-count of 1) from ChromHMM's information "
         f"initialisation and {options.restarts} random moves of it, to the end from the best; the highest training "
-        "likelihood was kept. States are named by the rule of epizoo.states.names from Roadmap Epigenomics' 15 "
+        "likelihood was kept. States are named by the rule of epizoo.states.state_names from Roadmap Epigenomics' 15 "
         "states.",
         "command": command.replace(str(options.data), "DIR"),
         "seed": options.seed,

@@ -7,14 +7,13 @@ tuned on human labels by the likelihood of region labels (while simulation or ru
 fine-tunings are averaged. Each chromosome is left out once. The rule that makes peaks of probabilities is chosen on
 such left-out predictions of the other chromosomes, or is the threshold rule's own, chosen by the labels of the other
 chromosomes; chr9 (one locus) has no say in either. The score is calibrated on left-out predictions. Muscle is not
-touched. What an entry learns from stands in `peak_caller_settings`.
+touched. The settings of each entry are in `epizoo.recipes.labelled_peaks_settings`.
 """
 
-import argparse
 import dataclasses
-import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import pandas as pd
@@ -22,7 +21,6 @@ from flax import nnx
 
 from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.models.peak_caller.network import PeakCaller
-from epizoo.peaks.fit import fit
 from epizoo.peaks.labelled_calls import (
     Prediction,
     calibrate,
@@ -32,17 +30,12 @@ from epizoo.peaks.labelled_calls import (
     predict_stretches,
 )
 from epizoo.peaks.labelled_stretches import Stretch, read_stretches
-from epizoo.peaks.training_batches import Batches, DistilledBatches
+from epizoo.peaks.network_fit import fit
+from epizoo.peaks.training_batches import LabelledBatches, SimulatedBatches
 from epizoo.recipes.distilled_start import Distiller, read_distiller
-from epizoo.recipes.labelled_peaks_description import describe, describe_training
+from epizoo.recipes.labelled_peaks_metrics import CrossValidation, data_hashes, write_metrics
 from epizoo.recipes.labelled_peaks_settings import ENTRIES, EntrySettings
-from epizoo.recipes.peak_caller_run import (
-    CrossValidation,
-    write_config,
-    write_json,
-    write_metrics,
-    write_yaml,
-)
+from epizoo.recipes.run_folder import Progress, describe_training, one_sentence_errors, plain, recipe_parser, write_run
 
 NOT_FOR_TUNING = "chr9"
 THINNED_TO = 0.1
@@ -51,19 +44,27 @@ THINNED_TO = 0.1
 class Recipe:
     """All steps of the training of one entry, reproducible from one seed."""
 
-    def __init__(self, settings: EntrySettings, seed: int, distiller: Distiller | None = None) -> None:
+    def __init__(
+        self,
+        settings: EntrySettings,
+        seed: int,
+        distiller: Distiller | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         self.settings = settings
         self.seed = seed
         self.distiller = distiller
+        self.progress = progress or Progress()
         if distiller is not None:
             return
-        self.batches = Batches(
+        self.progress.say(f"simulating {settings.n_pool:,} windows")
+        self.batches = SimulatedBatches(
             seed,
             settings.model.bin_bp,
             settings.crops,
             settings.simulations,
             n_pool=settings.n_pool,
-            n_simulated=settings.n_simulated,
+            n_mixed=settings.n_simulated,
             n_real=settings.n_real,
         )
 
@@ -73,16 +74,17 @@ class Recipe:
         if self.distiller is not None:
             return start
         n_windows = self.settings.n_pretraining_windows
-        return fit(start, lambda: self.batches.next_simulated(n_windows), self.settings.pretraining)
+        report = self.progress.steps("pretraining")
+        return fit(start, lambda: self.batches.next_windows(n_windows), self.settings.pretraining, report)
 
     def fine_tune(self, pretrained: PeakCaller, stretches: list[Stretch]) -> PeakCaller:
         """The average of several fine-tunings on the labels of these stretches; of none, the pretrained network."""
         number, settings = self.settings.n_fine_tunings, self.settings.fine_tuning
-        batches: Batches | DistilledBatches
+        batches: LabelledBatches
         if self.distiller is None:
             batches = self.batches
         else:
-            pretrained, batches = self.distiller.teach(pretrained, stretches)
+            pretrained, batches = self.distiller.teach(pretrained, stretches, self.progress.steps("learning the rule"))
         if number == 0:
             return pretrained
         return average([fit(pretrained, lambda: batches.next(stretches), settings) for _ in range(number)])
@@ -100,13 +102,12 @@ class Recipe:
         whole: dict[int, Prediction] = {}
         shallow: dict[int, Prediction] = {}
         for chrom in sorted({stretch.chrom for stretch in stretches}):
-            began = time.monotonic()
             model = self.fine_tune(pretrained, [stretch for stretch in stretches if stretch.chrom != chrom])
             left_out = [number for number, stretch in enumerate(stretches) if stretch.chrom == chrom]
             for predictions, source in ((whole, stretches), (shallow, thinned)):
                 found = predict_stretches(model, [source[number] for number in left_out])
                 predictions.update(zip(left_out, found, strict=True))
-            print(f"left out {chrom}: {time.monotonic() - began:.0f} s", flush=True)
+            self.progress.say(f"cross-validation: {chrom} left out")
         ordered, ordered_shallow = ([found[number] for number in range(len(stretches))] for found in (whole, shallow))
         return self.score(ordered, stretches, ordered_shallow, thinned)
 
@@ -126,7 +127,7 @@ class Recipe:
             errors.append(by_rule[rule].query("chrom == @chrom"))
             shallow_errors.append(call_errors(shallow, thinned, rule, bin_bp).query("chrom == @chrom"))
             counts = [f"{table['wrong'].sum()}/{len(table)}" for table in (errors[-1], shallow_errors[-1])]
-            print(chrom, rule, f"{counts[0]} wrong, thinned {counts[1]}", flush=True)
+            self.progress.say(f"{chrom}: {counts[0]} labels wrong, thinned {counts[1]}; {rule}")
         shipped = self._calling(by_rule, {NOT_FOR_TUNING})
         if self.settings.calibrate:
             corners = calibrate(decided(predictions, stretches), {NOT_FOR_TUNING})
@@ -162,39 +163,52 @@ def read_all(data: Path, settings: EntrySettings, keep: float = 1.0) -> list[Str
     ]
 
 
+def training_details(
+    settings: EntrySettings, distiller: Distiller | None, data: Path, stretches: list[Stretch]
+) -> dict[str, Any]:
+    """Settings of the steps that were taken and hashes of the data, for ``training.json``."""
+    steps: dict[str, Any] = {}
+    if distiller is None:
+        steps["pretraining"] = settings.pretraining._asdict()
+        steps["simulations"] = [plain(dataclasses.asdict(config)) for config in settings.simulations]
+    else:
+        steps["rule"] = distiller.rule()._asdict()
+        values = distiller.distillation._asdict()
+        del values["candidates"]
+        steps["distillation"] = plain(values | {"fitting": values["fitting"]._asdict()})
+    if settings.n_fine_tunings or distiller is None:
+        steps["fine_tuning"] = settings.fine_tuning._asdict()
+    return {**steps, "crops": settings.crops._asdict(), "sha256": data_hashes(data, stretches)}
+
+
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("entry", choices=sorted(ENTRIES), help="which entry")
-    parser.add_argument("--data", type=Path, required=True, help="the folder that holds peaks/histone_labels")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--macs3",
-        type=Path,
-        action="append",
-        default=[],
-        help="what benchmarks/peak_caller_labels.py wrote; repeatable",
-    )
-    parser.add_argument("-o", "--output", type=Path, required=True, help="the run folder to write")
+    parser = recipe_parser(__doc__, ENTRIES, data="peaks/histone_labels")
+    help_macs3 = "result of benchmarks/peak_caller_labels.py to compare with; may be repeated"
+    parser.add_argument("--macs3", type=Path, action="append", default=[], help=help_macs3)
     arguments = parser.parse_args()
-    settings = ENTRIES[arguments.entry]
-    stretches = read_all(arguments.data, settings)
-    thinned = read_all(arguments.data, settings, THINNED_TO)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    distiller = read_distiller(arguments.data, settings, arguments.seed, stretches, NOT_FOR_TUNING)
-    recipe = Recipe(settings, arguments.seed, distiller)
+    with one_sentence_errors():
+        _run(arguments.entry, arguments.data, arguments.seed, arguments.macs3, arguments.output)
+
+
+def _run(name: str, data: Path, seed: int, macs3: list[Path], output: Path) -> None:
+    settings, progress = ENTRIES[name], Progress()
+    progress.say("reading the labelled coverage")
+    stretches = read_all(data, settings)
+    progress.say(f"thinning it to {THINNED_TO:.0%} of the fragments")
+    thinned = read_all(data, settings, THINNED_TO)
+    output.mkdir(parents=True, exist_ok=True)
+    distiller = read_distiller(data, settings, seed, stretches, NOT_FOR_TUNING, progress)
+    recipe = Recipe(settings, seed, distiller, progress)
     pretrained = recipe.pretrain()
     validation = recipe.cross_validate(pretrained, stretches, thinned)
-    write_metrics(
-        arguments.output, validation, stretches, arguments.macs3, settings.labelled, THINNED_TO, NOT_FOR_TUNING
-    )
+    write_metrics(output, validation, stretches, macs3, settings.labelled, THINNED_TO, NOT_FOR_TUNING)
     final = recipe.fine_tune(pretrained, stretches)
-    write_config(arguments.output, final, settings.transform, validation.calling, settings.window_bins)
-    write_yaml(arguments.output / "about.yaml", describe(settings))
-    write_json(
-        arguments.output / "training.json",
-        describe_training(settings, arguments.seed, distiller, arguments.data, stretches),
-    )
+    details = training_details(settings, distiller, data, stretches)
+    chromosomes = {stretch.chrom for stretch in stretches}
+    training = describe_training(name, "labelled_peaks", seed, details, chromosomes=chromosomes, reads_data=True)
+    write_run(output, name, final, settings.transform, validation.calling, settings.window_bins, training)
+    progress.say(f"wrote {output}")
 
 
 if __name__ == "__main__":

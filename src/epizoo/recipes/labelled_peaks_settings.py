@@ -7,9 +7,9 @@ from epizoo.calling.peaks import PeakCallingConfig
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.models.peak_caller.network import PeakCallerConfig
 from epizoo.peaks.distillation import DistillationSettings
-from epizoo.peaks.fit import FitSettings
 from epizoo.peaks.labelled_calls import calling_candidates
 from epizoo.peaks.labelled_stretches import CropSettings
+from epizoo.peaks.network_fit import FitSettings
 from epizoo.peaks.threshold_rule import rule_candidates
 from epizoo.simulation.coverage import SimulationConfig
 
@@ -27,7 +27,7 @@ class LabelledSet(NamedTuple):
 
 @dataclass(frozen=True)
 class EntrySettings:
-    """A network, what it learns from, and the words of its card."""
+    """A network and what it learns from; the prose of its card is in ``prose/NAME.yaml``."""
 
     name: str
     labelled: tuple[LabelledSet, ...]
@@ -37,13 +37,6 @@ class EntrySettings:
     simulations: tuple[SimulationConfig, ...]
     candidates: list[PeakCallingConfig]
     """Rules to choose from; the first of equals is taken."""
-    doc: str
-    limits: tuple[str, ...]
-    tags: tuple[str, ...]
-    datasets: tuple[str, ...]
-    trained_cell_types: tuple[str, ...]
-    held_out_chromosomes: tuple[str, ...] = ()
-    held_out_cell_types: tuple[str, ...] = ()
     pretraining: FitSettings = PRETRAINING
     fine_tuning: FitSettings = FINE_TUNING
     n_pool: int = 1_500
@@ -58,11 +51,6 @@ class EntrySettings:
     """How a network learns a threshold rule first, instead of the simulation; None: it starts from the simulation."""
     calibrate: bool = False
     """Whether the score is calibrated on left-out predictions."""
-
-    @property
-    def marks(self) -> tuple[str, ...]:
-        """The labelled marks."""
-        return tuple(labelled.mark for labelled in self.labelled)
 
 
 H3K4ME3_LABELS = LabelledSet(
@@ -103,7 +91,6 @@ ACCESSIBLE_SIMULATION = replace(
 """The universal peak caller's four, over its own scale."""
 
 _H3K4ME3_MODEL = PeakCallerConfig(bin_bp=50, n_filters=16, dilations=(1, 2, 4, 8, 16, 32), summit_window_bins=9)
-_NOT_LEARNED = "no label used for the weights"
 _UNIVERSAL_MODEL = PeakCallerConfig(bin_bp=100, n_filters=16, dilations=(1, 2, 4, 8, 16, 32, 64), summit_window_bins=9)
 _H3K36ME3_MODEL = PeakCallerConfig(bin_bp=200, n_filters=16, dilations=(1, 2, 4, 8, 16, 32), summit_window_bins=9)
 
@@ -123,25 +110,6 @@ H3K4ME3 = EntrySettings(
     # Fine-tuning on the labels made it no better: see docs/peak_caller.md.
     n_fine_tunings=0,
     calibrate=True,
-    doc="Calls peaks of narrow histone marks such as H3K4me3 from the coverage of a bigWig: a small convolutional "
-    "network in bins of 50 bp, with learned threshold and temperature, that agrees with what people mark as peaks.",
-    limits=(
-        "Trained on H3K4me3 of T cells and monocytes alone. On the one sample of another cell type that has labels "
-        "(skeletal muscle, chr2), looked at once and after all choices, it is worse than on those, and was worse than "
-        "1.0.0: fine-tune it on a few labels of your own. Other marks were not measured.",
-        "There are only 37 labelled regions in 9 loci, so that the figures have wide intervals; the form of the scale "
-        "was chosen with all of them in sight.",
-        "It is a threshold on smoothed coverage that has learned to overlook noise: in a tenth of the fragments it "
-        "calls few false peaks, but misses narrow ones, which then hold five fragments or fewer.",
-        "A file's scale follows its own peaks: two files of very different enrichment are called differently strictly.",
-        "The resolution is 50 bp: gaps and peaks narrower than that are not seen.",
-        "There is no control track, so that copy number and artefacts of the input are not corrected.",
-    ),
-    tags=("ChIP-seq", "H3K4me3", "peak calling"),
-    datasets=("H3K4me3_TDH_immune",),
-    trained_cell_types=("T cell (19 samples)", "monocyte (6 samples)"),
-    held_out_chromosomes=("chr2",),
-    held_out_cell_types=("skeletal muscle",),
 )
 H3K36ME3 = EntrySettings(
     name="h3k36me3",
@@ -151,22 +119,6 @@ H3K36ME3 = EntrySettings(
     crops=CropSettings(n_bins=1_024, flank_bins=_H3K36ME3_MODEL.receptive_field_bins, smallest_keep=0.1),
     simulations=(BROAD_SIMULATION,),
     candidates=calling_candidates((0.5,), (0.5,), min_width_bp=(1_000, 2_000), merge_gap_bp=(2_000, 1_000, 5_000)),
-    doc="Calls domains of broad histone marks such as H3K36me3 from the coverage of a bigWig: a small convolutional "
-    "network in bins of 200 bp that sees 15 kb to either side and agrees with what people mark as domains.",
-    limits=(
-        "Trained on H3K36me3 of T cells and monocytes alone; other cell types and marks were not measured.",
-        "There are only 24 labelled regions on 5 chromosomes, and most samples are labelled in one locus of chr10 "
-        "alone: the figures have wide intervals.",
-        "The form of the scale and the levels of the simulation were chosen with the labels of all chromosomes in "
-        "sight: the figures are somewhat hopeful.",
-        "A file's scale is half of the level of its peaks: a file without domains is called too leniently.",
-        "The resolution is 200 bp, and domains with gaps of a few kb become one.",
-        "There is no control track, so that copy number and artefacts of the input are not corrected.",
-    ),
-    tags=("ChIP-seq", "H3K36me3", "broad marks", "peak calling"),
-    datasets=("H3K36me3_TDH_immune", "H3K36me3_AM_immune"),
-    trained_cell_types=("T cell (15 samples)", "monocyte (6 samples)"),
-    held_out_cell_types=("skeletal muscle", "kidney"),
     n_pool=800,
     n_pretraining_windows=12,
     n_simulated=6,
@@ -191,26 +143,6 @@ UNIVERSAL = EntrySettings(
         ACCESSIBLE_SIMULATION,
     ),
     candidates=[PeakCallingConfig(min_width_bp=200, merge_gap_bp=200)],
-    doc="Calls peaks of any width from the coverage of a bigWig, whatever the assay: histone marks narrow and broad, "
-    "transcription factors, ATAC-seq and DNase. One small convolutional network in bins of 100 bp that sees 14 kb to "
-    "either side; a start for fine-tuning.",
-    limits=(
-        "Measured on H3K4me3 and H3K36me3 of T cells and monocytes alone; factors and accessible chromatin were only "
-        "simulated, with coverage that was not compared with real files.",
-        "There are only 61 labelled regions, and the form of the scale and the levels of the simulation were chosen "
-        "with all of them in sight: the figures have wide intervals and are somewhat hopeful.",
-        "One scale and one threshold serve narrow and broad marks: the entries of one kind are better at theirs. Of a "
-        "broad domain with ragged ends the outermost parts may become peaks of their own.",
-        "It loses more than the other entries in shallow files.",
-        "A file's scale follows its own peaks: two files of very different enrichment are called differently strictly.",
-        "The resolution is 100 bp: gaps and peaks narrower than that are not seen.",
-        "There is no control track, so that copy number and artefacts of the input are not corrected.",
-    ),
-    tags=("ChIP-seq", "ATAC-seq", "DNase-seq", "peak calling"),
-    datasets=("H3K4me3_TDH_immune", "H3K36me3_TDH_immune", "H3K36me3_AM_immune"),
-    trained_cell_types=("T cell", "monocyte"),
-    held_out_chromosomes=("chr2",),
-    held_out_cell_types=("skeletal muscle",),
     pretraining=FitSettings(n_steps=1_200, learning_rate=3e-3, label_weight=0.0),
     n_pool=2_000,
     n_pretraining_windows=12,

@@ -24,7 +24,8 @@ from safetensors.numpy import save_file
 
 from epizoo.errors import EpizooError, InputError
 from epizoo.files import sha256
-from epizoo.genome.marks import MISSING, BinarizedChromosome, arrange_marks, decode, write_binarized
+from epizoo.genome.marks import BinarizedChromosome, arrange_marks, decode, write_binarized
+from epizoo.mark_values import MISSING
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.hmm.decoding import decode_all
 from epizoo.models.parameters import flatten_parameters

@@ -2,16 +2,13 @@
 
 The gradient of an HMM's log-likelihood is that of the expected complete-data log-likelihood (Fisher's identity), so the
 exact counts of the E step (`epizoo.models.hmm.expected_counts`) give it, without a recursion to differentiate.
-`epizoo.states.autodiff` differentiates the recursion itself, which soft marks need.
+`epizoo.states.recursion_gradients` differentiates the recursion itself, which soft marks need.
 """
 
-import hashlib
 import os
-import zipfile
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -21,17 +18,18 @@ import optax
 from flax import nnx
 from jaxtyping import Float64
 
+from epizoo.checkpoints import fingerprint
 from epizoo.errors import InputError
-from epizoo.files import atomic_path
 from epizoo.models.hmm import reference as hmm
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.hmm.expected_counts import RunCounter
 from epizoo.models.hmm.reference import HMMParameters
 from epizoo.models.hmm.run_lengths import CodedMarks, Float64Parameters, Parameters, in_float64
-from epizoo.states.autodiff import log_density, times_log
-from epizoo.states.em import Learned, Report
+from epizoo.states.em import Learned
+from epizoo.states.iterations import Report, iterate
 from epizoo.states.known_states import known_as_marks, require_possible
 from epizoo.states.priors import Prior, add_priors, uniform_prior
+from epizoo.states.recursion_gradients import log_density, times_log
 
 _ADAM = optax.scale_by_adam()
 _stationary = jax.jit(hmm.stationary)
@@ -89,7 +87,7 @@ def learn_by_gradient(
         known: for each sequence the state of each bin from 0, -1 where it is not known; None where nothing is.
         names: what errors call the sequences.
         prior: pseudo-counts.
-        checkpoint: a file that keeps the state of learning; where it exists, learning goes on from it, with the same
+        checkpoint: a file that keeps the state of learning; where it exists, learning continues from it, with the same
             final result.
         report: called every few steps with their number and the latest log-likelihood, the mean of a pass over the
             data, as of all of them.
@@ -111,24 +109,25 @@ def learn_by_gradient(
         require_possible(marks, states, model, f"sequence {index}" if names is None else names[index])
     batches = make_batches(observed, config)
     n_bins = sum(batch.n_bins for batch in batches)
-    fingerprint = "" if checkpoint is None else _fingerprint(batches, model, config, prior)
     with jax.enable_x64(True):
         shape = ChromatinStateConfig(tuple(f"mark {i}" for i in range(n_marks)), n_states, start="initial")
         annotator = ChromatinStateAnnotator.from_parameters(shape, HMMParameters(*model))
         graph, logits = nnx.split(annotator)
-        state = _State(logits, _ADAM.init(logits), np.zeros(0))
-        if checkpoint is not None and Path(checkpoint).exists():
-            state = _load(Path(checkpoint), state, fingerprint)
-        while len(state.trajectory) < config.n_steps:
+
+        def step(state: _State) -> _State:
             batch = batches[_turn(len(state.trajectory), len(batches), config.seed)]
-            state = _step(graph, state, batch, prior, config, n_bins)
-            done = len(state.trajectory)
-            if done % KEPT_STEPS and done < config.n_steps:
-                continue
-            if checkpoint is not None:
-                _save(Path(checkpoint), state, fingerprint)
-            if report is not None:
-                report(done, float(state.trajectory[-len(batches) :].mean()))
+            return _step(graph, state, batch, prior, config, n_bins)
+
+        state = iterate(
+            _State(logits, _ADAM.init(logits), np.zeros(0)),
+            step,
+            config.n_steps,
+            checkpoint=checkpoint,
+            fingerprint=lambda: fingerprint({"config": asdict(config), "data": _digests(batches)}, [*model, *prior]),
+            report=report,
+            every=KEPT_STEPS,
+            window=len(batches),
+        )
         learned = _parameters(graph, state)
     _require_climbed(state.trajectory, len(batches), config)
     return Learned(learned, RunCounter(sequences).count(learned).log_likelihood, state.trajectory, False)
@@ -186,6 +185,7 @@ class _State(NamedTuple):
     logits: Any
     moments: Any
     trajectory: Float64[np.ndarray, " step"]
+    converged: bool = False
 
 
 def _step(graph: Any, state: _State, batch: Batch, prior: Prior, config: AdamConfig, n_bins: int) -> _State:
@@ -255,34 +255,5 @@ def _turn(step: int, n_batches: int, seed: int) -> int:
     return int(np.random.default_rng([seed, turn]).permutation(n_batches)[place])
 
 
-def _fingerprint(batches: Sequence[Batch], start: Float64Parameters, config: AdamConfig, prior: Prior) -> str:
-    data = [None if counter is None else counter.digest() for batch in batches for counter in batch]
-    digest = hashlib.sha256(repr((astuple(config), data)).encode())
-    for array in (*start, *prior):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def _save(path: Path, state: _State, fingerprint: str) -> None:
-    arrays: dict[str, Any] = {"trajectory": state.trajectory, "fingerprint": fingerprint}
-    arrays |= {f"leaf.{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves((state.logits, state.moments)))}
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)
-
-
-def _load(path: Path, state: _State, fingerprint: str) -> _State:
-    start, structure = jax.tree.flatten((state.logits, state.moments))
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        found = str(arrays["fingerprint"])
-        leaves = [jnp.asarray(arrays[f"leaf.{i}"]) for i in range(len(start))]
-        trajectory = arrays["trajectory"]
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: is no checkpoint of learning ({error}); remove it or name another file") from None
-    if found != fingerprint:
-        raise InputError(
-            f"{path}: was written with other data, config or first parameters; remove it or name another file"
-        )
-    logits, moments = jax.tree.unflatten(structure, leaves)
-    return _State(logits, moments, trajectory)
+def _digests(batches: Sequence[Batch]) -> list[str | None]:
+    return [None if counter is None else counter.digest() for batch in batches for counter in batch]

@@ -1,29 +1,22 @@
 """Learning chromatin states by expectation-maximisation (Baum-Welch), as ChromHMM does, and faster."""
 
-import hashlib
 import math
 import os
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, UInt8
-from rich.console import Console
-from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from epizoo.checkpoints import fingerprint
 from epizoo.errors import InputError
-from epizoo.files import atomic_path
+from epizoo.mark_values import MISSING
 from epizoo.models.hmm.expected_counts import ExpectedCounts, RunCounter
-from epizoo.models.hmm.run_lengths import MISSING, Float64Parameters, Parameters, in_float64
+from epizoo.models.hmm.run_lengths import Float64Parameters, Parameters, in_float64
+from epizoo.states.iterations import Report, iterate
 from epizoo.states.priors import Prior, add_priors, log_density, uniform_prior
 from epizoo.states.squarem import extrapolate, step_length
 
-Report = Callable[[int, float], None]
-"""Called after each iteration with the number of E steps and the latest log-likelihood."""
 _FIRST_LONGEST_STEP = 4.0
 # E steps of a cycle of SQUAREM, at most.
 _CYCLE = 3
@@ -132,9 +125,9 @@ def expectation_maximization(
         start: the first parameters.
         config: how to learn.
         prior: pseudo-counts of each parameter, added to those of the config.
-        checkpoint: a file that keeps the state of learning after each iteration; where it exists, learning goes on from
-            it, with the same final result. It stays there when learning is done.
-        report: see `Report`; `progress_bar` draws them.
+        checkpoint: a file that keeps the state of learning after each iteration; where it exists, learning continues
+            from it, with the same final result. It stays there when learning is done.
+        report: see `epizoo.states.iterations.Report`.
 
     Raises:
         InputError: the start does not fit the sequences, the checkpoint belongs to another start, config or data, or
@@ -147,30 +140,22 @@ def expectation_maximization(
             "keeps them; set one to 0"
         )
     objective = _Objective(counter, config, prior)
-    state = _State(in_float64(start), np.zeros(0), np.zeros(0), _FIRST_LONGEST_STEP, False)
-    fingerprint = "" if checkpoint is None else _fingerprint(objective, state.parameters)
-    if checkpoint is not None and Path(checkpoint).exists():
-        state = _load(Path(checkpoint), fingerprint)
-    while len(state.trajectory) < config.max_iterations and not state.converged:
+    first = in_float64(start)
+
+    def step(state: _State) -> _State:
         left = config.max_iterations - len(state.trajectory)
-        step = _squarem_cycle if config.accelerate and left >= _CYCLE else _em_step
-        state = step(objective, state)
-        if checkpoint is not None:
-            _save(Path(checkpoint), state, fingerprint)
-        if report is not None:
-            report(len(state.trajectory), float(state.trajectory[-1]))
+        return (_squarem_cycle if config.accelerate and left >= _CYCLE else _em_step)(objective, state)
+
+    state = iterate(
+        _State(first, np.zeros(0), np.zeros(0), _FIRST_LONGEST_STEP, False),
+        step,
+        config.max_iterations,
+        checkpoint=checkpoint,
+        fingerprint=lambda: fingerprint({"config": asdict(config), "data": counter.digest()}, [*first, *(prior or ())]),
+        report=report,
+    )
     log_likelihood = counter.count(state.parameters).log_likelihood
     return Learned(state.parameters, log_likelihood, state.trajectory, state.converged)
-
-
-@contextmanager
-def progress_bar(max_iterations: int) -> Iterator[Report]:
-    """A bar of iterations with the latest log-likelihood on stderr, where that is a terminal."""
-    columns = (*Progress.get_default_columns(), TimeElapsedColumn(), TextColumn("log-likelihood {task.fields[value]}"))
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Learning", total=max_iterations, value="")
-        yield lambda done, value: bar.update(task, completed=done, value=f"{value:,.3f}")
 
 
 def log_prior(parameters: Parameters, config: LearningConfig, prior: Prior | None = None) -> float:
@@ -243,40 +228,3 @@ def _normalize(counts: Float64[np.ndarray, "... state"], previous: Float64[np.nd
     """Rows that sum to one; rows without counts keep their previous values."""
     totals = counts.sum(axis=-1, keepdims=True)
     return np.where(totals > 0, counts / np.where(totals > 0, totals, 1), previous)
-
-
-def _fingerprint(objective: _Objective, start: Float64Parameters) -> str:
-    counter, config, prior = objective
-    digest = hashlib.sha256(repr((astuple(config), counter.digest())).encode())
-    for array in (*start, *(prior or ())):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def _save(path: Path, state: _State, fingerprint: str) -> None:
-    arrays: dict[str, Any] = {**state.parameters._asdict(), **state._asdict(), "fingerprint": fingerprint}
-    del arrays["parameters"]
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)
-
-
-def _load(path: Path, fingerprint: str) -> _State:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        found = str(arrays["fingerprint"])
-        parameters = Float64Parameters(*(arrays[name] for name in Float64Parameters._fields))
-        state = _State(
-            parameters,
-            arrays["trajectory"],
-            arrays["objectives"],
-            float(arrays["longest_step"]),
-            bool(arrays["converged"]),
-        )
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: is no checkpoint of learning ({error}); remove it or name another file") from None
-    if found != fingerprint:
-        raise InputError(
-            f"{path}: was written with other data, config or first parameters; remove it or name another file"
-        )
-    return state

@@ -6,22 +6,20 @@ all sequences once, in ChromHMM's random order; the likelihood that it reports a
 changed in between, so it is not that of any one model.
 """
 
-import hashlib
 import os
-import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple
-from pathlib import Path
-from typing import Any, NamedTuple
+from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, UInt8
 
+from epizoo.checkpoints import fingerprint
 from epizoo.errors import InputError
-from epizoo.files import atomic_path
 from epizoo.models.hmm.expected_counts import ExpectedCounts, RunCounter
 from epizoo.models.hmm.run_lengths import CodedMarks, Float64Parameters, Parameters, in_float64
-from epizoo.states.em import CHROMHMM, Learned, LearningConfig, Report, maximize
+from epizoo.states.em import CHROMHMM, Learned, LearningConfig, maximize
+from epizoo.states.iterations import Report, iterate
 
 CHROMHMM_SEED = 999
 
@@ -40,8 +38,8 @@ def learn_incrementally(
         sequences: such as each chromosome of each cell type.
         start: the first parameters.
         config: how to learn; without acceleration.
-        checkpoint: a file that keeps the state of learning after each iteration; where it exists, learning goes on from
-            it, with the same final result.
+        checkpoint: a file that keeps the state of learning after each iteration; where it exists, learning continues
+            from it, with the same final result.
         report: called after each iteration with their number and the log-likelihood that ChromHMM reports.
 
     Returns:
@@ -56,17 +54,18 @@ def learn_incrementally(
     counters = [RunCounter([sequence]) for sequence in sequences if len(sequence.codes)]
     if not counters:
         raise InputError(f"{len(sequences)} sequences without a bin found, expected some to learn from")
-    marks = np.concatenate([counter.marks for counter in counters])
-    fingerprint = "" if checkpoint is None else _fingerprint(counters, in_float64(start), config)
-    state = _State(in_float64(start), np.zeros(0), (), False)
-    if checkpoint is not None and Path(checkpoint).exists():
-        state = _load(Path(checkpoint), counters, fingerprint)
-    while len(state.trajectory) < config.max_iterations and not state.converged:
-        state = _iterate(counters, marks, state, config)
-        if checkpoint is not None:
-            _save(Path(checkpoint), state, fingerprint)
-        if report is not None:
-            report(len(state.trajectory), float(state.trajectory[-1]))
+    marks, first = np.concatenate([counter.marks for counter in counters]), in_float64(start)
+    n_states = len(first.initial)
+    none = (np.zeros(n_states), np.zeros((n_states, n_states)))
+    counts = tuple(ExpectedCounts(*none, np.zeros((len(one.marks), n_states)), 0.0) for one in counters)
+    state = iterate(
+        _State(first, np.zeros(0), counts, False),
+        lambda state: _pass_over(counters, marks, state, config),
+        config.max_iterations,
+        checkpoint=checkpoint,
+        fingerprint=lambda: fingerprint({"config": asdict(config), "data": [one.digest() for one in counters]}, first),
+        report=report,
+    )
     exact = sum(counter.count(state.parameters).log_likelihood for counter in counters)
     return Learned(state.parameters, exact, state.trajectory, state.converged)
 
@@ -105,16 +104,16 @@ class _State(NamedTuple):
     converged: bool
 
 
-def _iterate(counters: Sequence[RunCounter], marks: Any, state: _State, config: LearningConfig) -> _State:
+def _pass_over(
+    counters: Sequence[RunCounter], marks: UInt8[np.ndarray, "symbol mark"], state: _State, config: LearningConfig
+) -> _State:
+    """Count each sequence once, with an M step after each; in the first iteration with one after all of them."""
     parameters, counts, reported = state.parameters, list(state.counts), 0.0
-    first = not counts
+    first = not len(state.trajectory)
     for index, counter in enumerate(counters):
-        found = counter.count(parameters)
-        reported += found.log_likelihood
-        if first:
-            counts.append(found)
-        else:
-            counts[index] = found
+        counts[index] = counter.count(parameters)
+        reported += counts[index].log_likelihood
+        if not first:
             parameters = maximize(_joined(counts), marks, parameters, config)
     if first:
         parameters = maximize(_joined(counts), marks, parameters, config)
@@ -130,44 +129,3 @@ def _joined(counts: Sequence[ExpectedCounts]) -> ExpectedCounts:
         np.concatenate([one.occupancy for one in counts]),
         sum(one.log_likelihood for one in counts),
     )
-
-
-def _fingerprint(counters: Sequence[RunCounter], start: Float64Parameters, config: LearningConfig) -> str:
-    digest = hashlib.sha256(repr((astuple(config), [counter.digest() for counter in counters])).encode())
-    for array in start:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def _save(path: Path, state: _State, fingerprint: str) -> None:
-    arrays: dict[str, Any] = {**state.parameters._asdict(), "trajectory": state.trajectory}
-    arrays |= {"converged": state.converged, "fingerprint": fingerprint}
-    for index, counts in enumerate(state.counts):
-        arrays |= {f"{name}.{index}": value for name, value in counts._asdict().items()}
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **arrays)
-
-
-def _load(path: Path, counters: Sequence[RunCounter], fingerprint: str) -> _State:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        found = str(arrays["fingerprint"])
-        parameters = Float64Parameters(*(arrays[name] for name in Float64Parameters._fields))
-        counts = (
-            ExpectedCounts(
-                arrays[f"initial.{index}"],
-                arrays[f"transition.{index}"],
-                arrays[f"occupancy.{index}"],
-                float(arrays[f"log_likelihood.{index}"]),
-            )
-            for index in range(len(counters))
-        )
-        state = _State(parameters, arrays["trajectory"], tuple(counts), bool(arrays["converged"]))
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: is no checkpoint of learning ({error}); remove it or name another file") from None
-    if found != fingerprint:
-        raise InputError(
-            f"{path}: was written with other data, config or first parameters; remove it or name another file"
-        )
-    return state

@@ -6,8 +6,12 @@ import numpy as np
 from jaxtyping import Float64, Int16
 
 from epizoo.errors import InputError
-from epizoo.models.hmm.run_lengths import MISSING, CodedMarks, Float64Parameters
+from epizoo.mark_values import MISSING
+from epizoo.models.hmm.run_lengths import CodedMarks, Float64Parameters
 from epizoo.states.initialization import SMOOTHING
+
+UNKNOWN = -1
+"""The label of a bin whose state is not known."""
 
 Known = Int16[np.ndarray, " bin"]
 
@@ -24,7 +28,7 @@ def known_as_marks(marks: CodedMarks, known: Known | None, n_states: int) -> Cod
     if known is None:
         unknown = np.full((len(marks.marks), n_states), MISSING, np.uint8)
         return CodedMarks(marks.codes, np.hstack([marks.marks, unknown]))
-    if known.shape != marks.codes.shape or (known.size and not -1 <= known.min() <= known.max() < n_states):
+    if known.shape != marks.codes.shape or (known.size and not UNKNOWN <= known.min() <= known.max() < n_states):
         raise InputError(
             f"known states: {known.size} from {known.min(initial=0)} to {known.max(initial=0)} found, expected one of "
             f"{n_states} states, or -1, for each of {marks.codes.size} bins"

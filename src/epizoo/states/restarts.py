@@ -11,7 +11,8 @@ import numpy as np
 from epizoo.errors import InputError
 from epizoo.models.hmm.expected_counts import RunCounter
 from epizoo.models.hmm.run_lengths import Parameters
-from epizoo.states.em import Learned, LearningConfig, Report, expectation_maximization, log_prior
+from epizoo.states.em import Learned, LearningConfig, expectation_maximization, log_prior
+from epizoo.states.iterations import Report
 
 
 def learn_best(
@@ -36,7 +37,7 @@ def learn_best(
         finalists: how many of the trials to learn from to the end.
         keep_first: whether the first start is learned from to the end in any case, so that more starts cannot do worse.
         checkpoints: a folder that keeps the state of learning from each start; see `expectation_maximization`.
-        report: see `Report`.
+        report: see `epizoo.states.iterations.Report`.
 
     Returns:
         The best result, and all of them: of the trials, in the order of the starts, then of the finalists, whose
@@ -51,7 +52,9 @@ def learn_best(
         raise InputError("no first parameters were given to learn from; give at least one start")
 
     def learn_all(kind: str, starts: Iterable[Parameters], config: LearningConfig) -> list[Learned]:
-        paths = (None if checkpoints is None else Path(checkpoints) / f"{kind}-{i}.npz" for i in itertools.count(1))
+        paths = (
+            None if checkpoints is None else Path(checkpoints) / f"{kind}-{i}.checkpoint" for i in itertools.count(1)
+        )
         return [
             expectation_maximization(counter, start, config, checkpoint=path, report=report)
             for start, path in zip(starts, paths, strict=False)

@@ -64,7 +64,7 @@ def write_entry(
             - ``metrics.json``: a list of ``{name, value, on, compared_with: {tool: value}}`` measured on held-out
               data, ``compared_with`` optional;
             - ``about.yaml``: the card's prose, the keys of `epizoo.zoo.description.About`: doc, license,
-              weights_license, limits, authors, and tags, datasets, base_model, cite_as where there are any.
+              weights_license, limits, authors, and tags, datasets, base_model, cite_as, card where there are any.
 
         name: the entry's name, ``family/tag``, such as ``peak_caller/h3k4me3``.
         example_files: value of each dataloader argument for the example; files and folders are copied into
@@ -157,6 +157,7 @@ def _assemble(folder: Path, run: Path, name: str, example_files: Mapping[str, An
         "weights_license": about.weights_license,
         "limits": about.limits,
         "datasets": about.datasets,
+        **({"card": card} if (card := about.card.model_dump(exclude_defaults=True)) else {}),
     }
     dataloader_yaml = kipoi_yaml.dataloader_yaml(family, window, settings, about, example)
     _write_yaml(folder / "dataloader.yaml", dataloader_yaml)

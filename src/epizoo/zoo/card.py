@@ -1,19 +1,27 @@
-"""The model card of an entry, rendered from its ``model.yaml``: Hugging Face front matter and Markdown."""
+"""The model card of an entry, rendered from its ``model.yaml``: Hugging Face front matter and Markdown.
+
+The headings are those of Hugging Face's and bioimage.io's cards. A section that an entry has no words for is left out.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
-from epizoo.zoo.card_evaluation import evaluation_table
+from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.zoo.card_evaluation import EntryEvaluation, evaluation_table, read_evaluation
+from epizoo.zoo.card_figures import MOST_HEADLINES, cell, headline_figures, headline_table, metrics_table
+from epizoo.zoo.card_use import how_to_use
 from epizoo.zoo.catalogue import ZOO_FOLDER
 from epizoo.zoo.description import Metric, State
 from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
 
-_EXAMPLES_OF_OURS = "The code is MIT; the example files and their sources stand in DATA_LICENSES.md."
+PICTURE_FILE = "card.png"
+_CITE_US = "Cite epizoo as CITATION.cff says, with the entry's name and version."
+_EXAMPLES_OF_OURS = "The code is MIT. DATA_LICENSES.md lists the example files, their sources and their licences."
 _EXAMPLES_OF_USERS = (
     "The code is MIT. The example files are excerpts of the data that this entry, or the one that it was made from, "
-    "came with: see whether you may share them before you publish it."
+    "came with: check that you may share them before you publish it."
 )
 
 
@@ -23,26 +31,36 @@ def render_card(entry: Entry, reference: str | None = None) -> str:
     Args:
         entry: the entry.
         reference: what a user gives to load it; its name where it is one of the zoo's, else ``FOLDER/NAME``.
+
+    Raises:
+        EntryError: the entry's ``metrics.json`` or ``dataloader.yaml`` is not what it must be, or its description
+            names a headline figure that it does not have.
     """
-    info = entry.kipoi["info"]
+    info, zoo = entry.kipoi["info"], entry.zoo
+    ours = _is_ours(entry)
+    reference = reference or (entry.name if ours else f"FOLDER/{entry.name}")
+    authors = ", ".join(author["name"] for author in info["authors"])
+    evaluation = read_evaluation(entry)
+    headline = headline_figures(entry, evaluation) if zoo.card.headline else []
+    sections = {
+        "Description": f"{_paragraph(info['doc'])}\n\nVersion {entry.version}. Authors: {authors}.",
+        "Intended use": _bullets(zoo.card.intended_use),
+        "Out-of-scope use": _bullets(zoo.card.out_of_scope),
+        "How to use": how_to_use(entry, reference, is_shipped=ours),
+        "Inputs and outputs": _interface(entry),
+        "Training data": _training(entry),
+        "Evaluation": "\n\n".join(_evaluation(entry.zoo.metrics, evaluation, bool(headline))),
+        "Limitations": _bullets(zoo.limits),
+        "Licence": _licence(entry),
+        "Citation": _bullets([text for text in (info.get("cite_as"), _CITE_US if ours else None) if text]),
+        "How to reproduce": _reproduction(zoo.training),
+    }
     parts = [
         f"---\n{_front_matter(entry)}---",
         f"# {entry.name}",
-        _paragraph(info["doc"]),
-        f"Version {entry.version}, made by {_listed([author['name'] for author in info['authors']])}.",
-        "## Use",
-        _use(entry, reference or (entry.name if _is_ours(entry) else f"FOLDER/{entry.name}")),
-        "## What goes in and what comes out",
-        _interface(entry),
-        "## What it saw",
-        _training(entry),
-        _metrics_heading(entry),
-        _metrics(entry.zoo.metrics),
-        *_evaluation(entry),
-        "## Limits",
-        "\n".join(f"- {_paragraph(limit)}" for limit in entry.zoo.limits),
-        "## Licence",
-        _licence(entry),
+        *_picture(entry),
+        *([headline_table(headline)] if headline else []),
+        *(f"## {heading}\n\n{text}" for heading, text in sections.items() if text),
         "_This card is rendered from `model.yaml` by `python -m epizoo.zoo.build --render`._",
     ]
     return "\n\n".join(parts) + "\n"
@@ -65,93 +83,109 @@ def _is_ours(entry: Entry) -> bool:
     return entry.folder.parents[1] == ZOO_FOLDER.resolve()
 
 
-def _use(entry: Entry, reference: str) -> str:
-    example = "regions.bed"
-    if isinstance(entry, PeakCallerEntry):
-        control = " --control control.bw" if len(entry.channels) == 2 else ""
-        job = f"epizoo call-peaks {reference} --bigwig signal.bw{control} -o peaks.narrowPeak"
-        arguments = f'{{"intervals_file": "{example}", "bigwig_file": "signal.bw"}}'
-        python = 'peaks = entry.call_peaks("signal.bw")  # a DataFrame with narrowPeak\'s columns'
-    else:
-        job = f"epizoo annotate {reference} --binarized folder -o states.bed"
-        arguments = f'{{"intervals_file": "{example}", "binarized": "folder"}}'
-        python = 'segments = entry.annotate("folder").segments  # a DataFrame: chrom, start, end, state, name'
-    source = "epizoo" if _is_ours(entry) else "dir"
-    once = "epizoo kipoi-source  # once\n" if _is_ours(entry) else ""
-    kipoi = f"{once}kipoi predict {reference} --source={source} --dataloader_args='{arguments}' -o predictions.h5"
-    return (
-        f"```sh\n{job}\n\n{kipoi if '://' not in reference else ''}".rstrip() + "\n```\n\n"
-        f'```python\nimport epizoo\n\nentry = epizoo.load("{reference}")\n{python}\n'
-        "model = entry.model()  # a flax nnx module\n```"
-    )
+def _picture(entry: Entry) -> list[str]:
+    if not (entry.folder / PICTURE_FILE).is_file():
+        return []
+    caption = _paragraph(entry.zoo.card.caption)
+    return [f"![{caption}]({PICTURE_FILE})", *([f"_{caption}_"] if caption else [])]
 
 
 def _interface(entry: Entry) -> str:
-    window = entry.window
-    schema = entry.kipoi["schema"]
+    window, schema = entry.window, entry.kipoi["schema"]
     lines = [
         f"One row is a window of {window.window_bins:,} bins of {window.bin_bp} bp "
-        f"({window.window_bins * window.bin_bp:,} bp), seen with {window.flank_bins:,} more bins on both sides.\n",
-        "| array | shape | what it is |",
-        "| --- | --- | --- |",
+        f"({window.window_bins * window.bin_bp:,} bp); the model sees {window.flank_bins:,} more bins on both sides.\n",
+        "| | array | shape | description |",
+        "| --- | --- | --- | --- |",
     ]
-    for side in ("inputs", "targets"):
-        lines += [f"| `{name}` | {array['shape']} | {_cell(array['doc'])} |" for name, array in schema[side].items()]
-    text = "\n".join(lines)
+    for side, title in (("inputs", "input"), ("targets", "output")):
+        lines += [
+            f"| {title} | `{name}` | {array['shape']} | {cell(array['doc'])} |" for name, array in schema[side].items()
+        ]
     if isinstance(entry, ChromatinStateEntry):
-        text += "\n\n" + _states(entry.config.states)
-    return text
+        return "\n".join([*lines, "", *_states(entry.config.states)])
+    assert isinstance(entry, PeakCallerEntry)
+    return "\n".join([*lines, "", *_peaks(entry.config.calling)])
 
 
-def _states(states: Sequence[State]) -> str:
+def _states(states: Sequence[State]) -> list[str]:
     rows = [
-        f"| {number} | {_cell(state.name)} | {_cell(state.description)} | {state.color} |"
+        f"| {number} | {cell(state.name)} | {cell(state.description)} | {state.color} |"
         for number, state in enumerate(states, start=1)
     ]
-    return "\n".join(["| state | name | description | colour |", "| --- | --- | --- | --- |", *rows])
+    return ["| state | name | description | colour |", "| --- | --- | --- | --- |", *rows]
+
+
+def _peaks(rule: PeakCallingConfig) -> list[str]:
+    """How probabilities become peaks, and what the columns of narrowPeak hold."""
+    extend, enter = f"{rule.extend_probability:g}", f"{rule.enter_probability:g}"
+    runs = f"at least {extend}" if extend == enter else f"at least {extend}, one of which has at least {enter}"
+    lines = [
+        f"- Peaks: runs of bins with a probability of {runs}. Gaps of up to {rule.merge_gap_bp:,} bp are closed, and "
+        f"peaks narrower than {rule.min_width_bp:,} bp are dropped."
+    ]
+    if rule.least_evidence:
+        lines.append(
+            f"- Evidence: where reads can be counted in the signal, a probability of {rule.evident_probability:g} is "
+            f"enough, and the Poisson probability of a peak's reads, given its local background, must be at most "
+            f"1e-{rule.least_evidence:g}."
+        )
+    if rule.score_evidence:
+        score = (
+            "evidence, not a probability: 200 log10(1 + odds x E), at most 1000. The odds are those of the peak's "
+            "highest probability (19 at most). E is -log10 of the Poisson probability of the reads at the summit, "
+            "given the background there."
+        )
+    elif rule.calibration:
+        half = 1000 * float(rule.calibrated([0.5])[0])
+        score = (
+            "1000 times a calibrated probability: the share of true peaks among peaks with the same highest "
+            f"probability. A highest probability of 0.5 scores {half:.0f}."
+        )
+    else:
+        score = "1000 times the highest probability in the peak, without further calibration."
+    lines.append(f"- Score (column 5): {score}")
+    lines.append(
+        "- Signal value (column 7): fold change of the signal at the summit over the local background. The p-value and "
+        "q-value (columns 8 and 9) are -1: not defined."
+    )
+    return lines
 
 
 def _training(entry: Entry) -> str:
     trained, training = entry.zoo.trained_on, entry.zoo.training
+    kept = {"chromosomes": trained.held_out_chromosomes, "cell types": trained.held_out_cell_types}
+    held_out = [f"{kind} {', '.join(names)}" for kind, names in kept.items() if names]
     lines = [f"- Data: {source.name} ({source.source}; {source.license})" for source in trained.data]
     lines += [
         f"- Assembly: {trained.assembly}",
-        f"- Cell types: {_listed(trained.cell_types)}",
-        f"- Chromosomes: {_listed(trained.chromosomes)}",
-        f"- Held out: chromosomes {_listed(trained.held_out_chromosomes)}; "
-        f"cell types {_listed(trained.held_out_cell_types)}",
+        *([f"- Cell types: {', '.join(trained.cell_types)}"] if trained.cell_types else []),
+        *([f"- Chromosomes: {', '.join(trained.chromosomes)}"] if trained.chromosomes else []),
+        f"- Held out: {'; '.join(held_out) or 'nothing'}",
     ]
     if entry.zoo.base_model:
         versions = [f"{one.name} {one.version} (weights {one.sha256[:12]})" for one in entry.zoo.lineage]
         lines.append(f"- Fine-tuned from: {', from '.join(reversed(versions)) or entry.zoo.base_model}")
     if "procedure" in training:
-        lines.append(f"- Training: {_paragraph(training['procedure'])}")
-    if "command" in training:
-        lines.append(f"- Again: `{training['command']}`")
+        lines.append(f"- Procedure: {_paragraph(training['procedure'])}")
     return "\n".join(lines)
 
 
-def _metrics_heading(entry: Entry) -> str:
-    trained = entry.zoo.trained_on
-    held_out = trained.held_out_chromosomes or trained.held_out_cell_types
-    return "## How good it is on what was held out" if held_out else "## How good it is"
+def _evaluation(metrics: list[Metric], evaluation: EntryEvaluation | None, has_headline: bool) -> list[str]:
+    """All figures; behind a fold where others stand at the top of the card, or where they are many."""
+    shown = [] if has_headline else metrics[:MOST_HEADLINES]
+    parts = [metrics_table(shown)] if shown else []
+    if rest := metrics[len(shown) :]:
+        parts.append(_folded(f"{len(rest)} {'more ' if shown else ''}figures", metrics_table(rest)))
+    if evaluation is not None:
+        table = f"Evaluated on {evaluation.data}.\n\n{evaluation_table(evaluation)}"
+        summary = "The shipped weights, measured by <code>epizoo evaluate</code> (<code>metrics.json</code>)"
+        parts.append(_folded(summary, table))
+    return parts or ["This entry was not evaluated."]
 
 
-def _metrics(metrics: list[Metric]) -> str:
-    if not metrics:
-        return "It was not measured."
-    tools = list(dict.fromkeys(tool for metric in metrics for tool in metric.compared_with))
-    columns = ["metric", "on", "this entry", *tools]
-    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
-    for metric in metrics:
-        values = [metric.value, *(metric.compared_with.get(tool, "") for tool in tools)]
-        lines.append(f"| {_cell(metric.name)} | {_cell(metric.on)} | {' | '.join(map(_number, values))} |")
-    return "\n".join(lines)
-
-
-def _evaluation(entry: Entry) -> list[str]:
-    table = evaluation_table(entry)
-    return [] if table is None else ["The weights as they are shipped, measured by `epizoo evaluate`:", table]
+def _folded(summary: str, text: str) -> str:
+    return f"<details>\n<summary>{summary}</summary>\n\n{text}\n\n</details>"
 
 
 def _licence(entry: Entry) -> str:
@@ -161,17 +195,21 @@ def _licence(entry: Entry) -> str:
     )
 
 
+def _reproduction(training: dict[str, Any]) -> str:
+    """The commands that made the weights, in their order."""
+    denoising = training.get("denoising") or {}
+    commands = [part["command"] for part in (training, denoising) if part.get("command")]
+    if not commands:
+        return ""
+    text = "```sh\n" + "\n".join(commands) + "\n```"
+    if any(" DIR" in command for command in commands):
+        text += "\n\nDIR is the folder of the training data; `--help` says what it holds."
+    return text
+
+
+def _bullets(sentences: list[str]) -> str:
+    return "\n".join(f"- {_paragraph(sentence)}" for sentence in sentences)
+
+
 def _paragraph(text: str) -> str:
     return " ".join(text.split())
-
-
-def _cell(text: str) -> str:
-    return _paragraph(text).replace("|", "\\|")
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names) if names else "none"
-
-
-def _number(value: float | int | str) -> str:
-    return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1e4 else str(value)

@@ -86,6 +86,38 @@ class Metric(Strict):
     compared_with: dict[str, float | int | str] = {}
 
 
+class HeadlineMetric(Strict):
+    """One of an entry's metrics, shown at the top of its card.
+
+    Attributes:
+        metric: the metric's name.
+        on: what the metric's ``on`` begins with; several metrics may share a name.
+        title: what to call the figure.
+        better: whether lower or higher values are better.
+    """
+
+    metric: str
+    on: str = ""
+    title: str
+    better: Literal["lower", "higher"]
+
+
+class CardText(Strict):
+    """What a card says that follows from nothing else; a section without words is left out.
+
+    Attributes:
+        intended_use: what the model is for, one sentence each.
+        out_of_scope: what it should not be used for, one sentence each.
+        caption: of the picture ``card.png`` beside ``model.yaml``.
+        headline: the figures at the top, at most eight with those of `epizoo evaluate`.
+    """
+
+    intended_use: list[str] = []
+    out_of_scope: list[str] = []
+    caption: str = ""
+    headline: list[HeadlineMetric] = Field(default=[], max_length=8)
+
+
 class About(Strict):
     """The prose of a card, and the terms of the weights.
 
@@ -99,6 +131,7 @@ class About(Strict):
         datasets: Hugging Face or plain names of the training data.
         base_model: name of the entry that this one was fine-tuned from, if any.
         cite_as: what to cite, if anything.
+        card: intended use, picture and headline figures of the card.
     """
 
     doc: str
@@ -110,6 +143,7 @@ class About(Strict):
     datasets: list[str] = []
     base_model: str | None = None
     cite_as: str | None = None
+    card: CardText = CardText()
 
 
 class PeakCallerSettings(Strict):
@@ -184,6 +218,7 @@ class ZooBlock(Strict):
         weights_license: what the licence of the training data means for the weights.
         limits: what the model does not know or do.
         datasets: names of the training data, for the card's front matter.
+        card: intended use, picture and headline figures of the card.
     """
 
     name: str = Field(pattern=r"^[a-z0-9_]+/[A-Za-z0-9._-]+$")
@@ -207,6 +242,7 @@ class ZooBlock(Strict):
     weights_license: str
     limits: list[str] = Field(min_length=1)
     datasets: list[str] = []
+    card: CardText = CardText()
 
     @field_validator("training")
     @classmethod

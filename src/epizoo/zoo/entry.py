@@ -2,6 +2,7 @@
 
 import copy
 import html
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from epizoo.zoo.windows import coverage_windows as _coverage_windows
     from epizoo.zoo.windows import mark_windows as _mark_windows
 
+_LOGGER = logging.getLogger("epizoo")
 _Path = str | os.PathLike[str]
 
 
@@ -60,6 +62,7 @@ def load(entry: _Path) -> "PeakCallerEntry | ChromatinStateEntry":
     loaded = ENTRY_CLASSES[zoo.family](folder, kipoi, zoo)
     if is_remote(entry):
         loaded.check_files()
+    _LOGGER.debug("Entry %s %s: %s, weights sha256 %s", loaded.name, loaded.version, folder, loaded.sha256)
     return loaded
 
 

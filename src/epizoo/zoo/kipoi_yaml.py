@@ -24,8 +24,8 @@ DATASET_CLASSES: dict[Family, str] = {"peak_caller": "CoverageDataset", "chromat
 
 _WINDOWS: dict[Family, Callable[..., Any]] = {"peak_caller": coverage_windows, "chromatin_states": mark_windows}
 _DENOISED = (
-    "the treatment's expected signal at the depth of the input, normalised as the input is: scale * sinh of it is the "
-    "signal in the bigWig's unit"
+    "the treatment's expected signal at the depth of the input, normalised as the input is; scale * sinh(value) is "
+    "the signal in the bigWig's unit"
 )
 _METADATA = {
     "ranges": {"type": "GenomicRanges", "doc": "the window's valid bins, with the interval's name (or row) as id"},
@@ -51,7 +51,8 @@ def model_yaml(
     return {
         "defined_as": f"epizoo.plugins.kipoi.model.{MODEL_CLASSES[family]}",
         "args": {"entry": ".", "backend": "jax"},
-        "default_dataloader": ".",
+        # As an import, so that Kipoi's get-example and env export reach the fixes for them.
+        "default_dataloader": {"defined_as": "epizoo.plugins.kipoi.patches.EntryDataloader"},
         "info": {key: value for key, value in info.items() if value},
         "dependencies": {"pip": [f"epizoo[kipoi]=={__version__}"]},
         "schema": {"inputs": _inputs(family, window, config), "targets": _targets(family, window, config)},
@@ -95,7 +96,7 @@ def root_model_yaml(kipoi: dict[str, Any], name: str) -> dict[str, Any]:
     """An entry's Kipoi part as the ``model.yaml`` of the repository's root: the same, its paths seen from there."""
     folder = f"model_zoo/{name}"
     test = kipoi["test"] | {"expect": f"{folder}/{kipoi['test']['expect']}"}
-    return kipoi | {"args": kipoi["args"] | {"entry": folder}, "default_dataloader": folder, "test": test}
+    return kipoi | {"args": kipoi["args"] | {"entry": folder}, "test": test}
 
 
 def dataloader_py(family: Family) -> str:
@@ -145,10 +146,10 @@ def _targets(family: Family, window: Window, config: dict[str, Any]) -> dict[str
     if family == "peak_caller":
         targets = {
             "peak_probabilities": _array("probability that the bin lies in a peak", bins),
-            "peak_scores": _array("the network's score of the bin, before threshold and temperature", bins),
-            "peak_summits": _array("how much the bin is the summit of its peak, 0 to 1", bins),
-            "peak_starts": _array("how much a peak starts at the bin, 0 to 1", bins),
-            "peak_ends": _array("how much a peak ends at the bin, 0 to 1", bins),
+            "peak_scores": _array("score of the bin before threshold and temperature are applied", bins),
+            "peak_summits": _array("degree to which the bin is the summit of its peak, 0 to 1", bins),
+            "peak_starts": _array("degree to which a peak starts at the bin, 0 to 1", bins),
+            "peak_ends": _array("degree to which a peak ends at the bin, 0 to 1", bins),
         }
         if config["model"].get("denoise"):
             targets["denoised_coverage"] = _array(_DENOISED, bins)

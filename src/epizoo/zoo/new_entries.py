@@ -1,23 +1,23 @@
 """What every fine-tuning has in common: where its entry goes, what it says of itself, and how it is built."""
 
-import json
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import yaml
 from safetensors.numpy import save_file
 
-from epizoo.errors import EntryError, InputError
+from epizoo.errors import InputError
 from epizoo.files import atomic_path
-from epizoo.finetuning.data_file import PeakData, StateData, file_hashes
-from epizoo.metrics.caller_evaluation import defined
+from epizoo.files import write_json as write_json
+from epizoo.files import write_yaml as write_yaml
+from epizoo.finetuning.new_cell_type import PeakData, StateData, file_hashes
 from epizoo.zoo.build import write_entry
 from epizoo.zoo.entry import Entry
+from epizoo.zoo.examples import example_arguments
 from epizoo.zoo.lineage import lineage_from
 
 File = str | os.PathLike[str]
@@ -126,72 +126,73 @@ def no_longer_calibrated(base: Entry) -> list[str]:
     return ["The score (column 5) is 1000 times the probability: the pretrained entry's calibration is of its weights."]
 
 
-def hopeful(base: Entry, chromosomes: Collection[str]) -> list[str]:
-    """A limit that says which of the new labels' chromosomes the pretrained entry was trained on, where it was."""
+def seen_in_training(base: Entry, chromosomes: Collection[str]) -> list[str]:
+    """A limitation that names those chromosomes of the new labels on which the pretrained entry was trained, if any."""
     seen = [chrom for chrom in chromosomes if chrom in base.zoo.trained_on.chromosomes]
     if not seen:
         return []
     where = ", ".join(seen)
-    return [f"Labels lie on {where}, which {base.name} was trained on: the pretrained figures may be hopeful there."]
+    return [f"Labels lie on {where}, which {base.name} was trained on: its figures may be optimistic there."]
 
 
 @dataclass(frozen=True)
-class Story:
-    """What the new entry says of itself.
+class Tuning:
+    """What a fine-tuning gives its entry.
 
     Attributes:
         doc: first paragraph of the card.
         procedure: how it was trained, one or two sentences.
-        limits: what it does not know.
-        chromosomes: that were trained on.
-        held_out: chromosomes that were not.
-        command: that makes it again.
-        seed: of everything random.
-        details: anything else, plain values.
-        loci: whose labels were trained on, as ``chr2:1000-2000``.
+        limits: its limitations.
+        held_out: chromosomes that were not trained on.
+        details: further plain values, for ``training.json``.
+        arrays: the weights.
+        config: ``config`` of the new entry.
+        metrics: as in `epizoo.zoo.build.write_entry`.
+        chromosomes: chromosomes that were trained on.
+        loci: loci of the labels that were trained on, as ``chr2:1000-2000``.
     """
 
     doc: str
     procedure: str
     limits: list[str]
-    chromosomes: list[str]
     held_out: list[str]
-    command: str
-    seed: int
     details: Mapping[str, Any]
+    arrays: Mapping[str, Any]
+    config: Mapping[str, Any]
+    metrics: list[dict[str, Any]]
+    chromosomes: Sequence[str] = ()
     loci: Sequence[str] = ()
 
 
+class Prepared(NamedTuple):
+    """A fine-tuning whose input was read and checked: the new data, their YAML file, and the training itself."""
+
+    data: PeakData | StateData
+    path: Path
+    train: Callable[[Target], Tuning]
+
+
 def build_tuned_entry(
-    target: Target,
-    base: Entry,
-    data: PeakData | StateData,
-    data_folder: Path,
-    story: Story,
-    arrays: Mapping[str, Any],
-    config: Mapping[str, Any],
-    metrics: list[dict[str, Any]],
+    target: Target, base: Entry, prepared: Prepared, tuning: Tuning, command: str, seed: int
 ) -> Entry:
     """Write the run folder and build the entry of it, with the base's example files.
 
     Args:
-        target: where.
+        target: where it is written.
         base: the entry that was fine-tuned.
-        data: what it was fine-tuned on.
-        data_folder: of the YAML file that named the data.
-        story: what the entry says of itself.
-        arrays: the weights.
-        config: ``config`` of the new entry.
-        metrics: as in `epizoo.zoo.build.write_entry`.
+        prepared: what it was fine-tuned on.
+        tuning: what came of it.
+        command: the command that makes it again.
+        seed: seed of all random numbers.
     """
     run = target.run_folder
     with atomic_path(run / "weights.safetensors") as path:
-        save_file(dict(arrays), path)
+        save_file(dict(tuning.arrays), path)
     window = {key: value for key, value in base.window.model_dump().items() if key != "bin_bp"}
-    write_yaml(run / "config.yaml", {"family": base.family, "window": window, **config})
-    write_yaml(run / "about.yaml", _about(base, data, story))
-    write_json(run / "training.json", _training(base, data, data_folder, story))
-    write_json(run / "metrics.json", metrics)
+    write_yaml(run / "config.yaml", {"family": base.family, "window": window, **tuning.config})
+    write_yaml(run / "about.yaml", _about(base, prepared.data, tuning))
+    write_json(run / "training.json", _training(base, prepared, tuning, command, seed))
+    write_json(run / "metrics.json", tuning.metrics)
     return write_entry(run, target.name, example_of(base), zoo_folder=target.zoo_folder)
 
 
@@ -201,37 +202,20 @@ def example_of(entry: Entry) -> dict[str, Any]:
     Raises:
         EntryError: the entry has no ``dataloader.yaml``.
     """
-    path = entry.folder / "dataloader.yaml"
-    if not path.is_file():
-        raise EntryError(f"{path}: missing; install epizoo again or restore the file")
-    arguments = yaml.safe_load(path.read_text(encoding="utf-8"))["args"]
-    example = {name: argument["example"] for name, argument in arguments.items() if "example" in argument}
     return {
         name: str(entry.folder / value) if str(value).startswith("example_files") else value
-        for name, value in example.items()
+        for name, value in example_arguments(entry).items()
     }
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON; what is not defined is null."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(defined(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def write_yaml(path: Path, content: Any) -> None:
-    """Write YAML in the order given."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(yaml.safe_dump(content, sort_keys=False, width=120), encoding="utf-8")
-
-
-def _about(base: Entry, data: PeakData | StateData, story: Story) -> dict[str, Any]:
+def _about(base: Entry, data: PeakData | StateData, tuning: Tuning) -> dict[str, Any]:
     info = base.kipoi["info"]
     terms = f"Fine-tuned from {base.name} {base.version}: {base.zoo.weights_license} The new data: {data.license}."
     about = {
-        "doc": story.doc,
+        "doc": tuning.doc,
         "license": info["license"],
         "weights_license": terms,
-        "limits": story.limits,
+        "limits": tuning.limits,
         "authors": [author["name"] for author in info["authors"]],
         "tags": list(dict.fromkeys([*info.get("tags", []), "fine-tuned"])),
         "datasets": [*base.zoo.datasets, data.source],
@@ -241,24 +225,24 @@ def _about(base: Entry, data: PeakData | StateData, story: Story) -> dict[str, A
     return {key: value for key, value in about.items() if value is not None}
 
 
-def _training(base: Entry, data: PeakData | StateData, folder: Path, story: Story) -> dict[str, Any]:
-    before = base.zoo.trained_on
+def _training(base: Entry, prepared: Prepared, tuning: Tuning, command: str, seed: int) -> dict[str, Any]:
+    before, data = base.zoo.trained_on, prepared.data
     source = {"name": f"Data of {data.cell_type}", "source": data.source, "license": data.license}
     trained_on = {
         "data": [*(one.model_dump() for one in before.data), source],
         "assembly": data.assembly if data.assembly != "unknown" else before.assembly,
         "cell_types": [*before.cell_types, data.cell_type],
-        "chromosomes": list(dict.fromkeys([*before.chromosomes, *story.chromosomes])),
-        "held_out_chromosomes": story.held_out,
+        "chromosomes": list(dict.fromkeys([*before.chromosomes, *tuning.chromosomes])),
+        "held_out_chromosomes": tuning.held_out,
         "held_out_cell_types": [cell for cell in before.held_out_cell_types if cell != data.cell_type],
-        "loci": list(dict.fromkeys([*before.loci, *story.loci])),
+        "loci": list(dict.fromkeys([*before.loci, *tuning.loci])),
     }
     return {
         "trained_on": trained_on,
-        "procedure": story.procedure,
-        "command": story.command,
-        "seed": story.seed,
+        "procedure": tuning.procedure,
+        "command": command,
+        "seed": seed,
         "lineage": [ancestor.model_dump() for ancestor in lineage_from(base)],
-        **story.details,
-        "sha256": file_hashes(data, folder),
+        **tuning.details,
+        "sha256": file_hashes(data, prepared.path.parent),
     }

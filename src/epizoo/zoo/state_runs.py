@@ -1,18 +1,38 @@
-"""Run folders of chromatin-state models, learned or imported: their windows, ``config.yaml`` and example files."""
+"""Run folders of chromatin-state models, learned or imported: weights, ``config.yaml`` and example files."""
 
 from pathlib import Path
 from typing import Any
 
-from epizoo.files import atomic_path
+import jax
+from safetensors.numpy import save_file
+
+from epizoo.files import atomic_path, write_yaml
 from epizoo.genome.marks import BinarizedChromosome, write_binarized
-from epizoo.models.hmm.annotator import ChromatinStateConfig
-from epizoo.states.names import NamedState
+from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
+from epizoo.models.hmm.reference import HMMParameters
+from epizoo.models.parameters import flatten_parameters
+from epizoo.states.state_names import NamedState
 
 WINDOW_BINS, FLANK_BINS, BIN_BP = 2048, 512, 200
 # Two windows, the second one reaching past the interval's end, with room for the flanks.
 FIRST_BIN = 1000
 INTERVAL_BINS = WINDOW_BINS + WINDOW_BINS // 2
 EXCERPT_BINS = FIRST_BIN + 2 * WINDOW_BINS + FLANK_BINS
+
+
+def write_model_files(
+    run: Path, config: ChromatinStateConfig, parameters: HMMParameters, states: list[NamedState]
+) -> None:
+    """Write ``weights.safetensors``, in float64, and ``config.yaml``.
+
+    Raises:
+        InputError: the parameters do not fit the config, or a file cannot be written.
+    """
+    with jax.enable_x64(True):
+        arrays = flatten_parameters(ChromatinStateAnnotator.from_parameters(config, parameters))
+    with atomic_path(run / "weights.safetensors") as path:
+        save_file(arrays, path)
+    write_yaml(run / "config.yaml", describe_config(config, states))
 
 
 def describe_config(config: ChromatinStateConfig, states: list[NamedState]) -> dict[str, Any]:
@@ -30,15 +50,21 @@ def describe_config(config: ChromatinStateConfig, states: list[NamedState]) -> d
     }
 
 
-def write_excerpt(chromosome: BinarizedChromosome, output: Path, first_bin: int, bin_bp: int) -> None:
-    """Write ``marks/CELL_CHROM_binary.txt.gz``, and ``regions.bed`` with an interval of it from some bin on.
+def write_excerpt(chromosome: BinarizedChromosome, output: Path, bin_bp: int) -> dict[str, str]:
+    """Write the first bins of a chromosome as an entry's example, and return the dataloader's arguments.
+
+    The files are ``marks/CELL_CHROM_binary.txt.gz``, and ``regions.bed`` with one interval, which begins inside the
+    chromosome where that is long enough.
 
     Raises:
         InputError: the folder cannot be written to.
     """
     folder = output / "marks"
     folder.mkdir(parents=True, exist_ok=True)
-    write_binarized(folder / f"{chromosome.cell}_{chromosome.chrom}_binary.txt.gz", chromosome)
-    end_bin = min(first_bin + INTERVAL_BINS, len(chromosome.values))
+    excerpt = chromosome._replace(values=chromosome.values[:EXCERPT_BINS])
+    write_binarized(folder / f"{chromosome.cell}_{chromosome.chrom}_binary.txt.gz", excerpt)
+    first_bin = FIRST_BIN if len(chromosome.values) > 2 * FIRST_BIN else 0
+    end_bin = min(first_bin + INTERVAL_BINS, len(excerpt.values))
     with atomic_path(output / "regions.bed") as path:
         path.write_text(f"{chromosome.chrom}\t{first_bin * bin_bp}\t{end_bin * bin_bp}\n", encoding="utf-8")
+    return {"intervals_file": str(output / "regions.bed"), "binarized": str(folder)}

@@ -10,8 +10,8 @@ import pytest
 
 from epizoo.calling.chromhmm_files import write_segments
 from epizoo.calling.segments import segments_from_states
-from epizoo.conversion.chromhmm.state_models import read_state_model
 from epizoo.genome.intervals import read_bed
+from epizoo.jobs.state_models import read_state_model
 from epizoo.metrics.enrichment import neighborhood_enrichment, overlap_enrichment, read_anchors, write_table
 from epizoo.metrics.segmentations import read_segmentation
 from epizoo.metrics.state_comparison import compare_models

@@ -75,11 +75,11 @@ def test_names_and_colours_are_chromhmms_mapping_files(tmp_path, model, marks):
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
-        ("labels", "5\tTssA\n", "line 1: '5.+TssA' found, expected a state from 1 to 4"),
-        ("labels", "TssA\n", "expected a state from 1 to 4, a tab"),
-        ("labels", "1\ta\n2\ta\n", "a names several states"),
-        ("colors", "1\tred\n", "'red' found for state 1, expected a colour such as 255,0,0"),
-        ("colors", "1\t256,0,0\n", "expected a colour"),
+        ("labels", "5\tTssA\n", r"line 1: '5.+TssA'.*\b1 to 4\b"),
+        ("labels", "TssA\n", r"line 1: 'TssA'.*\b1 to 4\b.* tab\b"),
+        ("labels", "1\ta\n2\ta\n", r"\ba\b.*several states"),
+        ("colors", "1\tred\n", r"'red'.*state 1\b.*255,0,0"),
+        ("colors", "1\t256,0,0\n", r"'256,0,0'.*state 1\b.*255,0,0"),
     ],
 )
 def test_mappings_that_do_not_fit_are_refused(tmp_path, model, marks, file, text, message):
@@ -98,7 +98,7 @@ def test_marks_of_another_model_are_refused_and_some_may_be_missing(tmp_path, mo
     assert "without X, which is not among their marks" in entry.zoo.metrics[0].on
     nothing = ChromHMMModel(model.parameters, tuple(f"X{i}" for i in range(len(MARKS))))
     write_model(tmp_path / "nothing.txt", nothing)
-    with pytest.raises(InputError, match="has no mark X0"):
+    with pytest.raises(InputError, match=r"binary\.txt.*\bX0\b"):
         import_model(tmp_path / "nothing.txt", "none", tmp_path / "zoo", binarized=marks)
 
 
@@ -107,13 +107,13 @@ def test_an_entry_of_other_probabilities_is_not_left(tmp_path, model, marks, mon
     monkeypatch.setattr(
         chromhmm_import, "flatten_parameters", lambda one: {k: v + 1e-3 * v**2 for k, v in wrong(one).items()}
     )
-    with pytest.raises(EntryError, match="probabilities differ from the file's"):
+    with pytest.raises(EntryError, match=r"initial probabilities .*by \d"):
         import_model(tmp_path / "model_4.txt", "mine", tmp_path / "zoo", binarized=marks)
     assert not list((tmp_path / "zoo").rglob("*.yaml"))
 
 
 def test_a_file_given_as_an_entry_is_told_how_to_become_one(tmp_path, model):
-    with pytest.raises(EntryError, match="`epizoo import-chromhmm` makes one"):
+    with pytest.raises(EntryError, match="`epizoo import-chromhmm`"):
         epizoo.load(str(tmp_path / "model_4.txt"))
 
 

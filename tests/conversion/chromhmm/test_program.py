@@ -12,7 +12,8 @@ import pytest
 from epizoo.calling import chromhmm_files
 from epizoo.calling.segments import segments_from_states
 from epizoo.calling.state_colors import default_colors
-from epizoo.genome.marks import MISSING, BinarizedChromosome, write_binarized
+from epizoo.genome.marks import BinarizedChromosome, write_binarized
+from epizoo.mark_values import MISSING
 from epizoo.models.hmm import reference as hmm
 from epizoo.models.hmm.reference import HMMParameters
 from epizoo.states.chromhmm_models import ChromHMMModel, write_model

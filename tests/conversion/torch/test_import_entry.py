@@ -69,10 +69,10 @@ def test_a_state_dict_that_does_not_fit_is_refused_with_all_that_is_wrong(zoo, t
     state["threshold"] = torch.zeros(3)
     state["extra"] = state.pop("temperature")
     save_file(state, path)
-    with pytest.raises(EntryError, match=r"(?s)temperature is missing.*extra is not.*threshold"):
+    with pytest.raises(EntryError, match=r"(?s)\btemperature\b.*missing.*\bextra\b.*threshold"):
         import_state(path, base, "mine", tmp_path / "zoo")
     assert not list((tmp_path / "zoo").rglob("*.yaml"))
-    with pytest.raises(InputError, match="expected a word such as muscle"):
+    with pytest.raises(InputError, match="muscle"):
         import_state(path, base, "other/mine", tmp_path / "zoo")
     with pytest.raises(InputError, match="no such file"):
         import_state(tmp_path / "none.pt", base, "mine", tmp_path / "zoo")

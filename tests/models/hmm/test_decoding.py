@@ -164,12 +164,12 @@ def test_more_marks_than_a_code_holds():
 @pytest.mark.parametrize(
     ("marks", "message"),
     [
-        (np.array([4]), "code 4 is none of 2 marks"),
-        (np.array([-1]), "is none of 2 marks"),
-        (np.array([0.5]), "expected one integer per bin"),
-        (np.zeros((3, 4)), "expected a code per bin or 2 columns"),
-        (np.full((3, 2), 1.5), "expected 0 to 1"),
-        (np.full((3, 2), 3), "binarise them"),
+        (np.array([4]), r"\b4\b.*\b2 marks"),
+        (np.array([-1]), r"-1\b.*\b2 marks"),
+        (np.array([0.5]), "integer"),
+        (np.zeros((3, 4)), r"\b2 columns"),
+        (np.full((3, 2), 1.5), r"\b0 to 1\b"),
+        (np.full((3, 2), 3), "binari[sz]e"),
     ],
 )
 def test_marks_that_do_not_fit_are_refused(marks, message):
@@ -179,9 +179,9 @@ def test_marks_that_do_not_fit_are_refused(marks, message):
 
 def test_parameters_that_do_not_fit_are_refused():
     model = random_model(np.random.default_rng(0), 3, 2)
-    with pytest.raises(InputError, match="expected a row for each of the 3 states"):
+    with pytest.raises(InputError, match=r"\brow\b.*\b3 states"):
         decode(model._replace(transition=np.eye(2)), np.array([0]))
-    with pytest.raises(InputError, match="emission holds values from"):
+    with pytest.raises(InputError, match="emission"):
         decode(model._replace(emission=model.emission - 0.5 - model.emission.min()), np.array([0]))
 
 

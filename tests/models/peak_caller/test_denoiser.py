@@ -146,7 +146,7 @@ def test_denoised_coverage_is_in_the_unit_of_the_input():
     signal = np.random.default_rng(0).gamma(1, size=(2, 80)).astype(np.float32)
     found = model.denoised(jnp.arcsinh(jnp.asarray(signal))[..., None])
     np.testing.assert_allclose(np.sinh(found), model.denoiser(jnp.asarray(signal)), rtol=1e-5)
-    with pytest.raises(InputError, match=r"the model has no denoiser; set denoise in its config"):
+    with pytest.raises(InputError, match=r"no denoiser"):
         PeakCaller(PEAKS, rngs=nnx.Rngs(1)).denoised(jnp.zeros((1, 80, 1)))
 
 
@@ -165,13 +165,13 @@ def test_configs_go_to_yaml_and_back_and_bad_ones_are_refused():
     assert PeakCallerConfig.from_dict(config.to_dict()) == config
     assert PeakCallerConfig.from_dict(PEAKS.to_dict()) == PEAKS
     for bad in ({"widths": [1]}, {"widths": [3, 5]}, {"widths": [1, 4]}, {"widths": [1, 5, 3]}):
-        with pytest.raises(InputError, match=r"denoise.widths are .*; expected rising odd numbers from 1"):
+        with pytest.raises(InputError, match=r"denoise\.widths .*\bodd\b"):
             PeakCallerConfig(denoise=bad)
-    with pytest.raises(InputError, match=r"denoise: unknown key 'width'"):
+    with pytest.raises(InputError, match=r"denoise\b.*\bwidth\b"):
         PeakCallerConfig(denoise={"widths": [1, 3], "width": 3})
-    with pytest.raises(InputError, match=r"denoise.widths: field required"):
+    with pytest.raises(InputError, match=r"denoise\b.*\bwidths\b"):
         PeakCallerConfig(denoise={})
-    with pytest.raises(InputError, match=r"denoise has levels -1 and n_hidden 32; expected positive numbers"):
+    with pytest.raises(InputError, match=r"denoise\b.*levels\b.*-1\b"):
         PeakCallerConfig(denoise={"widths": [1, 3], "levels": [-1]})
-    with pytest.raises(InputError, match=r"denoise is set, and the model is paired"):
+    with pytest.raises(InputError, match=r"denoise\b.*paired"):
         dataclasses.replace(config, paired=True)

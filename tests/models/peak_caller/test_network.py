@@ -152,12 +152,12 @@ def test_config_survives_plain_values():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"kernel_sizes": []}, "kernel_sizes is empty"),
-        ({"n_tracks": 3}, "n_tracks is 3"),
-        ({"optional_control": True}, "n_tracks is 1"),
-        ({"bin_bp": 0}, "bin_bp is 0"),
-        ({"dilations": [1, 0]}, "dilations is"),
-        ({"filters": 8}, "unknown key 'filters'"),
+        ({"kernel_sizes": []}, "kernel_sizes"),
+        ({"n_tracks": 3}, r"n_tracks\b.*\b3\b"),
+        ({"optional_control": True}, r"n_tracks\b.*\b1\b"),
+        ({"bin_bp": 0}, r"bin_bp\b.*\b0\b"),
+        ({"dilations": [1, 0]}, "dilations"),
+        ({"filters": 8}, r"\bfilters\b"),
     ],
 )
 def test_bad_configs_are_refused(values, message):

@@ -209,20 +209,20 @@ def test_joined_datasets_hold_the_windows_of_both(zoo, peaks, tmp_path):
 
 def test_a_dataset_for_another_model_is_refused(zoo, peaks, states, segments):
     dataset = SignalDataset(peaks, zoo.intervals, [zoo.bigwig], {"random": PEAKS})
-    with pytest.raises(InputError, match="marks: values up to 50 found, expected 0 to 1"):
+    with pytest.raises(InputError, match=r"marks: .*\b50\b.*\b0 to 1\b"):
         states(dataset[0][0])
-    with pytest.raises(InputError, match="PeakCallerModel found, expected ChromatinStateModel"):
+    with pytest.raises(InputError, match=r"PeakCallerModel.*ChromatinStateModel"):
         MarkDataset(peaks, binarized=zoo.marks)
-    with pytest.raises(InputError, match="2 given, the model takes 1 tracks"):
+    with pytest.raises(InputError, match=r"\b2\b.*\b1 tracks?\b"):
         SignalDataset(peaks, zoo.intervals, [zoo.bigwig, zoo.bigwig])
-    with pytest.raises(InputError, match=r"their tasks are \['b'\] and \['a'\]"):
+    with pytest.raises(InputError, match=r"\['b'\].*\['a'\]"):
         SignalDataset.joined([SignalDataset(peaks, zoo.intervals, [zoo.bigwig], {name: PEAKS}) for name in "ab"])
-    with pytest.raises(InputError, match="holds the state 'S3', which is none of the tasks S0, S1, S2"):
+    with pytest.raises(InputError, match=r"'S3'.*S0, S1, S2"):
         MarkDataset(states, binarized=zoo.marks, segments=segments, tasks=["S0", "S1", "S2"])
-    with pytest.raises(InputError, match="labels: not given"):
+    with pytest.raises(InputError, match="labels: "):
         SignalDataset(peaks, zoo.intervals, [zoo.bigwig])[0]
     elsewhere = pd.DataFrame({"chrom": ["chr1"], "start": [30_000], "end": [31_000]})
-    with pytest.raises(InputError, match="no bin of the intervals has one"):
+    with pytest.raises(InputError, match="no bin"):
         SignalDataset(peaks, zoo.intervals, [zoo.bigwig], {"random": PEAKS}, labelled=elsewhere)
 
 
@@ -237,7 +237,7 @@ def test_a_control_is_the_second_track_and_may_be_optional(zoo, peaks, tmp_path)
     alone = SignalDataset(peaks, zoo.intervals, [control], window_bins=48)
     flank = peaks.model.crop_len - 3
     np.testing.assert_array_equal(both.seqs[:, 1], alone.seqs[:, 0, flank:-flank])
-    with pytest.raises(InputError, match=r"1 given, the model takes 2 tracks \(treatment, control\)"):
+    with pytest.raises(InputError, match=r"\b1\b.*\b2 tracks\b.*treatment, control"):
         SignalDataset(model(), zoo.intervals, [zoo.bigwig], window_bins=48)
     optional = SignalDataset(model(optional_control=True), zoo.intervals, [zoo.bigwig], window_bins=48)
     assert optional.seqs.shape[1] == 2

@@ -60,7 +60,7 @@ def test_a_tuned_peak_caller_comes_back(random_zoo, peak_checkpoint, tmp_path):
     assert {"accuracy", "auroc"} <= {metric.name for metric in entry.zoo.metrics}
     assert "chr2" in entry.zoo.metrics[0].on
     assert list((tmp_path / "zoo/peak_caller").iterdir()) == [tmp_path / "zoo/peak_caller/myotube"]
-    with pytest.raises(InputError, match="exists already"):
+    with pytest.raises(InputError, match="exists"):
         import_checkpoint(peak_checkpoint, "myotube", tmp_path / "zoo", base=base)
     # And goes to gReLU again, with a longer lineage the next time.
     assert lightning_model(entry).model_params["zoo"]["name"] == "peak_caller/myotube"
@@ -72,7 +72,7 @@ def test_one_of_several_kinds_of_peaks_is_named(random_zoo, tmp_path):
     labels = {"narrow": PEAKS, "broad": PEAKS.assign(start=PEAKS["start"] - 800)}
     data = [SignalDataset(model, where, [random_zoo.bigwig], labels) for where in (TRAIN, VALIDATION)]
     path = tuned(model, tmp_path, *data)
-    with pytest.raises(InputError, match="no task given, its tasks are narrow, broad"):
+    with pytest.raises(InputError, match=r"task\b.*narrow, broad"):
         import_checkpoint(path, "several", tmp_path / "zoo", base=base)
     entry = import_checkpoint(path, "broad", tmp_path / "zoo", base=base, task="broad")
     coverage = data[0].seqs.swapaxes(1, 2)
@@ -110,30 +110,30 @@ def test_an_entry_that_is_another_model_is_not_left(random_zoo, peak_checkpoint,
         return {name: value + 0.01 for name, value in original(model, task).items()}
 
     monkeypatch.setattr(grelu_import, "twin_state", wrong)
-    with pytest.raises(EntryError, match="is not the same model"):
+    with pytest.raises(EntryError, match="same model"):
         import_checkpoint(peak_checkpoint, "x", tmp_path, base=random_zoo.folder / "peak_caller/random")
     assert list((tmp_path / "peak_caller").iterdir()) == []
 
 
 def test_what_does_not_fit_is_refused(random_zoo, peak_checkpoint, tmp_path):
     states = random_zoo.folder / "chromatin_states/random"
-    with pytest.raises(InputError, match="is no base of a PeakCallerModel"):
+    with pytest.raises(InputError, match="PeakCallerModel"):
         import_checkpoint(peak_checkpoint, "x", tmp_path, base=states)
     model = load_checkpoint(peak_checkpoint)
     model.model_params["bin_bp"] = 25
     write_checkpoint(model, tmp_path / "coarse.ckpt")
-    with pytest.raises(InputError, match="takes treatment in bins of 50 bp"):
+    with pytest.raises(InputError, match=r"treatment.*50 bp"):
         import_checkpoint(tmp_path / "coarse.ckpt", "x", tmp_path, base=random_zoo.folder / "peak_caller/random")
-    with pytest.raises(InputError, match=r"was fine-tuned from peak_caller/random 1.0.0 with weights"):
+    with pytest.raises(InputError, match=r"peak_caller/random 1\.0\.0"):
         import_checkpoint(peak_checkpoint, "x", tmp_path, base="peak_caller/h3k4me3")
-    with pytest.raises(EntryError, match="peak_caller/random: unknown entry"):
+    with pytest.raises(EntryError, match="peak_caller/random: "):
         import_checkpoint(peak_checkpoint, "x", tmp_path)
-    with pytest.raises(InputError, match="expected a word such as muscle"):
+    with pytest.raises(InputError, match="muscle"):
         import_checkpoint(peak_checkpoint, "a/x", tmp_path, base=random_zoo.folder / "peak_caller/random")
     model = copy.deepcopy(load_checkpoint(peak_checkpoint))
     model.model_params["zoo"] = None
     write_checkpoint(model, tmp_path / "scratch.ckpt")
-    with pytest.raises(InputError, match="was trained from scratch"):
+    with pytest.raises(InputError, match="from scratch"):
         import_checkpoint(tmp_path / "scratch.ckpt", "x", tmp_path)
     assert not (tmp_path / "peak_caller").exists()
 

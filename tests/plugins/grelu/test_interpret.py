@@ -87,15 +87,15 @@ def test_a_mark_is_deleted_by_leaving_it_out(random_zoo, states):
 
 
 def test_what_cannot_be_explained_is_refused(peaks, coverage):
-    with pytest.raises(InputError, match="method: 'guess' is unknown"):
+    with pytest.raises(InputError, match="method: 'guess'"):
         attributions(peaks, coverage, method="guess")
-    with pytest.raises(InputError, match="task: 'none' is unknown, expected one of random"):
+    with pytest.raises(InputError, match=r"task: 'none'.*random"):
         attributions(peaks, coverage, task="none")
-    with pytest.raises(InputError, match="task: 1 found, the model has 1"):
+    with pytest.raises(InputError, match=r"task: 1 .*1"):
         attributions(peaks, coverage, task=1)
-    with pytest.raises(InputError, match="holds no bin of the output"):
+    with pytest.raises(InputError, match="no bin"):
         attributions(peaks, coverage, bins=slice(500, 600))
-    with pytest.raises(InputError, match="width_bins: 71 in steps of 71 found, expected 1 to 70"):
+    with pytest.raises(InputError, match=r"width_bins: 71\b.*\b1 to 70"):
         deletion(peaks, coverage, 71)
-    with pytest.raises(InputError, match="Linear found, expected PeakCallerModel or ChromatinStateModel"):
+    with pytest.raises(InputError, match=r"Linear.*PeakCallerModel"):
         attributions(torch.nn.Linear(1, 1), coverage)

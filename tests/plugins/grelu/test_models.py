@@ -174,10 +174,10 @@ def test_states_without_a_label_change_neither_loss_nor_gradient():
 @pytest.mark.parametrize(
     ("signal", "message"),
     [
-        (coverage(n_tracks=2), r"shape \(2, 2, 40\) found, the model expects \(batch, 1, bins\)"),
-        (framed(coverage(), 25, torch.tensor(True), 1), "bins of 25 bp found, the model expects 50 bp"),
-        (framed(coverage(), 50, torch.tensor(True), 2), "the dataset has 2 tasks, the model 1"),
-        (coverage(n_bins=6), "6 bins found, the model crops 3 on each side"),
+        (coverage(n_tracks=2), r"\(2, 2, 40\).*\(batch, 1, bins\)"),
+        (framed(coverage(), 25, torch.tensor(True), 1), r"\b25 bp\b.*\b50 bp"),
+        (framed(coverage(), 50, torch.tensor(True), 2), r"\b2 tasks\b.*\b1\b"),
+        (coverage(n_bins=6), r"\b6 bins\b.*\b3\b"),
     ],
 )
 def test_input_for_another_model_is_refused(signal, message):

@@ -34,7 +34,7 @@ def test_negatives_are_drawn_from_where_no_peak_is():
     assert not ((negative["start"] < 1_400) & (negative["end"] > 1_000)).any()
     again = peak_sequences(PEAKS, 200, SIZES, negatives_per_peak=4, regions=regions, seed=1)
     pd.testing.assert_frame_equal(found, again)
-    with pytest.raises(InputError, match="negatives: 2000 wanted, there is room for"):
+    with pytest.raises(InputError, match=r"negatives: 2000\b.*\d"):
         peak_sequences(PEAKS, 200, SIZES, negatives_per_peak=1_000)
     with pytest.raises(InputError, match="chr1"):
         peak_sequences(PEAKS, 200, {"chr2": 5_000})
@@ -49,9 +49,9 @@ def test_states_are_those_at_the_centres():
     assert found[["A", "B"]].idxmax(axis=1).tolist() == list(expected.values())
     assert found[["A", "B"]].to_numpy().sum(1).tolist() == [1.0] * 6
     assert list(state_sequences(segments, 200, SIZES, ["C", "B", "A"]).columns[3:]) == ["C", "B", "A"]
-    with pytest.raises(InputError, match="holds the state 'B', expected one of A"):
+    with pytest.raises(InputError, match=r"'B'.*\bA\b"):
         state_sequences(segments, 200, SIZES, ["A"])
-    with pytest.raises(InputError, match="has no column of names"):
+    with pytest.raises(InputError, match="names"):
         state_sequences(segments.drop(columns="name"), 200, SIZES)
 
 

@@ -109,7 +109,7 @@ def test_more_kinds_of_peaks_make_a_model_of_several_heads(random_zoo, peaks, tm
     again = load_checkpoint(trainer.checkpoint_callback.best_model_path)
     assert again.get_task_idxs(["broad", "narrow"]) == [1, 0]
     assert again.model.head.threshold.shape == (2,)
-    with pytest.raises(InputError, match="the dataset has 1 tasks, the model 2"):
+    with pytest.raises(InputError, match=r"\b1 tasks?\b.*\b2\b"):
         again.test_on_dataset(peak_datasets(random_zoo, peaks)[1], num_workers=0)
 
 
@@ -169,9 +169,9 @@ def test_training_from_scratch_by_grelu_alone(random_zoo, tmp_path, monkeypatch)
     model.train_on_dataset(train, validation)
     losses = validation_losses(tmp_path)
     assert losses[-1] < losses[0]
-    with pytest.raises(InputError, match="window_bins: not given, and the model comes from no entry"):
+    with pytest.raises(InputError, match="window_bins: "):
         SignalDataset(model, TRAIN, [random_zoo.bigwig])
     coarse = lightning_model(epizoo.load(random_zoo.folder / "peak_caller/random"))
     coarse.model.bin_bp = 25
-    with pytest.raises(InputError, match="bins of 25 bp found, the model expects 50 bp"):
+    with pytest.raises(InputError, match=r"\b25 bp\b.*\b50 bp"):
         model.test_on_dataset(SignalDataset(coarse, TRAIN, [random_zoo.bigwig], labels), num_workers=0)

@@ -7,9 +7,8 @@ the model.
 import numpy as np
 
 from epizoo.compilation import compiled
-
-LOG_FLOOR = -690.7755278982137
-"""The logarithm of 1e-300, ChromHMM's floor for the emission of a bin."""
+from epizoo.models.hmm.floors import LOG_FLOOR
+from epizoo.models.hmm.vector_kernels import multiply
 
 _BLOCK_BINS = 4096
 # One over less than this, times a probability, is too near to infinity.
@@ -20,12 +19,10 @@ _SMALLEST_DIVISOR = 1e-290
 def _step_forward(transition, initial, log_emission, previous, is_first, out):
     """One bin of the forward pass: fills ``out`` (sum one) and returns log p(bin | bins before it)."""
     n_states = len(out)
-    for j in range(n_states):
-        predicted = initial[j] if is_first else 0.0
-        if not is_first:
-            for i in range(n_states):
-                predicted += previous[i] * transition[i, j]
-        out[j] = predicted
+    if is_first:
+        out[:] = initial
+    else:
+        multiply(previous, transition, out)
     top = -np.inf
     for j in range(n_states):
         if out[j] > 0:
@@ -40,6 +37,17 @@ def _step_forward(transition, initial, log_emission, previous, is_first, out):
     for j in range(n_states):
         out[j] /= total
     return top + np.log(total)
+
+
+@compiled
+def _forward_block(transition, initial, symbols, log_emissions, begin, end, filtered, log_likelihood):
+    """Filtered probabilities of the bins ``begin`` to ``end``, after ``filtered[0]``; returns the likelihood so far."""
+    for position in range(begin, end):
+        row = position - begin
+        log_likelihood += _step_forward(
+            transition, initial, log_emissions[symbols[position]], filtered[row], position == 0, filtered[row + 1]
+        )
+    return log_likelihood
 
 
 @compiled
@@ -64,22 +72,16 @@ def smooth(initial, transition, symbols, log_emissions, states, posteriors):
     for block in range(n_blocks):
         checkpoints[block] = filtered[0]
         begin, end = block * _BLOCK_BINS, min((block + 1) * _BLOCK_BINS, n_bins)
-        for position in range(begin, end):
-            row = position - begin
-            log_likelihood += _step_forward(
-                transition, initial, log_emissions[symbols[position]], filtered[row], position == 0, filtered[row + 1]
-            )
+        log_likelihood = _forward_block(
+            transition, initial, symbols, log_emissions, begin, end, filtered, log_likelihood
+        )
         filtered[0] = filtered[end - begin]
     posterior = filtered[0].copy()
     predicted = np.empty(n_states)
     for block in range(n_blocks - 1, -1, -1):
         filtered[0] = checkpoints[block]
         begin, end = block * _BLOCK_BINS, min((block + 1) * _BLOCK_BINS, n_bins)
-        for position in range(begin, end):
-            row = position - begin
-            _step_forward(
-                transition, initial, log_emissions[symbols[position]], filtered[row], position == 0, filtered[row + 1]
-            )
+        _forward_block(transition, initial, symbols, log_emissions, begin, end, filtered, log_likelihood)
         for position in range(end - 1, begin - 1, -1):
             row = position - begin
             states[position] = np.argmax(posterior)
@@ -105,11 +107,7 @@ def _share_back(transition, filtered, posterior, predicted):
 def _step_back(transition, filtered, posterior, predicted):
     """Turn the posterior of a bin into that of the bin before it, whose filtered probabilities are given."""
     n_states = len(filtered)
-    for j in range(n_states):
-        predicted[j] = 0.0
-    for i in range(n_states):
-        for j in range(n_states):
-            predicted[j] += filtered[i] * transition[i, j]
+    multiply(filtered, transition, predicted)
     smallest = 1.0
     for j in range(n_states):
         if predicted[j] > 0:

@@ -4,7 +4,6 @@ Runs of equal bins are decoded at once (`epizoo.models.hmm.message_kernels`): ti
 with the sequences that are being decoded at the moment.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -12,10 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int, Int64, Integer, Num, UInt8
 
+from epizoo.compilation import usable_cores
 from epizoo.models.hmm import bin_kernels, run_kernels
 from epizoo.models.hmm import message_kernels as hmm_kernels
 from epizoo.models.hmm import run_lengths as runs
 from epizoo.models.hmm.run_lengths import CodedMarks, Float64Parameters, Parameters
+
+Marks = CodedMarks | Integer[np.ndarray, " bin"] | Num[np.ndarray, "bin mark"]
+"""See `epizoo.models.hmm.run_lengths.observe`."""
 
 
 class Decoding(NamedTuple):
@@ -33,7 +36,7 @@ class Decoding(NamedTuple):
 
 def decode(
     parameters: Parameters,
-    marks: Integer[np.ndarray, " bin"] | Num[np.ndarray, "bin mark"],
+    marks: Marks,
     present_marks: Bool[np.ndarray, " mark"] | None = None,
     *,
     posteriors: bool = False,
@@ -47,8 +50,8 @@ def decode(
 
     Args:
         parameters: the model.
-        marks: a code per bin (the first mark as the highest bit), or a column per mark: 0, 1, missing (2 in integers,
-            NaN in floats), or soft values between 0 and 1.
+        marks: coded ones, a code per bin (the first mark as the highest bit), or a column per mark: 0, 1, missing (2
+            in integers, NaN in floats), or soft values between 0 and 1.
         present_marks: False for marks that were not measured.
         posteriors: also return the posteriors.
         viterbi: also return the most probable path.
@@ -61,7 +64,7 @@ def decode(
 
 def decode_all(
     parameters: Parameters,
-    sequences: Sequence[Integer[np.ndarray, " bin"] | Num[np.ndarray, "bin mark"]],
+    sequences: Sequence[Marks],
     present_marks: Bool[np.ndarray, " mark"] | None = None,
     *,
     posteriors: bool = False,
@@ -76,7 +79,7 @@ def decode_all(
 
 def decode_each(
     parameters: Parameters,
-    sequences: Sequence[Integer[np.ndarray, " bin"] | Num[np.ndarray, "bin mark"]],
+    sequences: Sequence[Marks],
     present_marks: Bool[np.ndarray, " mark"] | None = None,
     *,
     posteriors: bool = False,
@@ -100,7 +103,7 @@ def decode_each(
     n_marks = model.emission.shape[1]
     observed = [runs.observe(sequence, n_marks, present_marks) for sequence in sequences]
     coded = [marks for marks in observed if isinstance(marks, CodedMarks)]
-    with ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(threads or usable_cores()) as pool:
         symbols, table = runs.tabulate(coded, n_marks, pool)
         lookups = iter(symbols.lookups)
         jobs = [(marks, next(lookups) if isinstance(marks, CodedMarks) else None) for marks in observed]

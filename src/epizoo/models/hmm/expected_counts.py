@@ -1,7 +1,6 @@
 """Expected counts of a hidden Markov model: the E step of learning, exact, over runs of equal bins."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -9,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int32, UInt8
 
+from epizoo.compilation import usable_cores
 from epizoo.errors import InputError
 from epizoo.models.hmm import message_kernels as hmm_kernels
 from epizoo.models.hmm import run_kernels
@@ -52,7 +52,7 @@ class RunCounter:
                 f"{len(sequences)} sequences have bins of {sorted(widths)} marks, expected one number of marks"
             )
         self.n_bins = sum(len(sequence.codes) for sequence in self._sequences)
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or usable_cores()
         with ThreadPoolExecutor(self._threads) as pool:
             self._symbols, self._table = runs.tabulate(self._sequences, widths.pop(), pool)
         self.marks: UInt8[np.ndarray, "symbol mark"] = self._symbols.marks

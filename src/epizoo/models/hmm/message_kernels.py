@@ -2,13 +2,13 @@
 
 `epizoo.models.hmm.run_kernels` cuts the sequences into pieces and says what symbols and entries are. Everything here is
 products and sums of numbers that are not negative, so nothing cancels and each message is exact to rounding. Kernels
-release the interpreter's lock, so that threads work on sequences side by side. They stand in one file, because numba's
-cache of compiled code looks for changes in the file of a kernel alone.
+release the interpreter's lock, so that threads work on sequences side by side.
 """
 
 import numpy as np
 
 from epizoo.compilation import compiled
+from epizoo.models.hmm.vector_kernels import multiply
 
 _BLOCK_PIECES = 2048
 # Backward messages of states that the past all but rules out grow without bound; they must not become infinite, nor
@@ -16,18 +16,6 @@ _BLOCK_PIECES = 2048
 _LARGEST = 1e300
 _LARGEST_WEIGHT = 1e200
 _TINY = 1e-150
-
-
-@compiled
-def _multiply(vector, matrix, out):
-    """``out = vector @ matrix``, row by row, which vector units do without reordering a sum."""
-    n_states = len(vector)
-    for j in range(n_states):
-        out[j] = 0.0
-    for i in range(n_states):
-        weight = vector[i]
-        for j in range(n_states):
-            out[j] += weight * matrix[i, j]
 
 
 @compiled
@@ -49,7 +37,7 @@ def _forward_block(matrices, pieces, begin, end, messages, totals):
     for piece in range(begin, end):
         row = piece - begin
         message = messages[row + 1]
-        _multiply(messages[row], matrices[pieces[piece]], message)
+        multiply(messages[row], matrices[pieces[piece]], message)
         total = _total(message)
         if not total > 0:
             return piece
@@ -106,7 +94,7 @@ def _carry_back(transposed, before, evidence, backward, out):
 
     States that the past rules out get 0, since nothing is ever made of them.
     """
-    _multiply(backward, transposed, out)
+    multiply(backward, transposed, out)
     scale = 1 / evidence
     for i in range(len(out)):
         backward[i] = min(out[i] * scale, _LARGEST) if before[i] > 0 else 0.0
@@ -120,6 +108,20 @@ def _balance(forward, backward):
         total += forward[i] * backward[i]
     for i in range(len(forward)):
         backward[i] = min(backward[i] / total, _LARGEST)
+
+
+@compiled
+def _restore_block(matrices, pieces, block, checkpoints, messages, totals, backward):
+    """Forward messages and totals of a block from its checkpoint; returns its first piece and the one after its last.
+
+    The backward message that arrives from the blocks after it is balanced.
+    """
+    begin = max(block * _BLOCK_PIECES, 1)
+    end = min((block + 1) * _BLOCK_PIECES, len(pieces))
+    messages[0] = checkpoints[block]
+    _forward_block(matrices, pieces, begin, end, messages, totals)
+    _balance(messages[end - begin], backward)
+    return begin, end
 
 
 @compiled
@@ -146,10 +148,9 @@ def _stays(before, transposed, first, length, state, backward, evidence):
 @compiled
 def _expand(matrix, transposed, before, backward, length, forwards, message, states, posteriors):
     """Best state and posteriors of every bin of a piece, bin by bin."""
-    n_states = len(before)
     previous = before
     for position in range(length):
-        _multiply(previous, matrix, forwards[position])
+        multiply(previous, matrix, forwards[position])
         previous = forwards[position]
     current = backward.copy()
     for position in range(length - 1, -1, -1):
@@ -157,9 +158,8 @@ def _expand(matrix, transposed, before, backward, length, forwards, message, sta
         if len(posteriors):
             _write_posteriors(forwards[position], current, posteriors[position])
         if position:
-            _multiply(current, transposed, message)
-            for i in range(n_states):
-                current[i] = message[i]
+            multiply(current, transposed, message)
+            current[:] = message
 
 
 @compiled
@@ -193,11 +193,7 @@ def decode_pieces(matrices, transposed, pieces, entry_first, entry_length, check
     backward = np.ones(n_states)
     end_bin = len(states)
     for block in range(len(checkpoints) - 1, -1, -1):
-        begin = max(block * _BLOCK_PIECES, 1)
-        end = min((block + 1) * _BLOCK_PIECES, len(pieces))
-        messages[0] = checkpoints[block]
-        _forward_block(matrices, pieces, begin, end, messages, totals)
-        _balance(messages[end - begin], backward)
+        begin, end = _restore_block(matrices, pieces, block, checkpoints, messages, totals, backward)
         for piece in range(end - 1, begin - 1, -1):
             row = piece - begin
             entry = pieces[piece]
@@ -249,11 +245,7 @@ def count_pieces(matrices, transposed, pieces, checkpoints, weights):
     scratch = np.empty(n_states)
     backward = np.ones(n_states)
     for block in range(len(checkpoints) - 1, -1, -1):
-        begin = max(block * _BLOCK_PIECES, 1)
-        end = min((block + 1) * _BLOCK_PIECES, len(pieces))
-        messages[0] = checkpoints[block]
-        _forward_block(matrices, pieces, begin, end, messages, totals)
-        _balance(messages[end - begin], backward)
+        begin, end = _restore_block(matrices, pieces, block, checkpoints, messages, totals, backward)
         for piece in range(end - 1, begin - 1, -1):
             row = piece - begin
             entry = pieces[piece]
@@ -294,12 +286,12 @@ def spread(matrices, transposed, offsets, longest, weights, transitions, occupan
         sums[:] = 0
         for length in range(longest[symbol], 0, -1):
             for i in range(n_states):
-                _multiply(tails[i], step, product)
+                multiply(tails[i], step, product)
                 for j in range(n_states):
                     tails[i, j] = product[j] + weights[first + length - 1, i, j]
             earlier = sums.copy()
             for i in range(n_states):
-                _multiply(step[i], earlier, sums[i])
+                multiply(step[i], earlier, sums[i])
                 for j in range(n_states):
                     sums[i, j] += tails[i, j]
         for i in range(n_states):

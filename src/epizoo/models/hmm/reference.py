@@ -19,18 +19,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from epizoo.models.hmm.floors import LOG_FLOOR, LOG_ZERO
+
 AnyArray = Array | np.ndarray
 """Arguments may be NumPy's arrays; results are JAX's."""
 
 OUTSIDE = -1.0
 """The value of every mark of a bin outside the chromosome."""
 
-LOG_FLOOR = -690.7755278982137
-"""The logarithm of 1e-300, ChromHMM's floor for the emission of a bin."""
-
-# Stands for log(0): finite, so that 0 * log(0) is 0 and no gradient is NaN, and far below any logarithm of a float64.
-_LOG_ZERO = -1e30
-# Below it a value holds some share of _LOG_ZERO (soft marks scale it) and is impossible.
+# Below it a value holds some share of LOG_ZERO (soft marks scale it) and is impossible.
 _LOG_IMPOSSIBLE = -1e9
 
 
@@ -112,7 +109,7 @@ def forward(
     def step(predicted, bin_):
         log_emission, is_inside = bin_
         # Scaled by the best state within reach: a product then never underflows in all states at once.
-        top = jax.lax.stop_gradient(jnp.max(jnp.where(predicted > 0, log_emission, _LOG_ZERO)))
+        top = jax.lax.stop_gradient(jnp.max(jnp.where(predicted > 0, log_emission, LOG_ZERO)))
         possible = top > _LOG_IMPOSSIBLE
         scale = jnp.where(possible, top, LOG_FLOOR)
         # States out of reach weigh nothing, but their emission must not overflow.
@@ -195,7 +192,7 @@ def viterbi(
         scores = predicted + log_emission
         scores = jnp.where(jnp.max(scores) > _LOG_IMPOSSIBLE, scores, predicted)
         # Scores relative to the best: their size, and float32's error with it, does not grow along the sequence.
-        scores = jnp.maximum(scores - jnp.max(scores), _LOG_ZERO)
+        scores = jnp.maximum(scores - jnp.max(scores), LOG_ZERO)
         joined = scores[:, None] + log_transition
         pointers = jnp.where(next_is_inside, jnp.argmax(joined, axis=0), jnp.argmax(scores))
         following = jnp.where(is_inside, jnp.max(joined, axis=0), log_initial)
@@ -238,7 +235,7 @@ def soft_viterbi(
         log_emission, is_inside = bin_
         scores = predicted + log_emission
         scores = jnp.where(jnp.max(scores) > _LOG_IMPOSSIBLE, scores, predicted)
-        scores = jnp.maximum(scores - jax.lax.stop_gradient(jnp.max(scores)), _LOG_ZERO)
+        scores = jnp.maximum(scores - jax.lax.stop_gradient(jnp.max(scores)), LOG_ZERO)
         following = jnp.where(is_inside, _soft_maximum(scores[:, None] + log_transition, temperature), log_initial)
         return following, jnp.where(is_inside, jax.nn.softmax(scores / temperature), 0)
 
@@ -266,7 +263,7 @@ def stationary(transition: Float[AnyArray, "state state"]) -> Float[Array, " sta
 def _log(probabilities: Float[AnyArray, "*axes"]) -> Float[Array, "*axes"]:
     """The logarithm, with a finite stand-in and no gradient at zero."""
     positive = probabilities > 0
-    return jnp.where(positive, jnp.log(jnp.where(positive, probabilities, 1)), _LOG_ZERO)
+    return jnp.where(positive, jnp.log(jnp.where(positive, probabilities, 1)), LOG_ZERO)
 
 
 def _soft_maximum(scores: Float[Array, "from to"], temperature: float | Float[Array, ""]) -> Float[Array, " to"]:
@@ -279,7 +276,7 @@ def _soft_maximum(scores: Float[Array, "from to"], temperature: float | Float[Ar
     shifted = jnp.where(possible, scores - top, 0)
     total = jnp.sum(jnp.where(possible, jnp.exp(shifted / temperature), 0), axis=0)
     reached = total > 0
-    return jnp.where(reached, top + temperature * jnp.log(jnp.where(reached, total, 1)), _LOG_ZERO)
+    return jnp.where(reached, top + temperature * jnp.log(jnp.where(reached, total, 1)), LOG_ZERO)
 
 
 def _matmul(left: Float[AnyArray, "..."], right: Float[AnyArray, "..."]) -> Float[Array, "..."]:

@@ -8,6 +8,7 @@ of symbol and length, and stands for the matrix (T diag(e))^length: one product 
 import numpy as np
 
 from epizoo.compilation import compiled
+from epizoo.models.hmm.vector_kernels import multiply
 
 LONGEST_PIECE = 32
 """Longest piece, in bins."""
@@ -78,19 +79,12 @@ def powers(transition, emissions, offsets, longest):
             previous, power = forward[first + length - 2], forward[first + length - 1]
             smallest = 1.0
             for i in range(n_states):
+                multiply(previous[i], forward[first], power[i])
                 largest = 0.0
-                for k in range(n_states):
-                    for j in range(n_states):
-                        power[i, j] += previous[i, k] * forward[first, k, j]
                 for j in range(n_states):
                     largest = max(largest, power[i, j])
                 smallest = min(smallest, largest)
             if smallest < SMALLEST_ROW:
                 usable[symbol] = length - 1
                 break
-    backward = np.empty_like(forward)
-    for entry in range(n_entries):
-        for i in range(n_states):
-            for j in range(n_states):
-                backward[entry, j, i] = forward[entry, i, j]
-    return forward, backward, usable
+    return forward, forward.transpose(0, 2, 1).copy(), usable

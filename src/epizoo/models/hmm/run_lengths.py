@@ -5,16 +5,17 @@ from concurrent.futures import Executor
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, Integer, Num, UInt8
+from jaxtyping import Bool, Float64, Int64, Integer, Num, UInt8, UInt32
 
 from epizoo.errors import InputError
+from epizoo.mark_values import MISSING
 from epizoo.models.hmm import run_kernels
+from epizoo.models.hmm.floors import FLOOR, LOG_FLOOR, LOG_ZERO
 
-MISSING = 2
-_FLOOR = 1e-300
-_LOG_ZERO = -1e30
 _MAX_CODED_MARKS = 16
 _COLUMNS_AT_ONCE = 20
+# Keys of fewer kinds are numbered by a table, which is several times faster than by sorting them.
+_MAX_TABLE = 1 << 22
 _MAX_STATES = 255
 # Rows of published models sum to one only to the digits printed.
 _ROUNDING = 1e-6
@@ -119,21 +120,25 @@ def in_float64(parameters: Parameters) -> Float64Parameters:
 
 
 def observe(
-    marks: Integer[np.ndarray, " bin"] | Num[np.ndarray, "bin mark"],
+    marks: CodedMarks | Integer[np.ndarray, " bin"] | Num[np.ndarray, "bin mark"],
     n_marks: int,
     present_marks: Bool[np.ndarray, " mark"] | None = None,
 ) -> CodedMarks | Float64[np.ndarray, "bin mark"]:
     """Marks as codes where they are 0, 1 or missing, else as soft values with NaN where missing.
 
     Args:
-        marks: a code per bin (the first mark as the highest bit), or a column per mark: 0, 1, missing (2 in integers,
-            NaN in floats), or soft values between 0 and 1.
+        marks: coded ones, a code per bin (the first mark as the highest bit), or a column per mark: 0, 1, missing (2
+            in integers, NaN in floats), or soft values between 0 and 1.
         n_marks: the number of marks.
         present_marks: False for marks that were not measured.
 
     Raises:
         InputError: the marks are none of these.
     """
+    if isinstance(marks, CodedMarks):
+        table = observe(marks.marks, n_marks, present_marks)
+        assert isinstance(table, CodedMarks)
+        return marks._replace(marks=table.marks[table.codes])
     marks = np.asarray(marks)
     if marks.ndim == 1:
         return from_codes(marks, n_marks, present_marks)
@@ -195,16 +200,35 @@ def from_values(values: Num[np.ndarray, "bin mark"]) -> CodedMarks:
     values = np.asarray(values)
     if np.issubdtype(values.dtype, np.floating):
         values = np.where(np.isnan(values), MISSING, values)
-    if values.ndim != 2 or not ((values == 0) | (values == 1) | (values == MISSING)).all():
+    if np.issubdtype(values.dtype, np.unsignedinteger):
+        valid = values.max(initial=0) <= MISSING
+    else:
+        valid = ((values == 0) | (values == 1) | (values == MISSING)).all()
+    if values.ndim != 2 or not valid:
         raise InputError(f"values of shape {values.shape} are not 0, 1 or missing in a column per mark; binarise them")
-    codes = np.zeros(len(values), np.int64)
-    first = np.zeros(min(len(values), 1), np.int64)
-    # Sorting numbers is much faster than sorting rows; so many columns fit one number together with the codes so far.
+    codes, marks = np.zeros(len(values), np.uint32), np.zeros((min(len(values), 1), 0), np.uint8)
+    # Numbers are told apart much faster than rows; so many columns fit one number together with the codes so far.
     for begin in range(0, values.shape[1], _COLUMNS_AT_ONCE):
-        columns = values[:, begin : begin + _COLUMNS_AT_ONCE].astype(np.int64)
-        keys = codes * 3 ** columns.shape[1] + columns @ 3 ** np.arange(columns.shape[1])
-        _, first, codes = np.unique(keys, return_index=True, return_inverse=True)
-    return CodedMarks(codes.astype(np.uint32), values[first].astype(np.uint8))
+        columns = values[:, begin : begin + _COLUMNS_AT_ONCE].astype(np.uint8, copy=False)
+        places = 3 ** np.arange(columns.shape[1] + 1)
+        n_keys = len(marks) * int(places[-1])
+        kind = np.int32 if n_keys < 1 << 31 else np.int64
+        keys = codes.astype(kind) * kind(places[-1]) + np.einsum("ij,j->i", columns, places[:-1].astype(kind))
+        kinds, codes = _numbered(keys, n_keys)
+        digits = kinds[:, None] // places[:-1] % 3
+        marks = np.hstack([marks[kinds // places[-1]], digits.astype(np.uint8)])
+    return CodedMarks(codes, marks)
+
+
+def _numbered(
+    keys: Integer[np.ndarray, " bin"], n_keys: int
+) -> tuple[Integer[np.ndarray, " kind"], UInt32[np.ndarray, " bin"]]:
+    """The keys that occur, sorted, and the place of each among them."""
+    if n_keys > _MAX_TABLE:
+        kinds, places = np.unique(keys, return_inverse=True)
+        return kinds, places.reshape(-1).astype(np.uint32)
+    occurs = np.bincount(keys, minlength=n_keys) > 0
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1).astype(np.uint32)[keys]
 
 
 def tabulate(sequences: Sequence[CodedMarks], n_marks: int, pool: Executor) -> tuple[Symbols, PieceTable]:
@@ -236,7 +260,7 @@ def emission_products(
     """
     factors = np.where(marks[:, None, :] == 1, emission, np.where(marks[:, None, :] == 0, 1 - emission, 1.0))
     products = factors.prod(axis=-1)
-    products[(products < _FLOOR).all(axis=-1)] = _FLOOR
+    products[(products < FLOOR).all(axis=-1)] = FLOOR
     return products
 
 
@@ -248,10 +272,10 @@ def soft_log_emissions(
     present, absent = np.where(missing, 0, values), np.where(missing, 0, 1 - values)
     with np.errstate(divide="ignore"):
         # -inf times a weight of 0 would be NaN.
-        logs = np.maximum(np.log(emission), _LOG_ZERO), np.maximum(np.log1p(-emission), _LOG_ZERO)
+        logs = np.maximum(np.log(emission), LOG_ZERO), np.maximum(np.log1p(-emission), LOG_ZERO)
     sums = present @ logs[0].T + absent @ logs[1].T
-    sums[(sums < np.log(_FLOOR)).all(axis=-1)] = np.log(_FLOOR)
-    return np.where(sums < _LOG_ZERO / 1e6, -np.inf, sums)
+    sums[(sums < LOG_FLOOR).all(axis=-1)] = LOG_FLOOR
+    return np.where(sums < LOG_ZERO / 1e6, -np.inf, sums)
 
 
 def piece_powers(

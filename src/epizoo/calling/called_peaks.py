@@ -1,0 +1,75 @@
+"""Peaks as a table that knows how they were called, and writes itself."""
+
+import os
+import textwrap
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from epizoo.calling.peak_files import write_peaks
+from epizoo.calling.peaks import PeakCallingConfig
+
+
+@dataclass(frozen=True)
+class CallingDecisions:
+    """The settings that decided which peaks there are.
+
+    Attributes:
+        caller: name and version of the entry.
+        bin_bp: width of its bins.
+        rule: the rule of calling, with what was stated in place of the entry's own.
+        evidence: whether reads could be counted, so that `rule.least_evidence` applied.
+        signal_kind: kind of signal of the treatment.
+        background: its level outside peaks, in its own unit.
+        scale: what the signal was divided by, in the same unit.
+        peak_weight: share of the level of the file's peaks in the scale (of their logarithms); 0: the background alone.
+        notes: sentences on the reads that were used and on what was detected.
+    """
+
+    caller: str
+    bin_bp: int
+    rule: PeakCallingConfig
+    evidence: bool
+    signal_kind: str
+    background: float
+    scale: float
+    peak_weight: float
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """The settings in words, in lines of at most 80 characters."""
+        rule = self.rule
+        enter, extend = rule.enter_probability, rule.extend_probability
+        if self.evidence:
+            enter = extend = rule.evident_probability
+        width = f"at least {rule.min_width_bp:,} bp wide" if rule.min_width_bp else "any width"
+        gaps = f"gaps up to {rule.merge_gap_bp:,} bp joined" if rule.merge_gap_bp else "no gaps joined"
+        reads = f", -log10 p of the reads {rule.least_evidence:g} or more" if self.evidence else ""
+        by = f"background and peaks (weight {self.peak_weight:g})" if self.peak_weight else "background"
+        signal = f"Signal: {self.signal_kind}, background {self.background:.4g}"
+        lines = (
+            f"Peaks: probability {enter:.4g} to enter and {extend:.4g} to extend{reads}; {width}, {gaps}.",
+            f"{signal}; scale {self.scale:.4g}, set by {by}.",
+        )
+        return "\n".join(textwrap.fill(line, 80, subsequent_indent="  ") for line in lines)
+
+
+class CalledPeaks(pd.DataFrame):
+    """Peaks with `epizoo.calling.peaks.PEAK_COLUMNS`: narrowPeak's ten, then the blocks and all summits of each."""
+
+    _metadata: ClassVar[list[str]] = ["decided"]
+    decided: CallingDecisions | None = None
+    """How the peaks were called."""
+
+    @property
+    def _constructor(self) -> Any:
+        return CalledPeaks
+
+    def to_narrowpeak(self, path: str | os.PathLike[str]) -> None:
+        """Write the peaks as narrowPeak, sorted; gzipped where the path ends in ``.gz``.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        write_peaks(path, self)

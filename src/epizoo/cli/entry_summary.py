@@ -1,0 +1,141 @@
+"""An entry on one screen: what it is, what decides its results, how good it is, its terms, how to use it."""
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from epizoo.zoo.card_evaluation import read_evaluation
+from epizoo.zoo.card_figures import MOST_HEADLINES, headline_figures
+from epizoo.zoo.entry import Entry
+
+_LABEL_WIDTH = 13
+
+
+def first_sentence(entry: Entry) -> str:
+    """The first sentence of an entry's description."""
+    return " ".join(entry.kipoi["info"]["doc"].split()).split(". ")[0].rstrip(".")
+
+
+def as_data(entry: Entry) -> dict[str, Any]:
+    """Everything that is known of an entry, as plain values for JSON."""
+    zoo = entry.zoo.model_dump(mode="json")
+    info, schema = entry.kipoi["info"], entry.kipoi["schema"]
+    return {
+        "name": entry.name,
+        "version": entry.version,
+        "family": entry.family,
+        "description": " ".join(info["doc"].split()),
+        "license": info["license"],
+        "authors": [author["name"] for author in info["authors"]],
+        "cite_as": info.get("cite_as"),
+        "folder": str(entry.folder),
+        "inputs": schema["inputs"],
+        "outputs": schema["targets"],
+        "channels": list(entry.channels),
+        **{key: value for key, value in zoo.items() if key not in ("name", "version", "family")},
+    }
+
+
+def as_text(entry: Entry, width: int) -> str:
+    """The summary, in lines of at most ``width`` columns, but for paths and commands, which are never broken."""
+    info, trained = entry.kipoi["info"], entry.zoo.trained_on
+    lines = [f"{entry.name} {entry.version}", *_wrapped(" ".join(info["doc"].split()), width), ""]
+
+    def row(label: str, *texts: str) -> None:
+        for text in texts:
+            indent = " " * _LABEL_WIDTH
+            first, *others = _wrapped(text, width - _LABEL_WIDTH) or [""]
+            lines.append(f"{label:<{_LABEL_WIDTH}}{first}".rstrip())
+            lines.extend(indent + other for other in others)
+            label = ""
+
+    if entry.zoo.card.intended_use:
+        row("Intended use", *entry.zoo.card.intended_use)
+    row("Inputs", *_inputs(entry))
+    row("Settings", *settings(entry))
+    row("Trained on", *(f"{one.name} ({trained.assembly})" for one in trained.data))
+    held_out = [*trained.held_out_chromosomes, *trained.held_out_cell_types]
+    row("Held out", ", ".join(held_out) or "nothing")
+    row("Evaluation", *figures(entry))
+    row("Limitations", *(f"- {' '.join(limit.split())}" for limit in entry.zoo.limits))
+    row("Licence", f"Weights: {info['license']}. {' '.join(entry.zoo.weights_license.split())}")
+    if entry.zoo.lineage:
+        lines.append(f"{'Lineage':<{_LABEL_WIDTH}}{entry.zoo.lineage[0].name} {entry.zoo.lineage[0].version}")
+        steps = [*((one.name, one.version) for one in entry.zoo.lineage[1:]), (entry.name, entry.version)]
+        lines += [f"{' ' * _LABEL_WIDTH}{'   ' * n}└─ {name} {version}" for n, (name, version) in enumerate(steps)]
+    lines.append(f"{'Folder':<{_LABEL_WIDTH}}{entry.folder}")
+    lines.append(f"{'SHA-256':<{_LABEL_WIDTH}}{entry.sha256}")
+    return "\n".join(lines)
+
+
+def settings(entry: Entry) -> Iterator[str]:
+    """The settings that decide what comes out, a sentence each."""
+    zoo = entry.zoo.model_dump(mode="json")
+    config, bin_bp = zoo["config"], entry.window.bin_bp
+    if entry.family == "chromatin_states":
+        yield f"The state of a bin of {bin_bp} bp is the one with the highest posterior probability."
+        yield f"States: {', '.join(state['name'] for state in config.get('states', []))}."
+        return
+    calling, transform = config.get("calling") or {}, config.get("transform") or {}
+    enter, extend = calling.get("enter_probability", 0.5), calling.get("extend_probability", 0.5)
+    rule = f"A peak has a bin of {bin_bp} bp with probability >= {enter}, and extends over bins with >= {extend}."
+    if calling.get("least_evidence"):
+        rule = (
+            f"A peak has bins of {bin_bp} bp with probability >= {calling['evident_probability']}, and evidence: "
+            f"-log10 of the Poisson probability of its reads >= {calling['least_evidence']}. If you give thresholds "
+            f"of probability, evidence is not asked for; those of the model are {enter} and {extend}."
+        )
+    yield rule
+    gap_bp, width_bp = calling.get("merge_gap_bp", 0), calling.get("min_width_bp", 0)
+    yield f"Gaps of at most {gap_bp} bp are closed; peaks of less than {width_bp} bp are dropped."
+    yield f"Score of a peak: {_score(calling)}."
+    yield f"Scale of a file: {_scale(transform)}."
+
+
+def figures(entry: Entry) -> list[str]:
+    """The headline figures of the card, a text each; the first of all figures where it names none."""
+    shown = [
+        f"{one.title}: {one.value}{f'; best other method: {one.other}' if one.other else ''} ({one.data})"
+        for one in headline_figures(entry, read_evaluation(entry))
+    ] or [f"{one.name}: {one.value} ({' '.join(one.on.split())})" for one in entry.zoo.metrics[:MOST_HEADLINES]]
+    if not shown:
+        return ["not measured"]
+    return [*shown, "All figures are in the card: --card."]
+
+
+def _inputs(entry: Entry) -> Iterator[str]:
+    window = entry.window
+    for name, array in entry.kipoi["schema"]["inputs"].items():
+        yield f"{name}: {' '.join(array['doc'].split())}"
+    if entry.family == "peak_caller":
+        control = ", and one of the control" if len(entry.channels) == 2 else ""
+        yield f"A bigWig of coverage or reads (BAM, BED, BEDPE){control}."
+    else:
+        yield "Marks binarised by ChromHMM, or a bigWig or BED file of reads for each mark."
+    width_bp, flank_bp = window.window_bins * window.bin_bp, window.flank_bins * window.bin_bp
+    yield f"A window is {width_bp:,} bp, seen with {flank_bp:,} bp more on both sides."
+
+
+def _score(calling: dict[str, Any]) -> str:
+    if calling.get("score_evidence"):
+        return "grows with the evidence; not a probability"
+    return f"1000 times its highest probability, {'calibrated' if calling.get('calibration') else 'not calibrated'}"
+
+
+def _scale(transform: dict[str, Any]) -> str:
+    weight, fold = transform.get("peak_weight", 0), transform.get("peak_fold")
+    background = "its background, the median over 1 kb stretches"
+    if transform.get("background_bin_bp", 1_000) != 1_000:
+        background = f"its background, the median over stretches of {transform['background_bin_bp']:,} bp"
+    level = f"the level of its peaks divided by {fold}"
+    text = background
+    if weight == 1:
+        text = level
+    elif weight:
+        text = f"between {background}, and {level} (weight {weight} of the latter, geometric)"
+    factor = transform.get("scale_factor", 1)
+    return text if factor == 1 else f"{text}; times {factor:.3g}"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False)

@@ -1,0 +1,129 @@
+"""Options of `epizoo call-peaks`, in groups; `epizoo evaluate` shares those that mean the same."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from epizoo.cli.app import SIGNAL_KINDS, TrackLine, option
+
+BACKEND = "Engine that computes: jax, onnx or torch (default: the fastest that is installed)."
+REGIONS = "Only call peaks in these intervals (BED; default: the whole genome)."
+
+
+@dataclass(frozen=True)
+class Source:
+    """Signal: a bigWig, or reads."""
+
+    bigwig: Annotated[list[Path] | None, option("FILE", "Signal of the experiment, a bigWig.")] = None
+    reads: Annotated[
+        list[Path] | None,
+        option(
+            "FILE",
+            "Reads, in place of a bigWig: BAM, BED or tagAlign (single reads), BEDPE or fragments.tsv (fragments), "
+            "plain or gzipped. Repeat to pool files.",
+        ),
+    ] = None
+    control: Annotated[
+        list[Path] | None, option("FILE", "Signal of the control (input), a bigWig, for a model that takes one.")
+    ] = None
+    control_reads: Annotated[list[Path] | None, option("FILE", "Reads of the control. Repeat to pool files.")] = None
+
+
+@dataclass(frozen=True)
+class ReadHandling:
+    """Handling of reads."""
+
+    chrom_sizes: Annotated[
+        str | None,
+        option("ASSEMBLY|FILE", "Chromosome lengths, needed for all reads but BAM: hg38, or a file of two columns."),
+    ] = None
+    fragment_length_bp: Annotated[
+        int | None,
+        option("BP", "Extend single reads to this length (default: 200; with --atac, 150 around each cut site)."),
+    ] = None
+    min_mapping_quality: Annotated[
+        int | None, option("NUMBER", "Leave out reads of a lower mapping quality (BAM only; default: 0).")
+    ] = None
+    keep_duplicates: Annotated[
+        bool, typer.Option("--keep-duplicates", help="Keep all reads at one position and strand, not just one.")
+    ] = False
+    atac: Annotated[
+        bool, typer.Option("--atac", help="Pile up the cut sites of ATAC-seq: both ends, moved by +4 and -5 bp.")
+    ] = False
+
+
+@dataclass(frozen=True)
+class SignalKinds:
+    """Meaning of the signal."""
+
+    signal_kind: Annotated[
+        str | None, option("KIND", f"Kind of signal in the bigWig: {SIGNAL_KINDS} (default: detected where possible).")
+    ] = None
+    control_signal_kind: Annotated[
+        str | None, option("KIND", "Kind of signal in the control (default: that of the bigWig).")
+    ] = None
+    known_regions: Annotated[
+        str | None,
+        option("FILE", "Intervals in which no value means no signal (BED), for a bigWig of a part of the genome."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where to call peaks."""
+
+    regions: Annotated[Path | None, option("FILE", REGIONS)] = None
+    blacklist: Annotated[
+        str | None,
+        option("ASSEMBLY|FILE", "Leave out peaks on ENCODE's blacklist of hg19, hg38 or mm10, or on intervals (BED)."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Peak rule (default: the model's own, as its card states)."""
+
+    enter_probability: Annotated[
+        float | None, option("NUMBER", "Probability that a peak must reach. Turns the model's rule of evidence off.")
+    ] = None
+    extend_probability: Annotated[
+        float | None,
+        option("NUMBER", "Probability as far as which a peak extends. Turns the model's rule of evidence off."),
+    ] = None
+    min_width_bp: Annotated[int | None, option("BP", "Leave out narrower peaks.")] = None
+    merge_gap_bp: Annotated[int | None, option("BP", "Join peaks with at most this many bp between them.")] = None
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Output."""
+
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="File of peaks to write.", show_default=False)
+    ]
+    output_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="narrowPeak, broadPeak, gappedPeak or bed (six columns); default: by the suffix of FILE.",
+            show_default=False,
+        ),
+    ] = None
+    summits: Annotated[Path | None, option("FILE", "Write all summits of all peaks, as BED.")] = None
+    probabilities: Annotated[Path | None, option("FILE", "Write the probability of a peak, as bigWig.")] = None
+    denoised: Annotated[
+        Path | None,
+        option("FILE", "Write denoised coverage, as bigWig: expected signal at the depth of the input."),
+    ] = None
+    coverage: Annotated[Path | None, option("FILE", "Write the coverage of --reads, as bigWig.")] = None
+    track_line: TrackLine = None
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Computation."""
+
+    backend: Annotated[str | None, option("NAME", BACKEND)] = None

@@ -1,0 +1,146 @@
+"""Peaks of a genome, stretch by stretch and chunk by chunk, and the bigWigs that are written on the way."""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from epizoo.calling.chunked_prediction import Predict, predict_track
+from epizoo.calling.peaks import PeakCallingConfig, PeakCollector, peak_table
+from epizoo.errors import InputError
+from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.overlaps import merged
+from epizoo.genome.windows import CoverageWindows
+from epizoo.jobs.peak_inputs import File, Progress
+from epizoo.zoo.description import DENOISED
+from epizoo.zoo.entry import PeakCallerEntry
+
+PROBABILITIES = "peak_probabilities"
+CHUNK_BINS = 1 << 15
+ROW_BINS = 1 << 12
+"""A chunk goes through the network as rows of this many bins side by side, faster than one long row."""
+_SIGNIFICANT_DIGITS = 4
+
+Writers = dict[str, tuple[BigWigWriter, Callable[[np.ndarray], np.ndarray]]]
+"""By the network's output, the bigWig that it is written to and what it becomes there."""
+
+
+class Stretch(NamedTuple):
+    """Consecutive bins of a chromosome, and the bp of them that were asked for."""
+
+    chrom: str
+    start_bin: int
+    end_bin: int
+    start: int
+    end: int
+
+
+def call_genome(
+    entry: PeakCallerEntry,
+    windows: CoverageWindows,
+    rule: PeakCallingConfig,
+    reads: float | None,
+    writers: Writers,
+    progress: Progress | None,
+) -> pd.DataFrame:
+    """All peaks, sorted and without names; the network's outputs go to the writers as they come.
+
+    Args:
+        entry: the peak caller.
+        windows: the signal, and the intervals to call peaks in.
+        rule: the rule of calling.
+        reads: see `epizoo.genome.read_depth.reads_per_area`.
+        writers: see `open_writers`.
+        progress: called after each chunk with the bins that are done and those there are.
+    """
+    todo = stretches(windows.intervals, entry.window.bin_bp)
+    lengths = [stretch.end_bin - stretch.start_bin for stretch in todo]
+    # Short regions need no long windows, and powers of two keep the number of compiled lengths small.
+    chunk_bins = min(CHUNK_BINS, 1 << (max(lengths) - 1).bit_length())
+    predict = _predictor(entry, (PROBABILITIES, *(name for name in writers if name != PROBABILITIES)), chunk_bins)
+    fitted = windows.fitted[0]
+    done = 0
+    tables = [peak_table()]
+    silent: dict[str, np.ndarray] = {}
+    for stretch in todo:
+        collector = PeakCollector(
+            stretch.chrom,
+            stretch.start_bin,
+            rule,
+            bin_bp=entry.window.bin_bp,
+            bounds=(stretch.start, stretch.end),
+            # Of other kinds the number of reads is unknown, and assumed as the transform assumes it for -log10 p.
+            reads_per_unit=fitted.background if fitted.kind == "coverage" else fitted.log10_p_background,
+            reads_per_area=None if reads is None else reads * fitted.background,
+        )
+        for piece in predict_track(
+            predict,
+            functools.partial(windows.coverage, stretch.chrom),
+            start_bin=stretch.start_bin,
+            end_bin=stretch.end_bin,
+            flank_bins=entry.window.flank_bins,
+            chunk_bins=chunk_bins,
+            silent=silent,
+        ):
+            # Folds over the background, so that treatment and control are of one depth.
+            folds = [of.inverse(piece.inputs[:, track], of.background) for track, of in enumerate(windows.fitted)]
+            collector.add(piece.outputs[PROBABILITIES], *folds)
+            for name, (writer, value) in writers.items():
+                writer.add(stretch.chrom, piece.start_bin, value(piece.outputs[name]))
+            done += len(piece.inputs)
+            if progress is not None:
+                progress(done, sum(lengths))
+        tables.append(collector.finish())
+    return pd.concat(tables, ignore_index=True)
+
+
+def open_writers(
+    stack: ExitStack, windows: CoverageWindows, probabilities: File | None, denoised: File | None
+) -> Writers:
+    """The bigWigs to write, which are left whole or not at all when the stack is closed.
+
+    Raises:
+        InputError: denoised coverage is asked of -log10 p, or a file cannot be written.
+    """
+    fitted, track, bin_bp = windows.fitted[0], windows.bigwigs[0], windows.shape.bin_bp
+    writers: Writers = {}
+    if probabilities is not None:
+        writer = stack.enter_context(BigWigWriter(probabilities, track.chrom_sizes, bin_bp))
+        writers[PROBABILITIES] = writer, np.asarray
+    if denoised is not None:
+        if fitted.kind == "log10_p":
+            raise InputError(
+                f"{track.path}: holds -log10 p, which has no depth to denoise at; give the coverage itself"
+            )
+        # A few significant digits of the background, whatever the unit.
+        decimals = max(_SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(fitted.background)), 0)
+        writer = stack.enter_context(BigWigWriter(denoised, track.chrom_sizes, bin_bp, decimals))
+        writers[DENOISED] = writer, fitted.inverse
+    return writers
+
+
+def stretches(intervals: pd.DataFrame, bin_bp: int) -> list[Stretch]:
+    """Intervals as whole bins, joined where these touch, sorted by chromosome name and start."""
+    union = merged(intervals, grid_bp=bin_bp)
+    columns = (union[column].tolist() for column in ("chrom", "start", "end"))
+    return [
+        Stretch(chrom, start // bin_bp, -(-end // bin_bp), start, end)
+        for chrom, start, end in zip(*columns, strict=True)
+    ]
+
+
+def _predictor(entry: PeakCallerEntry, outputs: tuple[str, ...], chunk_bins: int) -> Predict:
+    """The entry's outputs for a chunk with its flanks, computed as rows; longer chunks are multiples of `ROW_BINS`."""
+    row_bins = min(chunk_bins, ROW_BINS)
+
+    def predict(window: Float[np.ndarray, "bin track"]) -> Mapping[str, np.ndarray]:
+        views = np.lib.stride_tricks.sliding_window_view(window, row_bins + 2 * entry.window.flank_bins, axis=0)
+        rows = np.ascontiguousarray(views[::row_bins].swapaxes(1, 2))
+        return {name: array.reshape(-1) for name, array in entry.activations({"coverage": rows}, outputs).items()}
+
+    return predict

@@ -1,0 +1,108 @@
+"""The signal that peaks are called in: bigWigs, or reads that are piled up."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from epizoo.errors import InputError
+from epizoo.genome.assemblies import chrom_sizes as sizes_of
+from epizoo.genome.bigwig_writer import write_track
+from epizoo.genome.pileup import PileUpConfig, ReadCoverage, pile_up
+from epizoo.genome.signal import SignalTrack
+
+File = str | os.PathLike[str]
+Reads = File | Sequence[File]
+"""One file of reads, or several that are pooled."""
+Progress = Callable[[int, int], None]
+"""Called now and then with what is done and what there is to do."""
+
+
+@dataclass(frozen=True)
+class PeakInputs:
+    """Where the signal of a treatment and its control comes from; see `epizoo.jobs.call_peaks.call_peaks`.
+
+    Raises:
+        InputError: not just one source of the treatment is given, two of the control, or options of reads without any.
+    """
+
+    bigwig: File | SignalTrack | None
+    control: File | SignalTrack | None
+    reads: Reads | None
+    control_reads: Reads | None
+    chrom_sizes: File | None
+    fragment_length_bp: int | None
+    min_mapping_quality: int | None
+    keep_duplicates: bool
+    atac: bool
+    coverage: File | None
+
+    def __post_init__(self) -> None:
+        if (self.bigwig is None) == (not self.reads):
+            given = "both" if self.reads else "neither"
+            raise InputError(f"--bigwig, --reads: {given} given, expected one of the two")
+        if self.control is not None and self.control_reads:
+            raise InputError("--control, --control-reads: both given, expected at most one of the two")
+        if self.coverage is not None and not self.reads:
+            raise InputError("--coverage: given without --reads; a bigWig is coverage already, leave it out")
+        numbers = (self.chrom_sizes, self.fragment_length_bp, self.min_mapping_quality)
+        is_set = self.keep_duplicates or self.atac or any(number is not None for number in numbers)
+        if is_set and not self.reads and not self.control_reads:
+            raise InputError(
+                "--chrom-sizes, --fragment-length-bp, --min-mapping-quality, --keep-duplicates, --atac: some given, "
+                "but they are about reads; leave them out, or give --reads"
+            )
+        _ = self.piling
+
+    @property
+    def piling(self) -> PileUpConfig:
+        """How reads become coverage."""
+        quality = self.min_mapping_quality or 0
+        return PileUpConfig(self.fragment_length_bp, self.keep_duplicates, quality, self.atac)
+
+    @property
+    def first_of_control(self) -> File | SignalTrack | None:
+        """What the control is called by, if there is one."""
+        return next(iter(_files(self.control_reads)), self.control)
+
+    def paths(self) -> list[File]:
+        """All files that are read."""
+        paths = [*_files(self.reads), *_files(self.control_reads), *_files(self.chrom_sizes)]
+        for source in (self.bigwig, self.control):
+            paths += source.sources if isinstance(source, SignalTrack) else _files(source)
+        return paths
+
+    def open(self, progress: Progress | None) -> tuple[File | SignalTrack, File | SignalTrack | None, tuple[str, ...]]:
+        """Treatment and control with reads piled up, the coverage written, and sentences on the reads.
+
+        Raises:
+            InputError: reads cannot be used, or the coverage cannot be written.
+        """
+        treatment, control, notes = self.bigwig, self.control, []
+        if self.reads:
+            treatment = self._pile_up(self.reads, notes, progress)
+            if self.coverage is not None:
+                write_track(self.coverage, treatment, progress)
+        if self.control_reads:
+            control = self._pile_up(self.control_reads, notes, progress)
+        assert treatment is not None
+        return treatment, control, tuple(notes)
+
+    def _pile_up(self, reads: Reads, notes: list[str], progress: Progress | None) -> ReadCoverage:
+        sizes = None if self.chrom_sizes is None else sizes_of(self.chrom_sizes)
+        coverage = pile_up(reads, self.piling, chrom_sizes=sizes, progress=progress)
+        what = "around each cut site" if self.atac else "a single read, pairs from end to end"
+        notes.append(
+            f"Read {', '.join(map(str, _files(reads)))}: {coverage.n_fragments:,} fragments piled up, "
+            f"{self.piling.width_bp} bp {what}."
+        )
+        if coverage.left_out:
+            names = ", ".join([*list(coverage.left_out)[:3], *(["…"] if len(coverage.left_out) > 3 else [])])
+            n_reads = sum(coverage.left_out.values())
+            notes.append(f"Left out {n_reads:,} reads on chromosomes of unknown length: {names}.")
+        return coverage
+
+
+def _files(files: Reads | None) -> list[File]:
+    if files is None:
+        return []
+    return [files] if isinstance(files, str | os.PathLike) else list(files)

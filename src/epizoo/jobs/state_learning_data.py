@@ -1,0 +1,231 @@
+"""Marks to learn chromatin states from, of one or several cell types, known states, and models to start from."""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from epizoo.errors import InputError
+from epizoo.finetuning.state_adaptation import annotation_states
+from epizoo.genome.intervals import read_bed
+from epizoo.genome.mark_sources import MarkFiles, binarize_files
+from epizoo.genome.marks import find_binarized, read_chromosomes
+from epizoo.jobs.state_models import read_state_model
+from epizoo.models.hmm.run_lengths import Float64Parameters, from_values
+from epizoo.states.known_states import UNKNOWN
+from epizoo.states.learning_plan import LearningSequence
+
+File = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class LearningMarks:
+    """Marks to learn from: of one or several cell types, each chromosome a sequence of its own.
+
+    Attributes:
+        marks: names, in the order of the first file.
+        sequences: of all cell types.
+        sources: the files.
+        known_names: of the states that the sequences' known states number.
+    """
+
+    marks: tuple[str, ...]
+    sequences: list[LearningSequence]
+    sources: list[Path]
+    known_names: tuple[str, ...] = ()
+
+    @property
+    def cells(self) -> list[str]:
+        """Names of the cell types."""
+        return list(dict.fromkeys(one.cell for one in self.sequences))
+
+    def split(self, held_out: Collection[str]) -> tuple[list[LearningSequence], list[LearningSequence]]:
+        """Sequences to learn from, and those of the chromosomes that are held out, of every cell type.
+
+        Raises:
+            InputError: a chromosome is not there, or none is left.
+        """
+        found = dict.fromkeys(one.chrom for one in self.sequences)
+        for chrom in held_out:
+            if chrom not in found:
+                raise InputError(f"hold out: chromosome {chrom} is not in the marks; they hold {', '.join(found)}")
+        with_bins = [one for one in self.sequences if len(one.marks.codes)]
+        training = [one for one in with_bins if one.chrom not in held_out]
+        if not training:
+            raise InputError(f"hold out: nothing is left to learn from; the marks hold {', '.join(found)}")
+        return training, [one for one in with_bins if one.chrom in held_out]
+
+
+def read_learning_marks(
+    binarized: File | None = None,
+    marks: Mapping[str, File] | None = None,
+    *,
+    cell: str | None = None,
+    signal_kind: str | None = None,
+    read_length_bp: int | None = None,
+    threshold: float | None = None,
+    chrom_sizes: File | None = None,
+    bin_bp: int = 200,
+) -> LearningMarks:
+    """Marks to learn from: all cell types of a folder of ChromHMM's binarised text, or files to be binarised.
+
+    Args:
+        binarized: the folder.
+        marks: one bigWig or BED file of reads for each mark, of one cell type.
+        cell: use only this cell type of the folder; for `marks` the name of the cell type.
+        signal_kind: what the bigWigs hold; this and the next three as in `epizoo.genome.mark_sources.MarkFiles`.
+        read_length_bp: length of the reads that make up coverage, in bp.
+        threshold: a mark is present where the mean of its bigWig reaches this.
+        chrom_sizes: lengths of the chromosomes, for marks given as reads.
+        bin_bp: width of a bin, in bp.
+
+    Raises:
+        InputError: none or both of folder and files are given, settings belong to files that are not given, a file
+            cannot be read, or files differ in their marks.
+    """
+    if (binarized is None) == (not marks):
+        raise InputError(f"binarized, marks: {'both' if marks else 'neither'} given, expected one of the two")
+    if marks:
+        files = MarkFiles(marks, None, chrom_sizes, signal_kind, read_length_bp, threshold)
+        genome, name = binarize_files(tuple(marks), bin_bp, files, allow_missing=False), cell or "cell"
+        found = [
+            LearningSequence(name, chrom, f"{name}_{chrom}", from_values(values))
+            for chrom, values in genome.chromosomes.items()
+        ]
+        return LearningMarks(tuple(marks), found, [Path(path) for path in files.all_paths()])
+    if any(setting is not None for setting in (signal_kind, read_length_bp, threshold, chrom_sizes)):
+        raise InputError(
+            "signal_kind, read_length_bp, threshold, chrom_sizes: some given, but they belong to marks, which are not "
+            "given; leave them out"
+        )
+    assert binarized is not None
+    return _read_folder(binarized, cell)
+
+
+def _read_folder(folder: File, cell: str | None) -> LearningMarks:
+    found = find_binarized(folder, cell)
+    first = found[0]
+    for file in found:
+        if set(file.marks) != set(first.marks):
+            raise InputError(
+                f"{file.path}: has the marks {', '.join(file.marks)}, but {first.path.name} has "
+                f"{', '.join(first.marks)}; learn from files of the same marks (2 where one was not measured)"
+            )
+    sequences = []
+    for _, group in groupby(found, key=lambda file: file.cell):
+        files = list(group)
+        values = read_chromosomes(files, first.marks)
+        sequences += [
+            LearningSequence(file.cell, file.chrom, file.path.name, from_values(values.pop(file.chrom)))
+            for file in files
+        ]
+    return LearningMarks(first.marks, sequences, [file.path for file in found])
+
+
+def read_known_states(
+    data: LearningMarks,
+    files: Mapping[str, File],
+    n_states: int,
+    *,
+    names: Sequence[str] = (),
+    bin_bp: int = 200,
+) -> LearningMarks:
+    """Marks with the states that are known of some of their bins: of those that lie in an interval as a whole.
+
+    Args:
+        data: the marks.
+        files: for each cell type a BED file whose fourth column names states; intervals on chromosomes without marks
+            are left out. The cell type may be ``""`` where there is but one.
+        n_states: how many states are to be learned.
+        names: of the states of the model that learning starts from, in its order; without them known states are
+            numbered by their first intervals.
+        bin_bp: width of a bin.
+
+    Raises:
+        InputError: a file cannot be read, has no names, a name that `names` lacks, no bin of the marks, two states for
+            one bin, or intervals past the end of the marks; more states are known than are to be learned; or there is
+            no such cell type.
+    """
+    tables = {_cell_of(data, cell, path, files): (path, read_bed(path)) for cell, path in files.items()}
+    found = dict.fromkeys(str(name) for _, table in tables.values() for name in table.get("name", ()))
+    sequences = list(data.sequences)
+    for cell, (path, table) in tables.items():
+        n_bins = {one.chrom: len(one.marks.codes) for one in sequences if one.cell == cell}
+        _check_ends(table, n_bins, bin_bp, path)
+        known = annotation_states(table, tuple(names or found), n_bins, bin_bp, str(path))
+        if not any((states != UNKNOWN).any() for states in known.values()):
+            raise InputError(f"{path}: no bin of {bin_bp} bp lies in an interval as a whole; give longer intervals")
+        sequences = [one._replace(known=known.get(one.chrom)) if one.cell == cell else one for one in sequences]
+    sources = [*data.sources, *(Path(path) for path, _ in tables.values())]
+    labelled = replace(data, sequences=sequences, sources=sources, known_names=tuple(names or found))
+    if names:
+        return labelled
+    labelled = _numbered_closely(labelled)
+    if len(labelled.known_names) > n_states:
+        raise InputError(
+            f"known states: {len(labelled.known_names)} found in {', '.join(map(str, files.values()))} "
+            f"({', '.join(labelled.known_names)}), expected at most the {n_states} states to learn; ask for more of "
+            "them, or leave some out"
+        )
+    return labelled
+
+
+def _cell_of(data: LearningMarks, cell: str, path: File, files: Mapping[str, File]) -> str:
+    cells = data.cells
+    if cell in cells or (not cell and len(cells) == len(files) == 1):
+        return cell or cells[0]
+    raise InputError(
+        f"known states: {path} is of {f'cell type {cell}' if cell else 'no named cell type'}, but the marks are of "
+        f"{', '.join(cells)}; give {cells[0]}={path}, and one file for each"
+    )
+
+
+def _numbered_closely(data: LearningMarks) -> LearningMarks:
+    """The same, with numbers and names of those states alone that some bin has."""
+    used = np.unique(np.concatenate([one.known for one in data.sequences if one.known is not None]))
+    used = used[used != UNKNOWN]
+    # The last place stands for -1.
+    number = np.full(len(data.known_names) + 1, UNKNOWN, np.int16)
+    number[used] = np.arange(len(used))
+    sequences = [one if one.known is None else one._replace(known=number[one.known]) for one in data.sequences]
+    return replace(data, sequences=sequences, known_names=tuple(data.known_names[state] for state in used))
+
+
+def _check_ends(table: pd.DataFrame, n_bins: Mapping[str, int], bin_bp: int, path: File) -> None:
+    for chrom, last in table.groupby("chrom")["end"].max().items():
+        covered = n_bins.get(str(chrom), 0) * bin_bp
+        # The marks end with the last whole bin of the chromosome.
+        if str(chrom) in n_bins and last >= covered + bin_bp:
+            raise InputError(
+                f"{path}: an interval ends at {chrom}:{last}, but the marks there end at {covered}; give states of the "
+                "same assembly, cut where the marks end"
+            )
+
+
+class Start(NamedTuple):
+    """First parameters, and the names of their states."""
+
+    parameters: Float64Parameters
+    names: tuple[str, ...]
+
+
+def read_start(name: str, marks: Sequence[str]) -> Start:
+    """First parameters from a ``model_N.txt`` of ChromHMM or from an entry, unchanged, with the marks in a given order.
+
+    Raises:
+        InputError: there is no such file, the entry has no chromatin states, or the marks are others.
+        EntryError: there is no such entry.
+    """
+    model = read_state_model(name)
+    own = list(model.emissions.marks)
+    if model.parameters is None:
+        raise InputError(f"init: {name} holds emissions alone; give a model_N.txt, or an entry's name")
+    if set(own) != set(marks):
+        raise InputError(f"init: {name} has the marks {', '.join(own)}, the data {', '.join(marks)}; they must agree")
+    initial, transition, emission = model.parameters
+    return Start(Float64Parameters(initial, transition, emission[:, [own.index(mark) for mark in marks]]), model.names)

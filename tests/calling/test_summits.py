@@ -1,0 +1,18 @@
+"""Summits of whole-number coverage: rounding does not choose between equal heights."""
+
+import numpy as np
+import pytest
+
+from epizoo.calling.summits import find_summits
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rounding_moves_no_summit_of_whole_numbers(seed):
+    random = np.random.default_rng(seed)
+    run_lengths = random.integers(2, 12, 60)
+    # Small whole numbers tie often, within a run's plateau and between its maxima.
+    signal = random.integers(1, 4, run_lengths.sum()).astype(float)
+    noise = 1 + 1e-7 * random.uniform(-1, 1, len(signal))
+    exact, rounded = (find_summits(s, run_lengths, smooth_bins=3, valley=0.5) for s in (signal, signal * noise))
+    np.testing.assert_array_equal(rounded.place, exact.place)
+    np.testing.assert_allclose(rounded.offset, exact.offset, atol=1e-5)

@@ -1,0 +1,43 @@
+"""`epizoo finetune` and `epizoo.jobs.finetune.finetune` take the same options and refuse them by the same sentence."""
+
+import dataclasses
+import inspect
+
+import pytest
+import typer
+
+from epizoo.cli import app
+from epizoo.cli.reporting import Reporting
+from epizoo.errors import InputError
+from epizoo.jobs.finetune import finetune
+
+COMMAND = typer.main.get_command(app).commands["finetune"]
+NOT_OPTIONS = {"help", "progress"}
+
+
+def test_options_and_parameters_have_the_same_names():
+    options = {parameter.name: parameter for parameter in COMMAND.params}
+    parameters = inspect.signature(finetune).parameters
+    reporting = {field.name for field in dataclasses.fields(Reporting)}
+    assert set(parameters) - NOT_OPTIONS == set(options) - NOT_OPTIONS - reporting
+    for name in set(parameters) - NOT_OPTIONS - {"entry"}:
+        assert f"--{name.replace('_', '-')}" in options[name].opts
+        default = parameters[name].default
+        assert default is inspect.Parameter.empty or (options[name].default or None) == (default or None), name
+
+
+@pytest.mark.parametrize(
+    ("family", "given", "message"),
+    [
+        ("peak_caller", {"strength": 0.0}, r"--strength: is not for peak_caller/random"),
+        ("peak_caller", {"unlabelled": True, "folds": 3}, r"--folds: requires labels"),
+        ("peak_caller", {"unlabelled": True, "resume": True}, r"--resume: is not for --unlabelled"),
+        ("chromatin_states", {"train": "all"}, r"--train: is not for chromatin_states/random"),
+        ("chromatin_states", {"steps": 0}, r"--steps: is not for chromatin_states/random"),
+        ("chromatin_states", {"unlabelled": True}, r"--unlabelled: is not for chromatin_states/random"),
+    ],
+)
+def test_an_option_of_another_case_is_refused_before_any_file_is_read(random_zoo, tmp_path, family, given, message):
+    with pytest.raises(InputError, match=message):
+        finetune(random_zoo.folder / family / "random", tmp_path / "no.yaml", "x", tmp_path / "zoo", **given)
+    assert not (tmp_path / "zoo").exists()
