@@ -119,3 +119,12 @@ def test_the_readme_runs_as_typed(tmp_path):
     (program,) = blocks(README, "python")
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_files_that_the_code_names_exist():
+    missing: set[str] = set()
+    for folder in ("src", "conversion", "plugins", "benchmarks", "tutorials"):
+        for path in (ROOT / folder).rglob("*.py"):
+            named = re.findall(r"\b((?:benchmarks|docs)/[\w/]+\.(?:py|md|txt))\b", path.read_text(encoding="utf-8"))
+            missing |= {f"{path.relative_to(ROOT)}: {name}" for name in named if not (ROOT / name).exists()}
+    assert missing == set()
