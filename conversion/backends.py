@@ -19,7 +19,7 @@ from epizoo.zoo.weights import check_sha256
 
 BACKENDS = ("jax", "onnx", "torch")
 _NEEDS = {"jax": ("jax",), "onnx": ("onnx", "onnxruntime"), "torch": ("torch",)}
-# By family, the fastest first, as benchmarks/backends.py measures on two cores.
+# By family, the fastest first, as benchmarks/conversion/backends.py measures on two cores.
 _PREFERENCE = {"peak_caller": ("onnx", "jax"), "chromatin_states": ("jax", "onnx")}
 
 Batch = Float[np.ndarray, "batch bin channel"]
