@@ -1,5 +1,6 @@
 """The recipe of the encode entries, on small random data."""
 
+import argparse
 import json
 
 import numpy as np
@@ -14,7 +15,6 @@ from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateC
 from epizoo.models.parameters import build_model
 from epizoo.recipes import encode_states as chromatin_states
 from epizoo.recipes import encode_states_examples as chromatin_state_examples
-from epizoo.recipes.encode_states_run import describe_entry
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model, write_model
 
 MARKS = ("CTCF", "H3K36me3", "H3K4me1", "H3K4me3")
@@ -105,8 +105,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, capsys):
 
 
 def test_the_card_names_the_cell_types():
-    options = type("Options", (), {"states": 10, "cell": "K562"})
-    about = describe_entry(options)
+    options = argparse.Namespace(states=10, cell="K562", restarts=7)
+    about = chromatin_states.words_of(options)["about"]
     assert "10 chromatin states" in about["doc"]
     assert "GM12878" in about["limits"][0]
 

@@ -1,6 +1,5 @@
 """Learning chromatin states from several first parameters, of which the best result is kept."""
 
-import itertools
 import os
 from collections.abc import Iterable
 from dataclasses import replace
