@@ -51,12 +51,12 @@ def learn_best(
         raise InputError("no first parameters were given to learn from; give at least one start")
 
     def learn_all(kind: str, starts: Iterable[Parameters], config: LearningConfig) -> list[Learned]:
-        paths = (
-            None if checkpoints is None else Path(checkpoints) / f"{kind}-{i}.checkpoint" for i in itertools.count(1)
-        )
+        folder = None if checkpoints is None else Path(checkpoints)
         return [
-            expectation_maximization(counter, start, config, checkpoint=path, report=report)
-            for start, path in zip(starts, paths, strict=False)
+            expectation_maximization(
+                counter, start, config, checkpoint=folder and folder / f"{kind}-{number}.checkpoint", report=report
+            )
+            for number, start in enumerate(starts, start=1)
         ]
 
     def worse(learned: Learned) -> float:
