@@ -47,10 +47,10 @@ def write_dense(
     Args:
         path: the file.
         segments: chrom, start, end and state.
-        name: of the track, ``CELL_N`` in ChromHMM.
-        colors: of every state; `epizoo.calling.state_colors.default_colors` are ChromHMM's own.
+        name: name of the track, ``CELL_N`` in ChromHMM.
+        colors: colours of all states; `epizoo.calling.state_colors.default_colors` are ChromHMM's own.
         order: letter of the states' order.
-        labels: of every state, put behind its number (``1_TssA``).
+        labels: labels of all states, put behind their numbers (``1_TssA``).
 
     Raises:
         InputError: a state has no colour or label, the order is unknown, or the path cannot be written.
@@ -151,7 +151,7 @@ def read_lines(path: File) -> list[str]:
 def _styles(
     path: File, segments: pd.DataFrame, colors: Sequence[Color], labels: Sequence[str] | None
 ) -> tuple[list[str], list[str]]:
-    """What is printed for each state: its number, with its label where there is one, and its colour."""
+    """The text for each state (its number, and its label where there is one), and its colour."""
     n_states = int(segments["state"].max()) + 1 if len(segments) else 0
     for what, given in (("colours", colors), ("labels", labels)):
         if given is not None and len(given) < n_states:

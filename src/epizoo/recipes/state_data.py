@@ -1,4 +1,4 @@
-"""What the recipes of chromatin states read: marks of whole genomes, Roadmap's published models, and prose."""
+"""Inputs of the recipes of chromatin states: marks of whole genomes, Roadmap's published models, and prose."""
 
 from pathlib import Path
 from typing import Any, NamedTuple

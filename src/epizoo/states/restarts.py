@@ -30,11 +30,11 @@ def learn_best(
     Args:
         counter: the sequences.
         starts: first parameters.
-        config: how to learn.
-        trial_iterations: where not 0, learn for so many iterations from every start, and only then to the end, from
+        config: settings.
+        trial_iterations: if not 0, learn for so many iterations from every start, and only then to the end, from
             what the best of them gave.
-        finalists: how many of the trials to learn from to the end.
-        keep_first: whether the first start is learned from to the end in any case, so that more starts cannot do worse.
+        finalists: number of trials to learn from to the end.
+        keep_first: learn from the first start to the end in any case, so that more starts cannot do worse.
         checkpoints: a folder that keeps the state of learning from each start; see `expectation_maximization`.
         report: see `epizoo.states.iterations.Report`.
 

@@ -44,7 +44,7 @@ class HMMParameters(NamedTuple):
 
 
 class Filtered(NamedTuple):
-    """What the past tells of each bin.
+    """State of each bin given the bins up to it.
 
     ``probabilities`` are p(state | bins up to this one), zero outside the chromosome; ``predicted`` are p(state | bins
     before this one); ``log_likelihood_per_bin`` is log p(bin | bins before it), 0 outside.

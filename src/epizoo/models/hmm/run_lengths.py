@@ -56,7 +56,7 @@ class CodedMarks(NamedTuple):
 
 
 class Symbols(NamedTuple):
-    """What the bins of some sequences show.
+    """Distinct observations in some sequences.
 
     ``marks`` are the marks of each symbol that occurs; ``lookups`` give, for each sequence, the symbol of each of its
     codes.
