@@ -18,6 +18,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from epizoo.errors import InputError
+from epizoo.mark_values import OUTSIDE
 from epizoo.models.hmm import reference as hmm
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator
 from epizoo.models.hmm.reference import HMMParameters
@@ -154,7 +155,7 @@ def cut_chunks(
     if not parts:
         raise InputError("sequences: hold no bin; give marks to learn from")
     n_bins = max(len(part[0]) for part in parts)
-    filled = np.full((len(parts), n_bins, n_marks), hmm.OUTSIDE, np.float32)
+    filled = np.full((len(parts), n_bins, n_marks), OUTSIDE, np.float32)
     of_bins = np.full((len(parts), n_bins), UNKNOWN, np.int32)
     for row, (values, states, _) in enumerate(parts):
         filled[row, : len(values)], of_bins[row, : len(states)] = values, states

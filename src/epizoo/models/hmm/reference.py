@@ -19,13 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from epizoo.mark_values import OUTSIDE
 from epizoo.models.hmm.floors import LOG_FLOOR, LOG_ZERO
 
 AnyArray = Array | np.ndarray
 """Arguments may be NumPy's arrays; results are JAX's."""
-
-OUTSIDE = -1.0
-"""The value of every mark of a bin outside the chromosome."""
 
 # Below it a value holds some share of LOG_ZERO (soft marks scale it) and is impossible.
 _LOG_IMPOSSIBLE = -1e9
