@@ -121,7 +121,7 @@ def _run(options: argparse.Namespace, command: str) -> None:
 def words_of(options: argparse.Namespace) -> dict[str, Any]:
     """The prose of the entry."""
     others = ", ".join(cell for cell in CELLS if cell != options.cell)
-    held_out = ", ".join(HELD_OUT)
+    held_out = f"{', '.join(HELD_OUT[:-1])} and {HELD_OUT[-1]}"
     return state_prose("encode_states", **vars(options), others=others, held_out=held_out)
 
 
