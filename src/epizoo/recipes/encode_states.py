@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import UInt16
 from safetensors.numpy import save_file
 
-from epizoo.errors import EpizooError, InputError
+from epizoo.errors import InputError
 from epizoo.files import atomic_path, sha256, write_json, write_yaml
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.hmm.decoding import decode_all
@@ -31,6 +31,7 @@ from epizoo.models.hmm.probabilities import probabilities_of_logits
 from epizoo.models.hmm.reference import HMMParameters
 from epizoo.models.hmm.run_lengths import Parameters, from_codes, reorder
 from epizoo.models.parameters import flatten_parameters
+from epizoo.recipes.run_folder import one_sentence_errors
 from epizoo.recipes.state_data import CELLS, HELD_OUT, ROADMAP, codes_path, read_codes, read_published, state_prose
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model, write_model
 from epizoo.states.em import Learned, LearningConfig
@@ -84,11 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="run folder")
     options = parser.parse_args(arguments)
     words = ["python -m epizoo.recipes.encode_states", *map(shlex.quote, arguments or sys.argv[1:])]
-    try:
+    with one_sentence_errors():
         _run(options, " ".join(words).replace(str(options.data), "DIR"))
-    except EpizooError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
 
 
 def _run(options: argparse.Namespace, command: str) -> None:

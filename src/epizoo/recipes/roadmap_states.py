@@ -9,7 +9,6 @@ names and colours into a run folder, unchanged and in float64, with an example. 
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from epizoo.errors import EpizooError
 from epizoo.files import sha256, write_json, write_yaml
 from epizoo.genome.marks import BinarizedChromosome, arrange_marks, decode, write_binarized
 from epizoo.mark_values import MISSING
 from epizoo.models.hmm.annotator import ChromatinStateConfig
 from epizoo.models.hmm.decoding import decode_all
+from epizoo.recipes.run_folder import one_sentence_errors
 from epizoo.recipes.state_data import CELLS, ROADMAP, codes_path, read_codes, read_published, state_prose
 from epizoo.states.chromhmm_models import ChromHMMModel
 from epizoo.states.state_names import NamedState
@@ -117,11 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--states", type=int, choices=sorted(ROADMAP), default=15, help="number of states")
     parser.add_argument("-o", "--output", type=Path, required=True, help="run folder")
     options = parser.parse_args(arguments)
-    try:
+    with one_sentence_errors():
         write_run(options.output, options.data, options.states)
-    except EpizooError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

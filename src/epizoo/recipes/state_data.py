@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-import yaml
 from jaxtyping import UInt16
 
 from epizoo.errors import InputError
+from epizoo.recipes.run_folder import prose
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model
 from epizoo.states.state_names import ReferenceStates
 
@@ -106,13 +106,12 @@ def read_states(path: Path) -> list[dict[str, str]]:
 
 def state_prose(name: str, **values: Any) -> dict[str, Any]:
     """Prose of a recipe's entries: ``about``, ``data`` and ``procedure``, with values filled in."""
-    text = Path(__file__).with_name("prose").joinpath(f"{name}.yaml").read_text(encoding="utf-8")
 
     def fill(content: Any) -> Any:
         if isinstance(content, dict):
             return {key: fill(value) for key, value in content.items()}
         return [fill(one) for one in content] if isinstance(content, list) else content.format_map(values)
 
-    words = yaml.safe_load(text)
+    words = prose(name)
     values = {**{key: value for key, value in words.items() if isinstance(value, str)}, **values}
     return fill(words)  # type: ignore[no-any-return]
