@@ -21,7 +21,7 @@ _ZERO_LOGIT = -1e4
 
 @dataclass(frozen=True)
 class ChromatinStateConfig:
-    """What a chromatin-state model is, besides its parameters.
+    """Configuration of a chromatin-state model: everything but its parameters.
 
     Attributes:
         marks: names of the marks, in the order of the last axis of the input.
@@ -30,7 +30,7 @@ class ChromatinStateConfig:
         start: distribution of the first bin of an input that starts inside a chromosome: the ``stationary`` one for
             windows of a longer sequence, the ``initial`` one for whole sequences. After bins outside it is always the
             initial one.
-        temperature: of the soft Viterbi.
+        temperature: temperature of the soft Viterbi recursion.
     """
 
     marks: tuple[str, ...]
@@ -52,7 +52,7 @@ class ChromatinStateConfig:
 
 
 class ChromatinStateOutput(NamedTuple):
-    """What a model says of each bin; bins outside the chromosome have probabilities of 0, path -1 and log-likelihood 0.
+    """Output for each bin; bins outside the chromosome have probabilities of 0, path -1 and log-likelihood 0.
 
     Attributes:
         state_posteriors: p(state | all bins).
