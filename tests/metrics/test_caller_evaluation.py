@@ -81,10 +81,8 @@ def test_truth_and_sites_are_scored_for_the_surest_peaks(folder):
     truth = pd.DataFrame({"chrom": ["chr1"], "start": [2000], "end": [3000]})
     sites = pd.DataFrame({"chrom": ["chr1", "chr1"], "start": [2490, 200_000], "end": [2510, 200_010]})
     caller = caller_of_files("good", "good.b.bed", "b.bw")
-    one, all_of = (
-        evaluate_callers([caller], Truth(intervals=truth, sites=sites, n_peaks=n)).figures["callers"]["good"]
-        for n in (1, None)
-    )
+    held_to = [Truth(intervals=truth, sites=sites, n_peaks=n) for n in (1, None)]
+    one, all_of = (evaluate_callers([caller], one).figures["callers"]["good"] for one in held_to)
     assert one["truth"]["by_peak"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
     assert one["sites"]["share_of_summits"] == 1.0
     assert all_of["truth"]["by_peak"]["precision"] == 0.5

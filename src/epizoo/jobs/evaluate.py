@@ -65,8 +65,9 @@ def evaluate(
         entry: Entries that call peaks in `bigwig`, or their names.
         bigwig: The signal for the entries.
         control: The signal of the control, for entries that take one.
-        signal_kind: See `epizoo.jobs.call_peaks.call_peaks`, also for `control_signal_kind`, `known_regions` and
-            `backend`.
+        signal_kind: Kind of signal in `bigwig`; detected where None.
+        control_signal_kind: Kind of signal in `control`; that of `bigwig` where None.
+        known_regions: BED file of the intervals in which no value means no signal.
         labels: Labelled regions, a table or a file; see `epizoo.metrics.label_files.read_labels`.
         truth: True peaks.
         regions: Where `truth` is complete; everywhere where None.
@@ -76,7 +77,11 @@ def evaluate(
         metrics: The JSON file of all figures to write, if any.
         about: What the peaks are evaluated on, in words, kept in `metrics`.
         picture: The picture to write, if any: curves, calibration and example loci, as PNG, SVG or PDF.
+        backend: Engine that computes; see `epizoo.jobs.call_peaks.call_peaks`.
         progress: Called while entries call peaks.
+
+    Returns:
+        All figures, and what pictures are made of, by caller.
 
     Raises:
         InputError: there is nothing to evaluate or to evaluate on, options do not go together, or a file cannot be used
@@ -96,23 +101,26 @@ def evaluate(
     check_outputs([path for path in (metrics, picture) if path is not None], [*files, *folders])
     if picture is not None:
         require_picture(picture)
-    tables = {
-        name: None if given is None else interval_table(given, f"the {name}")
+    known, places, motifs = (
+        None if given is None else interval_table(given, f"the {name}")
         for name, given in (("true peaks", truth), ("regions", regions), ("sites", sites))
-    }
-    held_to = Truth(rows, tables["true peaks"], tables["regions"], tables["sites"], distance_bp, top)
+    )
+    held_to = Truth(rows, known, places, motifs, distance_bp, top)
     loaded = [peak_caller(name, backend) for name in entries]
-    kinds = {"signal_kind": signal_kind, "control_signal_kind": control_signal_kind}
+    options: dict[str, Any] = {
+        "signal_kind": signal_kind,
+        "control_signal_kind": control_signal_kind,
+        "progress": progress,
+    }
     with tempfile.TemporaryDirectory() as folder:
         callers = []
         for number, one in enumerate(loaded):
             tracks = Path(folder, str(number))
             tracks.mkdir()
-            options = {"control": control, "known_regions": known_regions}
-            callers.append(_caller_of_entry(one, str(bigwig), tracks, held_to, options, kinds, progress))
-        callers += [
-            caller_of_files(name, path, (probabilities or {}).get(name)) for name, path in (peaks or {}).items()
-        ]
+            by_sample = {"bigwig": bigwig, "control": control, "known_regions": known_regions}
+            callers.append(_caller_of_entry(one, by_sample, tracks, held_to, options))
+        bins = probabilities or {}
+        callers += [caller_of_files(name, path, bins.get(name)) for name, path in (peaks or {}).items()]
         found = evaluate_callers(callers, held_to)
         if metrics is not None:
             write_figures(metrics, found, _provenance(loaded, files, about))
@@ -144,34 +152,30 @@ def _check_options(
 
 def _caller_of_entry(
     entry: PeakCallerEntry,
-    bigwig: str,
+    patterns: Mapping[str, File | None],
     folder: Path,
     truth: Truth,
-    patterns: Mapping[str, File | None],
-    kinds: Mapping[str, str | None],
-    progress: Progress | None,
+    options: Mapping[str, Any],
 ) -> Caller:
     """A caller that calls each sample when it is first asked for, around labels or in the regions of the truth.
 
     Args:
         entry: the peak caller.
-        bigwig: its signal, with samples in braces.
+        patterns: the files that `call_peaks` reads by its arguments, with samples in braces.
         folder: where the bigWigs of probabilities are kept.
         truth: what peaks are evaluated on.
-        patterns: control and known regions, with samples in braces.
-        kinds: kinds of signal.
-        progress: called with the bins that are done and those there are, of each sample.
+        options: the other arguments of `call_peaks`.
     """
     called: dict[str, tuple[pd.DataFrame, Path]] = {}
 
     def run(sample: Mapping[str, Any]) -> tuple[pd.DataFrame, Path]:
-        path = fill(bigwig, sample)
+        given = {name: fill(pattern, sample) for name, pattern in patterns.items() if pattern is not None}
+        path = given["bigwig"]
         if path not in called:
             track = folder / f"{len(called)}.bw"
-            given = {name: None if pattern is None else fill(pattern, sample) for name, pattern in patterns.items()}
-            around = _around(truth, bigwig, path)
-            peaks = call_peaks(entry, path, regions=around, probabilities=track, progress=progress, **given, **kinds)
-            called[path] = peaks, track
+            around = _around(truth, str(patterns["bigwig"]), path)
+            arguments: dict[str, Any] = {**given, **options, "regions": around, "probabilities": track}
+            called[path] = call_peaks(entry, **arguments), track
         return called[path]
 
     return Caller(_caller_name(entry), lambda sample: run(sample)[0], lambda sample: run(sample)[1])
