@@ -19,7 +19,6 @@ def test_a_command_and_its_function_take_the_same(command, function):
     module, _, name = function.rpartition(".")
     parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
     options = {option.name: option for option in typer.main.get_command(app).commands[command].params}
-    del options["help"]
     assert set(options) == set(parameters) - IN_PYTHON_ALONE
     for name, option in options.items():
         if not option.required:
