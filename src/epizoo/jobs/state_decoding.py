@@ -1,6 +1,5 @@
 """Decoding of whole chromosomes by an entry: by the kernels for genomes, or window by window by its own backend."""
 
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

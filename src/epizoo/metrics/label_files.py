@@ -160,4 +160,4 @@ def _label(fields: list[str], columns: list[str], where: str) -> dict[str, str |
         raise InputError(f"{where}: start {start} is not below end {end}; correct it")
     if annotation not in ANNOTATIONS:
         raise InputError(f"{where}: annotation {annotation!r} is unknown; expected one of {', '.join(ANNOTATIONS)}")
-    return values | {"start": start, "end": end, "annotation": annotation}
+    return {**values, "start": start, "end": end, "annotation": annotation}
