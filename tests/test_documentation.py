@@ -53,15 +53,18 @@ def parsed(words: list[str]) -> tuple[typer.core.TyperCommand, dict[str, object]
 
 
 def problem(words: list[str], is_typed: bool) -> str | None:
-    """What is wrong with a command of epizoo; one that is only named in a sentence may lack what it requires."""
+    """What is wrong with a command of epizoo; of one that a sentence names, only its options are looked at."""
     try:
-        command, values, extra = parsed(words)
+        command, values, extra = parsed(words if is_typed else words[:1])
     except Exception as error:
         return str(error)
+    if not is_typed:
+        known = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
+        return ", ".join(word for word in words if word.startswith("-") and word not in known) or None
     missing = [param.name for param in command.params if param.required and not values.get(param.name or "")]
     if extra:
         return f"not understood: {' '.join(extra)}"
-    return f"missing: {', '.join(map(str, missing))}" if missing and is_typed else None
+    return f"missing: {', '.join(map(str, missing))}" if missing else None
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -116,3 +119,12 @@ def test_the_readme_runs_as_typed(tmp_path):
     (program,) = blocks(README, "python")
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_files_that_the_code_names_exist():
+    missing: set[str] = set()
+    for folder in ("src", "conversion", "plugins", "benchmarks", "tutorials"):
+        for path in (ROOT / folder).rglob("*.py"):
+            named = re.findall(r"\b((?:benchmarks|docs)/[\w/]+\.(?:py|md|txt))\b", path.read_text(encoding="utf-8"))
+            missing |= {f"{path.relative_to(ROOT)}: {name}" for name in named if not (ROOT / name).exists()}
+    assert missing == set()

@@ -23,6 +23,8 @@ states.annotate("marks", viterbi=True).segments
 epizoo.annotate("chromatin_states/roadmap-18", marks={"H3K4me3": "a.bw"}, signal_kind="counts")
 states.emissions(), states.transitions(), states.states, peaks.config.calling.min_width_bp
 epizoo.load("folder").predict({})
+epizoo.evaluate({"MACS3": "a.narrowPeak"}, labels="labels.bed", entry=peaks, bigwig="a.bw").figures
+epizoo.finetune("peak_caller/h3k4me3", "data.yaml", "tag", "folder", steps=5).name
 epizoo.zoo.load(epizoo.list_entries()[0]).name
 peaks.call_peeks("a.bw")  # wrong
 peaks.call_peaks("a.bw", contrl="b.bw")  # wrong
@@ -42,6 +44,8 @@ epizoo.load_annotator("folder").call_peaks("a.bw")  # wrong
 epizoo.load(5)  # wrong
 epizoo.anotate("chromatin_states/roadmap-18", "marks")  # wrong
 epizoo.call_peaks(peaks, big="a.bw")  # wrong
+epizoo.evaluate(entry=peaks, bigwig="a.bw", label="l.bed")  # wrong
+epizoo.finetune(peaks, "data.yaml", "tag", "folder", step=5)  # wrong
 epizoo.annotate("chromatin_states/roadmap-18", "marks", output_format="bed")  # wrong
 """
 # Other packages are of any type here, which makes this quick.

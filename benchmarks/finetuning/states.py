@@ -20,7 +20,7 @@ from epizoo.finetuning.state_adaptation import StateSettings, tune_states
 from epizoo.finetuning.state_movement import movement
 from epizoo.models.hmm import run_lengths as runs
 from epizoo.models.hmm.expected_counts import RunCounter
-from epizoo.recipes.encode_states_run import HELD_OUT, read_codes
+from epizoo.recipes.state_data import HELD_OUT, read_codes
 from epizoo.states.em import LearningConfig
 from epizoo.states.initialization import information_parameters, perturbed_parameters
 from epizoo.states.restarts import learn_best

@@ -14,7 +14,7 @@ from epizoo.files import atomic_path
 from epizoo.finetuning.state_adaptation import StateSettings, tune_states
 from epizoo.models.hmm import run_lengths as runs
 from epizoo.models.hmm.expected_counts import RunCounter
-from epizoo.recipes.encode_states_run import HELD_OUT, read_codes
+from epizoo.recipes.state_data import HELD_OUT, read_codes
 from epizoo.zoo import load
 
 LEARNED = ("chr1", "chr2", "chr5", "chr9", "chr16", "chr17", "chr20")

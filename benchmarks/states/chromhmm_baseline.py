@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from epizoo.genome.marks import BinarizedChromosome, decode, write_binarized
-from epizoo.recipes.encode_states_run import HELD_OUT, read_codes
+from epizoo.recipes.state_data import HELD_OUT, read_codes
 
 
 def main() -> None:

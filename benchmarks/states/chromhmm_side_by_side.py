@@ -22,7 +22,7 @@ from rich.table import Table
 import epizoo
 from epizoo.genome.marks import BinarizedChromosome, decode, write_binarized
 from epizoo.jobs.state_learning_data import read_learning_marks
-from epizoo.recipes.encode_states_run import CELLS, read_codes
+from epizoo.recipes.state_data import CELLS, read_codes
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model, write_model
 from epizoo.states.learning_plan import log_likelihood_per_bin
 

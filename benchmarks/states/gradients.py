@@ -26,7 +26,7 @@ from epizoo.files import atomic_path
 from epizoo.jobs.state_learning_data import LearningMarks, read_known_states, read_learning_marks
 from epizoo.models.hmm import run_lengths as runs
 from epizoo.models.hmm.decoding import decode_all
-from epizoo.recipes.encode_states_run import CELLS, HELD_OUT, read_codes
+from epizoo.recipes.state_data import CELLS, HELD_OUT, read_codes
 from epizoo.states.em import Learned, LearningConfig
 from epizoo.states.learning_plan import LearningPlan, LearningSequence, learn, log_likelihood_per_bin
 

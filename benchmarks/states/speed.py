@@ -32,7 +32,7 @@ from epizoo.models.hmm import run_lengths as runs
 from epizoo.models.hmm.decoding import decode_all
 from epizoo.models.hmm.expected_counts import RunCounter
 from epizoo.models.hmm.run_lengths import Float64Parameters
-from epizoo.recipes.encode_states_run import read_codes
+from epizoo.recipes.state_data import read_codes
 from epizoo.states.em import LearningConfig, maximize
 from epizoo.states.initialization import information_parameters
 

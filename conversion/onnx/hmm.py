@@ -8,10 +8,8 @@ from jaxtyping import Float, Shaped
 from onnx import TensorProto
 
 from epizoo.conversion.onnx.graph import Graph
-
-_LOG_FLOOR = -690.7755278982137
-_LOG_ZERO = -1e30
-_OUTSIDE = -1.0
+from epizoo.mark_values import OUTSIDE
+from epizoo.models.hmm.floors import LOG_FLOOR, LOG_ZERO
 
 
 class HMMGraph:
@@ -37,7 +35,7 @@ class HMMGraph:
     def inside(self) -> str:
         """Bins inside the chromosome, (batch, bin, 1) bool."""
         g = self._graph
-        outside = g.op("Cast", g.op("Equal", self._marks, _double(g, _OUTSIDE)), to=TensorProto.FLOAT)
+        outside = g.op("Cast", g.op("Equal", self._marks, _double(g, OUTSIDE)), to=TensorProto.FLOAT)
         return g.op("Not", g.op("Cast", g.op("ReduceMax", outside, g.constant([2])), to=TensorProto.BOOL))
 
     @property
@@ -91,7 +89,7 @@ class HMMGraph:
         absent = g.op("Where", seen, g.op("Sub", _double(g, 1.0), self._marks), zero)
         shown = g.op("MatMul", present, g.constant(_log(emission).T))
         logs = g.op("Add", shown, g.op("MatMul", absent, g.constant(_log(1 - emission).T)))
-        floor = _double(g, _LOG_FLOOR)
+        floor = _double(g, LOG_FLOOR)
         possible = g.op("GreaterOrEqual", g.op("ReduceMax", logs, g.constant([2])), floor)
         return g.op("Where", possible, logs, floor)
 
@@ -100,7 +98,7 @@ class HMMGraph:
         """Filtered and predicted probabilities (batch, bin, state), and the log-likelihood per bin (batch, bin, 1)."""
         g, zero = self._graph, _double(self._graph, 0.0)
         transition, initial = g.constant(self._transition), g.constant(self._initial)
-        floor, log_zero, never, most = (_double(g, x) for x in (_LOG_FLOOR, _LOG_ZERO, _LOG_ZERO / 2, 40.0))
+        floor, log_zero, never, most = (_double(g, x) for x in (LOG_FLOOR, LOG_ZERO, LOG_ZERO / 2, 40.0))
 
         def step(b: Graph, carries: list[str], bins: list[str]) -> tuple[list[str], list[str]]:
             (predicted,), (log_emission, inside) = carries, bins
@@ -125,7 +123,7 @@ class HMMGraph:
         """For each bin, the best state before each state of the next bin, (batch, bin, state)."""
         g = self._graph
         log_transition, log_initial = g.constant(_log(self._transition)), g.constant(_log(self._initial))
-        log_zero, never = _double(g, _LOG_ZERO), _double(g, _LOG_ZERO / 2)
+        log_zero, never = _double(g, LOG_ZERO), _double(g, LOG_ZERO / 2)
         end = np.iinfo(np.int64).max
         later = g.op("Slice", self.inside, g.constant([1]), g.constant([int(end)]), g.constant([1]))
         next_inside = g.op("Concat", later, self._per_row(np.zeros((1, 1), bool)), axis=1)
@@ -171,7 +169,7 @@ def _softmax(logits: Shaped[np.ndarray, "*axes state"]) -> Float[np.ndarray, "*a
 
 def _log(probabilities: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
     positive = probabilities > 0
-    return np.where(positive, np.log(np.where(positive, probabilities, 1)), _LOG_ZERO)
+    return np.where(positive, np.log(np.where(positive, probabilities, 1)), LOG_ZERO)
 
 
 def _stationary(transition: Float[np.ndarray, "state state"]) -> Float[np.ndarray, " state"]:

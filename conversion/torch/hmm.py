@@ -12,10 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from epizoo.conversion.torch.scan import Maps, Step, join_sums, scan
-
-OUTSIDE = -1.0
-LOG_FLOOR = -690.7755278982137
-_LOG_ZERO = -1e30
+from epizoo.mark_values import OUTSIDE
+from epizoo.models.hmm.floors import LOG_FLOOR, LOG_ZERO
 
 
 class HMMParameters(NamedTuple):
@@ -69,8 +67,8 @@ def forward(
 
     def step(predicted: Tensor, log_emission: Tensor, inside: Tensor) -> Step:
         reached = predicted > 0
-        top = torch.where(reached, log_emission, _LOG_ZERO).amax(-1, keepdim=True).detach()
-        possible = top > _LOG_ZERO / 2
+        top = torch.where(reached, log_emission, LOG_ZERO).amax(-1, keepdim=True).detach()
+        possible = top > LOG_ZERO / 2
         scaled = torch.exp(torch.where(possible, (log_emission - top).clamp(max=40), 0))
         weights = predicted * scaled
         total = weights.sum(-1, keepdim=True)
@@ -128,10 +126,10 @@ def viterbi(
 
     def step(predicted: Tensor, log_emission: Tensor, inside: Tensor, next_inside: Tensor) -> Step:
         scores = predicted + log_emission
-        possible = scores.amax(-1, keepdim=True) > _LOG_ZERO / 2
+        possible = scores.amax(-1, keepdim=True) > LOG_ZERO / 2
         scores = torch.where(possible, scores, predicted)
         top = scores.amax(-1, keepdim=True)
-        scores = (scores - top).clamp(min=_LOG_ZERO)
+        scores = (scores - top).clamp(min=LOG_ZERO)
         best, pointers = (scores[..., None] + log_transition).max(-2)
         pointers = torch.where(next_inside, pointers, scores.argmax(-1, keepdim=True))
         return Step(torch.where(inside, best, log_initial), top, (~possible).to(scores.dtype), (pointers,))
@@ -157,7 +155,7 @@ def stationary(transition: Float[Tensor, "state state"]) -> Float[Tensor, " stat
 def log(probabilities: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
     """The logarithm, with a finite stand-in and no gradient at zero."""
     positive = probabilities > 0
-    return torch.where(positive, torch.log(torch.where(positive, probabilities, 1)), _LOG_ZERO)
+    return torch.where(positive, torch.log(torch.where(positive, probabilities, 1)), LOG_ZERO)
 
 
 def _trace(pointers: Int[Tensor, "batch bin state"], chunks: Chunks) -> Int[Tensor, "batch bin"]:
@@ -181,11 +179,11 @@ def _join_pointers(first: Maps, second: Maps) -> Maps:
 
 def _join_maxima(first: Maps, second: Maps) -> Maps:
     """Join maps of log-scores: maxima over the states between."""
-    penalty = torch.where(first.carry > _LOG_ZERO / 2, second.penalty.mT, torch.inf).amin(-1, keepdim=True)
-    alive = (first.carry > _LOG_ZERO / 2) & (second.penalty.mT <= penalty)
-    scores = torch.where(alive, first.carry + second.log_weight.mT, _LOG_ZERO)
+    penalty = torch.where(first.carry > LOG_ZERO / 2, second.penalty.mT, torch.inf).amin(-1, keepdim=True)
+    alive = (first.carry > LOG_ZERO / 2) & (second.penalty.mT <= penalty)
+    scores = torch.where(alive, first.carry + second.log_weight.mT, LOG_ZERO)
     top = scores.amax(-1, keepdim=True)
-    joined = ((scores - top)[..., None] + second.carry[..., None, :, :]).amax(-2).clamp(min=_LOG_ZERO)
+    joined = ((scores - top)[..., None] + second.carry[..., None, :, :]).amax(-2).clamp(min=LOG_ZERO)
     return Maps(joined, first.log_weight + top, first.penalty + torch.where(penalty < torch.inf, penalty, 0))
 
 

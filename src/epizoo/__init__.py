@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from epizoo.jobs.annotate import annotate
     from epizoo.jobs.call_peaks import call_peaks
+    from epizoo.jobs.evaluate import evaluate
     from epizoo.jobs.finetune import finetune
     from epizoo.jobs.learn_states import learn_states
     from epizoo.zoo.catalogue import list_entries
@@ -41,6 +42,7 @@ __all__ = [
     "__version__",
     "annotate",
     "call_peaks",
+    "evaluate",
     "finetune",
     "learn_states",
     "list_entries",
@@ -51,6 +53,7 @@ __all__ = [
 _MODULES = {
     "annotate": "jobs.annotate",
     "call_peaks": "jobs.call_peaks",
+    "evaluate": "jobs.evaluate",
     "finetune": "jobs.finetune",
     "learn_states": "jobs.learn_states",
     "list_entries": "zoo.catalogue",

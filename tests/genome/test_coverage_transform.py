@@ -7,7 +7,7 @@ import pytest
 from epizoo.errors import InputError
 from epizoo.genome.coverage_transform import CoverageTransform, FittedTransform
 from epizoo.genome.signal import BigWig
-from epizoo.genome.signal_kinds import SIGNAL_KINDS, detect_signal_kind
+from epizoo.genome.signal_kinds import SIGNAL_KINDS, detect_signal_kind, sample_values
 
 LENGTH = 600_000
 
@@ -266,3 +266,25 @@ def test_no_logarithm_of_a_count_is_above_40(make_bigwig, highest, is_refused):
             CoverageTransform().fit(bigwig, "fold_change")
     else:
         assert CoverageTransform().fit(bigwig, "fold_change").background > 0
+
+
+def test_the_inverse_gives_the_signal_back_in_any_unit():
+    fitted = FittedTransform("fold_change", 1.5, 4.0, 2.0)
+    signal = np.array([0.0, 0.01, 1.5, 300.0], np.float32)
+    np.testing.assert_allclose(fitted.inverse(fitted(signal)), signal, rtol=1e-5)
+    np.testing.assert_allclose(fitted.inverse(fitted(signal), fitted.background), signal / 1.5, rtol=1e-5)
+    assert fitted.inverse(fitted(signal)).dtype == np.float32
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sampled_values_are_the_distinct_ones_with_their_bp(make_bigwig, seed):
+    rng = np.random.default_rng(seed)
+    values = np.repeat(rng.choice([0.0, 0.5, 1.0, 2.5, 7.0, np.nan], 400), rng.integers(1, 40, 400))
+    with BigWig(make_bigwig({"chr1": values})) as bigwig:
+        found = sample_values(bigwig)
+    present = values[~np.isnan(values)].astype(np.float32)
+    level, n_bp = np.unique(present, return_counts=True)
+    assert found.level.tolist() == level.tolist()
+    assert found.n_bp.tolist() == n_bp.tolist()
+    assert found.median() == np.median(present)
+    assert found.positive().median() == np.median(present[present > 0])

@@ -330,7 +330,7 @@ def test_settings_that_would_be_ignored_are_refused(entry, random_zoo):
     ):
         with pytest.raises(InputError, match=message):
             entry.annotate(marks=bigwigs, **settings, cell=cell)
-    with pytest.raises(InputError, match=r"chrom_sizes: .*\bmarks\b"):
+    with pytest.raises(InputError, match=r"--chrom-sizes: .*--marks"):
         entry.annotate(random_zoo.marks, chrom_sizes="none.txt")
     with pytest.raises(InputError, match=r"threshold: 1\.0"):
         entry.windows(intervals_file=random_zoo.intervals, binarized=random_zoo.marks, threshold=1.0)

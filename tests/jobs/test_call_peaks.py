@@ -235,3 +235,62 @@ def test_evidence_counts_reads_of_coverage_and_assumes_two_below_other_signal(en
     assert peaks["score"].tolist() == np.rint(200 * np.log10(1 - np.log10(tail))).tolist()
     assert len(peaks) == 2
     assert abs(background - 2.0) > 0.5
+
+
+def test_peaks_of_reads_are_those_of_their_coverage_and_say_so(entry, tmp_path):
+    rows = [f"chr1\t{20_000 + 7 * i % 600}\t{20_036 + 7 * i % 600}\tr\t0\t{'+-'[i % 2]}\n" for i in range(300)]
+    rows += [f"chr{1 + i % 2}\t{50 * i}\t{50 * i + 36}\tr\t0\t+\n" for i in range(400)]
+    (tmp_path / "x.bed").write_text("".join(rows))
+    (tmp_path / "sizes").write_text("chr1\t40000\n")
+    options = {"enter_probability": 0.45, "extend_probability": 0.4, "min_width_bp": 100}
+    found = entry.call_peaks(
+        reads=tmp_path / "x.bed", chrom_sizes=tmp_path / "sizes", coverage=tmp_path / "x.bw", **options
+    )
+    again = entry.call_peaks(tmp_path / "x.bw", **options)
+    assert len(found) > 0
+    pd.testing.assert_frame_equal(found, again)
+    assert [note.split(":")[0].split(" ")[0] for note in found.decided.notes] == ["Read", "Left"]
+    assert "500 fragments" in found.decided.notes[0]
+    assert "200 reads" in found.decided.notes[1]
+    assert again.decided.notes == (f"Detected in {tmp_path / 'x.bw'}: --signal-kind coverage.",)
+
+
+def test_a_table_writes_the_file_that_the_job_writes(entry, random_zoo, rule, tmp_path):
+    found = entry.call_peaks(random_zoo.bigwig, config=rule, output=tmp_path / "a.narrowPeak")
+    found.to_narrowpeak(tmp_path / "b.narrowPeak")
+    found[found["chrom"] == "chr2"].to_narrowpeak(tmp_path / "c.narrowPeak")
+    written = (tmp_path / "a.narrowPeak").read_text()
+    assert (tmp_path / "b.narrowPeak").read_text() == written
+    rows = [row for row in written.splitlines() if row.startswith("chr2\t")]
+    assert (tmp_path / "c.narrowPeak").read_text().splitlines() == rows
+
+
+def test_what_was_stated_replaces_a_part_of_the_rule_and_is_told(entry, random_zoo, rule):
+    found = entry.call_peaks(random_zoo.bigwig, config=rule, min_width_bp=200, merge_gap_bp=1_500)
+    expected = entry.call_peaks(
+        random_zoo.bigwig, config=dataclasses.replace(rule, min_width_bp=200, merge_gap_bp=1_500)
+    )
+    pd.testing.assert_frame_equal(found, expected)
+    lines = found.decided.summary().splitlines()
+    assert max(map(len, lines)) <= 80
+    text = " ".join(line.strip() for line in lines)
+    for setting in (f"{rule.enter_probability:.4g} to enter", f"{rule.extend_probability:.4g} to extend"):
+        assert setting in text
+    assert "at least 200 bp wide, gaps up to 1,500 bp joined" in text
+    fitted = entry.windows(intervals_file=None, bigwig_file=random_zoo.bigwig).fitted[0]
+    assert f"background {fitted.background:.4g}; scale {fitted.scale:.4g}" in text
+
+
+def test_evidence_that_applied_is_told(entry, random_zoo, rule):
+    asked = dataclasses.replace(rule, least_evidence=3.0, evident_probability=0.25)
+    text = entry.call_peaks(random_zoo.bigwig, config=asked, signal_kind="log10_p").decided.summary()
+    assert f"{rule.enter_probability:.4g} to enter" in text
+    stated = entry.call_peaks(random_zoo.bigwig, config=asked, enter_probability=0.9, extend_probability=0.3).decided
+    assert (stated.rule.least_evidence, stated.evidence) == (0, False)
+
+
+def test_no_genome_is_tiled_that_nobody_reads_by_windows(entry, random_zoo, monkeypatch):
+    monkeypatch.setattr("epizoo.genome.windows.tile", lambda *arguments: pytest.fail("tiled"))
+    entry.call_peaks(random_zoo.bigwig)
+    with pytest.raises(pytest.fail.Exception):
+        len(entry.windows(intervals_file=None, bigwig_file=random_zoo.bigwig))

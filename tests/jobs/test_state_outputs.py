@@ -8,10 +8,10 @@ import pandas as pd
 import pyBigWig
 import pytest
 import random_entries
+from chromhmm_text import read_bins, read_segments
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.calling import chromhmm_files
 from epizoo.cli import app
 from epizoo.errors import InputError
 from epizoo.genome.marks import BinarizedChromosome, read_binarized, write_binarized
@@ -63,7 +63,7 @@ def test_all_files_say_the_same(entry, tmp_path, viterbi):
         text_posteriors=True,
     )
     folder = tmp_path / "chromhmm"
-    segments, order = chromhmm_files.read_segments(folder / "K562_4_segments.bed")
+    segments, order = read_segments(folder / "K562_4_segments.bed")
     assert order == "E"
     pd.testing.assert_frame_equal(segments, annotation.segments[["chrom", "start", "end", "state"]])
     assert "1_S0" in (folder / "K562_4_dense.bed").read_text()
@@ -81,11 +81,11 @@ def test_all_files_say_the_same(entry, tmp_path, viterbi):
             np.testing.assert_allclose(posteriors.sum(axis=1), 1, atol=3e-4)
             sure = posteriors.max(axis=1) > 0.51
             np.testing.assert_array_equal(posteriors.argmax(axis=1)[sure], group["state"][:][sure])
-            by_line = chromhmm_files.read_states_by_line(folder / "STATEBYLINE" / f"K562_4_{chrom}_statebyline.txt")
-            np.testing.assert_array_equal(by_line.states, chosen[:])
-            text = chromhmm_files.read_posteriors(folder / "POSTERIOR" / f"K562_4_{chrom}_posterior.txt")
+            _, _, by_line = read_bins(folder / "STATEBYLINE" / f"K562_4_{chrom}_statebyline.txt")
+            np.testing.assert_array_equal(by_line[:, 0] - 1, chosen[:])
+            _, _, text = read_bins(folder / "POSTERIOR" / f"K562_4_{chrom}_posterior.txt")
             # Halves of the last digit may be rounded to either side.
-            np.testing.assert_allclose(text.posteriors, posteriors, atol=1.01e-4)
+            np.testing.assert_allclose(text, posteriors, atol=1.01e-4)
             for path in (tmp_path / "bw").glob("state_*.bw"):
                 state = int(re.search(r"state_(\d+)", path.name).group(1)) - 1
                 with pyBigWig.open(str(path)) as bigwig:
@@ -157,7 +157,7 @@ def test_a_chromosome_shorter_than_a_bin_has_no_state(entry, tmp_path, backend):
     with h5py.File(tmp_path / "s.h5") as file:
         assert file["chromosomes/tiny/posteriors"].shape == (0, 4)
         assert file["chromosomes/chr1"].attrs["length_bp"] == 20_150
-    assert len(chromhmm_files.read_posteriors(tmp_path / "POSTERIOR" / "cell_4_tiny_posterior.txt").posteriors) == 0
+    assert len(read_bins(tmp_path / "POSTERIOR" / "cell_4_tiny_posterior.txt")[2]) == 0
 
 
 def test_no_file_is_left_where_one_cannot_be_written(entry, tmp_path):
@@ -190,7 +190,7 @@ def test_the_command_writes_them_and_names_missing_marks(random_zoo, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--state-by-line"], "state_by_line: .*chromhmm"),
+        (["--state-by-line"], "--state-by-line: .*--chromhmm"),
         (["--backend", "tensorflow"], "backend: 'tensorflow'"),
         (["--backend", "jax", "--viterbi"], "backend.*viterbi|viterbi.*backend"),
         (["--hdf5", "none/s.h5"], r"none/s\.h5: "),

@@ -14,12 +14,12 @@ from epizoo.metrics.caller_evaluation import (
     Caller,
     Truth,
     caller_of_files,
-    evaluate,
+    evaluate_callers,
     files_of_samples,
     fill,
-    read_labels,
     write_figures,
 )
+from epizoo.metrics.label_files import read_labels
 
 LABELS = """chrom\tstart\tend\tannotation\tsample
 chr1\t0\t1000\tnoPeaks\ta
@@ -56,7 +56,7 @@ def callers():
 
 
 def test_label_errors_are_those_counted_by_hand(folder):
-    found = evaluate(callers(), Truth(labels=read_labels(folder / "labels.tsv")))
+    found = evaluate_callers(callers(), Truth(labels=read_labels(folder / "labels.tsv")))
     good, bad = (found.figures["callers"][name]["labels"] for name in ("good", "bad"))
     assert [good[key] for key in ("labels", "wrong", "false_positives", "false_negatives")] == [6, 1, 0, 1]
     assert [bad[key] for key in ("labels", "wrong", "false_positives", "false_negatives")] == [6, 4, 2, 2]
@@ -70,7 +70,7 @@ def test_label_errors_are_those_counted_by_hand(folder):
 
 
 def test_calibration_takes_the_highest_probability_in_a_label(folder):
-    found = evaluate(callers()[:1], Truth(labels=read_labels(folder / "labels.tsv")))
+    found = evaluate_callers(callers()[:1], Truth(labels=read_labels(folder / "labels.tsv")))
     # noPeaks at 0.1 in both samples, peaks at 0.9 and 0.7, each region weighing 1.
     expected = (0.1**2 + (0.1**2 + 0.3**2) / 2) / 2
     assert found.figures["callers"]["good"]["calibration"]["brier"] == pytest.approx(expected, rel=1e-5)
@@ -81,9 +81,8 @@ def test_truth_and_sites_are_scored_for_the_surest_peaks(folder):
     truth = pd.DataFrame({"chrom": ["chr1"], "start": [2000], "end": [3000]})
     sites = pd.DataFrame({"chrom": ["chr1", "chr1"], "start": [2490, 200_000], "end": [2510, 200_010]})
     caller = caller_of_files("good", "good.b.bed", "b.bw")
-    one, all_of = (
-        evaluate([caller], Truth(intervals=truth, sites=sites, n_peaks=n)).figures["callers"]["good"] for n in (1, None)
-    )
+    held_to = [Truth(intervals=truth, sites=sites, n_peaks=n) for n in (1, None)]
+    one, all_of = (evaluate_callers([caller], one).figures["callers"]["good"] for one in held_to)
     assert one["truth"]["by_peak"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
     assert one["sites"]["share_of_summits"] == 1.0
     assert all_of["truth"]["by_peak"]["precision"] == 0.5
@@ -95,7 +94,7 @@ def test_truth_and_sites_are_scored_for_the_surest_peaks(folder):
 
 def test_figures_and_pictures_are_written(folder):
     truth = Truth(labels=read_labels(folder / "labels.tsv"))
-    found = evaluate(callers(), truth)
+    found = evaluate_callers(callers(), truth)
     write_figures(folder / "x.json", found)
     read = json.loads((folder / "x.json").read_text())
     assert read["callers"]["bad"]["labels"]["wrong"] == 4
@@ -109,7 +108,7 @@ def test_figures_and_pictures_are_written(folder):
 def test_a_caller_without_peaks_is_scored(folder):
     nothing = Caller("nothing", lambda sample: narrowpeak_table())
     truth = pd.DataFrame({"chrom": ["chr1"], "start": [2000], "end": [3000]})
-    found = evaluate([nothing], Truth(labels=read_labels(folder / "labels.tsv"), intervals=truth, sites=truth))
+    found = evaluate_callers([nothing], Truth(labels=read_labels(folder / "labels.tsv"), intervals=truth, sites=truth))
     assert found.figures["callers"]["nothing"]["labels"]["false_negatives"] == 4
     write_figures(folder / "x.json", found)
     assert json.loads((folder / "x.json").read_text())["callers"]["nothing"]["truth"]["by_peak"]["precision"] is None
@@ -149,7 +148,7 @@ def test_impossible_evaluations_are_refused(folder):
         ((callers(), Truth(labels=labels, distance_bp=-5)), r"distance_bp\): -5 found"),
     ):
         with pytest.raises(InputError, match=message):
-            evaluate(*arguments)
+            evaluate_callers(*arguments)
     assert fill("x.bed", {}) == "x.bed"
 
 
@@ -158,13 +157,13 @@ def test_peaks_and_truth_that_share_no_chromosome_are_an_error(folder, what):
     truth = pd.DataFrame({"chrom": ["1", "2"], "start": 2000, "end": 3000, "annotation": "peaks"})
     caller = caller_of_files("good", "good.a.bed")
     with pytest.raises(InputError, match=r"good: .*\bchr1\b.*\b1, 2\b"):
-        evaluate([caller], Truth(**{what: truth}))
+        evaluate_callers([caller], Truth(**{what: truth}))
 
 
 def test_a_caller_that_misses_its_only_chromosome_is_wrong_and_no_error(tmp_path):
     (tmp_path / "x.bed").write_text("chr2\t100\t200\tp\t1\n")
     labels = pd.DataFrame({"chrom": ["chr1"], "start": [2000], "end": [3000], "annotation": ["peaks"]})
-    found = evaluate([caller_of_files("x", tmp_path / "x.bed")], Truth(labels=labels))
+    found = evaluate_callers([caller_of_files("x", tmp_path / "x.bed")], Truth(labels=labels))
     figures = found.figures["callers"]["x"]["labels"]
     assert (figures["false_negatives"], figures["peaks_on_labelled_chromosomes"]) == (1, 0)
 

@@ -1,5 +1,6 @@
 """The recipe of the encode entries, on small random data."""
 
+import argparse
 import json
 
 import numpy as np
@@ -7,14 +8,15 @@ import pytest
 import yaml
 from flax import nnx
 from hmm_oracles import emission_rows, random_model, smooth
+from recipe_words import assert_same_words
 from safetensors.numpy import load_file
 
+import epizoo
 from epizoo.genome.marks import read_binarized
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.parameters import build_model
 from epizoo.recipes import encode_states as chromatin_states
 from epizoo.recipes import encode_states_examples as chromatin_state_examples
-from epizoo.recipes.encode_states_run import describe_entry
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model, write_model
 
 MARKS = ("CTCF", "H3K36me3", "H3K4me1", "H3K4me3")
@@ -104,11 +106,12 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, capsys):
     assert "no such file" in capsys.readouterr().err
 
 
-def test_the_card_names_the_cell_types():
-    options = type("Options", (), {"states": 10, "cell": "K562"})
-    about = describe_entry(options)
-    assert "10 chromatin states" in about["doc"]
-    assert "GM12878" in about["limits"][0]
+@pytest.mark.parametrize("n_states", [10, 15])
+def test_the_recipe_says_what_the_shipped_entry_says(n_states, monkeypatch):
+    monkeypatch.undo()
+    block = epizoo.load(f"chromatin_states/encode-{n_states}")
+    words = chromatin_states.words_of(argparse.Namespace(states=n_states, cell="GM12878", restarts=7))
+    assert_same_words(words, block)
 
 
 def test_the_example_is_an_excerpt_with_its_region_inside(tmp_path):

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 from flax import nnx
+from recipe_words import assert_same_words
 
 import epizoo
 from epizoo.errors import InputError
@@ -16,6 +17,7 @@ from epizoo.models.hmm.annotator import ChromatinStateAnnotator
 from epizoo.models.hmm.decoding import decode
 from epizoo.models.parameters import build_model
 from epizoo.recipes import roadmap_states as roadmap
+from epizoo.recipes import state_data
 from epizoo.states.chromhmm_models import read_model
 
 TABLE = "one_index\tshort_name\tlong_name\thex\n2\tQuies\tQuiescent/Low\t#ffffff\n1\tTssA\tActive TSS\t#ff0a00\n"
@@ -29,7 +31,7 @@ def float64_parameters(entry):
 
 def test_states_are_read_in_their_order_with_colours_as_numbers(tmp_path):
     (tmp_path / "states.tsv").write_text(TABLE)
-    assert roadmap.read_states(tmp_path / "states.tsv") == [
+    assert state_data.read_states(tmp_path / "states.tsv") == [
         {"name": "TssA", "description": "Active TSS", "color": "255,10,0"},
         {"name": "Quies", "description": "Quiescent/Low", "color": "255,255,255"},
     ]
@@ -40,14 +42,22 @@ def test_a_table_of_another_kind_is_refused(tmp_path, text):
     if text is not None:
         (tmp_path / "states.tsv").write_text(text)
     with pytest.raises(InputError, match=r"states\.tsv"):
-        roadmap.read_states(tmp_path / "states.tsv")
+        state_data.read_states(tmp_path / "states.tsv")
+
+
+@pytest.mark.parametrize("n_states", [15, 18])
+def test_the_recipe_says_what_the_shipped_entry_says(n_states):
+    entry = epizoo.load(f"chromatin_states/roadmap-{n_states}")
+    title = state_data.ROADMAP[n_states].title
+    words = state_data.state_prose("roadmap_states", states=n_states, title=title, marks=", ".join(entry.channels))
+    assert_same_words(words, entry)
 
 
 @pytest.mark.data
 @pytest.mark.parametrize("n_states", [15, 18])
 def test_entries_hold_the_published_probabilities(data_dir, n_states):
     entry = epizoo.load(f"chromatin_states/roadmap-{n_states}")
-    published = read_model(data_dir / "states" / "published_models" / roadmap.MODELS[n_states].model)
+    published = read_model(data_dir / "states" / "published_models" / roadmap.ROADMAP[n_states].model)
     assert entry.channels == published.marks
     for found, expected in zip(float64_parameters(entry), published.parameters, strict=True):
         np.testing.assert_array_equal(np.asarray(found) == 0, expected == 0)

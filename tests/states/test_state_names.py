@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from epizoo.errors import InputError
+from epizoo.recipes.state_data import read_published
 from epizoo.states.state_names import (
     INSULATOR_COLOR,
     ReferenceStates,
     name_states,
-    read_reference,
 )
 
 REFERENCE = ReferenceStates(
@@ -71,7 +71,7 @@ def test_models_without_a_shared_mark_are_refused():
 
 @pytest.mark.data
 def test_roadmaps_own_states_keep_their_names(data_dir):
-    reference = read_reference(data_dir)
+    _, reference = read_published(data_dir, 15)
     assert reference.names[0] == "TssA"
     assert reference.colors[4] == "0,100,0"
     named, order = name_states(reference.emission, reference.marks, reference)

@@ -11,7 +11,7 @@ from epizoo.files import atomic_path
 
 
 class StateStyle(NamedTuple):
-    """How a chromatin state is shown."""
+    """Name and colour of a chromatin state."""
 
     name: str
     color: tuple[int, int, int]

@@ -37,12 +37,12 @@ def put_rows(starts, ends, states, before, middles, middle_ends, afters, after_e
     A row is ``before``, start, tab, end, the middle of its state, start, tab, end, and what comes after in its state.
 
     Args:
-        starts: of the segments, not negative.
-        ends: of the segments.
-        states: of the segments, from 0.
+        starts: starts of the segments, not negative.
+        ends: ends of the segments.
+        states: states of the segments, from 0.
         before: bytes.
         middles: bytes of all states, one after the other.
-        middle_ends: where each state's begin, and the end of the last.
+        middle_ends: start of each state's bytes, and the end of the last.
         afters: as ``middles``.
         after_ends: as ``middle_ends``.
         out: long enough.

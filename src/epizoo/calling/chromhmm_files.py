@@ -6,15 +6,13 @@ the name ends in ``.gz``. States are counted from 0 here and from 1 in the files
 """
 
 import gzip
-import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int64, Integer
+from jaxtyping import Float, Integer
 
 from epizoo.calling.state_colors import Color
 from epizoo.errors import InputError
@@ -23,24 +21,6 @@ from epizoo.files import atomic_path
 File = str | os.PathLike[str]
 ORDERS = {"E": "Emission", "T": "Transition", "U": "User", "F": "Fixed"}
 """Letters for the order of the states, which stand before a state's number: E1, E2, …"""
-
-
-class StatesByLine(NamedTuple):
-    """The states of one chromosome: a state, or the posteriors of all states, for each bin."""
-
-    cell: str
-    chrom: str
-    order: str
-    states: Int64[np.ndarray, " bin"]
-
-
-class Posteriors(NamedTuple):
-    """Posterior probabilities of one chromosome, to four decimals."""
-
-    cell: str
-    chrom: str
-    order: str
-    posteriors: Float[np.ndarray, "bin state"]
 
 
 def write_segments(path: File, segments: pd.DataFrame, order: str = "E") -> None:
@@ -52,32 +32,6 @@ def write_segments(path: File, segments: pd.DataFrame, order: str = "E") -> None
     _require_order(path, order)
     rows = zip(*(segments[column].tolist() for column in ("chrom", "start", "end", "state")), strict=True)
     _write(path, (f"{chrom}\t{start}\t{end}\t{order}{state + 1}\n" for chrom, start, end, state in rows))
-
-
-def read_segments(path: File) -> tuple[pd.DataFrame, str]:
-    """Read ``CELL_N_segments.bed`` as (chrom, start, end, state from 0) and the letter of the order.
-
-    Raises:
-        InputError: the file is missing or a line is no segment (it is named).
-    """
-    chroms, starts, ends, states, order = [], [], [], [], ""
-    for number, line in enumerate(read_lines(path), start=1):
-        try:
-            chrom, start, end, label = line.split("\t")
-            order = order or label[:1]
-            chroms.append(chrom)
-            starts.append(int(start))
-            ends.append(int(end))
-            states.append(int(label[1:]) - 1)
-            if label[0] != order or order not in ORDERS or states[-1] < 0:
-                raise ValueError
-        except (ValueError, IndexError):
-            raise InputError(
-                f"{path}: line {number} is {line[:80]!r} where chrom, start, end and a state such as {order or 'E'}1 "
-                "are expected; give a segments.bed of ChromHMM"
-            ) from None
-    table = pd.DataFrame({"chrom": pd.Series(chroms, dtype="str"), "start": starts, "end": ends, "state": states})
-    return table.astype({"start": "int64", "end": "int64", "state": "int64"}), order or "E"
 
 
 def write_dense(
@@ -93,10 +47,10 @@ def write_dense(
     Args:
         path: the file.
         segments: chrom, start, end and state.
-        name: of the track, ``CELL_N`` in ChromHMM.
-        colors: of every state; `epizoo.calling.state_colors.default_colors` are ChromHMM's own.
+        name: name of the track, ``CELL_N`` in ChromHMM.
+        colors: colours of all states; `epizoo.calling.state_colors.default_colors` are ChromHMM's own.
         order: letter of the states' order.
-        labels: of every state, put behind its number (``1_TssA``).
+        labels: labels of all states, put behind their numbers (``1_TssA``).
 
     Raises:
         InputError: a state has no colour or label, the order is unknown, or the path cannot be written.
@@ -163,27 +117,6 @@ def write_states_by_line(
     _write(path, [f"{cell}\t{chrom}\nMaxState {order}\n", *lines])
 
 
-def read_states_by_line(path: File) -> StatesByLine:
-    """Read ``CELL_N_CHROM_statebyline.txt``.
-
-    Raises:
-        InputError: the file is missing or not in this format.
-    """
-    lines = read_lines(path)
-    cell, chrom = _names(path, lines)
-    letter = lines[1].removeprefix("MaxState ") if len(lines) > 1 else ""
-    try:
-        states = np.array(lines[2:], dtype=np.int64) - 1
-    except ValueError:
-        states = np.array([-1])
-    if letter not in ORDERS or (states < 0).any():
-        raise InputError(
-            f"{path}: holds no states by line; expected cell and chromosome, then MaxState and a letter, then a number "
-            "from 1 in each line"
-        )
-    return StatesByLine(cell, chrom, letter, states)
-
-
 def write_posteriors(
     path: File, posteriors: Float[np.ndarray, "bin state"], cell: str, chrom: str, order: str = "E"
 ) -> None:
@@ -197,33 +130,6 @@ def write_posteriors(
     printed = np.array([f"{value / 10000:.4f}".rstrip("0").rstrip(".") for value in range(10001)], dtype=object)
     rounded = np.clip(np.rint(np.asarray(posteriors, dtype=np.float64) * 10000), 0, 10000).astype(np.int64)
     _write(path, [f"{cell}\t{chrom}\n{states}\n", *("\t".join(row) + "\n" for row in printed[rounded])])
-
-
-def read_posteriors(path: File) -> Posteriors:
-    """Read ``CELL_N_CHROM_posterior.txt``.
-
-    Raises:
-        InputError: the file is missing or not in this format.
-    """
-    lines = read_lines(path)
-    cell, chrom = _names(path, lines)
-    states = lines[1].split("\t") if len(lines) > 1 else [""]
-    order = states[0][:1]
-    try:
-        if order not in ORDERS or states != [f"{order}{number}" for number in range(1, len(states) + 1)]:
-            raise ValueError
-        body = io.StringIO("\n".join(lines[2:]))
-        values = (
-            pd.read_csv(body, sep="\t", header=None, dtype=np.float64).to_numpy() if lines[2:] else np.empty((0, 0))
-        )
-        if values.size and (values.shape[1] != len(states) or np.isnan(values).any()):
-            raise ValueError
-    except ValueError:
-        raise InputError(
-            f"{path}: holds no posteriors; expected cell and chromosome, then the states (E1, E2, …), then a "
-            "probability of each in each line"
-        ) from None
-    return Posteriors(cell, chrom, order, values.reshape(-1, len(states)))
 
 
 def read_lines(path: File) -> list[str]:
@@ -245,7 +151,7 @@ def read_lines(path: File) -> list[str]:
 def _styles(
     path: File, segments: pd.DataFrame, colors: Sequence[Color], labels: Sequence[str] | None
 ) -> tuple[list[str], list[str]]:
-    """What is printed for each state: its number, with its label where there is one, and its colour."""
+    """The text for each state (its number, and its label where there is one), and its colour."""
     n_states = int(segments["state"].max()) + 1 if len(segments) else 0
     for what, given in (("colours", colors), ("labels", labels)):
         if given is not None and len(given) < n_states:
@@ -258,15 +164,6 @@ def _require_order(path: File, order: str) -> str:
     if order not in ORDERS:
         raise InputError(f"{path}: cannot be written, the order {order!r} is none of {', '.join(ORDERS)}")
     return ORDERS[order]
-
-
-def _names(path: File, lines: list[str]) -> tuple[str, str]:
-    names = lines[0].split("\t") if lines else []
-    if len(names) != 2:
-        raise InputError(
-            f"{path}: its first line does not name a cell and a chromosome; give a file that ChromHMM wrote"
-        )
-    return names[0], names[1]
 
 
 def _write(path: File, lines: Iterable[str]) -> None:

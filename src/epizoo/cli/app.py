@@ -59,15 +59,20 @@ class _Commands(TyperGroup):
         names = super().list_commands(ctx)
         return sorted(names, key=lambda name: COMMANDS.index(name) if name in COMMANDS else len(COMMANDS))
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            # Typer would take the end of a damaged file for that of what a user types.
+            raise InputError(str(sentence(error))) from error
+
     def main(self, args: Any = None, prog_name: Any = None, *rest: Any, **settings: Any) -> Any:
         given = list(sys.argv[1:] if args is None else args)
         settings |= {"standalone_mode": False, "obj": given}
         try:
             code = super().main(given or ["--help"], prog_name, *rest, **settings)
-        except typer.Abort as error:
-            # Typer takes the end of a damaged file for that of its own input.
-            text = sentence(error.__cause__) if error.__cause__ else None
-            code = 1 if text is None else _fail(text)
+        except typer.Abort:
+            code = 1
         except _UsageError as error:
             code = _fail(usage_sentence(error))
         except Exception as error:

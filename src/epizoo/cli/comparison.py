@@ -17,14 +17,18 @@ MODEL_HELP = "An entry's name or folder, or a model_N.txt or emissions_N.txt of 
 
 @app.command()
 def compare_states(
-    first: Annotated[Path, typer.Argument(metavar="A.bed", help="A BED file of states.", show_default=False)],
-    second: Annotated[Path, typer.Argument(metavar="B.bed", help="Another one.", show_default=False)],
+    first: Annotated[Path, typer.Argument(metavar="A.bed", help="BED file of states.", show_default=False)],
+    second: Annotated[
+        Path, typer.Argument(metavar="B.bed", help="BED file of states to compare it with.", show_default=False)
+    ],
     output: Output,
     per_state: Annotated[
         Path | None, option("FILE", "Also write each state's share, best match and Jaccard index.")
     ] = None,
     picture: Picture = None,
-    bin_bp: Annotated[int, typer.Option(metavar="BP", help="Width of the bins that the Rand index counts.")] = 200,
+    bin_bp: Annotated[
+        int, typer.Option(metavar="BP", help="Width of the bins that the Rand index counts, in bp.")
+    ] = 200,
 ) -> None:
     """Compare two segmentations: bp with each pair of states, adjusted Rand index, Jaccard index of each state."""
     from epizoo.figures.heatmaps import draw_heatmap

@@ -1,4 +1,4 @@
-"""`epizoo enrichment` and `epizoo neighborhood`: where the states of a segmentation lie."""
+"""`epizoo enrichment` and `epizoo neighborhood`: enrichment of the states of a segmentation."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,7 @@ States = Annotated[
     Path,
     typer.Argument(
         metavar="STATES.bed",
-        help="A BED file of states: that of `epizoo annotate`, or ChromHMM's segments or dense file.",
+        help="BED file of states: from `epizoo annotate`, or ChromHMM's segments or dense file.",
         show_default=False,
     ),
 ]
@@ -24,10 +24,10 @@ Picture = Annotated[
     Path | None, option("FILE", "Also draw the table as a heatmap, as PNG, SVG or PDF by the file's suffix.")
 ]
 EntryOfStates = Annotated[
-    str | None, option("ENTRY", "The entry that the states are of: rows in its order, with its colours.")
+    str | None, option("ENTRY", "Entry that the states belong to: rows get its order and its colours.")
 ]
 BinBp = Annotated[
-    int, typer.Option(metavar="BP", help="Width of the segmentation's bins; 1 takes its segments as they are.")
+    int, typer.Option(metavar="BP", help="Width of the segmentation's bins, in bp; 1 uses its segments unchanged.")
 ]
 
 
@@ -37,7 +37,7 @@ def enrichment(
     output: Output,
     over: Annotated[
         list[Path],
-        option("FILE", "Annotations, BED files or folders of them: --over cpg.bed genes.bed …"),
+        option("FILE", "Annotations: BED files, or folders of them, as --over cpg.bed genes.bed …."),
     ],
     more_over: Annotated[list[Path] | None, typer.Argument(metavar="[FILE …]", hidden=True)] = None,
     picture: Picture = None,
@@ -71,15 +71,15 @@ def neighborhood(
         Path,
         option(
             "FILE",
-            "Anchors such as transcription start sites: ChromHMM's anchor file (chrom, position, strand), or BED, of "
-            "which the first base as it is read counts, or the middle where there are no strands.",
+            "Anchors such as transcription start sites: an anchor file of ChromHMM (chrom, position, strand), or BED, "
+            "of which the 5' end of each interval is used, or its centre if there are no strands.",
         ),
     ],
     picture: Picture = None,
     entry: EntryOfStates = None,
     left: Annotated[int, typer.Option(metavar="N", help="Number of positions before the anchor.")] = 10,
     right: Annotated[int, typer.Option(metavar="N", help="Number of positions after the anchor.")] = 10,
-    spacing_bp: Annotated[int, typer.Option(metavar="BP", help="Distance of the positions.")] = 200,
+    spacing_bp: Annotated[int, typer.Option(metavar="BP", help="Distance between positions, in bp.")] = 200,
     bin_bp: BinBp = 200,
 ) -> None:
     """Fold enrichment of states around anchors, as ChromHMM's NeighborhoodEnrichment computes it."""

@@ -1,20 +1,17 @@
 """`epizoo evaluate`."""
 
 import math
-import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from epizoo.cli.app import SIGNAL_KINDS, app, named_files, option, out, progress_bar, say
-from epizoo.errors import InputError
-
-if TYPE_CHECKING:
-    from epizoo.metrics.caller_evaluation import Caller, Truth
-    from epizoo.zoo.entry import PeakCallerEntry
+from epizoo.cli.app import app, named_files, option, out, progress_bar, say
+from epizoo.cli.option_groups import grouped
+from epizoo.cli.peak_options import Engine, SignalKinds
 
 TRUTH_COLUMNS = (
     "peaks",
@@ -26,118 +23,88 @@ TRUTH_COLUMNS = (
 SAMPLES = "Columns of the labels may stand in braces: {sample}."
 
 
-@app.command()
-def evaluate(
+@dataclass(frozen=True)
+class Callers:
+    """Callers to compare."""
+
     peaks: Annotated[
-        list[str] | None, option("NAME=FILE", f"Peaks of a caller (narrowPeak, BED); repeat for others. {SAMPLES}")
-    ] = None,
+        list[str] | None, option("NAME=FILE", f"Peaks of a caller (narrowPeak, BED). Repeat for others. {SAMPLES}")
+    ] = None
     probabilities: Annotated[
-        list[str] | None, option("NAME=FILE", "Its probabilities (bigWig), for calibration and the curve of bins.")
-    ] = None,
-    entry: Annotated[list[str] | None, option("ENTRY", "Call peaks by this entry too, in --bigwig.")] = None,
-    bigwig: Annotated[str | None, option("FILE", f"Signal for the entries. {SAMPLES}")] = None,
-    control: Annotated[str | None, option("FILE", "Signal of the control, for entries that take one.")] = None,
-    known_regions: Annotated[
-        str | None, option("FILE", "For bigWigs of a part of the genome: where no value means no signal (BED).")
-    ] = None,
-    signal_kind: Annotated[str | None, option("KIND", f"What the bigWigs hold: {SIGNAL_KINDS}.")] = None,
+        list[str] | None,
+        option("NAME=FILE", "Probabilities of this caller (bigWig), for calibration and the curve of bins."),
+    ] = None
+    entry: Annotated[
+        list[str] | None, option("ENTRY", "Also call peaks by this entry in --bigwig. Repeat for others.")
+    ] = None
+    bigwig: Annotated[str | None, option("FILE", f"Signal for the entries, a bigWig. {SAMPLES}")] = None
+    control: Annotated[
+        str | None, option("FILE", "Signal of the control (input), a bigWig, for entries that take one.")
+    ] = None
+
+
+@dataclass(frozen=True)
+class HeldTo:
+    """What peaks are evaluated on."""
+
     labels: Annotated[
         Path | None,
         option("FILE", "Labelled regions: chrom, start, end and noPeaks, peaks, peakStart or peakEnd."),
-    ] = None,
-    truth: Annotated[Path | None, option("FILE", "True peaks (BED).")] = None,
-    regions: Annotated[Path | None, option("FILE", "Where those are all there is (BED); else everywhere.")] = None,
-    sites: Annotated[Path | None, option("FILE", "Sites near which summits should lie, such as motifs (BED).")] = None,
-    distance_bp: Annotated[int, typer.Option(metavar="BP", help="How near.")] = 100,
-    top: Annotated[int | None, option("NUMBER", "Hold only this many of each caller's surest peaks to these.")] = None,
-    metrics: Annotated[Path | None, option("FILE", "Write all figures as JSON.")] = None,
-    about: Annotated[str | None, option("TEXT", "What the peaks are held to, in words, kept in --metrics.")] = None,
+    ] = None
+    truth: Annotated[Path | None, option("FILE", "True peaks (BED).")] = None
+    regions: Annotated[
+        Path | None, option("FILE", "Regions in which --truth is complete (BED; default: everywhere).")
+    ] = None
+    sites: Annotated[Path | None, option("FILE", "Sites near which summits should lie, such as motifs (BED).")] = None
+    distance_bp: Annotated[
+        int, typer.Option(metavar="BP", help="Maximum distance of a summit to the centre of a site, in bp.")
+    ] = 100
+    top: Annotated[
+        int | None,
+        option(
+            "NUMBER", "Number of each caller's most confident peaks that count for --truth and --sites (default: all)."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Results:
+    """Output."""
+
+    metrics: Annotated[Path | None, option("FILE", "Write all figures as JSON.")] = None
+    about: Annotated[
+        str | None, option("TEXT", "Description of the data that peaks are evaluated on, kept in --metrics.")
+    ] = None
     picture: Annotated[
         Path | None, option("FILE", "Draw curves, calibration and example loci: .png, .svg or .pdf.")
-    ] = None,
-) -> None:
-    """Hold peaks to human labels, true intervals or motif sites, several callers side by side.
+    ] = None
+
+
+@app.command()
+@grouped
+def evaluate(callers: Callers, kinds: SignalKinds, held_to: HeldTo, results: Results, engine: Engine) -> None:
+    """Evaluate peaks on human labels, true peaks or motif sites, several callers side by side.
 
     Labels are judged by PeakError's rules, with 95% bootstrap intervals over loci and a paired comparison of the first
-    caller with each other one. Peaks and true intervals agree by bp, and by overlap.
+    caller with each other one. Peaks and true peaks are compared by bp, and by overlap.
     """
-    from epizoo.figures.regions import require_picture
-    from epizoo.files import check_outputs
-    from epizoo.genome.intervals import read_bed
-    from epizoo.jobs.evaluate import provenance
-    from epizoo.metrics.caller_evaluation import Truth, caller_of_files, files_of_samples, read_labels, write_figures
-    from epizoo.metrics.caller_evaluation import evaluate as evaluate_callers
+    from epizoo.jobs.evaluate import evaluate as run
 
-    given = [path for path in (labels, truth, regions, sites) if path is not None]
-    files = {
-        option: named_files(texts or [], option)
-        for option, texts in (("--peaks", peaks), ("--probabilities", probabilities))
-    }
-    rows = None if labels is None else read_labels(labels)
-    patterns = [*(path for named in files.values() for path in named.values()), bigwig, control, known_regions]
-    inputs = [file for pattern in patterns if pattern is not None for file in files_of_samples(pattern, rows)]
-    entries = [name for name in entry or [] if Path(name).is_dir()]
-    check_outputs([path for path in (metrics, picture) if path is not None], [*given, *inputs, *entries])
-    if picture is not None:
-        require_picture(picture)
-    if regions is not None and truth is None:
-        raise InputError("--regions: given without --truth; they say where the true peaks are all there is")
-    if about is not None and metrics is None:
-        raise InputError("--about: given without --metrics, which keeps it; name a file there, or leave it out")
-    lost = sorted(set(files["--probabilities"]) - set(files["--peaks"]))
-    if lost:
-        raise InputError(f"--probabilities: {lost[0]} has no --peaks; give both under one name")
-    held_to = Truth(
-        labels=rows,
-        intervals=None if truth is None else read_bed(truth),
-        regions=None if regions is None else read_bed(regions),
-        sites=None if sites is None else read_bed(sites),
-        distance_bp=distance_bp,
-        n_peaks=top,
-    )
-    with tempfile.TemporaryDirectory() as folder, progress_bar("Calling peaks") as progress:
-        options: dict[str, Any] = {"control": control, "known_regions": known_regions, "signal_kind": signal_kind}
-        loaded = _entries(entry, bigwig)
-        callers = _callers(loaded, str(bigwig), Path(folder), held_to, options | {"progress": progress})
-        callers += [
-            caller_of_files(name, path, files["--probabilities"].get(name)) for name, path in files["--peaks"].items()
-        ]
-        found = evaluate_callers(callers, held_to)
-        # Wide enough for the intervals, also where the output is no terminal.
-        wide = Console(width=max(out.width, 120), highlight=False)
-        for table in tables(found.figures):
-            wide.print(table)
-        for note in notes(found.figures):
-            wide.print(note)
-        if metrics is not None:
-            write_figures(metrics, found, provenance(loaded, [*given, *inputs], about))
-            say(f"Wrote {metrics}.")
-        if picture is not None:
-            from epizoo.figures.evaluation import draw_evaluation
-
-            draw_evaluation(picture, found, callers, held_to, bigwig)
-            say(f"Wrote {picture}.")
-
-
-def _entries(names: list[str] | None, bigwig: str | None) -> "list[PeakCallerEntry]":
-    from epizoo.zoo import load_peak_caller
-
-    if names and bigwig is None:
-        raise InputError("--entry: given without --bigwig; name the signal that it should call peaks in")
-    return [load_peak_caller(name) for name in names or []]
-
-
-def _callers(
-    entries: "list[PeakCallerEntry]", bigwig: str, folder: Path, truth: "Truth", options: dict[str, Any]
-) -> "list[Caller]":
-    from epizoo.jobs.evaluate import caller_of_entry
-
-    callers = []
-    for number, entry in enumerate(entries):
-        own = folder / str(number)
-        own.mkdir()
-        callers.append(caller_of_entry(entry, bigwig, own, truth, **options))
-    return callers
+    given: dict[str, Any] = {}
+    for group in (callers, kinds, held_to, results, engine):
+        given |= vars(group)
+    given |= {name: named_files(given[name] or [], f"--{name}") for name in ("peaks", "probabilities")}
+    with progress_bar("Calling peaks") as progress:
+        found = run(**given, progress=progress)
+    # Wide enough for the intervals, also where the output is no terminal.
+    wide = Console(width=max(out.width, 120), highlight=False)
+    for table in tables(found.figures):
+        wide.print(table)
+    for note in notes(found.figures):
+        wide.print(note)
+    for path in (results.metrics, results.picture):
+        if path is not None:
+            say(f"Wrote {path}.")
 
 
 def tables(figures: dict[str, Any]) -> list[Table]:

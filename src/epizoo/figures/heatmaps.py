@@ -43,7 +43,7 @@ def draw_heatmap(
         limits: values of the lightest and the darkest colour; zero and the largest value where None.
         by_column: scale each column by itself, from its smallest to its largest value, as ChromHMM does where columns
             measure different things.
-        colors: of the states, drawn beside their labels.
+        colors: colours of the states, drawn beside their labels.
 
     Raises:
         InputError: the suffix is another one or the file cannot be written.

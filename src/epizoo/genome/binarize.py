@@ -21,7 +21,7 @@ _PSEUDO_COUNT = 1
 
 @dataclass(frozen=True)
 class BigWigBinarization:
-    """How a bigWig becomes a binarised mark.
+    """Settings for binarising a bigWig.
 
     Attributes:
         kind: the kind of signal, which must be stated: ``counts`` (read starts) or ``coverage`` (reads piled up), or

@@ -48,7 +48,7 @@ class FittedTransform:
 
     def __call__(self, values: Float[np.ndarray, " bin"]) -> Float[np.ndarray, " bin"]:
         """Transform mean signal per bin; 0 stays 0, the scale becomes arcsinh(1) = 0.88. Returns float32."""
-        return scaled_arcsinh(_to_linear(values, self.kind, self.log10_p_background), np.float32(self.scale))
+        return scaled_arcsinh(_to_linear(values, self.kind, self.log10_p_background), self.scale)
 
     def inverse(self, transformed: Float[np.ndarray, " bin"], unit: float = 1.0) -> Float[np.ndarray, " bin"]:
         """Linear signal from transformed signal, in multiples of `unit`, in the dtype of `transformed`.

@@ -20,7 +20,7 @@ from epizoo.mark_values import MISSING
 
 _HEADER_BYTES = 1 << 16
 _FILES_AT_ONCE = 2
-"""How many files of marks are read side by side; the text of so many is in memory."""
+"""Number of files of marks that are read side by side; their text is in memory."""
 
 
 class BinarizedChromosome(NamedTuple):
@@ -135,7 +135,7 @@ def read_chromosomes(
     Args:
         files: one for each chromosome.
         marks: the model's marks, in its order.
-        allow_missing: whether a mark of the model may be absent; it becomes missing (2).
+        allow_missing: accept that a mark of the model is absent; it becomes missing (2).
 
     Raises:
         InputError: a file cannot be read, or a mark is absent and that is not allowed.
@@ -168,7 +168,7 @@ def arrange_marks(
         found: names of the columns.
         expected: the model's marks, in its order.
         name: what the marks come from, for messages.
-        allow_missing: whether a mark of the model may be absent. Marks that the model lacks are left out.
+        allow_missing: accept that a mark of the model is absent. Marks that the model lacks are left out.
 
     Raises:
         InputError: a mark is absent and that is not allowed, or none of the model's marks is there.
@@ -199,7 +199,7 @@ def decode(codes: UInt16[np.ndarray, " bin"], n_marks: int) -> UInt8[np.ndarray,
 
 
 def count_missing(values: UInt8[np.ndarray, "bin mark"]) -> Int64[np.ndarray, " mark"]:
-    """In how many bins each mark is missing.
+    """Number of bins in which each mark is missing.
 
     >>> count_missing(np.array([[1, 2], [0, 2]], np.uint8)).tolist()
     [0, 2]
@@ -247,7 +247,7 @@ def _parse_header(content: bytes, path: str | os.PathLike[str]) -> tuple[str, st
 def _parse_body(
     content: bytes, body_start: int, n_marks: int, path: str | os.PathLike[str]
 ) -> UInt8[np.ndarray, "bin mark"]:
-    """Read lines of equal width as one block; a body that is not such a block is mended, or searched for why."""
+    """Read lines of equal width as one block; another body is repaired, or its first bad line reported."""
     values = _parse_rows(content, body_start, n_marks)
     if values is None:
         body = content[body_start:].replace(b"\r\n", b"\n")

@@ -87,7 +87,7 @@ def read_chunks(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
 
 
 def _layout(path: str | os.PathLike[str]) -> tuple[int, int, str]:
-    """How many lines stand before the first read, how many columns count (6 or 4), and what separates them."""
+    """Number of lines before the first read, number of columns that count (6 or 4), and their separator."""
     for number, line in read_lines(path):
         if line.strip() and not line.startswith(SKIPPED_LINES):
             n_columns = len(_fields(line))

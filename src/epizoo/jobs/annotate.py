@@ -107,9 +107,7 @@ def annotate(
             output cannot be written.
         EntryError: there is no such entry, or its weights are missing or do not match their hash.
     """
-    entry = load_annotator(entry)
-    if backend is not None:
-        entry = entry.with_backend(backend)
+    entry = load_annotator(entry, backend)
     if backend is not None and viterbi:
         raise InputError(
             "viterbi: a most probable path is one of whole chromosomes, which is not found window by window; leave out "
@@ -122,8 +120,8 @@ def annotate(
         "read_length_bp": read_length_bp,
         "threshold": threshold,
     }
-    _require("marks", marks, of_marks)
-    _require("chromhmm", chromhmm, {"state_by_line": state_by_line, "text_posteriors": text_posteriors})
+    _require("--marks", marks, of_marks)
+    _require("--chromhmm", chromhmm, {"state_by_line": state_by_line, "text_posteriors": text_posteriors})
     files = None if marks is None else MarkFiles(marks, **of_marks)  # type: ignore[arg-type]
     source = _source(entry, binarized, files, cell)
     styles = [state.style for state in entry.config.states]
@@ -197,7 +195,9 @@ def _require(option: str, value: object, dependents: Mapping[str, object]) -> No
     """
     for name, given in dependents.items():
         if given not in (None, False) and value is None:
-            raise InputError(f"{name}: given, but it belongs to {option}, which is not given; leave it out")
+            raise InputError(
+                f"--{name.replace('_', '-')}: given, but it belongs to {option}, which is not given; leave it out"
+            )
 
 
 def _read(

@@ -120,9 +120,7 @@ def call_peaks(
         atac,
         coverage,
     )
-    caller = load_peak_caller(entry)
-    if backend is not None:
-        caller = caller.with_backend(backend)
+    caller = load_peak_caller(entry, backend)
     rule = _rule(
         config or caller.config.calling,
         enter_probability=enter_probability,

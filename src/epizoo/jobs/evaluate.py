@@ -1,77 +1,190 @@
-"""An entry as one of the callers that are evaluated: its peaks and probabilities where the truth is known."""
+"""Peaks of files and of entries, evaluated side by side on labels, true peaks or sites."""
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from epizoo.files import sha256
+from epizoo.errors import InputError
+from epizoo.files import check_outputs, sha256
 from epizoo.genome.intervals import check_intervals
 from epizoo.genome.overlaps import merged
 from epizoo.genome.signal import BigWig
-from epizoo.metrics.caller_evaluation import Caller, File, Truth, fill
-
-if TYPE_CHECKING:
-    from epizoo.zoo.entry import PeakCallerEntry
+from epizoo.genome.windows import Intervals, interval_table
+from epizoo.jobs.call_peaks import call_peaks
+from epizoo.jobs.peak_inputs import File, Progress
+from epizoo.metrics.caller_evaluation import (
+    Caller,
+    Evaluation,
+    Truth,
+    caller_of_files,
+    evaluate_callers,
+    files_of_samples,
+    fill,
+    write_figures,
+)
+from epizoo.metrics.label_files import read_labels
+from epizoo.zoo.entry import PeakCallerEntry, load_peak_caller
 
 MARGIN_BP = 100_000
 """Around labels this much is called, so that peaks end where they end."""
 
 
-def caller_of_entry(
-    entry: "PeakCallerEntry",
-    bigwig: File,
-    folder: File,
-    truth: Truth,
+def evaluate(
+    peaks: Mapping[str, File] | None = None,
     *,
+    probabilities: Mapping[str, File] | None = None,
+    entry: PeakCallerEntry | File | Sequence[PeakCallerEntry | File] | None = None,
+    bigwig: File | None = None,
     control: File | None = None,
-    known_regions: File | None = None,
     signal_kind: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    control_signal_kind: str | None = None,
+    known_regions: File | None = None,
+    labels: File | pd.DataFrame | None = None,
+    truth: Intervals | None = None,
+    regions: Intervals | None = None,
+    sites: Intervals | None = None,
+    distance_bp: int = 100,
+    top: int | None = None,
+    metrics: File | None = None,
+    about: str | None = None,
+    picture: File | None = None,
+    backend: str | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluate peaks on human labels, true peaks or sites, several callers side by side.
+
+    Names of files may hold columns of the labels in braces, as in ``{sample}.bw``: one file for each sample.
+
+    Args:
+        peaks: Files of peaks by the name of their caller (narrowPeak, BED).
+        probabilities: bigWigs of the probabilities of these callers, for calibration and the curve of bins.
+        entry: Entries that call peaks in `bigwig`, or their names.
+        bigwig: The signal for the entries.
+        control: The signal of the control, for entries that take one.
+        signal_kind: Kind of signal in `bigwig`; detected where None.
+        control_signal_kind: Kind of signal in `control`; that of `bigwig` where None.
+        known_regions: BED file of the intervals in which no value means no signal.
+        labels: Labelled regions, a table or a file; see `epizoo.metrics.label_files.read_labels`.
+        truth: True peaks.
+        regions: Where `truth` is complete; everywhere where None.
+        sites: Sites near which summits should lie, such as motifs.
+        distance_bp: Maximum distance of a summit to the centre of a site.
+        top: Number of each caller's most confident peaks that are evaluated on `truth` and `sites`; all where None.
+        metrics: The JSON file of all figures to write, if any.
+        about: What the peaks are evaluated on, in words, kept in `metrics`.
+        picture: The picture to write, if any: curves, calibration and example loci, as PNG, SVG or PDF.
+        backend: Engine that computes; see `epizoo.jobs.call_peaks.call_peaks`.
+        progress: Called while entries call peaks.
+
+    Returns:
+        All figures, and what pictures are made of, by caller.
+
+    Raises:
+        InputError: there is nothing to evaluate or to evaluate on, options do not go together, or a file cannot be used
+            or written.
+        EntryError: an entry is unknown or damaged.
+    """
+    from epizoo.figures.evaluation import draw_evaluation
+    from epizoo.figures.regions import require_picture
+
+    entries = [entry] if isinstance(entry, PeakCallerEntry | str | os.PathLike) else list(entry or [])
+    _check_options(peaks or {}, probabilities or {}, entries, bigwig, truth, regions, metrics, about)
+    rows = labels if isinstance(labels, pd.DataFrame) or labels is None else read_labels(labels)
+    patterns = [*(peaks or {}).values(), *(probabilities or {}).values(), bigwig, control, known_regions]
+    files = [path for path in (labels, truth, regions, sites) if isinstance(path, str | os.PathLike)]
+    files += [file for pattern in patterns if pattern is not None for file in files_of_samples(pattern, rows)]
+    folders = [name for name in entries if isinstance(name, str | os.PathLike) and Path(name).is_dir()]
+    check_outputs([path for path in (metrics, picture) if path is not None], [*files, *folders])
+    if picture is not None:
+        require_picture(picture)
+    known, places, motifs = (
+        None if given is None else interval_table(given, f"the {name}")
+        for name, given in (("true peaks", truth), ("regions", regions), ("sites", sites))
+    )
+    held_to = Truth(rows, known, places, motifs, distance_bp, top)
+    loaded = [load_peak_caller(name, backend) for name in entries]
+    options: dict[str, Any] = {
+        "signal_kind": signal_kind,
+        "control_signal_kind": control_signal_kind,
+        "progress": progress,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        callers = []
+        for number, one in enumerate(loaded):
+            tracks = Path(folder, str(number))
+            tracks.mkdir()
+            by_sample = {"bigwig": bigwig, "control": control, "known_regions": known_regions}
+            callers.append(_caller_of_entry(one, by_sample, tracks, held_to, options))
+        bins = probabilities or {}
+        callers += [caller_of_files(name, path, bins.get(name)) for name, path in (peaks or {}).items()]
+        found = evaluate_callers(callers, held_to)
+        if metrics is not None:
+            write_figures(metrics, found, _provenance(loaded, files, about))
+        if picture is not None:
+            draw_evaluation(picture, found, callers, held_to, bigwig)
+    return found
+
+
+def _check_options(
+    peaks: Mapping[str, File],
+    probabilities: Mapping[str, File],
+    entries: Sequence[Any],
+    bigwig: File | None,
+    truth: Intervals | None,
+    regions: Intervals | None,
+    metrics: File | None,
+    about: str | None,
+) -> None:
+    if regions is not None and truth is None:
+        raise InputError("--regions: given without --truth; they say where the true peaks are complete")
+    if about is not None and metrics is None:
+        raise InputError("--about: given without --metrics, which keeps it; name a file there, or leave it out")
+    if entries and bigwig is None:
+        raise InputError("--entry: given without --bigwig; name the signal that it should call peaks in")
+    lost = sorted(set(probabilities) - set(peaks))
+    if lost:
+        raise InputError(f"--probabilities: {lost[0]} has no --peaks; give both under one name")
+
+
+def _caller_of_entry(
+    entry: PeakCallerEntry,
+    patterns: Mapping[str, File | None],
+    folder: Path,
+    truth: Truth,
+    options: Mapping[str, Any],
 ) -> Caller:
-    """A caller that calls each sample when it is first asked for.
+    """A caller that calls each sample when it is first asked for, around labels or in the regions of the truth.
 
     Args:
         entry: the peak caller.
-        bigwig: its signal; the names of samples may stand in braces, see `epizoo.metrics.caller_evaluation.fill`.
-        folder: where the bigWigs of probabilities are kept, an existing folder.
-        truth: peaks are called around its labels, or in its regions; over the whole genome where it has neither.
-        control: the control, likewise.
-        known_regions: where an absent value means 0, likewise.
-        signal_kind: what the bigWigs hold; detected where None.
-        progress: called with the bins that are done and those there are, of each sample.
+        patterns: the files that `call_peaks` reads by its arguments, with samples in braces.
+        folder: where the bigWigs of probabilities are kept.
+        truth: what peaks are evaluated on.
+        options: the other arguments of `call_peaks`.
     """
     called: dict[str, tuple[pd.DataFrame, Path]] = {}
 
     def run(sample: Mapping[str, Any]) -> tuple[pd.DataFrame, Path]:
-        path = fill(bigwig, sample)
+        given = {name: fill(pattern, sample) for name, pattern in patterns.items() if pattern is not None}
+        path = given["bigwig"]
         if path not in called:
-            track = Path(folder) / f"{len(called)}.bw"
-            peaks = entry.call_peaks(
-                path,
-                None if control is None else fill(control, sample),
-                regions=_around(truth, bigwig, path),
-                known_regions=None if known_regions is None else fill(known_regions, sample),
-                signal_kind=signal_kind,
-                probabilities=track,
-                progress=progress,
-            )
-            called[path] = peaks, track
+            track = folder / f"{len(called)}.bw"
+            around = _around(truth, str(patterns["bigwig"]), path)
+            arguments: dict[str, Any] = {**given, **options, "regions": around, "probabilities": track}
+            called[path] = call_peaks(entry, **arguments), track
         return called[path]
 
-    return Caller(caller_name(entry), lambda sample: run(sample)[0], lambda sample: run(sample)[1])
+    return Caller(_caller_name(entry), lambda sample: run(sample)[0], lambda sample: run(sample)[1])
 
 
-def provenance(entries: "Sequence[PeakCallerEntry]", files: Sequence[File], about: str | None = None) -> dict[str, Any]:
-    """What an evaluation was made with and on, for `epizoo.metrics.caller_evaluation.write_figures`.
-
-    Returns:
-        ``held_to``, which is `about`; ``entries``, by the names of their callers the version and hash of each entry and
-        its rule of calling; ``files``, name and hash of each file.
-    """
+def _provenance(entries: Sequence[PeakCallerEntry], files: Sequence[File], about: str | None) -> dict[str, Any]:
+    """What an evaluation was made with and on: entries with version, hash and rule, and the hashes of all files."""
     of_entries = {
-        caller_name(entry): {
+        _caller_name(entry): {
             "name": entry.name,
             "version": entry.version,
             "sha256": entry.sha256,
@@ -83,8 +196,7 @@ def provenance(entries: "Sequence[PeakCallerEntry]", files: Sequence[File], abou
     return {"held_to": about, "entries": of_entries, "files": hashes}
 
 
-def caller_name(entry: "PeakCallerEntry") -> str:
-    """What an entry is called among callers."""
+def _caller_name(entry: PeakCallerEntry) -> str:
     return f"{entry.name} {entry.version}"
 
 

@@ -162,7 +162,7 @@ def learn_entry(
 
     Args:
         data: the marks.
-        plan: how to learn.
+        plan: settings of learning.
         name: as in `learn_states`.
         output: as in `learn_states`.
         held_out: chromosomes not to learn from, on which the model is measured.

@@ -1,4 +1,4 @@
-"""What an entry of learned chromatin states says about itself: its states, how well it fits, how it was learned."""
+"""Contents of an entry of learned chromatin states: names of its states, metrics, card, training record."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
@@ -157,7 +157,7 @@ def describe_training(
         data: all marks.
         training: what was learned from.
         known: names of the known states by their numbers.
-        plan: how to learn.
+        plan: settings of learning.
         learned: what was learned.
         held_out: chromosomes.
         provenance: assembly, source and license of the data, and the command.

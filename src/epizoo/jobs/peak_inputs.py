@@ -77,7 +77,8 @@ class PeakInputs:
         Raises:
             InputError: reads cannot be used, or the coverage cannot be written.
         """
-        treatment, control, notes = self.bigwig, self.control, []
+        treatment, control = self.bigwig, self.control
+        notes: list[str] = []
         if self.reads:
             treatment = self._pile_up(self.reads, notes, progress)
             if self.coverage is not None:

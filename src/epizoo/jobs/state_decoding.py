@@ -11,14 +11,13 @@ from jaxtyping import Float32, UInt8
 
 from epizoo.compilation import usable_cores
 from epizoo.genome.mark_sources import Chromosomes
-from epizoo.mark_values import MISSING
+from epizoo.mark_values import MISSING, OUTSIDE
 
 if TYPE_CHECKING:
     from epizoo.models.hmm.decoding import Decoding
     from epizoo.zoo.entry import ChromatinStateEntry
 
 _BATCH_WINDOWS = 16
-_OUTSIDE = -1
 
 
 @contextmanager
@@ -89,7 +88,7 @@ def _batches(
 ) -> Iterator[Float32[np.ndarray, "window windowbin mark"]]:
     """Windows with flanks; bins outside the chromosome are -1, missing marks NaN."""
     n_windows = -(-len(values) // window_bins)
-    padded = np.full((n_windows * window_bins + 2 * flank_bins, values.shape[1]), _OUTSIDE, np.float32)
+    padded = np.full((n_windows * window_bins + 2 * flank_bins, values.shape[1]), OUTSIDE, np.float32)
     padded[flank_bins : flank_bins + len(values)] = np.where(values == MISSING, np.nan, values)
     for first in range(0, n_windows, _BATCH_WINDOWS):
         numbers = range(first, min(first + _BATCH_WINDOWS, n_windows))

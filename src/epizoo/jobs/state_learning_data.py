@@ -25,13 +25,13 @@ File = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class LearningMarks:
-    """Marks to learn from: of one or several cell types, each chromosome a sequence of its own.
+    """Marks of one or several cell types to learn from, each chromosome a sequence of its own.
 
     Attributes:
         marks: names, in the order of the first file.
-        sequences: of all cell types.
+        sequences: sequences of all cell types.
         sources: the files.
-        known_names: of the states that the sequences' known states number.
+        known_names: names of the known states, by their numbers in the sequences.
     """
 
     marks: tuple[str, ...]
@@ -135,13 +135,13 @@ def read_known_states(
     names: Sequence[str] = (),
     bin_bp: int = 200,
 ) -> LearningMarks:
-    """Marks with the states that are known of some of their bins: of those that lie in an interval as a whole.
+    """Marks with the known states of those bins that lie as a whole in an interval.
 
     Args:
         data: the marks.
         files: for each cell type a BED file whose fourth column names states; intervals on chromosomes without marks
             are left out. The cell type may be ``""`` where there is but one.
-        n_states: how many states are to be learned.
+        n_states: number of states to learn.
         names: of the states of the model that learning starts from, in its order; without them known states are
             numbered by their first intervals.
         bin_bp: width of a bin.

@@ -13,12 +13,11 @@ import pandas as pd
 from epizoo.calling.peak_reader import peak_rank, read_peaks, summit_places
 from epizoo.errors import InputError
 from epizoo.files import atomic_path, defined
-from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines
+from epizoo.genome.intervals import check_intervals
 from epizoo.genome.overlaps import cut, merged
 from epizoo.genome.signal import BigWig
 from epizoo.metrics.calibration import Cases, brier_score, cases, expected_calibration_error, reliability_table
-from epizoo.metrics.label_errors import ANNOTATIONS, assign_loci, compare, label_errors, summarise
-from epizoo.metrics.label_files import refuse_contradictions
+from epizoo.metrics.label_errors import assign_loci, compare, label_errors, summarise
 from epizoo.metrics.peaks import (
     Curve,
     binned_curve,
@@ -51,7 +50,8 @@ class Truth:
     """What callers are held to; give one or more.
 
     Attributes:
-        labels: chrom, start, end, annotation, and what names samples; see `read_labels`.
+        labels: chrom, start, end, annotation, and what names samples; see
+            `epizoo.metrics.label_files.read_labels`.
         intervals: true peaks.
         regions: where `intervals` are all there is; everywhere where None.
         sites: where summits should be, such as motifs.
@@ -77,8 +77,8 @@ class Evaluation:
     reliability: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
-def evaluate(callers: Sequence[Caller], truth: Truth) -> Evaluation:
-    """All figures of all callers; see docs in `Evaluation`, `label_errors` and `peak_metrics`.
+def evaluate_callers(callers: Sequence[Caller], truth: Truth) -> Evaluation:
+    """All figures of all callers; see `Evaluation`, `epizoo.metrics.label_errors` and `epizoo.metrics.peaks`.
 
     Raises:
         InputError: there is nothing to hold callers to, a file cannot be used, or two callers have one name.
@@ -136,42 +136,6 @@ def errors_of_labels(caller: Caller, labels: pd.DataFrame) -> pd.DataFrame:
     errors = pd.concat(parts).loc[labels.index]
     errors.attrs["peaks_on_labelled_chromosomes"] = n_near
     return errors
-
-
-def read_labels(path: File) -> pd.DataFrame:
-    """Region labels: a tab-separated table with the columns chrom, start, end and annotation, or BED of four columns.
-
-    Further columns of a table name samples (``sample``, ``celltype``, …); a file's name may hold them in braces, as in
-    ``peaks/{sample}.narrowPeak``.
-
-    Raises:
-        InputError: the file is missing or has no rows, a column is missing, an annotation is unknown, or a row is no
-            interval, or a region of a sample is labelled noPeaks and something else.
-    """
-    lines = [(number, line) for number, line in read_lines(path) if line.strip() and not line.startswith("#")]
-    rows = [(number, line.split("\t")) for number, line in lines if not line.startswith(SKIPPED_LINES)]
-    header = ["chrom", "start", "end", "annotation"]
-    if rows and "annotation" in rows[0][1]:
-        header = rows.pop(0)[1]
-    missing = [name for name in (*REGION, "annotation") if name not in header]
-    if missing or not rows:
-        found = f"has no column {missing[0]}" if missing else "holds no label"
-        raise InputError(f"{path}: {found}; expected chrom, start, end and annotation, tab-separated")
-    for number, fields in rows:
-        values = dict(zip(header, fields, strict=False))
-        where = f"{path}: line {number}"
-        if len(fields) < len(header) or not all(values[name].isdecimal() for name in ("start", "end")):
-            raise InputError(f"{where}: expected {', '.join(header)}, found {' '.join(fields)[:60]!r}; correct it")
-        if int(values["start"]) >= int(values["end"]):
-            raise InputError(f"{where}: start {values['start']} is not below end {values['end']}; correct it")
-        if values["annotation"] not in ANNOTATIONS:
-            raise InputError(
-                f"{where}: the annotation {values['annotation']!r} is unknown; use {', '.join(ANNOTATIONS)}"
-            )
-    table = pd.DataFrame([fields[: len(header)] for _, fields in rows], columns=header)
-    labels = table.astype({"start": "int64", "end": "int64"})
-    refuse_contradictions(labels, str(path), [name for name in header if name not in (*REGION, "annotation")])
-    return labels
 
 
 def files_of_samples(pattern: File, labels: pd.DataFrame | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where states lie: their enrichment over annotations and around anchors, as ChromHMM computes it.
+"""Enrichment of states over annotations and around anchors, as ChromHMM computes it.
 
 OverlapEnrichment and NeighborhoodEnrichment of ChromHMM (Ernst and Kellis, Nature Protocols 2017), with its default
 settings: bases, not bins, are counted, and bases that several intervals of an annotation cover count once.
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
 from epizoo.genome.intervals import read_bed, read_lines
-from epizoo.metrics.segmentations import Segmentation, by_chromosome, merge_intervals, rows_at
+from epizoo.metrics.segmentations import Segmentation, bp_of_pairs, by_chromosome, merge_intervals, states_at
 
 File = str | os.PathLike[str]
 
@@ -53,7 +53,7 @@ def overlap_enrichment(
                 f"{name}: none of its intervals overlaps a state of {segmentation.name}; are their chromosomes named "
                 "alike, and are they of the same assembly?"
             )
-        folds = _folds(overlap[:, None], genome)[:, 0]
+        folds = _folds(overlap, genome)[:, 0]
         columns[name] = np.append(folds, 100 * overlap.sum() / genome.sum())
     index = pd.Index([*segmentation.labels, BASE], name=segmentation.heading)
     return pd.DataFrame(columns, index=index)[np.append(genome > 0, True)]
@@ -100,7 +100,7 @@ def neighborhood_enrichment(
     for chrom, here in by_chromosome(anchors[anchors["chrom"].isin(list(of_chrom))]):
         sign = np.where(here["strand"] == "-", -1, 1)
         positions = here["position"].to_numpy()[:, None] + sign[:, None] * distances
-        states = _states_at(of_chrom[chrom], np.fix(positions / bin_bp).astype(np.int64) * bin_bp)
+        states = states_at(of_chrom[chrom], np.fix(positions / bin_bp).astype(np.int64) * bin_bp)
         for column in range(len(distances)):
             found = states[:, column]
             counts[:, column] += np.bincount(found[found >= 0], minlength=n_states)
@@ -154,7 +154,7 @@ def write_table(path: File, table: pd.DataFrame) -> None:
 
 
 def _is_comment(fields: list[str]) -> bool:
-    """Whether a line's fields begin a comment or a line for the genome browser."""
+    """True if a line's fields begin a comment or a line for the genome browser."""
     return fields[0].startswith("#") or fields[0] in ("track", "browser")
 
 
@@ -184,24 +184,13 @@ def _bp_of_states(segments: pd.DataFrame, n_states: int) -> Float64[np.ndarray, 
     return np.bincount(segments["state"], weights=widths, minlength=n_states)
 
 
-def _overlap(segments: pd.DataFrame, intervals: pd.DataFrame, n_states: int) -> Float64[np.ndarray, " state"]:
-    """How many bp of each state the intervals cover."""
-    total = np.zeros(n_states)
-    of_chrom = dict(by_chromosome(segments))
-    for chrom, here in by_chromosome(intervals[intervals["chrom"].isin(list(of_chrom))]):
+def _overlap(segments: pd.DataFrame, intervals: pd.DataFrame, n_states: int) -> Float64[np.ndarray, "state 1"]:
+    """Number of bp of each state that the intervals cover."""
+    covered = [intervals[["chrom", "start", "end"]].iloc[:0].assign(state=0)]
+    for chrom, here in by_chromosome(intervals):
         starts, ends = merge_intervals(here["start"].to_numpy(), here["end"].to_numpy())
-        segment_edges = of_chrom[chrom][["start", "end"]].to_numpy().ravel()
-        # Between two neighbouring edges nothing changes: neither the state nor whether it is covered.
-        edges = np.unique(np.concatenate([segment_edges, starts, ends]))
-        states = _states_at(of_chrom[chrom], edges[:-1])
-        counted = (states >= 0) & (rows_at(starts, ends, edges[:-1]) >= 0)
-        total += np.bincount(states[counted], weights=np.diff(edges)[counted], minlength=n_states)
-    return total
-
-
-def _states_at(segments: pd.DataFrame, positions: Int64[np.ndarray, "*shape"]) -> Int64[np.ndarray, "*shape"]:
-    rows = rows_at(segments["start"].to_numpy(), segments["end"].to_numpy(), positions.ravel())
-    return np.where(rows >= 0, segments["state"].to_numpy()[rows], -1).reshape(positions.shape)
+        covered.append(pd.DataFrame({"chrom": chrom, "start": starts, "end": ends, "state": 0}))
+    return bp_of_pairs(segments, pd.concat(covered), (n_states, 1))
 
 
 def _folds(

@@ -16,34 +16,47 @@ BORDER_BP = 250
 _ALIASES = {"chromStart": "start", "chromEnd": "end", "chr": "chrom", "label": "annotation"}
 
 
-def read_region_labels(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read PeakError's labels: chrom, start, end and noPeaks, peaks, peakStart or peakEnd.
+def read_labels(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read PeakError's labels: chrom, start, end and noPeaks, peaks, peakStart or peakEnd, and what names samples.
 
     Args:
-        path: a BED file whose fourth column is the annotation, or a tab-separated table with a header that names the
-            columns chrom, start (or chromStart), end (or chromEnd) and annotation.
+        path: a BED file whose fourth column is the annotation, or a table with a header that names the columns chrom,
+            start (or chromStart), end (or chromEnd) and annotation, and maybe others, which name samples (``sample``,
+            ``celltype``, …).
 
     Returns:
-        The four columns, in the order of the file, without duplicates.
+        The columns of the file, in the order of the file.
 
     Raises:
-        InputError: the file is missing or empty, a row is no label, or the same region is labelled in two ways.
+        InputError: the file is missing or empty, a column is missing, a row is no label, or a region of a sample is
+            labelled noPeaks and something else.
     """
-    rows = []
+    rows: list[dict[str, str | int]] = []
     columns: list[str] | None = None
     for number, line in read_lines(path):
         if not line.strip() or line.startswith(SKIPPED_LINES):
             continue
         fields = line.split("\t") if "\t" in line else line.split()
         if columns is None:
-            columns = _header(fields)
+            columns = _header(fields, path)
             if columns is not None:
                 continue
             columns = list(COLUMNS)
         rows.append(_label(fields, columns, f"{path}: line {number}"))
     if not rows:
         raise InputError(f"{path}: holds no label; give rows of chrom, start, end and {', '.join(ANNOTATIONS)}")
-    labels = pd.DataFrame(rows, columns=list(COLUMNS)).drop_duplicates(ignore_index=True)
+    labels = pd.DataFrame(rows)
+    refuse_contradictions(labels, str(path), [name for name in labels.columns if name not in COLUMNS])
+    return labels
+
+
+def read_region_labels(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The labels of one sample: chrom, start, end and annotation, without duplicates; see `read_labels`.
+
+    Raises:
+        InputError: as `read_labels`, or the same region is labelled noPeaks and something else.
+    """
+    labels = read_labels(path)[list(COLUMNS)].drop_duplicates(ignore_index=True)
     refuse_contradictions(labels, str(path))
     return labels
 
@@ -126,19 +139,25 @@ def _append(rows: list[tuple[str, int, int, str]], chrom: str, start: int, end: 
         rows.append((chrom, start, end, annotation))
 
 
-def _header(fields: list[str]) -> list[str] | None:
+def _header(fields: list[str], path: str | os.PathLike[str]) -> list[str] | None:
     """The columns that a first line names; None where it is a row already."""
     names = [_ALIASES.get(field, field) for field in fields]
-    return names if set(COLUMNS) <= set(names) else None
+    if "annotation" not in names:
+        return None
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise InputError(f"{path}: has no column {missing[0]}; expected {', '.join(COLUMNS)}")
+    return names
 
 
-def _label(fields: list[str], columns: list[str], where: str) -> tuple[str, int, int, str]:
+def _label(fields: list[str], columns: list[str], where: str) -> dict[str, str | int]:
     values = dict(zip(columns, fields, strict=False))
     if len(fields) < len(columns) or not (values["start"].isdecimal() and values["end"].isdecimal()):
-        raise InputError(f"{where}: expected chrom, start, end and annotation, found {fields!r}; correct it")
+        found = " ".join(fields)[:60]
+        raise InputError(f"{where}: expected {', '.join(columns)}, found {found!r}; correct it")
     start, end, annotation = int(values["start"]), int(values["end"]), values["annotation"].strip()
     if start >= end:
-        raise InputError(f"{where}: start {start} is not before end {end}; correct it")
+        raise InputError(f"{where}: start {start} is not below end {end}; correct it")
     if annotation not in ANNOTATIONS:
         raise InputError(f"{where}: annotation {annotation!r} is unknown; expected one of {', '.join(ANNOTATIONS)}")
-    return values["chrom"], start, end, annotation
+    return {**values, "start": start, "end": end, "annotation": annotation}

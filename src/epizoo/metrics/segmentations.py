@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 from epizoo.calling.chromhmm_files import ORDERS
 from epizoo.errors import InputError
@@ -35,7 +35,7 @@ class Segmentation(NamedTuple):
 
     @property
     def heading(self) -> str:
-        """What stands over the states in tables, as ChromHMM writes it."""
+        """Heading of the states in tables, as ChromHMM writes it."""
         return f"State ({ORDERS[self.order]} order)" if self.order else "State"
 
 
@@ -47,7 +47,7 @@ def read_segmentation(path: File, names: Sequence[str] | None = None) -> Segment
 
     Args:
         path: plain or gzipped.
-        names: of all states in their order, where they are known; numbers without names get them (9_TssA).
+        names: names of all states in their order, where they are known; numbers without names get them (9_TssA).
 
     Raises:
         InputError: the file cannot be used, a state is none of ``names``, or two segments overlap.
@@ -104,7 +104,7 @@ def merge_intervals(
 def rows_at(
     starts: Int64[np.ndarray, " row"], ends: Int64[np.ndarray, " row"], positions: Int64[np.ndarray, " position"]
 ) -> Int64[np.ndarray, " position"]:
-    """Which of sorted intervals, without overlaps, holds each position; -1 where none does.
+    """Index of the interval that holds each position, of sorted intervals without overlaps; -1 where none does.
 
     >>> rows_at(np.array([0, 10]), np.array([5, 20]), np.array([-1, 0, 4, 5, 19, 20])).tolist()
     [-1, 0, 0, -1, 1, -1]
@@ -113,6 +113,35 @@ def rows_at(
         return np.full(len(positions), -1)
     rows = np.searchsorted(starts, positions, side="right") - 1
     return np.where((rows >= 0) & (positions < ends[rows]), rows, -1)
+
+
+def states_at(segments: pd.DataFrame, positions: Int64[np.ndarray, "*shape"]) -> Int64[np.ndarray, "*shape"]:
+    """The state of each position of one chromosome; -1 where no segment holds it."""
+    rows = rows_at(segments["start"].to_numpy(), segments["end"].to_numpy(), positions.ravel())
+    return np.where(rows >= 0, segments["state"].to_numpy()[rows], -1).reshape(positions.shape)
+
+
+def bp_of_pairs(
+    first: pd.DataFrame, second: pd.DataFrame, shape: tuple[int, int]
+) -> Float64[np.ndarray, "first second"]:
+    """Number of bp with each pair of states.
+
+    Args:
+        first: chrom, start, end and state, sorted, without overlaps.
+        second: as ``first``.
+        shape: number of states of each.
+    """
+    counts = np.zeros(shape)
+    others = dict(by_chromosome(second))
+    for chrom, here in by_chromosome(first[first["chrom"].isin(list(others))]):
+        tables = (here, others[chrom])
+        # Between two neighbouring edges neither state changes.
+        edges = np.unique(np.concatenate([table[["start", "end"]].to_numpy().ravel() for table in tables]))
+        rows, columns = (states_at(table, edges[:-1]) for table in tables)
+        both = (rows >= 0) & (columns >= 0)
+        pairs = rows[both] * shape[1] + columns[both]
+        counts += np.bincount(pairs, weights=np.diff(edges)[both], minlength=counts.size).reshape(shape)
+    return counts
 
 
 def _states(found: list[str], names: Sequence[str] | None, path: str) -> tuple[str, tuple[str, ...], dict[str, int]]:

@@ -8,18 +8,18 @@ import pandas as pd
 from jaxtyping import Float64
 
 from epizoo.errors import InputError
-from epizoo.metrics.segmentations import Segmentation, by_chromosome, rows_at
+from epizoo.metrics.segmentations import Segmentation, bp_of_pairs
 
 
 class SegmentationComparison(NamedTuple):
-    """How much two segmentations agree, over the positions that both cover.
+    """Agreement of two segmentations over the positions that both cover.
 
     Attributes:
         confusion: bp with each pair of states; a row for each state of the first, a column for each of the second.
         agreement: share of these positions whose states have one label; NaN where no label is in both.
         adjusted_rand: adjusted Rand index over bins: 1 for equal partitions, 0 on average for unrelated ones. A bin
             that a border cuts counts for each side by its share.
-        states: of each state of the first, ``share`` of the positions in per cent, the state of the second that it
+        states: for each state of the first, ``share`` of the positions in per cent, the state of the second that it
             overlaps best (``best_match``), the Jaccard index with it (``best_jaccard``) and with the state of the same
             label (``jaccard``, NaN where there is none).
     """
@@ -41,7 +41,8 @@ def compare_segmentations(first: Segmentation, second: Segmentation, *, bin_bp: 
     Raises:
         InputError: they have no position in common.
     """
-    counts = _confusion(first, second)
+    shape = (len(first.labels), len(second.labels))
+    counts = bp_of_pairs(first.segments, second.segments, shape)
     if not counts.any():
         raise InputError(
             f"{second.name}: has no position in common with {first.name}; are their chromosomes named alike, and are "
@@ -96,7 +97,7 @@ class Emissions(NamedTuple):
 
 
 def compare_models(reference: Emissions, others: Sequence[Emissions]) -> pd.DataFrame:
-    """How well each state of a model is found in others, by its best correlation of emissions; as ChromHMM does.
+    """Best correlation of each state's emissions with a state of other models, as ChromHMM computes it.
 
     The correlation is Pearson's over marks, 0 for a state with one probability for all marks. Marks of the reference
     that one of the others lacks are left out for all.
@@ -144,25 +145,6 @@ def correlations(
 
 def _columns(model: Emissions, marks: tuple[str, ...]) -> Float64[np.ndarray, "state mark"]:
     return model.probabilities[:, [model.marks.index(mark) for mark in marks]]
-
-
-def _confusion(first: Segmentation, second: Segmentation) -> Float64[np.ndarray, "first second"]:
-    """Bp with each pair of states."""
-    shape = (len(first.labels), len(second.labels))
-    counts = np.zeros(shape)
-    others = dict(by_chromosome(second.segments))
-    for chrom, here in by_chromosome(first.segments):
-        if chrom not in others:
-            continue
-        tables = (here, others[chrom])
-        # Between two neighbouring edges neither state changes.
-        edges = np.unique(np.concatenate([table[["start", "end"]].to_numpy().ravel() for table in tables]))
-        rows = [rows_at(table["start"].to_numpy(), table["end"].to_numpy(), edges[:-1]) for table in tables]
-        both = (rows[0] >= 0) & (rows[1] >= 0)
-        states = [table["state"].to_numpy()[row[both]] for table, row in zip(tables, rows, strict=True)]
-        pairs = np.ravel_multi_index((states[0], states[1]), shape)
-        counts += np.bincount(pairs, weights=np.diff(edges)[both], minlength=counts.size).reshape(shape)
-    return counts
 
 
 def _of_states(confusion: pd.DataFrame, overlaps: Float64[np.ndarray, "first second"]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """A peak caller's entry with a denoiser of coverage added to it, and not one bit of its peaks changed.
 
-    python -m epizoo.recipes.add_denoiser RUN ENTRY --entry-version 1.1.0 [--metrics benchmarks/results/denoising.json]
+    python -m epizoo.recipes.add_denoiser RUN ENTRY --entry-version 1.1.0 [--metrics benchmarks/peaks/denoising.json]
 
 RUN is what ``python -m epizoo.recipes.denoiser`` wrote. A denoiser that the entry has already is replaced. As after
 every build, ``python -m epizoo.conversion.onnx.entry_graph ENTRY`` comes next.
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("run_folder", help=f"what holds {WEIGHTS_FILE} and {ABOUT_FILE}")
     parser.add_argument("entry", help="name or folder of a peak caller")
     parser.add_argument("--entry-version", required=True)
-    parser.add_argument("--metrics", type=Path, help="what benchmarks/denoising.py wrote")
+    parser.add_argument("--metrics", type=Path, help="what benchmarks/peaks/denoising.py wrote")
     parser.add_argument("--zoo", default=ZOO_FOLDER, help="folder of the zoo (default: the installed one)")
     arguments = parser.parse_args()
     with one_sentence_errors():

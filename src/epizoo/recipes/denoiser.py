@@ -103,7 +103,7 @@ ENTRIES = {
             n_bins=1_024,
             n_pool=3_000,
             n_steps=4_000,
-            # More of them cost shallow files more: see docs/denoising.md.
+            # More of them cost shallow files more: see docs/experiments/denoising.md.
             repeat_share=0.01,
         ),
     )

@@ -8,39 +8,37 @@ likelihood is kept. The same seed gives the same weights.
 """
 
 import argparse
-import json
+import platform
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from jaxtyping import UInt16
 from safetensors.numpy import save_file
 
-from epizoo.errors import EpizooError, InputError
-from epizoo.files import atomic_path
-from epizoo.models.hmm import run_lengths as runs
-from epizoo.models.hmm.annotator import (
-    ChromatinStateAnnotator,
-    ChromatinStateConfig,
-)
+from epizoo.errors import InputError
+from epizoo.files import atomic_path, sha256, write_json, write_yaml
+from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.hmm.decoding import decode_all
 from epizoo.models.hmm.expected_counts import RunCounter
 from epizoo.models.hmm.probabilities import probabilities_of_logits
 from epizoo.models.hmm.reference import HMMParameters
-from epizoo.models.hmm.run_lengths import Parameters, reorder
+from epizoo.models.hmm.run_lengths import Parameters, from_codes, reorder
 from epizoo.models.parameters import flatten_parameters
-from epizoo.recipes.encode_states_run import CELLS, HELD_OUT, describe_entry, describe_training, read_codes
+from epizoo.recipes.run_folder import one_sentence_errors
+from epizoo.recipes.state_data import CELLS, HELD_OUT, ROADMAP, codes_path, read_codes, read_published, state_prose
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model, write_model
 from epizoo.states.em import Learned, LearningConfig
-from epizoo.states.initialization import information_parameters, perturbed_parameters
 from epizoo.states.iterations import progress_bar
+from epizoo.states.learning_plan import FINALISTS, TRIAL_ITERATIONS, LearningPlan, LearningSequence, first_parameters
 from epizoo.states.restarts import learn_best
-from epizoo.states.state_names import name_states, read_reference
+from epizoo.states.state_names import name_states
 from epizoo.zoo.state_runs import BIN_BP, describe_config
 
 LEARNING = LearningConfig(
@@ -51,154 +49,126 @@ LEARNING = LearningConfig(
     emission_pseudocount=1.0,
     accelerate=True,
 )
-# How far the random starts are moved: the standard deviation of the log-odds of emissions.
-SPREAD = 1.0
-TRIAL_ITERATIONS = 30
-FINALISTS = 2
 
 
-def learn(
-    sequences: Sequence[runs.CodedMarks],
-    n_states: int,
-    seed: int,
-    restarts: int,
-    show_progress: bool = False,
-) -> tuple[Learned, list[Learned]]:
-    """Learn from the `information` initialisation and from random moves of it: the best result, and all results."""
-    rng = np.random.default_rng(seed)
-    first = information_parameters(sequences, n_states)
-    starts = [
-        first,
-        *(perturbed_parameters(first, SPREAD, rng) for _ in range(restarts)),
-    ]
+def learn(sequences: Sequence[LearningSequence], n_states: int, seed: int, restarts: int) -> list[Learned]:
+    """Learn from the `information` initialisation and from random moves of it: the best result, then all results."""
+    starts = first_parameters(sequences, LearningPlan(n_states, "squarem", restarts=restarts, seed=seed))
     with progress_bar(LEARNING.max_iterations) as report:
-        return learn_best(
-            RunCounter(sequences),
+        best, results = learn_best(
+            RunCounter([one.marks for one in sequences]),
             starts,
             LEARNING,
             trial_iterations=TRIAL_ITERATIONS,
             finalists=FINALISTS,
-            report=report if show_progress else None,
+            report=report,
         )
+    return [best, *results]
 
 
-def log_likelihood_per_bin(
-    parameters: Parameters,
-    chromosomes: dict[str, UInt16[np.ndarray, " bin"]],
-    held_out_only: bool,
-) -> float:
-    """Log-likelihood in nats per bin, over the held-out chromosomes or over all."""
-    chosen = [codes for chrom, codes in chromosomes.items() if chrom in HELD_OUT or not held_out_only]
-    total = sum(decoding.log_likelihood for decoding in decode_all(parameters, chosen))
-    return total / sum(len(codes) for codes in chosen)
+def log_likelihood_per_bin(parameters: Parameters, chromosomes: Mapping[str, UInt16[np.ndarray, " bin"]]) -> float:
+    """Log-likelihood in nats per bin, to six decimals."""
+    total = sum(decoding.log_likelihood for decoding in decode_all(parameters, list(chromosomes.values())))
+    return round(total / sum(map(len, chromosomes.values())), 6)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m epizoo.recipes.encode_states", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data")
-    parser.add_argument("--cell", choices=CELLS, default="GM12878")
-    parser.add_argument("--states", type=int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--restarts",
-        type=int,
-        default=7,
-        help="random starts besides the information initialisation",
-    )
-    parser.add_argument(
-        "--compare",
-        action="append",
-        default=[],
-        metavar="TOOL=MODEL.txt",
-        help="measure it beside ours",
-    )
+    parser.add_argument("--cell", choices=CELLS, default="GM12878", help="cell type to learn from")
+    parser.add_argument("--states", type=int, default=10, help="number of states")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random starts")
+    parser.add_argument("--restarts", type=int, default=7, help="random starts besides the information initialisation")
+    compare = {"action": "append", "default": [], "metavar": "TOOL=MODEL.txt"}
+    parser.add_argument("--compare", **compare, help="model of another tool to measure as well")  # type: ignore[arg-type]
     parser.add_argument("-o", "--output", type=Path, required=True, help="run folder")
     options = parser.parse_args(arguments)
-    try:
-        _run(
-            options,
-            " ".join(
-                [
-                    "python -m epizoo.recipes.encode_states",
-                    *map(shlex.quote, arguments or sys.argv[1:]),
-                ]
-            ),
-        )
-    except EpizooError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+    words = ["python -m epizoo.recipes.encode_states", *map(shlex.quote, arguments or sys.argv[1:])]
+    with one_sentence_errors():
+        _run(options, " ".join(words).replace(str(options.data), "DIR"))
 
 
 def _run(options: argparse.Namespace, command: str) -> None:
     began = time.perf_counter()
     compared = {tool: read_model(path) for tool, path in (pair.split("=", 1) for pair in options.compare)}
     marks, chromosomes = read_codes(options.data, options.cell)
-    train = [runs.from_codes(codes, len(marks)) for chrom, codes in chromosomes.items() if chrom not in HELD_OUT]
-    best, results = learn(train, options.states, options.seed, options.restarts, show_progress=True)
-    states, order = name_states(best.parameters.emission, marks, read_reference(options.data))
-    parameters = reorder(best.parameters, order)
+    train = [
+        LearningSequence(options.cell, chrom, chrom, from_codes(codes, len(marks)))
+        for chrom, codes in chromosomes.items()
+        if chrom not in HELD_OUT
+    ]
+    best, *results = learn(train, options.states, options.seed, options.restarts)
+    states, order = name_states(best.parameters.emission, marks, read_published(options.data, 15)[1])
     config = ChromatinStateConfig(marks=marks, n_states=options.states, bin_bp=BIN_BP)
-    model = ChromatinStateAnnotator.from_parameters(config, HMMParameters(*parameters))
-    arrays = flatten_parameters(model)
-    options.output.mkdir(parents=True, exist_ok=True)
-    with atomic_path(options.output / "weights.safetensors") as path:
+    parameters = HMMParameters(*reorder(best.parameters, order))
+    arrays = flatten_parameters(ChromatinStateAnnotator.from_parameters(config, parameters))
+    output = options.output
+    output.mkdir(parents=True, exist_ok=True)
+    with atomic_path(output / "weights.safetensors") as path:
         save_file(arrays, path)
-    shipped = HMMParameters(*probabilities_of_logits(arrays))
-    write_model(options.output / f"model_{options.states}.txt", ChromHMMModel(shipped, marks, "U"))
-    _write_yaml(
-        options.output / "config.yaml",
-        describe_config(config, [states[state] for state in order]),
-    )
-    _write_json(
-        options.output / "metrics.json",
-        _metrics(options, probabilities_of_logits(arrays), marks, compared),
-    )
-    _write_yaml(options.output / "about.yaml", describe_entry(options))
-    training = describe_training(options, command, list(chromosomes), LEARNING, results, time.perf_counter() - began)
-    _write_json(options.output / "training.json", training)
+    shipped = probabilities_of_logits(arrays)
+    write_model(output / f"model_{options.states}.txt", ChromHMMModel(HMMParameters(*shipped), marks, "U"))
+    write_yaml(output / "config.yaml", describe_config(config, [states[state] for state in order]))
+    write_json(output / "metrics.json", _metrics(options, shipped, marks, compared))
+    write_yaml(output / "about.yaml", words_of(options)["about"])
+    training = _training(options, command, list(chromosomes), results)
+    write_json(output / "training.json", training | {"seconds": round(time.perf_counter() - began, 1)})
+
+
+def words_of(options: argparse.Namespace) -> dict[str, Any]:
+    """The prose of the entry."""
+    others = ", ".join(cell for cell in CELLS if cell != options.cell)
+    held_out = f"{', '.join(HELD_OUT[:-1])} and {HELD_OUT[-1]}"
+    return state_prose("encode_states", **vars(options), others=others, held_out=held_out)
 
 
 def _metrics(
-    options: argparse.Namespace,
-    ours: Parameters,
-    marks: tuple[str, ...],
-    compared: dict,
-) -> list[dict]:
+    options: argparse.Namespace, ours: Parameters, marks: tuple[str, ...], compared: Mapping[str, ChromHMMModel]
+) -> list[dict[str, Any]]:
     """Log-likelihood per bin on what was held out, ours and that of other tools' models."""
     for tool, model in compared.items():
         if model.marks != marks:
             raise InputError(f"the model of {tool} has marks {', '.join(model.marks)}, expected {', '.join(marks)}")
     metrics = []
     for cell in (options.cell, *(cell for cell in CELLS if cell != options.cell)):
-        chromosomes = read_codes(options.data, cell)[1]
-        for held_out_only in (True,) if cell == options.cell else (True, False):
-            where = f"{', '.join(HELD_OUT)} (never seen)" if held_out_only else "all chromosomes"
-            others = {
-                tool: round(
-                    log_likelihood_per_bin(model.parameters, chromosomes, held_out_only),
-                    6,
-                )
-                for tool, model in compared.items()
-            }
-            value = round(log_likelihood_per_bin(ours, chromosomes, held_out_only), 6)
-            metric = {
-                "name": "log-likelihood per bin (nats)",
-                "value": value,
-                "on": f"{cell}, {where}",
-            }
+        whole = read_codes(options.data, cell)[1]
+        held_out = {chrom: codes for chrom, codes in whole.items() if chrom in HELD_OUT}
+        measured = {f"{', '.join(HELD_OUT)} (never seen)": held_out}
+        for where, chosen in (measured if cell == options.cell else measured | {"all chromosomes": whole}).items():
+            value = log_likelihood_per_bin(ours, chosen)
+            others = {tool: log_likelihood_per_bin(model.parameters, chosen) for tool, model in compared.items()}
+            metric = {"name": "log-likelihood per bin (nats)", "value": value, "on": f"{cell}, {where}"}
             metrics.append(metric | ({"compared_with": others} if others else {}))
     return metrics
 
 
-def _write_json(path: Path, content: Any) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def _write_yaml(path: Path, content: Any) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(yaml.safe_dump(content, sort_keys=False, width=120), encoding="utf-8")
+def _training(
+    options: argparse.Namespace, command: str, chromosomes: Sequence[str], results: Sequence[Learned]
+) -> dict[str, Any]:
+    """The content of ``training.json``."""
+    words, kept = words_of(options), max(results, key=lambda result: result.log_likelihood)
+    files = [*(codes_path(options.data, cell) for cell in CELLS), *ROADMAP[15].paths(options.data)]
+    return {
+        "trained_on": {
+            "data": words["data"],
+            "assembly": "hg19",
+            "cell_types": [options.cell],
+            "chromosomes": [chrom for chrom in chromosomes if chrom not in HELD_OUT],
+            "held_out_chromosomes": list(HELD_OUT),
+            "held_out_cell_types": [cell for cell in CELLS if cell != options.cell],
+        },
+        "procedure": words["procedure"],
+        "command": command,
+        "seed": options.seed,
+        "learning": asdict(LEARNING),
+        "log_likelihoods": [round(result.log_likelihood, 3) for result in results],
+        "trajectory": [round(float(value), 3) for value in kept.trajectory],
+        "converged": kept.converged,
+        "data_sha256": {str(path.relative_to(options.data)): sha256(path) for path in files},
+        "versions": {name: version(name) for name in ("epizoo", "jax", "flax", "numba", "numpy")}
+        | {"python": platform.python_version()},
+    }
 
 
 if __name__ == "__main__":

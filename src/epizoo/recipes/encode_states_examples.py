@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from epizoo.genome.marks import BinarizedChromosome, decode
-from epizoo.recipes.encode_states_run import CELLS, HELD_OUT, read_codes
+from epizoo.recipes.state_data import CELLS, HELD_OUT, read_codes
 from epizoo.zoo.state_runs import BIN_BP, write_excerpt
 
 

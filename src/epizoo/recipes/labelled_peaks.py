@@ -184,7 +184,7 @@ def training_details(
 def main() -> None:
     """The command."""
     parser = recipe_parser(__doc__, ENTRIES, data="peaks/histone_labels")
-    help_macs3 = "result of benchmarks/peak_caller_labels.py to compare with; may be repeated"
+    help_macs3 = "result of benchmarks/peaks/macs3_labels.py to compare with; may be repeated"
     parser.add_argument("--macs3", type=Path, action="append", default=[], help=help_macs3)
     arguments = parser.parse_args()
     with one_sentence_errors():

@@ -131,7 +131,7 @@ def _calibration(cases: Cases) -> dict[str, float]:
 
 
 def _macs3_errors(path: Path, mark: str, errors: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The outcome of the same labels in a run of benchmarks/peak_caller_labels.py, by setting; {} of another mark."""
+    """The outcome of the same labels in a run of benchmarks/peaks/macs3_labels.py, by setting; {} of another mark."""
     results = json.loads(path.read_text(encoding="utf-8"))
     if results["mark"] != mark:
         return {}

@@ -107,7 +107,7 @@ H3K4ME3 = EntrySettings(
         candidates=rule_candidates([2.5 * 1.1**step for step in range(11)], (0.9, 0.8, 0.7, 0.6), (200, 100), 100),
         fitting=FitSettings(n_steps=2_400, learning_rate=3e-3, label_weight=0.0),
     ),
-    # Fine-tuning on the labels made it no better: see docs/peak_caller.md.
+    # Fine-tuning on the labels made it no better: see docs/experiments/h3k4me3.md.
     n_fine_tunings=0,
     calibrate=True,
 )
@@ -146,7 +146,7 @@ UNIVERSAL = EntrySettings(
     pretraining=FitSettings(n_steps=1_200, learning_rate=3e-3, label_weight=0.0),
     n_pool=2_000,
     n_pretraining_windows=12,
-    # Fine-tuning on both marks at once made both worse: see docs/peak_caller.md.
+    # Fine-tuning on both marks at once made both worse: see docs/experiments/universal.md.
     n_fine_tunings=0,
 )
 ENTRIES = {settings.name: settings for settings in (H3K4ME3, H3K36ME3, UNIVERSAL)}

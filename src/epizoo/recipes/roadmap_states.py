@@ -9,83 +9,26 @@ names and colours into a run folder, unchanged and in float64, with an example. 
 """
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import numpy as np
-import pandas as pd
-import yaml
 from jaxtyping import UInt8
-from safetensors.numpy import save_file
 
-from epizoo.errors import EpizooError, InputError
-from epizoo.files import sha256
+from epizoo.files import sha256, write_json, write_yaml
 from epizoo.genome.marks import BinarizedChromosome, arrange_marks, decode, write_binarized
 from epizoo.mark_values import MISSING
-from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
+from epizoo.models.hmm.annotator import ChromatinStateConfig
 from epizoo.models.hmm.decoding import decode_all
-from epizoo.models.parameters import flatten_parameters
-from epizoo.states.chromhmm_models import ChromHMMModel, read_model
+from epizoo.recipes.run_folder import one_sentence_errors
+from epizoo.recipes.state_data import CELLS, ROADMAP, codes_path, read_codes, read_published, state_prose
+from epizoo.states.chromhmm_models import ChromHMMModel
+from epizoo.states.state_names import NamedState
+from epizoo.zoo.state_runs import BIN_BP, write_model_files
 
-WINDOW_BINS, FLANK_BINS, BIN_BP = 2048, 512, 200
-CELLS = ("GM12878", "K562")
 EXAMPLE_CHROM, EXAMPLE_BINS = "chr19", 5120
 EXAMPLE_REGIONS = f"{EXAMPLE_CHROM}\t0\t409600\tstart\n{EXAMPLE_CHROM}\t500000\t640000\tgenes\n"
-PAPER = "Roadmap Epigenomics Consortium, Integrative analysis of 111 reference human epigenomes, Nature 518 (2015)"
-PORTAL = "https://egg2.wustl.edu/roadmap/web_portal/chr_state_learning.html"
-
-
-class Published(NamedTuple):
-    """Where the parts of a published model lie, and what is known of its training."""
-
-    model: str
-    states: str
-    cell_types: str
-    title: str
-
-
-MODELS = {
-    15: Published(
-        "model_15_coreMarks.txt",
-        "human_Roadmap_Consortium_127_sample_hg19_15.tsv",
-        "60 of the 127 epigenomes of Roadmap and ENCODE, those of the highest quality",
-        "core 15-state model (5 marks, 127 epigenomes)",
-    ),
-    18: Published(
-        "model_18_core_K27ac.txt",
-        "human_Roadmap_Consortium_127_sample_hg19_18.tsv",
-        "epigenomes of Roadmap and ENCODE that have H3K27ac (98 are annotated with the model)",
-        "expanded 18-state model (6 marks, 98 epigenomes)",
-    ),
-}
-
-
-def read_states(path: Path) -> list[dict[str, str]]:
-    """Names, descriptions and colours ("r,g,b") of the states, in their order, from the portal's table.
-
-    Raises:
-        InputError: the file is missing or lacks a column.
-    """
-    try:
-        table = pd.read_csv(path, sep="\t").sort_values("one_index")
-        rows = zip(table["short_name"], table["long_name"], table["hex"], strict=True)
-        return [
-            {
-                "name": str(name),
-                "description": str(description),
-                "color": ",".join(str(int(color[at : at + 2], 16)) for at in (1, 3, 5)),
-            }
-            for name, description, color in rows
-        ]
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{path}: cannot be read as a table with one_index, short_name, long_name and hex ({error}); give the "
-            "folder of the data"
-        ) from None
 
 
 def read_marks(data: Path, cell: str, marks: Sequence[str]) -> dict[str, UInt8[np.ndarray, "bin mark"]]:
@@ -94,16 +37,12 @@ def read_marks(data: Path, cell: str, marks: Sequence[str]) -> dict[str, UInt8[n
     Raises:
         InputError: the file is missing, or none of the marks is there.
     """
-    path = data / "states" / "wholegenome_hg19" / f"{cell}_codes9.npz"
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give the folder of the data")
-    with np.load(path) as file:
-        found = [str(mark) for mark in file["marks"]]
-        return {
-            chrom: arrange_marks(decode(file[chrom], len(found)), found, marks, str(path), allow_missing=True)
-            for chrom in file.files
-            if chrom != "marks"
-        }
+    found, chromosomes = read_codes(data, cell)
+    name = str(codes_path(data, cell))
+    return {
+        chrom: arrange_marks(decode(codes, len(found)), found, marks, name, allow_missing=True)
+        for chrom, codes in chromosomes.items()
+    }
 
 
 def measure(model: ChromHMMModel, data: Path) -> list[dict[str, Any]]:
@@ -129,7 +68,7 @@ def measure(model: ChromHMMModel, data: Path) -> list[dict[str, Any]]:
 
 
 def write_example(folder: Path, marks: Sequence[str], data: Path) -> None:
-    """The first megabase of a chromosome of GM12878 as ChromHMM's binarised text, and two intervals of it."""
+    """Write the first megabase of a chromosome of GM12878 as ChromHMM's binarised text, and two intervals of it."""
     values = read_marks(data, CELLS[0], marks)[EXAMPLE_CHROM][:EXAMPLE_BINS]
     (folder / CELLS[0]).mkdir(parents=True, exist_ok=True)
     chromosome = BinarizedChromosome(CELLS[0], EXAMPLE_CHROM, tuple(marks), values)
@@ -143,89 +82,42 @@ def write_run(folder: Path, data: Path, n_states: int) -> None:
     Raises:
         InputError: a file of the data is missing or in another format.
     """
-    published = data / "states" / "published_models"
-    source = MODELS[n_states]
-    model, states = read_model(published / source.model), read_states(published / source.states)
-    if len(states) != n_states or len(model.parameters.initial) != n_states:
-        raise InputError(f"{published}: {len(states)} names found for {n_states} states; fetch the files again")
+    model, reference = read_published(data, n_states)
+    source, marks = ROADMAP[n_states], ", ".join(model.marks)
+    words = state_prose("roadmap_states", states=n_states, title=source.title, marks=marks)
     config = ChromatinStateConfig(marks=model.marks, n_states=n_states, bin_bp=BIN_BP)
-    with jax.enable_x64(True):
-        arrays = flatten_parameters(ChromatinStateAnnotator.from_parameters(config, model.parameters))
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(arrays, folder / "weights.safetensors")
-    settings = {
-        "family": "chromatin_states",
-        "window": {"window_bins": WINDOW_BINS, "flank_bins": FLANK_BINS},
-        "model": {"marks": list(model.marks), "n_states": n_states, "bin_bp": BIN_BP, "start": config.start},
-        "states": states,
-    }
-    training = _training(source, n_states) | {"published_sha256": sha256(published / source.model)}
-    for name, content in (("config.yaml", settings), ("about.yaml", _about(source, model.marks, n_states))):
-        (folder / name).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    for name, values in (("training.json", training), ("metrics.json", measure(model, data))):
-        (folder / name).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    write_example(folder / "example", model.marks, data)
-
-
-def _training(source: Published, n_states: int) -> dict[str, Any]:
-    return {
+    columns = (reference.names, reference.descriptions, reference.colors)
+    states = [NamedState(*look, "", np.nan) for look in zip(*columns, strict=True)]
+    training = {
         "trained_on": {
-            "data": [
-                {
-                    "name": f"Roadmap Epigenomics, parameters of the {source.title}",
-                    "source": PORTAL,
-                    "license": "public, no licence came with them; cite the consortium's paper",
-                }
-            ],
+            "data": words["data"],
             "assembly": "hg19",
             "cell_types": [source.cell_types],
             "chromosomes": ["the whole genome"],
             "held_out_chromosomes": [],
             "held_out_cell_types": [],
         },
-        "procedure": "Learned by the Roadmap Epigenomics Consortium with ChromHMM 1.10 on concatenated epigenomes; the "
-        "published probabilities are taken as they are, in float64, exact zeros included. Nothing was trained here.",
+        "procedure": words["procedure"],
         "command": f"python -m epizoo.recipes.roadmap_states --data DIR --states {n_states} -o runs/roadmap-{n_states}",
+        "published_sha256": sha256(source.paths(data)[0]),
     }
-
-
-def _about(source: Published, marks: Sequence[str], n_states: int) -> dict[str, Any]:
-    return {
-        "doc": f"Roadmap Epigenomics' {source.title}, as published: {n_states} chromatin states over "
-        f"{', '.join(marks)} in bins of 200 bp, with the consortium's names and colours. It takes binarised marks, any "
-        "of which may be missing, and gives the posterior probability of each state in each bin.",
-        "license": "other",
-        "weights_license": "The weights are the probabilities that the Roadmap Epigenomics Consortium publishes on its "
-        "web portal (egg2.wustl.edu), in another format; no licence came with them. The consortium's data are openly "
-        f"available under NIH's data access policy. Cite: {PAPER}.",
-        "limits": [
-            "The figures above are no measure on held-out data: the model was learned on many cell types, and GM12878 "
-            "(E116) and K562 (E123) are among the epigenomes that the consortium annotated with it.",
-            "The data of the figures and of the example lack H3K9me3, which is treated as missing: ZNF/Rpts and Het, "
-            "which it defines, cannot be told from other states there. Give H3K9me3 where it was measured.",
-            "The consortium binarised its marks in 200-bp bins against whole-cell extract at p = 1e-4; other ways to "
-            "binarise shift the states.",
-            "The parameters hold for any human assembly, since positions are no input; other species were not tried.",
-        ],
-        "authors": ["Roadmap Epigenomics Consortium (parameters)", "The epizoo authors (conversion)"],
-        "tags": ["chromatin-states", "hmm", "chromhmm", "histone-marks", "roadmap-epigenomics"],
-        "datasets": ["Roadmap Epigenomics"],
-        "cite_as": f"{PAPER}; Ernst and Kellis, Nature Methods 9 (2012) (ChromHMM)",
-    }
+    folder.mkdir(parents=True, exist_ok=True)
+    write_model_files(folder, config, model.parameters, states)
+    write_yaml(folder / "about.yaml", words["about"])
+    write_json(folder / "training.json", training)
+    write_json(folder / "metrics.json", measure(model, data))
+    write_example(folder / "example", model.marks, data)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m epizoo.recipes.roadmap_states", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data")
-    parser.add_argument("--states", type=int, choices=sorted(MODELS), default=15)
+    parser.add_argument("--states", type=int, choices=sorted(ROADMAP), default=15, help="number of states")
     parser.add_argument("-o", "--output", type=Path, required=True, help="run folder")
     options = parser.parse_args(arguments)
-    try:
+    with one_sentence_errors():
         write_run(options.output, options.data, options.states)
-    except EpizooError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class ChromHMMModel(NamedTuple):
         marks: names, in the order of the columns of ``parameters.emission``.
         order: letter of `epizoo.calling.chromhmm_files.ORDERS`, by what the states were ordered.
         log_likelihood: that of the last iteration of training, in nats; as a rule not exactly that of this model.
-        iterations: of training.
+        iterations: number of iterations of training.
     """
 
     parameters: HMMParameters
@@ -97,7 +97,7 @@ def write_emissions(path: File, model: ChromHMMModel, names: Sequence[str] | Non
     Args:
         path: the file.
         model: the model.
-        names: of the states, put behind their numbers (``1_TssA``).
+        names: names of the states, put behind their numbers (``1_TssA``).
 
     Raises:
         InputError: as `write_model`.
@@ -238,7 +238,7 @@ def _probability(where: str, field: str) -> float:
     except ValueError:
         value = np.nan
     if not 0 <= value <= 1:
-        raise InputError(f"{where} holds {field!r} where a probability between 0 and 1 is expected; mend the file")
+        raise InputError(f"{where} holds {field!r} where a probability between 0 and 1 is expected; correct the file")
     return value
 
 

@@ -40,15 +40,15 @@ KEPT_STEPS = 10
 
 @dataclass(frozen=True)
 class AdamConfig:
-    """How to learn.
+    """Settings of learning by gradients of expected counts.
 
     Attributes:
         n_steps: steps of Adam.
-        learning_rate: of logits, falling to zero along a cosine.
+        learning_rate: initial learning rate of the logits, which falls to zero along a cosine.
         batch_bins: about how many bins a step sees. If all bins fit into one batch, sequences stay whole and the
             gradient is exact.
         chunk_bins: otherwise sequences are cut into chunks of so many bins, of which batches are drawn at random.
-        seed: of the batches and their order.
+        seed: seed of the batches and their order.
     """
 
     n_steps: int = 1000
@@ -83,7 +83,7 @@ def learn_by_gradient(
     Args:
         sequences: the marks.
         start: the first parameters.
-        config: how to learn.
+        config: settings.
         known: for each sequence the state of each bin from 0, -1 where it is not known; None where nothing is.
         names: what errors call the sequences.
         prior: pseudo-counts.
@@ -180,7 +180,7 @@ def make_batches(sequences: Sequence[CodedMarks], config: AdamConfig) -> list[Ba
 
 
 class _State(NamedTuple):
-    """Where learning stands: logits and what Adam remembers, and the log-likelihood of each step's batch."""
+    """State of learning: logits, Adam's moments, and the log-likelihood of each step's batch."""
 
     logits: Any
     moments: Any
@@ -227,8 +227,8 @@ def expected(
 
     Args:
         batch: the chunks.
-        parameters: of the model.
-        n_marks: of the model; further columns of the batch are known states.
+        parameters: probabilities of the model.
+        n_marks: number of marks of the model; further columns of the batch are known states.
 
     Returns:
         The counts, those of the first bins of inner chunks by state, and the log-likelihood.
@@ -250,7 +250,7 @@ def expected(
 
 
 def _turn(step: int, n_batches: int, seed: int) -> int:
-    """Which batch a step sees: each once in every pass, in an order of its own."""
+    """The batch of a step: each batch once in every pass, in an order drawn for that pass."""
     turn, place = divmod(step, n_batches)
     return int(np.random.default_rng([seed, turn]).permutation(n_batches)[place])
 

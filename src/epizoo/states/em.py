@@ -24,7 +24,7 @@ _CYCLE = 3
 
 @dataclass(frozen=True)
 class LearningConfig:
-    """How to learn; the defaults are ChromHMM's stopping rule and no prior.
+    """Settings of EM; the defaults are ChromHMM's stopping rule and no prior.
 
     Attributes:
         max_iterations: E steps at most.
@@ -63,7 +63,7 @@ CHROMHMM = LearningConfig(zero_transitions_below=1e-8)
 
 
 class Learned(NamedTuple):
-    """What was learned.
+    """Result of learning.
 
     ``log_likelihood`` is that of ``parameters``, in nats. ``trajectory`` is the log-likelihood at each E step (with
     acceleration, also of steps that were not taken).
@@ -87,7 +87,7 @@ def maximize(
     States and marks without any expected count keep their previous values.
 
     Args:
-        counts: of `RunCounter.count`.
+        counts: result of `RunCounter.count`.
         marks: `RunCounter.marks`.
         previous: the parameters that the counts were made with.
         config: pseudo-counts and the threshold of transitions.
@@ -123,7 +123,7 @@ def expectation_maximization(
     Args:
         counter: the sequences.
         start: the first parameters.
-        config: how to learn.
+        config: settings.
         prior: pseudo-counts of each parameter, added to those of the config.
         checkpoint: a file that keeps the state of learning after each iteration; where it exists, learning continues
             from it, with the same final result. It stays there when learning is done.
@@ -159,7 +159,7 @@ def expectation_maximization(
 
 
 def log_prior(parameters: Parameters, config: LearningConfig, prior: Prior | None = None) -> float:
-    """What the pseudo-counts add to the log-likelihood: EM never lowers the sum of both. Constants are left out."""
+    """Log-density of the pseudo-counts, without constants; EM never lowers its sum with the log-likelihood."""
     model = in_float64(parameters)
     return log_density(_pseudocounts(model, config, prior), model)
 
@@ -173,7 +173,7 @@ def _pseudocounts(model: Float64Parameters, config: LearningConfig, prior: Prior
 
 
 class _Objective(NamedTuple):
-    """What learning maximises: the likelihood of some sequences, and priors."""
+    """The objective of learning: the likelihood of some sequences, and priors."""
 
     counter: RunCounter
     config: LearningConfig
@@ -181,7 +181,7 @@ class _Objective(NamedTuple):
 
 
 class _State(NamedTuple):
-    """Where learning stands; ``objectives`` are log-likelihood plus log-prior of the steps that were taken."""
+    """State of learning; ``objectives`` are log-likelihood plus log-prior of the steps that were taken."""
 
     parameters: Float64Parameters
     trajectory: Float64[np.ndarray, " iteration"]

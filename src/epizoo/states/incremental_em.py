@@ -37,7 +37,7 @@ def learn_incrementally(
     Args:
         sequences: such as each chromosome of each cell type.
         start: the first parameters.
-        config: how to learn; without acceleration.
+        config: settings, without acceleration.
         checkpoint: a file that keeps the state of learning after each iteration; where it exists, learning continues
             from it, with the same final result.
         report: called after each iteration with their number and the log-likelihood that ChromHMM reports.
@@ -96,7 +96,7 @@ def java_random(seed: int) -> Iterator[float]:
 
 
 class _State(NamedTuple):
-    """Where learning stands; ``counts`` are the latest of each sequence."""
+    """State of learning; ``counts`` are the latest of each sequence."""
 
     parameters: Float64Parameters
     trajectory: Float64[np.ndarray, " iteration"]

@@ -71,7 +71,7 @@ def perturbed_parameters(parameters: Float64Parameters, spread: float, rng: np.r
     """Parameters moved at random: log-odds of the emissions by a normal step, the distributions mixed with random ones.
 
     Args:
-        parameters: where to start from.
+        parameters: the parameters to move.
         spread: standard deviation of the step of log-odds, and the share of the random distributions (at most 1/2).
         rng: the source of randomness.
     """
@@ -136,7 +136,7 @@ def _negative_entropy(shares):
 
 
 def _descends_from(parents: Int64[np.ndarray, " state"], ancestor: int) -> Bool[np.ndarray, " state"]:
-    """Which classes are the given one or were split off from it, however indirectly; never the first class."""
+    """True for the given class and all classes split off from it, however indirectly; never for the first class."""
     belongs = np.zeros(len(parents), bool)
     belongs[ancestor] = True
     for state in range(ancestor + 1, len(parents)):

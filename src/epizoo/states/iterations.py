@@ -99,7 +99,7 @@ def _load(path: str | os.PathLike[str], start: State, of: str) -> State:
 
 
 def _alike(leaf: Any, found: np.ndarray) -> Any:
-    """What was found as what the leaf is: an array of JAX or NumPy, or a number."""
+    """A value that was read, with the type of the leaf: an array of JAX or NumPy, or a number."""
     if isinstance(leaf, jax.Array):
         return jnp.asarray(found)
     return found if isinstance(leaf, np.ndarray) else type(leaf)(found)

@@ -103,7 +103,7 @@ def require_possible(marks: CodedMarks, known: Known | None, start: Float64Param
 def mark_frequencies(
     sequences: Sequence[CodedMarks], known: Sequence[Known | None], default: Float64[np.ndarray, "state mark"]
 ) -> tuple[np.ndarray, Float64[np.ndarray, "known mark"]]:
-    """How many bins each known state has, and how often they show each mark; the default's mean where none is measured.
+    """Number of bins of each known state, and frequencies of the marks in them (unmeasured: the default's mean).
 
     >>> marks = CodedMarks(np.array([0, 1, 1]), np.array([[0], [1]], np.uint8))
     >>> mark_frequencies([marks], [np.array([0, 1, -1], np.int16)], np.full((2, 1), 0.5))[1].tolist()

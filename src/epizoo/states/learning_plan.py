@@ -22,7 +22,7 @@ from epizoo.states.restarts import learn_best
 
 Algorithm = Literal["em", "squarem", "incremental", "gradient"]
 SPREAD = 1.0
-"""How far restarts are moved: the standard deviation of the log-odds of emissions."""
+"""Standard deviation of the random moves of restarts, in log-odds of emissions."""
 TRIAL_ITERATIONS, FINALISTS = 30, 2
 
 
@@ -41,21 +41,21 @@ class LearningSequence(NamedTuple):
 
 @dataclass(frozen=True)
 class LearningPlan:
-    """How to learn.
+    """Settings of learning: number of states, algorithm, starts.
 
     Attributes:
         n_states: number of states.
         algorithm: ``em`` (ChromHMM's ``-p``, the same result), ``squarem`` (accelerated: it may end in a
             better or a worse optimum), ``incremental`` (ChromHMM's default), ``gradient`` (mini-batches, which alone
-            heeds known states).
+            uses known states).
         start: ``information`` (ChromHMM's), ``random``, or parameters. The first two are moved to known states; in
             parameters a known state is the one of its number.
         restarts: further starts: random moves of the first, or more random ones. Each is tried for 30 iterations, and
             the two best, and the first start, are learned from to the end.
-        seed: of everything random.
+        seed: seed of all random numbers.
         config: stopping rule, pseudo-counts, transitions that become zero. Its ``accelerate`` follows `algorithm`; for
             gradients only pseudo-counts hold.
-        adam: of gradients. Its ``seed`` follows `seed`.
+        adam: settings of ``gradient``. Its ``seed`` follows `seed`.
     """
 
     n_states: int
@@ -132,7 +132,7 @@ def make_plan(
 
 
 def first_parameters(sequences: Sequence[LearningSequence], plan: LearningPlan) -> list[Float64Parameters]:
-    """Where learning starts: the plan's start, and its restarts.
+    """First parameters of each start: the plan's, and its restarts.
 
     Raises:
         InputError: the information initialisation allows fewer states, or given parameters do not fit.
@@ -161,17 +161,17 @@ def learn(
     """The model with the highest likelihood (and prior, with pseudo-counts) of all starts.
 
     Args:
-        sequences: of all cell types; each starts anew.
+        sequences: sequences of all cell types; each starts anew.
         plan: how.
-        checkpoints: a folder that keeps the state of learning, from which it goes on with the same final result.
+        checkpoints: a folder that keeps the state of learning, from which it continues with the same final result.
         report: see `epizoo.states.iterations.Report`.
 
     Raises:
-        InputError: the start cannot be made, the algorithm does not heed known states, or the checkpoints are of other
+        InputError: the start cannot be made, the algorithm does not use known states, or the checkpoints are of other
             data or another plan.
     """
     if plan.algorithm != "gradient" and any(one.known is not None for one in sequences):
-        raise InputError(f"known states: algorithm {plan.algorithm} does not heed them; choose gradient")
+        raise InputError(f"known states: algorithm {plan.algorithm} does not use them; choose gradient")
     starts = first_parameters(sequences, plan)
     if plan.algorithm == "gradient":
         checkpoint = None if checkpoints is None else checkpoints / "gradient.checkpoint"

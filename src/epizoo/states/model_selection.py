@@ -1,4 +1,4 @@
-"""How many chromatin states? BIC, and how well the states of a large model are recovered by smaller ones."""
+"""Choosing the number of chromatin states: BIC, and recovery of a large model's states by smaller models."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,6 +1,6 @@
 """Priors of chromatin-state models as pseudo-counts: Dirichlet over rows, Beta over emissions."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float64
@@ -50,7 +50,7 @@ def centred_prior(
 
     Args:
         parameters: the model.
-        strength: of emissions, in bins for each state, and of what follows unless that is given.
+        strength: strength of emissions, in bins for each state; also of the next two where they are not given.
         transition_strength: in steps from each state.
         initial_strength: in sequences.
 
@@ -83,13 +83,13 @@ def add_priors(first: Prior, second: Prior) -> Prior:
 
 def log_density(prior: Prior, model: Float64Parameters) -> float:
     """Logarithm of the prior's density, without its constant; -inf where the model rules out what the prior expects."""
-    terms = (
-        (prior.initial, model.initial),
-        (prior.transition, model.transition),
-        (prior.present, model.emission),
-        (prior.absent, 1 - model.emission),
-    )
-    return sum(_times_log(counts, probabilities) for counts, probabilities in terms)
+    return sum(_times_log(counts, probabilities) for counts, probabilities in density_terms(prior, model))
+
+
+def density_terms(prior: Prior, model: Parameters) -> list[tuple[Any, Any]]:
+    """Pseudo-counts and the probabilities whose logarithms they multiply in the prior's log-density."""
+    present, absent = model.emission, 1 - model.emission
+    return list(zip(prior, (model.initial, model.transition, present, absent), strict=True))
 
 
 def _times_log(counts: Float64[np.ndarray, "*axes"], probabilities: Float64[np.ndarray, "*axes"]) -> float:

@@ -18,11 +18,12 @@ from flax import nnx
 from jaxtyping import Array, Float, Int
 
 from epizoo.errors import InputError
+from epizoo.mark_values import OUTSIDE
 from epizoo.models.hmm import reference as hmm
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator
 from epizoo.models.hmm.reference import HMMParameters
 from epizoo.states.known_states import UNKNOWN
-from epizoo.states.priors import Prior
+from epizoo.states.priors import Prior, density_terms
 
 # Rules a state out as an impossible mark does; `epizoo.models.hmm.reference` keeps it finite.
 _RULED_OUT = -1e30
@@ -30,14 +31,14 @@ _RULED_OUT = -1e30
 
 @dataclass(frozen=True)
 class GradientConfig:
-    """How to learn.
+    """Settings of learning by gradients of the recursion.
 
     Attributes:
         n_steps: steps of Adam.
-        learning_rate: of logits, falling to zero along a cosine.
+        learning_rate: initial learning rate of the logits, which falls to zero along a cosine.
         chunk_bins: sequences are cut into chunks of so many bins.
         batch_chunks: chunks of a step; all of them where there are fewer.
-        seed: of the order of the chunks.
+        seed: seed of the order of the chunks.
     """
 
     n_steps: int = 300
@@ -80,10 +81,10 @@ def fit_states(
     stay as they are.
 
     Args:
-        model: where to start; it is left as it is, and its dtype is computed in.
+        model: the model to start from; it is not changed, and its dtype is used.
         sequences: marks of each sequence: 0, 1, soft values between, NaN where missing.
         labels: the state of each bin from 0, `UNKNOWN` where it is not known; None where nothing is.
-        config: how to learn.
+        config: settings.
         prior: see `epizoo.states.priors`, such as ``centred_prior(model.parameters(), 1000.0)``.
         report: called with each step and its objective.
 
@@ -154,7 +155,7 @@ def cut_chunks(
     if not parts:
         raise InputError("sequences: hold no bin; give marks to learn from")
     n_bins = max(len(part[0]) for part in parts)
-    filled = np.full((len(parts), n_bins, n_marks), hmm.OUTSIDE, np.float32)
+    filled = np.full((len(parts), n_bins, n_marks), OUTSIDE, np.float32)
     of_bins = np.full((len(parts), n_bins), UNKNOWN, np.int32)
     for row, (values, states, _) in enumerate(parts):
         filled[row, : len(values)], of_bins[row, : len(states)] = values, states
@@ -178,13 +179,7 @@ def chunk_log_likelihoods(parameters: HMMParameters, chunks: Chunks) -> Float[Ar
 
 def log_density(prior: Prior, parameters: HMMParameters) -> Float[Array, ""]:
     """`epizoo.states.priors.log_density`, differentiable; what is impossible stays so, and its terms are left out."""
-    terms = (
-        (prior.initial, parameters.initial),
-        (prior.transition, parameters.transition),
-        (prior.present, parameters.emission),
-        (prior.absent, 1 - parameters.emission),
-    )
-    return sum((times_log(*term) for term in terms), jnp.zeros(()))
+    return sum((times_log(*term) for term in density_terms(prior, parameters)), jnp.zeros(()))
 
 
 @partial(jax.jit, inline=True)

@@ -1,6 +1,5 @@
 """Learning chromatin states from several first parameters, of which the best result is kept."""
 
-import itertools
 import os
 from collections.abc import Iterable
 from dataclasses import replace
@@ -31,11 +30,11 @@ def learn_best(
     Args:
         counter: the sequences.
         starts: first parameters.
-        config: how to learn.
-        trial_iterations: where not 0, learn for so many iterations from every start, and only then to the end, from
+        config: settings.
+        trial_iterations: if not 0, learn for so many iterations from every start, and only then to the end, from
             what the best of them gave.
-        finalists: how many of the trials to learn from to the end.
-        keep_first: whether the first start is learned from to the end in any case, so that more starts cannot do worse.
+        finalists: number of trials to learn from to the end.
+        keep_first: learn from the first start to the end in any case, so that more starts cannot do worse.
         checkpoints: a folder that keeps the state of learning from each start; see `expectation_maximization`.
         report: see `epizoo.states.iterations.Report`.
 
@@ -52,12 +51,12 @@ def learn_best(
         raise InputError("no first parameters were given to learn from; give at least one start")
 
     def learn_all(kind: str, starts: Iterable[Parameters], config: LearningConfig) -> list[Learned]:
-        paths = (
-            None if checkpoints is None else Path(checkpoints) / f"{kind}-{i}.checkpoint" for i in itertools.count(1)
-        )
+        folder = None if checkpoints is None else Path(checkpoints)
         return [
-            expectation_maximization(counter, start, config, checkpoint=path, report=report)
-            for start, path in zip(starts, paths, strict=False)
+            expectation_maximization(
+                counter, start, config, checkpoint=folder and folder / f"{kind}-{number}.checkpoint", report=report
+            )
+            for number, start in enumerate(starts, start=1)
         ]
 
     def worse(learned: Learned) -> float:

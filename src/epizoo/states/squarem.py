@@ -1,4 +1,4 @@
-"""Where two steps of EM point to: SQUAREM's extrapolation (Varadhan and Roland, Scandinavian J. Stat. 35, 2008)."""
+"""SQUAREM's extrapolation of two steps of EM (Varadhan and Roland, Scandinavian J. Stat. 35, 2008)."""
 
 import numpy as np
 from jaxtyping import Float64

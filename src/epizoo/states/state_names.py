@@ -19,16 +19,12 @@ The order of the states is that of their matches in the published model, the clo
 last.
 """
 
-import csv
-import os
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from epizoo.errors import InputError
-from epizoo.states.chromhmm_models import read_model
 
 DEFINING = 0.3
 SHARED_LOW = 0.2
@@ -80,12 +76,7 @@ def name_states(
     distance = distances.min(axis=1)
     after_mark = [_own_mark(row, marks, reference) for row in emission]
     ranks = [len(reference.names) if own else int(match) for own, match in zip(after_mark, matches, strict=True)]
-    order = np.array(
-        sorted(
-            range(len(emission)),
-            key=lambda state: (ranks[state], distance[state], state),
-        )
-    )
+    order = np.array(sorted(range(len(emission)), key=lambda state: (ranks[state], distance[state], state)))
     named: dict[int, NamedState] = {}
     closest: dict[str, int] = {}
     for state in order.tolist():
@@ -105,30 +96,6 @@ def name_states(
         name = _unused(base + detail, {other.name for other in named.values()})
         named[state] = NamedState(name, description, color, reference.names[match], float(distance[state]))
     return [named[state] for state in range(len(emission))], order
-
-
-def read_reference(data_dir: str | os.PathLike[str]) -> ReferenceStates:
-    """Roadmap Epigenomics' 15 states with their names and colours, from ``states/published_models`` of the data.
-
-    Raises:
-        InputError: a file is missing or in another format.
-    """
-    folder = Path(data_dir) / "states" / "published_models"
-    model, marks, *_ = read_model(folder / "model_15_coreMarks.txt")
-    table = folder / "human_Roadmap_Consortium_127_sample_hg19_15.tsv"
-    try:
-        with open(table, encoding="utf-8", newline="") as file:
-            rows = sorted(
-                csv.DictReader(file, delimiter="\t"),
-                key=lambda row: int(row["zero_index"]),
-            )
-        colors = tuple(",".join(row["rgba"].removeprefix("rgba(").split(",")[:3]) for row in rows)
-        names, descriptions = (tuple(row[key] for row in rows) for key in ("short_name", "long_name"))
-    except OSError as error:
-        raise InputError(f"{table}: cannot be read ({error.strerror}); give the folder of the data") from None
-    except (KeyError, TypeError, ValueError):
-        raise InputError(f"{table}: expected the columns zero_index, short_name, long_name and rgba") from None
-    return ReferenceStates(marks, np.asarray(model.emission), names, descriptions, colors)
 
 
 def _distances(

@@ -66,30 +66,26 @@ def load(entry: _Path) -> "PeakCallerEntry | ChromatinStateEntry":
     return loaded
 
 
-def load_peak_caller(entry: "Entry | _Path") -> "PeakCallerEntry":
-    """The peak caller of this name, folder or reference; an entry is returned as it is.
+def load_peak_caller(entry: "Entry | _Path", backend: str | None = None) -> "PeakCallerEntry":
+    """The peak caller of this name, folder or reference, or the entry itself, with another backend if one is named.
 
     Raises:
-        InputError: it is of another family.
+        InputError: it is of another family, or there is no such backend.
         EntryError: see `load`.
+        MissingDependencyError: the backend is not installed.
     """
     loaded = entry if isinstance(entry, Entry) else load(entry)
     if not isinstance(loaded, PeakCallerEntry):
         raise InputError(f"{loaded.name}: this entry does not call peaks; {_others('peak_caller')}")
-    return loaded
+    return loaded if backend is None else loaded.with_backend(backend)
 
 
-def load_annotator(entry: "Entry | _Path") -> "ChromatinStateEntry":
-    """The chromatin-state annotator of this name, folder or reference; an entry is returned as it is.
-
-    Raises:
-        InputError: it is of another family.
-        EntryError: see `load`.
-    """
+def load_annotator(entry: "Entry | _Path", backend: str | None = None) -> "ChromatinStateEntry":
+    """The chromatin-state annotator of this name, folder or reference, or the entry itself; see `load_peak_caller`."""
     loaded = entry if isinstance(entry, Entry) else load(entry)
     if not isinstance(loaded, ChromatinStateEntry):
         raise InputError(f"{loaded.name}: this entry does not annotate states; {_others('chromatin_states')}")
-    return loaded
+    return loaded if backend is None else loaded.with_backend(backend)
 
 
 def _others(family: str) -> str:

@@ -20,7 +20,7 @@ _ZERO_LOGIT = -1e4
 
 
 class ChromatinStateOutput(NamedTuple):
-    """What a model says of each bin; bins outside the chromosome have probabilities of 0, path -1 and log-likelihood 0.
+    """Output for each bin; bins outside the chromosome have probabilities of 0, path -1 and log-likelihood 0.
 
     Attributes:
         state_posteriors: p(state | all bins).

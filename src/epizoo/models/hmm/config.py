@@ -9,7 +9,7 @@ from epizoo.validation import Config, Size
 
 @dataclass(frozen=True)
 class ChromatinStateConfig(Config):
-    """What a chromatin-state model is, besides its parameters.
+    """Configuration of a chromatin-state model: everything but its parameters.
 
     Attributes:
         marks: names of the marks, in the order of the last axis of the input.
@@ -18,7 +18,7 @@ class ChromatinStateConfig(Config):
         start: distribution of the first bin of an input that starts inside a chromosome: the ``stationary`` one for
             windows of a longer sequence, the ``initial`` one for whole sequences. After bins outside it is always the
             initial one.
-        temperature: of the soft Viterbi.
+        temperature: temperature of the soft Viterbi recursion.
     """
 
     title: ClassVar[str] = "chromatin states"

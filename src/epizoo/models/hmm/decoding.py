@@ -94,7 +94,7 @@ def decode_each(
         present_marks: as in `decode`, for all sequences.
         posteriors: also return the posteriors.
         viterbi: also return the most probable paths.
-        threads: how many sequences to work on at once; None for one per core.
+        threads: number of sequences to work on at once; None for one per core.
 
     Raises:
         InputError: the marks do not fit the model.
@@ -126,7 +126,7 @@ def load_kernels(parameters: Parameters, *, viterbi: bool = False) -> None:
 
 
 class _Decoder(NamedTuple):
-    """What the sequences share, and what is wanted of them."""
+    """Everything that the sequences share, and which results are wanted."""
 
     model: Float64Parameters
     products: Float64[np.ndarray, "symbol state"]

@@ -17,7 +17,7 @@ from epizoo.models.hmm.run_lengths import CodedMarks, Parameters
 
 
 class ExpectedCounts(NamedTuple):
-    """What the posteriors of all sequences add up to.
+    """Sums of the posteriors of all sequences.
 
     ``initial`` counts first bins by state, ``transition`` steps from state to state, ``occupancy`` bins by symbol and
     state; ``log_likelihood`` is that of all sequences under the parameters, in nats.
@@ -34,7 +34,7 @@ class RunCounter:
 
     Args:
         sequences: marks of each sequence, such as a chromosome of a cell type.
-        threads: how many sequences to work on at once; None for one per core. The result does not depend on it.
+        threads: number of sequences to work on at once; None for one per core. The result does not depend on it.
 
     Attributes:
         marks: the marks (0, 1, or 2 where missing) of each symbol that occurs.

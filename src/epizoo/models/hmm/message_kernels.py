@@ -54,8 +54,8 @@ def forward_checkpoints(start, matrices, pieces, log_scales):
 
     Args:
         start: initial probabilities times emissions of the first bin; what it sums to is part of the likelihood.
-        matrices: of `powers`.
-        pieces: of `cut`.
+        matrices: result of `powers`.
+        pieces: result of `cut`.
         log_scales: logarithm of what each entry's matrix was divided by.
 
     The log-likelihood is NaN where the sequence is impossible under the model or underflows.
@@ -137,7 +137,7 @@ def _best(forward, backward):
 
 @compiled
 def _stays(before, transposed, first, length, state, backward, evidence):
-    """Whether a state surely is the best of every bin of a piece: the chain stays in it throughout with p > 1/2."""
+    """True if one state is certainly the best of every bin of a piece: the chain stays in it with p > 1/2."""
     arrival = 0.0
     for i in range(len(before)):
         arrival += before[i] * transposed[first, state, i]
@@ -176,12 +176,12 @@ def decode_pieces(matrices, transposed, pieces, entry_first, entry_length, check
     """Backward pass over a sequence: the best posterior state of each bin (ties to the lowest), and the posteriors.
 
     Args:
-        matrices: of `powers`.
-        transposed: of `powers`.
-        pieces: of `cut`.
+        matrices: result of `powers`.
+        transposed: result of `powers`.
+        pieces: result of `cut`.
         entry_first: for each entry, that of the same symbol and one bin.
         entry_length: bins of each entry.
-        checkpoints: of `forward_checkpoints`.
+        checkpoints: result of `forward_checkpoints`.
         states: filled with the states, one per bin.
         posteriors: filled with the posteriors, unless it has no rows.
     """
@@ -233,10 +233,10 @@ def count_pieces(matrices, transposed, pieces, checkpoints, weights):
     expected counts of it.
 
     Args:
-        matrices: of `powers`.
-        transposed: of `powers`.
-        pieces: of `cut`.
-        checkpoints: of `forward_checkpoints`.
+        matrices: result of `powers`.
+        transposed: result of `powers`.
+        pieces: result of `cut`.
+        checkpoints: result of `forward_checkpoints`.
         weights: "entry state state", added to.
     """
     n_states = matrices.shape[1]
@@ -267,11 +267,11 @@ def spread(matrices, transposed, offsets, longest, weights, transitions, occupan
     over t of (A')^t M (A')^(L - 1 - t); two Horner schemes from the longest piece down give the sum over all lengths.
 
     Args:
-        matrices: of `powers`.
-        transposed: of `powers`.
+        matrices: result of `powers`.
+        transposed: result of `powers`.
         offsets: first entry of each symbol.
         longest: longest piece of each symbol.
-        weights: of `count_pieces`.
+        weights: result of `count_pieces`.
         transitions: "state state", added to.
         occupancies: "symbol state", added to: expected number of bins of the symbol in the state.
     """

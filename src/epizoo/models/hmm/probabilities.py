@@ -9,7 +9,7 @@ from epizoo.models.hmm.run_lengths import Float64Parameters
 
 
 def probabilities_of_logits(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> Float64Parameters:
-    """What `ChromatinStateAnnotator.parameters` computes, in float64; logits of -1e4 give zeros that are exact.
+    """The result of `ChromatinStateAnnotator.parameters` in float64; logits of -1e4 give exact zeros.
 
     Args:
         arrays: ``initial_logits`` (state), ``transition_logits`` (state, state), ``emission_logits`` (state, mark).

@@ -19,13 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from epizoo.mark_values import OUTSIDE
 from epizoo.models.hmm.floors import LOG_FLOOR, LOG_ZERO
 
 AnyArray = Array | np.ndarray
 """Arguments may be NumPy's arrays; results are JAX's."""
-
-OUTSIDE = -1.0
-"""The value of every mark of a bin outside the chromosome."""
 
 # Below it a value holds some share of LOG_ZERO (soft marks scale it) and is impossible.
 _LOG_IMPOSSIBLE = -1e9
@@ -44,7 +42,7 @@ class HMMParameters(NamedTuple):
 
 
 class Filtered(NamedTuple):
-    """What the past tells of each bin.
+    """State of each bin given the bins up to it.
 
     ``probabilities`` are p(state | bins up to this one), zero outside the chromosome; ``predicted`` are p(state | bins
     before this one); ``log_likelihood_per_bin`` is log p(bin | bins before it), 0 outside.

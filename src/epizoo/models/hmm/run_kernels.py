@@ -40,7 +40,7 @@ def cut(codes, lookup, offsets, longest):
         codes: a code per bin.
         lookup: the symbol of each code.
         offsets: first entry of each symbol.
-        longest: how long a piece of each symbol may be.
+        longest: maximum length of a piece of each symbol.
     """
     pieces = np.empty(max(len(codes) // 4, 16), np.int32)
     n_pieces = 0

@@ -56,7 +56,7 @@ class CodedMarks(NamedTuple):
 
 
 class Symbols(NamedTuple):
-    """What the bins of some sequences show.
+    """Distinct observations in some sequences.
 
     ``marks`` are the marks of each symbol that occurs; ``lookups`` give, for each sequence, the symbol of each of its
     codes.
@@ -213,7 +213,7 @@ def from_values(values: Num[np.ndarray, "bin mark"]) -> CodedMarks:
         places = 3 ** np.arange(columns.shape[1] + 1)
         n_keys = len(marks) * int(places[-1])
         kind = np.int32 if n_keys < 1 << 31 else np.int64
-        keys = codes.astype(kind) * kind(places[-1]) + np.einsum("ij,j->i", columns, places[:-1].astype(kind))
+        keys = codes.astype(kind) * int(places[-1]) + np.einsum("ij,j->i", columns, places[:-1].astype(kind))
         kinds, codes = _numbered(keys, n_keys)
         digits = kinds[:, None] // places[:-1] % 3
         marks = np.hstack([marks[kinds // places[-1]], digits.astype(np.uint8)])

@@ -1,0 +1,34 @@
+"""Options of commands and parameters of the functions behind them are the same, in name and in default."""
+
+import importlib
+import inspect
+
+import pytest
+import typer
+
+from epizoo.cli import app
+
+IN_PYTHON_ALONE = {"config", "progress"}
+
+
+@pytest.mark.parametrize(
+    ("command", "function"),
+    [("call-peaks", "epizoo.jobs.call_peaks.call_peaks"), ("evaluate", "epizoo.jobs.evaluate.evaluate")],
+)
+def test_a_command_and_its_function_take_the_same(command, function):
+    module, _, name = function.rpartition(".")
+    parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+    options = {option.name: option for option in typer.main.get_command(app).commands[command].params}
+    assert set(options) == set(parameters) - IN_PYTHON_ALONE
+    for name, option in options.items():
+        if not option.required:
+            default = option.default if option.default is not None else parameters[name].default
+            assert parameters[name].default == default, name
+
+
+def test_both_commands_state_shared_options_alike():
+    commands = typer.main.get_command(app).commands
+    names = ("call-peaks", "evaluate")
+    calling, evaluating = ({option.name: option.help for option in commands[name].params} for name in names)
+    for name in ("signal_kind", "control_signal_kind", "known_regions", "backend"):
+        assert calling[name] == evaluating[name]
