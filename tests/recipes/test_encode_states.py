@@ -105,7 +105,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, capsys):
 
 
 def test_the_card_names_the_cell_types():
-    options = type("Options", (), {"states": 10, "cell": "K562"})
+    options = type("Options", (), {"states": 10, "cell": "K562", "restarts": 7})
     about = describe_entry(options)
     assert "10 chromatin states" in about["doc"]
     assert "GM12878" in about["limits"][0]

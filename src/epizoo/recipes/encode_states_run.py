@@ -12,6 +12,7 @@ from jaxtyping import UInt16
 
 from epizoo.errors import InputError
 from epizoo.files import sha256
+from epizoo.recipes.run_folder import prose
 from epizoo.states.em import Learned, LearningConfig
 
 HELD_OUT = ("chr8", "chr11", "chr19")
@@ -70,10 +71,7 @@ def describe_training(
             "held_out_chromosomes": list(HELD_OUT),
             "held_out_cell_types": [cell for cell in CELLS if cell != options.cell],
         },
-        "procedure": "EM (Baum-Welch, accelerated by SQUAREM, a pseudo-count of 1) from ChromHMM's information "
-        f"initialisation and {options.restarts} random moves of it, to the end from the best; the highest training "
-        "likelihood was kept. States are named by the rule of epizoo.states.state_names from Roadmap Epigenomics' 15 "
-        "states.",
+        "procedure": _prose(options)["procedure"],
         "command": command.replace(str(options.data), "DIR"),
         "seed": options.seed,
         "learning": {name: getattr(learning, name) for name in learning.__dataclass_fields__},
@@ -89,28 +87,13 @@ def describe_training(
 
 def describe_entry(options: argparse.Namespace) -> dict[str, Any]:
     """The content of ``about.yaml``: the prose of the card."""
-    others = ", ".join(cell for cell in CELLS if cell != options.cell)
-    return {
-        "doc": f"A hidden Markov model of {options.states} chromatin states over nine marks (CTCF and eight histone "
-        f"marks) in bins of 200 bp, as ChromHMM's, learned on the whole genome of {options.cell} but "
-        f"{', '.join(HELD_OUT)}. It takes binarised marks, any of which may be missing, and gives the posterior "
-        "probability of each state in each bin.",
-        "license": "CC-BY-4.0",
-        "weights_license": "Learned on ENCODE data, which are free to use without restriction under ENCODE's data "
-        "policy (the repository that publishes the binarised marks, gcyuan/diHMM, states no licence of its own); the "
-        "weights are CC-BY-4.0: cite ENCODE and this entry.",
-        "limits": [
-            f"Learned on one cell type, {options.cell}; the marks of {others} are described less well.",
-            "The marks were binarised at p = 1e-4 in 200-bp bins; other thresholds or bin sizes shift the states.",
-            "There is no H3K9me3 in the data: heterochromatin and ZNF genes cannot be told from quiescent chromatin.",
-            "State names follow a rule from emissions, their likeness to Roadmap's 15 states: they are no annotation.",
-            "Positions are no input, so any human assembly will do; other species were not tried.",
-        ],
-        "authors": ["The epizoo authors"],
-        "tags": ["chromatin-states", "hmm", "chromhmm", "histone-marks", "encode"],
-        "datasets": ["ENCODE ChIP-seq of GM12878"],
-        "cite_as": "The ENCODE Project Consortium, Nature 2012; Ernst and Kellis, Nature Methods 2012 (ChromHMM)",
-    }
+    return _prose(options)["about"]
+
+
+def _prose(options: argparse.Namespace) -> dict[str, Any]:
+    (other,) = (cell for cell in CELLS if cell != options.cell)
+    fields = {"states": options.states, "cell": options.cell, "other": other, "restarts": options.restarts}
+    return prose("encode_states", **fields)
 
 
 def _codes_path(data_dir: Path, cell: str) -> Path:

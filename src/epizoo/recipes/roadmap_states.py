@@ -29,13 +29,13 @@ from epizoo.mark_values import MISSING
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.hmm.decoding import decode_all
 from epizoo.models.parameters import flatten_parameters
+from epizoo.recipes.run_folder import prose
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model
 
 WINDOW_BINS, FLANK_BINS, BIN_BP = 2048, 512, 200
 CELLS = ("GM12878", "K562")
 EXAMPLE_CHROM, EXAMPLE_BINS = "chr19", 5120
 EXAMPLE_REGIONS = f"{EXAMPLE_CHROM}\t0\t409600\tstart\n{EXAMPLE_CHROM}\t500000\t640000\tgenes\n"
-PAPER = "Roadmap Epigenomics Consortium, Integrative analysis of 111 reference human epigenomes, Nature 518 (2015)"
 PORTAL = "https://egg2.wustl.edu/roadmap/web_portal/chr_state_learning.html"
 
 
@@ -160,7 +160,7 @@ def write_run(folder: Path, data: Path, n_states: int) -> None:
         "states": states,
     }
     training = _training(source, n_states) | {"published_sha256": sha256(published / source.model)}
-    for name, content in (("config.yaml", settings), ("about.yaml", _about(source, model.marks, n_states))):
+    for name, content in (("config.yaml", settings), ("about.yaml", _prose(source, model.marks, n_states)["about"])):
         (folder / name).write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
     for name, values in (("training.json", training), ("metrics.json", measure(model, data))):
         (folder / name).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
@@ -183,35 +183,13 @@ def _training(source: Published, n_states: int) -> dict[str, Any]:
             "held_out_chromosomes": [],
             "held_out_cell_types": [],
         },
-        "procedure": "Learned by the Roadmap Epigenomics Consortium with ChromHMM 1.10 on concatenated epigenomes; the "
-        "published probabilities are taken as they are, in float64, exact zeros included. Nothing was trained here.",
+        "procedure": _prose(source, (), n_states)["procedure"],
         "command": f"python -m epizoo.recipes.roadmap_states --data DIR --states {n_states} -o runs/roadmap-{n_states}",
     }
 
 
-def _about(source: Published, marks: Sequence[str], n_states: int) -> dict[str, Any]:
-    return {
-        "doc": f"Roadmap Epigenomics' {source.title}, as published: {n_states} chromatin states over "
-        f"{', '.join(marks)} in bins of 200 bp, with the consortium's names and colours. It takes binarised marks, any "
-        "of which may be missing, and gives the posterior probability of each state in each bin.",
-        "license": "other",
-        "weights_license": "The weights are the probabilities that the Roadmap Epigenomics Consortium publishes on its "
-        "web portal (egg2.wustl.edu), in another format; no licence came with them. The consortium's data are openly "
-        f"available under NIH's data access policy. Cite: {PAPER}.",
-        "limits": [
-            "The figures above are no measure on held-out data: the model was learned on many cell types, and GM12878 "
-            "(E116) and K562 (E123) are among the epigenomes that the consortium annotated with it.",
-            "The data of the figures and of the example lack H3K9me3, which is treated as missing: ZNF/Rpts and Het, "
-            "which it defines, cannot be told from other states there. Give H3K9me3 where it was measured.",
-            "The consortium binarised its marks in 200-bp bins against whole-cell extract at p = 1e-4; other ways to "
-            "binarise shift the states.",
-            "The parameters hold for any human assembly, since positions are no input; other species were not tried.",
-        ],
-        "authors": ["Roadmap Epigenomics Consortium (parameters)", "The epizoo authors (conversion)"],
-        "tags": ["chromatin-states", "hmm", "chromhmm", "histone-marks", "roadmap-epigenomics"],
-        "datasets": ["Roadmap Epigenomics"],
-        "cite_as": f"{PAPER}; Ernst and Kellis, Nature Methods 9 (2012) (ChromHMM)",
-    }
+def _prose(source: Published, marks: Sequence[str], n_states: int) -> dict[str, Any]:
+    return prose("roadmap_states", title=source.title, marks=", ".join(marks), states=n_states)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
