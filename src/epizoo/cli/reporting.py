@@ -100,8 +100,9 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(context: typer.Context, reporting: Reporting, **given: Any) -> None:
-        before = context.parent.params if context.parent else {}
-        reporting |= Reporting(*(before.get(field.name) for field in fields(Reporting)))
+        before: dict[str, Any] = context.parent.params if context.parent else {}
+        before = {field.name: before.get(field.name) for field in fields(Reporting)}
+        reporting |= Reporting(**before)
         with _recorded(reporting, str(context.info_name), context.obj or [], given):
             command(**given)
 

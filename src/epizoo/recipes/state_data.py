@@ -114,4 +114,4 @@ def state_prose(name: str, **values: Any) -> dict[str, Any]:
 
     words = prose(name)
     values = {**{key: value for key, value in words.items() if isinstance(value, str)}, **values}
-    return fill(words)  # type: ignore[no-any-return]
+    return fill(words)

@@ -204,7 +204,7 @@ def example_of(entry: Entry) -> dict[str, Any]:
     """
     return {
         name: str(entry.folder / value) if str(value).startswith("example_files") else value
-        for name, value in example_arguments(entry.folder).items()
+        for name, value in example_arguments(entry).items()
     }
 
 
