@@ -43,8 +43,8 @@ _MAKERS: Mapping[Backend, _Maker] = {
     "onnx": _Maker("epizoo.conversion.onnx.engine:OnnxEngine", ("onnx", "onnxruntime"), "onnx"),
     "torch": _Maker("epizoo.conversion.torch.engine:TorchEngine", ("torch",), "torch"),
 }
-# The fastest first, as benchmarks/conversion/backends.py measures for single windows on two cores. Whole genomes of chromatin
-# states are decoded by kernels of their own.
+# The fastest first, as benchmarks/conversion/backends.py measures for single windows on two cores. Whole genomes of
+# chromatin states are decoded by kernels of their own.
 _FASTEST: Mapping[Family, tuple[Backend, ...]] = {"peak_caller": ("onnx", "jax"), "chromatin_states": ("jax", "onnx")}
 
 
