@@ -53,7 +53,6 @@ def test_chunks_join_without_a_seam(make_bigwig, sparse_values, monkeypatch, chu
     bigwig = BigWig(make_bigwig(sparse_values))
     expected = brute_force(sparse_values["chr1"], 0, 235, 10)
     np.testing.assert_allclose(bigwig.binned("chr1", 0, 235, 10), expected, rtol=1e-6)
-    np.testing.assert_allclose(np.concatenate(list(bigwig.iterate("chr1", 10, 17))), expected, rtol=1e-6)
 
 
 def bad_files(folder):
