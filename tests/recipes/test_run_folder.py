@@ -6,7 +6,6 @@ import shlex
 import sys
 
 import pytest
-import yaml
 
 from epizoo.errors import InputError
 from epizoo.recipes import denoiser, labelled_peaks, peak_caller_examples, simulated_peaks
@@ -90,11 +89,3 @@ def test_progress_reports_the_first_step_and_then_every_so_many(capsys):
     assert [re.sub(r"^ *\d+ s  ", "", line) for line in lines] == [
         f"fitting, step {step}: loss 0.5000" for step in (0, 100, 200)
     ]
-
-
-def test_every_file_of_prose_is_of_a_recipe():
-    from epizoo.recipes import run_folder
-
-    files = {path.stem for path in run_folder._PROSE.iterdir()}
-    assert files == {*RECIPES, "denoiser"}
-    assert all(isinstance(yaml.safe_load((run_folder._PROSE / f"{name}.yaml").read_text()), dict) for name in files)
