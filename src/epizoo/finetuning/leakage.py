@@ -40,11 +40,12 @@ def check_loci(train: pd.DataFrame, test: pd.DataFrame, allow: Collection[str] =
     """
     if "locus" in allow:
         return
-    for chrom, start, end in test[["chrom", "start", "end"]].drop_duplicates().to_numpy().tolist():
+    places = test[["chrom", "start", "end"]].drop_duplicates()
+    for chrom, start, end in zip(places["chrom"], places["start"], places["end"], strict=True):
         if is_near(train, chrom, start, end).any():
             raise LeakageError(
-                f"{chrom}:{start}-{end}: this locus is trained on and measured, in whatever sample; "
-                "leave it out on one side, or allow it with --allow locus"
+                f"{chrom}:{start}-{end}: this locus is trained on and measured, in whatever sample; leave it out on "
+                "one side, or allow it with --allow locus"
             )
 
 
