@@ -6,6 +6,7 @@ import shlex
 import sys
 
 import pytest
+import yaml
 
 from epizoo.errors import InputError
 from epizoo.recipes import denoiser, labelled_peaks, peak_caller_examples, simulated_peaks
