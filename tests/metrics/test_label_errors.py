@@ -126,3 +126,7 @@ def test_a_caller_is_not_better_than_itself():
     comparison = compare(errors, errors)
     assert comparison.difference == (0, 0, 0)
     assert comparison.share_better == 0
+
+
+def test_a_long_region_reaches_beyond_those_inside_it():
+    assert assign_loci(table([(0, 100_000), (10, 20), (120_000, 130_000)])).tolist() == [1, 1, 1]
