@@ -16,7 +16,7 @@ and ``kipoi env export`` read descriptions alone, unless the dataloader is given
 - ``kipoi test`` compares only the first array of a dict of predictions: ``compare_numpy_dict`` takes the None that
   numpy's assertion returns for a difference and stops, and nobody reads its answer.
 - ``kipoi get-example`` copies examples that have a URL alone: it reports success for local ones and writes nothing.
-- ``kipoi env export`` writes the requirement of ``model.yaml``, ``epizoo[kipoi]==…``, which installs only where a
+- ``kipoi env export`` writes the requirement of ``model.yaml``, ``epizoo[kipoi]>=…``, which installs only where a
   package index has that version; here it names the place that epizoo was installed from.
 """
 

@@ -54,7 +54,7 @@ def model_yaml(
         # As an import, so that Kipoi's get-example and env export reach the fixes for them.
         "default_dataloader": {"defined_as": "epizoo.plugins.kipoi.patches.EntryDataloader"},
         "info": {key: value for key, value in info.items() if value},
-        "dependencies": {"pip": [f"epizoo[kipoi]=={__version__}"]},
+        "dependencies": {"pip": [f"epizoo[kipoi]>={__version__}"]},
         "schema": {"inputs": _inputs(family, window, config), "targets": _targets(family, window, config)},
         "test": {"expect": EXPECT_FILE, "precision_decimal": PRECISION_DECIMAL},
         "writers": {"hdf5_chunk_size": HDF5_CHUNK_ROWS},
@@ -86,7 +86,7 @@ def dataloader_yaml(
             "both sides, read from the files; the last window of an interval may reach past its end",
             "license": "MIT",
         },
-        "dependencies": {"pip": [f"epizoo[kipoi]=={__version__}"]},
+        "dependencies": {"pip": [f"epizoo[kipoi]>={__version__}"]},
         "output_schema": {"inputs": inputs, "metadata": {name: dict(value) for name, value in _METADATA.items()}},
         "writers": {"hdf5_chunk_size": HDF5_CHUNK_ROWS},
     }
