@@ -10,7 +10,7 @@ import pandas as pd
 from benchmarks.diffbio.contenders import Contender, middles, windows
 from benchmarks.diffbio.training import Batch, Trained
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.metrics.label_errors import compare, summarise
 from epizoo.peaks.labelled_calls import Prediction, call_errors, calling_candidates, choose_calling

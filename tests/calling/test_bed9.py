@@ -6,8 +6,9 @@ import pandas as pd
 import pyBigWig
 import pytest
 
-from epizoo.calling.bed9 import StateStyle, bed9_writer
+from epizoo.calling.bed9 import bed9_writer
 from epizoo.calling.segments import segments_from_states
+from epizoo.calling.state_colors import StateStyle
 from epizoo.errors import InputError
 from epizoo.genome.bigwig_writer import BigWigWriter
 

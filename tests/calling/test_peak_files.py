@@ -8,7 +8,8 @@ import pytest
 
 from epizoo.calling.bed9 import track_line
 from epizoo.calling.peak_files import FORMATS, peak_format, write_peaks, write_summits
-from epizoo.calling.peaks import PeakCallingConfig, call_peaks, narrowpeak_table, peak_table
+from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.calling.peaks import call_peaks, narrowpeak_table, peak_table
 from epizoo.errors import InputError
 
 

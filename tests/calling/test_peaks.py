@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epizoo.calling.peaks import PEAK_COLUMNS, PeakCallingConfig, PeakCollector, call_peaks, name_peaks
+from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.calling.peaks import PEAK_COLUMNS, PeakCollector, call_peaks, name_peaks
 from epizoo.calling.summits import smoothing_bins
 from epizoo.errors import InputError
 

@@ -7,7 +7,7 @@ import pytest
 from finetuning_files import write_experiment, write_new_yaml
 from flax import nnx
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.errors import InputError
 from epizoo.finetuning.cross_validation import (
     MEAN,

@@ -3,7 +3,7 @@ import pytest
 from finetuning_files import write_experiment, write_new_yaml
 from flax import nnx
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.finetuning.cross_validation import PRETRAINED, TUNED, Problem, cross_validate
 from epizoo.finetuning.label_scale import label_scale_factor, scaled
 from epizoo.finetuning.label_tuning import fine_tune

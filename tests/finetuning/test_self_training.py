@@ -3,7 +3,7 @@ import pytest
 from finetuning_files import write_experiment, write_new_yaml
 from flax import nnx
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.finetuning import self_training as unlabelled
 from epizoo.finetuning.new_cell_type import read_peak_data
 from epizoo.finetuning.self_training import SelfTrainingSettings

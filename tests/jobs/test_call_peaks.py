@@ -10,7 +10,8 @@ import pytest
 from scipy.special import gammainc
 
 import epizoo
-from epizoo.calling.peaks import PeakCallingConfig, call_peaks
+from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.calling.peaks import call_peaks
 from epizoo.errors import InputError
 from epizoo.genome.pileup import pile_up
 from epizoo.genome.signal import BigWig

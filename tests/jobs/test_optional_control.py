@@ -7,7 +7,7 @@ import yaml
 from random_entries import peak_caller_run, write_bigwig, write_intervals
 from safetensors.numpy import save_file
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.errors import InputError
 from epizoo.models.parameters import flatten_parameters
 from epizoo.zoo.build import write_entry

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.errors import InputError
 from epizoo.metrics.calibration import (
     brier_score,

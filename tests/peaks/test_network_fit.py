@@ -5,7 +5,7 @@ import pytest
 from flax import nnx
 from made_stretches import BIN_BP, SETTINGS, make_stretch
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.metrics.calibration import brier_score, cases, expected_calibration_error
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig

@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 from made_stretches import BIN_BP, SETTINGS, make_stretch
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
 from epizoo.peaks.labelled_calls import Prediction
 from epizoo.peaks.network_fit import FitSettings

@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.cli import app
 from epizoo.errors import EntryError
 from epizoo.recipes.card_pictures import WEIGHTS_KEY

@@ -3,19 +3,11 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import pandas as pd
 
+from epizoo.calling.state_colors import StateStyle
 from epizoo.files import atomic_path
-
-
-class StateStyle(NamedTuple):
-    """Name and colour of a chromatin state."""
-
-    name: str
-    color: tuple[int, int, int]
-    """Red, green and blue, 0 to 255."""
 
 
 def track_line(kind: str, name: str, description: str = "") -> str:

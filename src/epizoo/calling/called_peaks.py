@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from epizoo.calling.peak_files import write_peaks
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 
 
 @dataclass(frozen=True)

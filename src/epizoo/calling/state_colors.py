@@ -1,6 +1,17 @@
 """Colours for states that nobody has given any."""
 
+from typing import NamedTuple
+
 import numpy as np
+
+
+class StateStyle(NamedTuple):
+    """Name and colour of a chromatin state."""
+
+    name: str
+    color: tuple[int, int, int]
+    """Red, green and blue, 0 to 255."""
+
 
 Color = tuple[int, int, int]
 """Red, green and blue, 0 to 255."""

@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from epizoo.calling.bed9 import StateStyle
+from epizoo.calling.state_colors import StateStyle
 from epizoo.files import atomic_path
 
 FORMAT = "epizoo chromatin states 1"

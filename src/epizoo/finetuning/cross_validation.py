@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from flax import nnx
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.errors import InputError
 from epizoo.finetuning.label_scale import scaled
 from epizoo.finetuning.label_tuning import Tuned, fine_tune, fold_loci

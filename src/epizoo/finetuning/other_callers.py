@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.errors import InputError
 from epizoo.finetuning.labelled_samples import linear
 from epizoo.finetuning.new_cell_type import PeakData

@@ -11,7 +11,7 @@ import optax
 import pandas as pd
 from jaxtyping import Array, Float
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.errors import InputError
 from epizoo.finetuning.labelled_samples import fit_scale, linear
 from epizoo.finetuning.new_cell_type import PeakData

@@ -6,10 +6,9 @@ The levels are estimated once per file, never per window, so that equal signal l
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 from pydantic import Field
 
@@ -26,6 +25,9 @@ from epizoo.genome.signal_kinds import (
     sample_values,
 )
 from epizoo.validation import Config
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _KNOWN_STRETCH_BP = 10_000
 
@@ -111,7 +113,7 @@ class CoverageTransform(Config):
     scale_factor: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
     def fit(
-        self, bigwig: SignalTrack, kind: str | None = None, known_regions: pd.DataFrame | None = None
+        self, bigwig: SignalTrack, kind: str | None = None, known_regions: "pd.DataFrame | None" = None
     ) -> FittedTransform:
         """Estimate the background and the scale of a file.
 
@@ -141,7 +143,7 @@ class CoverageTransform(Config):
         return FittedTransform(stated, background, scale * self.scale_factor, self.log10_p_background)
 
     def _stretches(
-        self, bigwig: SignalTrack, known_regions: pd.DataFrame | None
+        self, bigwig: SignalTrack, known_regions: "pd.DataFrame | None"
     ) -> Iterator[Float[np.ndarray, " stretch"]]:
         """Mean signal of the stretches of known signal in the sampled blocks."""
         width = self.background_bin_bp

@@ -2,14 +2,16 @@
 
 import math
 import os
-from typing import Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int64
 
 from epizoo.errors import InputError
 from epizoo.genome.signal import SignalTrack
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SignalKind = Literal["counts", "coverage", "cpm", "fold_change", "log10_p"]
 """counts: read starts; coverage: reads piled up per bp; cpm: either, scaled by the depth (CPM, RPKM, RPGC, BPM);
@@ -116,7 +118,7 @@ def refuse_logarithms(bigwig: SignalTrack, sampled: SampledValues) -> None:
 
 
 def sample_blocks(
-    bigwig: SignalTrack, max_blocks: int, known_regions: pd.DataFrame | None = None
+    bigwig: SignalTrack, max_blocks: int, known_regions: "pd.DataFrame | None" = None
 ) -> list[tuple[str, int, int]]:
     """Blocks (chrom, start, end) of up to 1 Mb, evenly spaced over the known regions or over what the file covers.
 

@@ -9,7 +9,8 @@ import pandas as pd
 from epizoo.calling.bed9 import track_line as make_track_line
 from epizoo.calling.called_peaks import CalledPeaks, CallingDecisions
 from epizoo.calling.peak_files import peak_format, write_peaks, write_summits
-from epizoo.calling.peaks import PeakCallingConfig, name_peaks
+from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.calling.peaks import name_peaks
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
 from epizoo.genome.assemblies import check_blacklist_fits, read_blacklist, require_blacklist

@@ -11,7 +11,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from epizoo.calling.chunked_prediction import Predict, predict_track
-from epizoo.calling.peaks import PeakCallingConfig, PeakCollector, peak_table
+from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.calling.peaks import PeakCollector, peak_table
 from epizoo.errors import InputError
 from epizoo.genome.bigwig_writer import BigWigWriter
 from epizoo.genome.overlaps import merged

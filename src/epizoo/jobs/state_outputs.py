@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from epizoo.calling import chromhmm_files
-from epizoo.calling.bed9 import StateStyle, bed9_writer
+from epizoo.calling.bed9 import bed9_writer
+from epizoo.calling.state_colors import StateStyle
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
 from epizoo.genome.bigwig_writer import BigWigWriter

@@ -1,6 +1,6 @@
-"""Calibration: how often what was called with a probability is true, measured and mended.
+"""Calibration: how often what was called with a probability is true.
 
-A fit gives corners for `epizoo.calling.peaks.PeakCallingConfig.calibration`; fit it on validation data, never on what
+A fit gives corners for `PeakCallingConfig.calibration`; fit it on validation data, never on what
 the network was trained on.
 """
 

@@ -11,7 +11,8 @@ import pandas as pd
 from flax import nnx
 from jaxtyping import Bool, Float
 
-from epizoo.calling.peaks import PeakCallingConfig, call_peaks
+from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.calling.peaks import call_peaks
 from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.metrics.calibration import Cases, Corners, cases, fit_platt
 from epizoo.metrics.label_errors import ANNOTATIONS, label_errors, region_rates

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.summits import smoothing_bins
 from epizoo.peaks.labelled_calls import Prediction, around_labels, call_errors, error_cost
 from epizoo.peaks.labelled_stretches import Stretch, crop

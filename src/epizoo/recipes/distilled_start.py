@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.distillation import Contig, read_contigs
 from epizoo.peaks.labelled_stretches import Stretch

@@ -19,7 +19,7 @@ import jax
 import pandas as pd
 from flax import nnx
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.labelled_calls import (
     Prediction,

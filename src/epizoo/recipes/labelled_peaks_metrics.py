@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.files import sha256
 from epizoo.metrics.calibration import Cases, brier_score, expected_calibration_error
 from epizoo.metrics.label_errors import Interval, compare, region_rates, summarise

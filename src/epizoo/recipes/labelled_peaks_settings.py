@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.models.peak_caller.network import PeakCallerConfig
 from epizoo.peaks.distillation import DistillationSettings

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from safetensors.numpy import save_file
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.errors import EpizooError
 from epizoo.files import atomic_path
 from epizoo.genome.coverage_transform import CoverageTransform

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.metrics.simulated_sites import predict_windows, site_scores
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.zoo.card_evaluation import EntryEvaluation, evaluation_table, read_evaluation
 from epizoo.zoo.card_figures import MOST_HEADLINES, cell, headline_figures, headline_table, metrics_table
 from epizoo.zoo.card_use import how_to_use

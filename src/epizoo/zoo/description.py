@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from epizoo.calling.bed9 import StateStyle
-from epizoo.calling.peaks import PeakCallingConfig
+from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.calling.state_colors import StateStyle
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.models.hmm.config import ChromatinStateConfig
 from epizoo.models.peak_caller.config import PeakCallerConfig

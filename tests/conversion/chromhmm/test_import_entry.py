@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 
 import epizoo
 from epizoo.cli import app
-from epizoo.conversion.chromhmm import import_entry as chromhmm_import
 from epizoo.conversion.chromhmm.import_entry import import_model
 from epizoo.errors import EntryError, InputError
 from epizoo.genome.marks import find_binarized, read_binarized
@@ -17,6 +16,7 @@ from epizoo.models.hmm.decoding import decode
 from epizoo.models.hmm.reference import HMMParameters
 from epizoo.models.hmm.run_lengths import Float64Parameters
 from epizoo.states.chromhmm_models import ChromHMMModel, write_model
+from epizoo.zoo import state_runs
 
 MARKS = random_entries.MARKS
 
@@ -103,9 +103,9 @@ def test_marks_of_another_model_are_refused_and_some_may_be_missing(tmp_path, mo
 
 
 def test_an_entry_of_other_probabilities_is_not_left(tmp_path, model, marks, monkeypatch):
-    wrong = chromhmm_import.flatten_parameters
+    wrong = state_runs.flatten_parameters
     monkeypatch.setattr(
-        chromhmm_import, "flatten_parameters", lambda one: {k: v + 1e-3 * v**2 for k, v in wrong(one).items()}
+        state_runs, "flatten_parameters", lambda one: {k: v + 1e-3 * v**2 for k, v in wrong(one).items()}
     )
     with pytest.raises(EntryError, match=r"initial probabilities .*by \d"):
         import_model(tmp_path / "model_4.txt", "mine", tmp_path / "zoo", binarized=marks)

@@ -1,0 +1,93 @@
+"""The rule by which probabilities become peaks, without the code that applies it: entries are read with it."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import Field
+
+from epizoo.errors import InputError
+from epizoo.validation import Config
+
+
+@dataclass(frozen=True)
+class PeakCallingConfig(Config):
+    """How probabilities become peaks; recorded with every peak-caller entry.
+
+    A peak is a run of bins with at least `extend_probability`, one of which has at least `enter_probability`. Peaks
+    with at most `merge_gap_bp` between them become one, and those narrower than `min_width_bp` are then dropped.
+    """
+
+    title: ClassVar[str] = "peak calling"
+
+    enter_probability: float = 0.5
+    extend_probability: float = 0.5
+    min_width_bp: Annotated[int, Field(le=1_000_000_000)] = 0
+    merge_gap_bp: Annotated[int, Field(le=1_000_000_000)] = 0
+    background_bp: Annotated[int, Field(le=1_000_000_000)] = 10_000
+    """How far on both sides of the summit the background of `signalValue` is taken from."""
+    summit_smoothing_bp: Annotated[int, Field(le=1_000_000_000)] = 250
+    """Width of the triangle, at half its height, that smooths the signal in which summits are the maxima."""
+    summit_valley: float = 0.6
+    """A second summit counts where the smoothed signal falls to this share of the lower one in between."""
+    calibration: tuple[tuple[float, float], ...] = ()
+    """The share of true peaks among peaks of a highest probability, as corners (probability, share) of a rising line;
+    without any, the probability itself. The score is made of it."""
+    score_evidence: bool = False
+    """Whether the score grows with the evidence, without an end, instead of being a probability: see `call_peaks`."""
+    least_evidence: float = 0.0
+    """-log10 of the highest Poisson probability that a peak may have of its reads, counted over all of its width, where
+    as many as in the local background or the control are expected; 0 asks for none, and so does signal in which reads
+    cannot be counted."""
+    evident_probability: float = 0.0
+    """What replaces both probabilities where evidence is asked for: with evidence a lower one is enough."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.extend_probability <= self.enter_probability <= 1.0:
+            raise InputError(
+                f"peak calling: extend_probability is {self.extend_probability} and enter_probability is "
+                f"{self.enter_probability}; expected 0 < extend_probability <= enter_probability <= 1"
+            )
+        for field in ("min_width_bp", "merge_gap_bp", "background_bp", "summit_smoothing_bp", "least_evidence"):
+            if not getattr(self, field) >= 0:
+                raise InputError(f"peak calling: {field} is {getattr(self, field)}; expected at least 0")
+        if not 0.0 <= self.evident_probability <= 1.0 or (self.evident_probability > 0) != (self.least_evidence > 0):
+            raise InputError(
+                f"peak calling: evident_probability is {self.evident_probability} and least_evidence is "
+                f"{self.least_evidence}; expected both 0, or both above 0 and the probability at most 1"
+            )
+        if not 0.0 < self.summit_valley < 1.0:
+            raise InputError(f"peak calling: summit_valley is {self.summit_valley}; expected more than 0 and below 1")
+        # Lists, as YAML has them, would make the config unhashable.
+        object.__setattr__(self, "calibration", _checked_calibration(self.calibration))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by field name, for YAML and JSON; calibration and evidence only where they are set."""
+        optional = ("calibration", "score_evidence", "least_evidence", "evident_probability")
+        return {key: value for key, value in super().to_dict().items() if value or key not in optional}
+
+    def calibrated(self, probability: Float[np.ndarray, " peak"]) -> Float[np.ndarray, " peak"]:
+        """The share of true peaks among peaks of these highest probabilities; beyond the corners that of the nearest.
+
+        >>> PeakCallingConfig(calibration=((0.5, 0.2), (1.0, 0.9))).calibrated(np.array([0.4, 0.75, 1.0])).tolist()
+        [0.2, 0.55, 0.9]
+        """
+        clipped = np.clip(np.asarray(probability, np.float64), 0, 1)
+        if not self.calibration:
+            return clipped
+        corners = np.array(self.calibration)
+        return np.interp(clipped, corners[:, 0], corners[:, 1])
+
+
+def _checked_calibration(corners: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
+    pairs = tuple((float(probability), float(share)) for probability, share in corners)
+    flat = [value for pair in pairs for value in pair]
+    rises = all(a[0] < b[0] and a[1] <= b[1] for a, b in itertools.pairwise(pairs))
+    if not rises or not all(0.0 <= value <= 1.0 for value in flat):
+        raise InputError(
+            f"peak calling: calibration is {list(pairs)}; expected corners (probability, share) within 0 to 1 that rise"
+        )
+    return pairs
