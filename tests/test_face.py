@@ -55,7 +55,7 @@ SETTINGS = "[mypy]\nfollow_imports = silent\nignore_missing_imports = true\n" + 
 )
 
 
-def test_misspelt_names_are_errors_of_type_checkers(tmp_path, pytestconfig):
+def test_misspelt_names_are_errors_of_type_checkers(tmp_path):
     pytest.importorskip("mypy")
     package = tmp_path / "epizoo"
     package.mkdir()
@@ -67,7 +67,7 @@ def test_misspelt_names_are_errors_of_type_checkers(tmp_path, pytestconfig):
     (tmp_path / "uses.py").write_text(USES)
     (tmp_path / "mypy.ini").write_text(SETTINGS)
     command = [sys.executable, "-m", "mypy", "uses.py", "--config-file", "mypy.ini", "--no-error-summary"]
-    command += ["--cache-dir", str(pytestconfig.cache.mkdir("mypy_of_uses")), "--python-executable", sys.executable]
+    command += ["--cache-dir", str(FOLDERS["epizoo"].parents[1] / ".mypy_cache" / "uses"), "--python-executable", sys.executable]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     found = {int(line.split(":")[1]) for line in result.stdout.splitlines() if line.startswith("uses.py:")}
     wrong = {number for number, line in enumerate(USES.splitlines(), start=1) if line.endswith("# wrong")}
