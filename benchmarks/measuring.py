@@ -1,7 +1,6 @@
 """Wall time, processor time and peak memory of a command."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,8 +38,3 @@ def measure(command: list[str], folder: Path | None = None) -> Run:
     if done.returncode != 0:
         sys.exit(done.stderr)
     return Run(*json.loads(done.stdout))
-
-
-def n_cores() -> int:
-    """Processors that this process may use; all of the machine's where the system does not say (macOS)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

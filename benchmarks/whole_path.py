@@ -16,7 +16,8 @@ import pyBigWig
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measuring import EPIZOO, measure, n_cores
+from benchmarks.measuring import EPIZOO, measure
+from epizoo.compilation import usable_cores
 from epizoo.genome.marks import BinarizedChromosome, decode, write_binarized
 from epizoo.zoo import load
 
@@ -46,7 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         jobs = synthetic_jobs(folder, options) + (real_jobs(folder, options) if options.data else [])
-        table = Table(title=f"{n_cores()} cores", box=None, title_justify="left")
+        table = Table(title=f"{usable_cores()} cores", box=None, title_justify="left")
         for column in ("job", "Mbp", "million bins", "seconds", "CPU seconds", "million bins/s", "peak MB"):
             table.add_column(column, justify="left" if column == "job" else "right")
         for job in jobs:

@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 import pyBigWig
 import pysam
-from benchmarks.measuring import EPIZOO, measure, n_cores
+from benchmarks.measuring import EPIZOO, measure
 from rich.console import Console
 from rich.table import Table
 
+from epizoo.compilation import usable_cores
 from epizoo.genome.pileup import ReadCoverage, pile_up
 
 CHR1_BP = 248_956_422
@@ -52,7 +53,7 @@ def main() -> None:
                 seconds, cpu_seconds = sum(run.seconds for run in runs), sum(run.cpu_seconds for run in runs)
                 found.setdefault(job, []).append((seconds, cpu_seconds, max(run.peak_mb for run in runs)))
     results = {job: min(repeats) for job, repeats in found.items()}
-    cores, load = n_cores(), round(os.getloadavg()[1], 1)
+    cores, load = usable_cores(), round(os.getloadavg()[1], 1)
     table = Table(
         title=f"chr1, {n_reads / 1e6:.1f} million reads, {cores} cores, load average {load}",
         box=None,

@@ -24,10 +24,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from benchmarks.measuring import measure, n_cores
+from benchmarks.measuring import measure
 from rich.console import Console
 from rich.table import Table
 
+from epizoo.compilation import usable_cores
 from epizoo.models.hmm import run_lengths as runs
 from epizoo.models.hmm.decoding import decode_all
 from epizoo.models.hmm.expected_counts import RunCounter
@@ -141,7 +142,7 @@ def main() -> None:
     if options.job:
         run_job(options.data, *options.job, options.states[0], options.repeat)
         return
-    table = Table(title=f"{n_cores()} cores", box=None, title_justify="left")
+    table = Table(title=f"{usable_cores()} cores", box=None, title_justify="left")
     for column in ("task", "states", "tool", "seconds", "million bins/s", "peak MB", "times epizoo's"):
         table.add_column(column, justify="left" if column in ("task", "tool") else "right")
     for task, (_, tools) in TASKS.items():

@@ -110,7 +110,7 @@ def _mended_to_env_dict(original: Any) -> Any:
     def to_env_dict(self: Any, env_name: str) -> Any:
         content = original(self, env_name)
         for dependency in content["dependencies"]:
-            if isinstance(dependency, Mapping):
+            if isinstance(dependency, dict):
                 dependency["pip"] = [
                     installed_requirement() if one.startswith("epizoo[kipoi]") else one for one in dependency["pip"]
                 ]

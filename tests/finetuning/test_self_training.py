@@ -67,10 +67,10 @@ def test_self_training_is_reproducible_and_moves_only_what_is_trained(model, win
     assert moved <= {"threshold", "temperature"}
 
 
-def test_changed_minds_are_the_bins_that_cross_the_threshold(model, windows):
+def test_changed_calls_are_the_bins_that_cross_the_threshold(model, windows):
     after = PeakCaller(CONFIG, rngs=nnx.Rngs(5))
     calling = PeakCallingConfig()
-    table = unlabelled.changed_minds(model, after, windows, 1.0, calling)
+    table = unlabelled.changed_calls(model, after, windows, 1.0, calling)
     flank = model.receptive_field_bins
     coverage = np.arcsinh(windows.signal / windows.scale[:, None])[..., None]
     was, now = (np.asarray(m(coverage).peak_probabilities)[:, flank:-flank] >= 0.5 for m in (model, after))
@@ -85,4 +85,4 @@ def test_changed_minds_are_the_bins_that_cross_the_threshold(model, windows):
 
 
 def test_nothing_changed_is_an_empty_table(model, windows):
-    assert unlabelled.changed_minds(model, model, windows, 1.0, PeakCallingConfig()).empty
+    assert unlabelled.changed_calls(model, model, windows, 1.0, PeakCallingConfig()).empty

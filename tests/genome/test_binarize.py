@@ -311,3 +311,14 @@ def test_reads_in_a_damaged_gzipped_file_are_refused(tmp_path):
     path.write_bytes(member + damaged)
     with pytest.raises(InputError, match=r"x\.bed\.gz: .*read"):
         count_reads(path, SIZES)
+
+
+def test_parts_of_reads_in_a_bin_are_rounded_to_whole_ones(make_bigwig):
+    # 200 bins of 200 bp with a read of 50 bp each, and two bins near the threshold of their mean.
+    threshold = poisson_threshold(1.05)
+    reads = np.ones(200)
+    reads[20], reads[40] = threshold - 0.4, threshold - 0.6
+    path = make_bigwig({"chr1": np.repeat(reads * 50 / 200, 200)})
+    found = binarize_bigwigs({"A": path}, BigWigBinarization("coverage", read_length_bp=50))["chr1"][:, 0]
+    assert poisson_threshold(np.rint(reads).mean()) == threshold
+    assert np.flatnonzero(found).tolist() == [20]

@@ -7,7 +7,7 @@ import pytest
 from epizoo.errors import InputError
 from epizoo.genome.coverage_transform import CoverageTransform, FittedTransform
 from epizoo.genome.signal import BigWig
-from epizoo.genome.signal_kinds import SIGNAL_KINDS, detect_signal_kind, sample_values
+from epizoo.genome.signal_kinds import SIGNAL_KINDS, detect_signal_kind, sample_blocks, sample_values
 
 LENGTH = 600_000
 
@@ -288,3 +288,40 @@ def test_sampled_values_are_the_distinct_ones_with_their_bp(make_bigwig, seed):
     assert found.n_bp.tolist() == n_bp.tolist()
     assert found.median() == np.median(present)
     assert found.positive().median() == np.median(present[present > 0])
+
+
+@pytest.mark.parametrize(("covered_bp", "background"), [(10_000, 4.0), (4_000, 1.6)])
+def test_ten_kilobases_without_a_value_are_unknown_and_shorter_gaps_are_zero(make_bigwig, covered_bp, background):
+    # 4 of 10 stretches of 1 kb have a median of 0, so that all 10 are taken together.
+    values = np.full(200_000, np.nan)
+    values[50_000 : 50_000 + covered_bp] = 4
+    assert CoverageTransform().fit(BigWig(make_bigwig({"chr1": values})), "cpm").background == pytest.approx(background)
+
+
+def test_a_stretch_at_the_fold_of_peaks_is_one(make_bigwig):
+    # Excess over 2: 30 stretches of 8, at just 5 backgrounds, against one of 50.
+    heights = np.array([10.0] * 30 + [52.0] + [2.0] * 500)
+    fitted = CoverageTransform(peak_weight=1.0).fit(BigWig(make_bigwig({"chr1": np.repeat(heights, 1_000)})))
+    assert fitted.scale == pytest.approx(10 / 5)
+
+
+def test_sampled_blocks_are_spread_over_the_whole_of_what_is_known():
+    known = pd.DataFrame({"chrom": ["chr1", "chr2"], "start": [0, 500], "end": [8_000_000, 1_000_500]})
+    blocks = [("chr1", 0, 1_000_000), ("chr1", 3_000_000, 4_000_000), ("chr1", 6_000_000, 7_000_000)]
+    assert sample_blocks(None, 3, known) == blocks
+    assert len(sample_blocks(None, 9, known)) == len(sample_blocks(None, 99, known)) == 9
+    assert sample_blocks(None, 99, known)[-1] == ("chr2", 500, 1_000_500)
+
+
+def test_the_factor_of_the_scale_is_that_of_the_scale_alone(make_bigwig):
+    bigwig = BigWig(make_bigwig({"chr1": pile_up(np.random.default_rng(1), 4000, peaks=4)}))
+    one, other = (
+        CoverageTransform(peak_weight=0.5, scale_factor=factor).fit(bigwig, "coverage") for factor in (1, 2.5)
+    )
+    assert other.scale == pytest.approx(2.5 * one.scale)
+    assert other.background == one.background
+
+
+def test_settings_that_an_entry_does_not_record_are_those_it_was_trained_with():
+    trained_with = {"background_bin_bp": 1_000, "max_blocks": 128, "log10_p_background": 2.0}
+    assert CoverageTransform().to_dict() == trained_with | {"peak_weight": 0.0, "peak_fold": 5.0, "scale_factor": 1.0}

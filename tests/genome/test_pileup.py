@@ -313,6 +313,17 @@ def test_a_mapping_quality_needs_bam(tmp_path):
         pile_up(write_bed(tmp_path / "x.bed", random_reads(0)), PileUpConfig(min_mapping_quality=5), chrom_sizes=SIZES)
 
 
+@pytest.mark.parametrize("width", [1, 73, 100])
+def test_cut_sites_are_piled_up_around_themselves(tmp_path, width):
+    # Tn5 cuts 4 bp after the start of a read on the forward strand and 5 bp before its end on the reverse one.
+    rows = [("chr1", 1_000, 1_050, "+"), ("chr1", 5_000, 5_050, "-")]
+    path = write_text(tmp_path / "x.bed", "".join(f"{c}\t{a}\t{b}\tr\t0\t{s}\n" for c, a, b, s in rows))
+    values = pile_up(path, PileUpConfig(width, atac=True), chrom_sizes=SIZES).values("chr1", 0, 10_000)
+    for cut in (1_004, 5_045):
+        covered = np.flatnonzero(values[cut - 500 : cut + 500]) - 500
+        assert (covered[0], len(covered)) == (-(width // 2), width)
+
+
 # Of `macs3 filterdup --keep-dup 1` and `macs3 pileup --extsize 200` (single reads) and `macs3 pileup -f BEDPE`, macs3
 # 3.0.4, per bp of chr22: sum, highest, where first, sum of squares, covered bp.
 MACS3 = {

@@ -102,3 +102,30 @@ def test_where_more_than_three_quarters_of_the_steps_are_ramps_reads_cannot_be_s
     expected = pytest.approx(len(starts)) if is_seen else None
     assert counted(values, "coverage") == expected
     assert counted(0.037 * values, "cpm") == expected
+
+
+def lone_reads(heights, widths_bp=WIDTH_BP):
+    """Reads of these heights one after the other, 1,000 bp apart, of which none touches the next."""
+    values = np.zeros(N_BP)
+    for i, (height, width) in enumerate(zip(heights, np.broadcast_to(widths_bp, len(heights)), strict=True)):
+        values[500 + 1_000 * i :][:width] = height
+    return values
+
+
+@pytest.mark.parametrize(("height", "n_odd", "is_seen"), [(1.5, 100, False), (1.5, 40, True), (1.01, 100, True)])
+def test_all_but_a_tenth_of_the_steps_are_whole_multiples_of_one_read(height, n_odd, is_seen):
+    # 1.5 times as high as the others, 100 of 950 reads make 15% of the steps, 40 make 6%; 1% is rounding.
+    found = counted(lone_reads([1.0] * 850 + [height] * n_odd), "cpm")
+    assert found == (pytest.approx(850 + height * n_odd, rel=1e-3) if is_seen else None)
+
+
+def test_steps_that_are_off_by_a_twentieth_are_no_multiples():
+    assert counted(lone_reads([1.0] * 700 + [1.05] * 250), "cpm") is None
+
+
+def test_reads_are_counted_in_blocks_all_over_the_signal(monkeypatch):
+    # A fifth of the reads, at the beginning, is narrow: told by these alone there would be several times as many.
+    values = lone_reads([1.0] * 1_400, np.repeat([50, 300], [280, 1_120]))
+    blocks = [("chr1", start, start + 10_000) for start in range(0, N_BP, 10_000)]
+    monkeypatch.setattr(Track, "covered_blocks", lambda self, block_bp: blocks)
+    assert counted(values, "cpm") == pytest.approx(1_400, rel=0.2)

@@ -53,7 +53,6 @@ def test_chunks_join_without_a_seam(make_bigwig, sparse_values, monkeypatch, chu
     bigwig = BigWig(make_bigwig(sparse_values))
     expected = brute_force(sparse_values["chr1"], 0, 235, 10)
     np.testing.assert_allclose(bigwig.binned("chr1", 0, 235, 10), expected, rtol=1e-6)
-    np.testing.assert_allclose(np.concatenate(list(bigwig.iterate("chr1", 10, 17))), expected, rtol=1e-6)
 
 
 def bad_files(folder):
@@ -182,3 +181,11 @@ def test_zoom_levels_that_cannot_be_read_are_told(make_bigwig):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"signal\.bw: .*damaged"):
         BigWig(path).covered_blocks(100_000)
+
+
+def test_an_infinite_value_is_placed_on_the_chromosome_and_not_in_what_was_read(make_bigwig):
+    values = np.ones(1_000)
+    values[620] = np.inf
+    bigwig = BigWig(make_bigwig({"chr1": values}))
+    with pytest.raises(InputError, match=r"chr1:600\b"):
+        bigwig.binned("chr1", 10, 20, 50)

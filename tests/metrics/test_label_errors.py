@@ -119,3 +119,14 @@ def test_few_loci_have_no_interval_and_no_share_of_draws():
     assert compare(few, few.assign(wrong=False)).in_words() == "no interval of fewer than 5 loci"
     assert summarise(enough).wrong_labels == (1, 1, 1)
     assert compare(enough, enough.assign(wrong=False)).share_better == 0
+
+
+def test_a_caller_is_not_better_than_itself():
+    errors = made_up([0, 10, 5, 5, 5, 2])
+    comparison = compare(errors, errors)
+    assert comparison.difference == (0, 0, 0)
+    assert comparison.share_better == 0
+
+
+def test_a_long_region_reaches_beyond_those_inside_it():
+    assert assign_loci(table([(0, 100_000), (10, 20), (120_000, 130_000)])).tolist() == [1, 1, 1]

@@ -11,6 +11,7 @@ import yaml
 from epizoo.errors import InputError
 from epizoo.recipes import denoiser, labelled_peaks, peak_caller_examples, simulated_peaks
 from epizoo.recipes.run_folder import Progress, describe_training, one_sentence_errors, prose
+from epizoo.recipes.state_data import ROADMAP
 from epizoo.zoo import load
 
 RECIPES = dict.fromkeys(labelled_peaks.ENTRIES, labelled_peaks) | dict.fromkeys(
@@ -30,13 +31,32 @@ def test_the_prose_is_that_of_the_shipped_entry(name):
         assert info.get(key) == about.get(key)
     assert entry.zoo.weights_license == about["weights_license"]
     assert entry.zoo.datasets == about["datasets"]
-    assert entry.zoo.card.model_dump() == about["card"]
+    assert entry.zoo.card == type(entry.zoo.card).model_validate(about["card"])
     trained_on = entry.zoo.trained_on.model_dump()
     assert {key: trained_on[key] for key in words["trained_on"]} == words["trained_on"] | {
         "chromosomes": trained_on["chromosomes"]
     }
     procedure = f"{words['procedure']} {added['procedure']}" if of_denoiser else words["procedure"]
     assert entry.zoo.training["procedure"] == procedure
+
+
+@pytest.mark.parametrize("name", ["encode-10", "encode-15", "roadmap-15", "roadmap-18"])
+def test_the_prose_of_states_is_that_of_the_shipped_entry(name):
+    entry, n_states = load(f"chromatin_states/{name}"), int(name.split("-")[1])
+    if name.startswith("encode"):
+        words = prose("encode_states", states=n_states, cell="GM12878", other="K562", restarts=7)
+    else:
+        fields = {"title": ROADMAP[n_states].title, "marks": ", ".join(entry.channels)}
+        words = prose("roadmap_states", states=n_states, **fields)
+    info, zoo = entry.kipoi["info"], entry.zoo
+    assert words["about"] == {
+        **{key: info[key] for key in ("doc", "license", "tags", "cite_as")},
+        "authors": [author["name"] for author in info["authors"]],
+        **{key: getattr(zoo, key) for key in ("weights_license", "limits", "datasets")},
+        "card": zoo.card.model_dump(exclude_defaults=True),
+    }
+    assert words["data"] == [one.model_dump() for one in zoo.trained_on.data]
+    assert words["procedure"] == zoo.training["procedure"]
 
 
 class _ParsedError(Exception):
@@ -96,5 +116,5 @@ def test_every_file_of_prose_is_of_a_recipe():
     from epizoo.recipes import run_folder
 
     files = {path.stem for path in run_folder._PROSE.iterdir()}
-    assert files == {*RECIPES, "denoiser"}
+    assert files == {*RECIPES, "denoiser", "encode_states", "roadmap_states"}
     assert all(isinstance(yaml.safe_load((run_folder._PROSE / f"{name}.yaml").read_text()), dict) for name in files)

@@ -5,7 +5,6 @@ import dataclasses
 import importlib
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
@@ -175,11 +174,9 @@ def test_commands_and_python_of_cards_run_on_the_example(name, tmp_path, monkeyp
     use = card_of(name).split("## How to use")[1].split("## Inputs")[0]
     commands = [shlex.split(line, comments=True) for line in blocks(use, "sh")[0].splitlines() if line]
     copy, job, source, predict = commands
-    assert copy[:3] == ["epizoo", "example", name]
-    assert copy[3] == "-o"
-    shutil.copytree(entry.folder / "example_files", copy[4])
-    run = CliRunner().invoke(app, job[1:])
-    assert run.exit_code == 0, run.output
+    for command in (copy, job):
+        run = CliRunner().invoke(app, command[1:])
+        assert run.exit_code == 0, run.output
     assert Path(job[job.index("-o") + 1]).stat().st_size > 0
     assert source == ["epizoo", "kipoi-source"]
     given = yaml.safe_load(next(word for word in predict if word.startswith("--dataloader_args=")).partition("=")[2])

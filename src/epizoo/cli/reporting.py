@@ -90,7 +90,10 @@ class Reporting:
     ] = False
 
     def __or__(self, other: "Reporting") -> "Reporting":
-        return Reporting(*(getattr(self, field.name) or getattr(other, field.name) for field in fields(self)))
+        return Reporting(*(getattr(self, name) or getattr(other, name) for name in _NAMES))
+
+
+_NAMES = [field.name for field in fields(Reporting)]
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:
@@ -101,7 +104,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(context: typer.Context, reporting: Reporting, **given: Any) -> None:
         before = context.parent.params if context.parent else {}
-        reporting |= Reporting(*(before.get(field.name) for field in fields(Reporting)))
+        reporting |= Reporting(**{name: value for name, value in before.items() if name in _NAMES})
         with _recorded(reporting, str(context.info_name), context.obj or [], given):
             command(**given)
 

@@ -1,4 +1,4 @@
-"""How good a fine-tuning is: cross-validation over loci or chromosomes, beside the pretrained model and others."""
+"""Cross-validation of a fine-tuning over loci or chromosomes, beside the pretrained model and other callers."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -53,21 +53,21 @@ class Problem:
         return replace(self, data=data, labels=read_labels(data))
 
     def errors(self, model: PeakCaller, stretches: list[Stretch]) -> pd.DataFrame:
-        """What the peaks of a model get wrong."""
+        """Label errors of the peaks of a model."""
         predictions = predict_stretches(model, stretches)
         return call_errors(predictions, stretches, self.calling, self.model.config.bin_bp)
 
 
 class Evaluation(NamedTuple):
-    """What every method gets wrong on loci that it has not seen."""
+    """Label errors of every method on held-out loci."""
 
     scheme: str
     errors: dict[str, pd.DataFrame]
     """Every label with `wrong`, by method, in the same order; methods that say nothing of a locus lack its labels."""
     n_steps: list[int]
-    """How many steps were chosen in each fold."""
+    """Number of steps that was chosen in each fold."""
     n_labels: list[int]
-    """How many labels each fold was tuned on."""
+    """Number of labels that each fold was tuned on."""
 
     def summaries(self) -> dict[str, ErrorSummary]:
         """Totals and bootstrap intervals over loci, by method."""
@@ -229,7 +229,7 @@ def _measure(
     allow: Collection[str],
     whole_file_scale: bool,
 ) -> tuple[dict[str, pd.DataFrame], int]:
-    """What each method gets wrong in one fold, and the steps that fine-tuning took."""
+    """Label errors of each method in one fold, and the number of steps of fine-tuning."""
     check_loci(train, test, allow)
     files = [str(sample.bigwig) for sample in problem.data.samples]
     check_normalisation(files, files, whole_file_scale, allow)

@@ -1,4 +1,4 @@
-"""Crops around labels: always the same ones, to measure a fit on, and how large they must be."""
+"""Fixed crops around labels, on which a fit is measured, and the size of crops."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ NO_PEAKS = ANNOTATIONS.index("noPeaks")
 
 
 class FixedCrops(NamedTuple):
-    """Crops that do not change: one label each, in its middle, a long `noPeaks` label in up to three."""
+    """Crops that do not change: one centred on each label, up to three on a long `noPeaks` label."""
 
     coverage: Float[np.ndarray, "crop bin"]
     labels: LabelBatch
@@ -49,7 +49,7 @@ def crop_settings(stretches: list[Stretch], flank_bins: int) -> CropSettings:
 
 
 def fixed_crops(stretches: list[Stretch], settings: CropSettings, *, most: int = 384, seed: int = 0) -> FixedCrops:
-    """One crop in the middle of each label, arcsinh(signal / scale); a random `most` of them where there are more."""
+    """Crops centred on the labels, as arcsinh(signal / scale); a random `most` of the labels if there are more."""
     todo = [
         (stretch, bins, share, locus)
         for stretch in stretches
@@ -85,7 +85,7 @@ def fixed_crops(stretches: list[Stretch], settings: CropSettings, *, most: int =
 
 
 def _middles(bins: LabelBins, settings: CropSettings) -> list[int]:
-    """Where to put the middles of the crops of a label."""
+    """Centres of the crops of a label."""
     room = settings.n_bins - 2 * settings.flank_bins
     length = bins.end_bin - bins.start_bin
     if bins.annotation != NO_PEAKS or length <= room:

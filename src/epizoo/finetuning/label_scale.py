@@ -22,7 +22,7 @@ def scaled(stretches: Iterable[Stretch], factor: float) -> list[Stretch]:
 
 
 def label_scale_factor(model: PeakCaller, stretches: list[Stretch], settings: TuningSettings) -> float:
-    """What to multiply the scales by so that the labels are most probable under the model as it is.
+    """Factor of the scales at which the labels are most probable under the pretrained model.
 
     One parameter, on a grid, with a weak log-normal prior around 1, so that few labels suffice.
     """

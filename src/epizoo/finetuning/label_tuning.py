@@ -36,14 +36,14 @@ class Tuned(NamedTuple):
 
     model: PeakCaller
     n_steps: int
-    """How many steps were best; 0 is the pretrained model."""
+    """Best number of steps; 0 is the pretrained model."""
     history: list[dict[str, Any]]
     """One row for each check: stage, step, and the losses that are known there."""
     held_out_before: float
     """Mean loss of held-out loci of the pretrained model; NaN where the number of steps was given."""
     held_out_after: float
     scale_factor: float = 1.0
-    """What the scale of every file is to be multiplied by, where it was calibrated."""
+    """Factor of the scale of every file; 1 unless it was calibrated."""
 
 
 def fine_tune(
@@ -58,9 +58,9 @@ def fine_tune(
     """A fine-tuned copy of a model.
 
     Args:
-        model: the pretrained model; it is left as it is.
+        model: the pretrained model; it is not changed.
         stretches: labelled signal; each one's labels have a column `locus`.
-        settings: how.
+        settings: settings of the training.
         checkpoint: a file that keeps the state after each check; where it exists, training goes on from it, with the
             same result to the last bit.
         log: called after each check.
@@ -153,7 +153,7 @@ class _Trainer:
         return len(means) - 1 - int(np.argmin(means)) >= self.settings.patience
 
     def _is_gain(self, before: np.ndarray, after: np.ndarray) -> bool:
-        """Whether held-out loci gain more than their noise."""
+        """True if held-out loci gain more than `caution` standard errors."""
         gains = np.array([self._mean(before, locus) - self._mean(after, locus) for locus in self.loci])
         error = gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else 0.0
         return self._mean(before) - self._mean(after) > self.settings.caution * error

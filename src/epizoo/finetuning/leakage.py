@@ -1,4 +1,4 @@
-"""What must not stand on both sides of a comparison: loci, cell types, and the figures that normalise a file."""
+"""Checks that nothing is both trained on and evaluated: loci, cell types, and the scale of a file."""
 
 from collections.abc import Collection, Iterable
 
@@ -8,7 +8,7 @@ from epizoo.errors import InputError
 from epizoo.metrics.label_errors import LOCUS_GAP_BP
 
 ALLOWANCES = ("locus", "cell-type", "normalisation")
-"""What may be allowed by name where a check refuses it."""
+"""Names of the leaks that can be allowed."""
 
 
 class LeakageError(InputError):
@@ -40,11 +40,12 @@ def check_loci(train: pd.DataFrame, test: pd.DataFrame, allow: Collection[str] =
     """
     if "locus" in allow:
         return
-    for label in test[["chrom", "start", "end"]].drop_duplicates().itertuples():
-        if is_near(train, label.chrom, label.start, label.end).any():
+    places = test[["chrom", "start", "end"]].drop_duplicates()
+    for chrom, start, end in zip(places["chrom"], places["start"], places["end"], strict=True):
+        if is_near(train, chrom, start, end).any():
             raise LeakageError(
-                f"{label.chrom}:{label.start}-{label.end}: this locus is trained on and measured, in whatever sample; "
-                "leave it out on one side, or allow it with --allow locus"
+                f"{chrom}:{start}-{end}: this locus is trained on and measured, in whatever sample; leave it out on "
+                "one side, or allow it with --allow locus"
             )
 
 
@@ -73,7 +74,7 @@ def check_pretrained_loci(loci: Iterable[str], test: pd.DataFrame, allow: Collec
     except LeakageError as error:
         place = str(error).split(": ")[0]
         raise LeakageError(
-            f"{place}: the pretrained model was trained on this locus, so that its figures there would be hopeful; "
+            f"{place}: the pretrained model was trained on this locus, so its figures there would be optimistic; "
             "label others, or allow it with --allow locus"
         ) from None
 
@@ -119,7 +120,7 @@ def check_normalisation(
 
 
 def _alike(name: str, other: str) -> bool:
-    """Whether two names are one but for spelling, or one's words are all in the other.
+    """True if two names differ in spelling alone, or all words of one are in the other.
 
     >>> _alike("CD4 T cells", "T cell"), _alike("tcell", "T cell"), _alike("B cell", "T cell")
     (True, True, False)

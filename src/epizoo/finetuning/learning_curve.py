@@ -1,4 +1,4 @@
-"""How much better a model gets with more labels: left-out errors over shares of the labels, as table and picture."""
+"""Learning curve: errors on held-out labels over shares of the training labels, as a table and a figure."""
 
 import json
 from collections.abc import Callable, Collection, Iterable

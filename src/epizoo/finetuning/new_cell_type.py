@@ -1,4 +1,4 @@
-"""What a user's ``new.yaml`` says of the new cell type: files, labels, and where they come from."""
+"""The YAML file of a new cell type: files, labels, and their source and licence."""
 
 import os
 from pathlib import Path
@@ -59,7 +59,7 @@ class PeakSample(_Strict):
 
     @property
     def label(self) -> str:
-        """What to call the sample."""
+        """The name of the sample, by default that of its file."""
         return self.name or self.bigwig.stem
 
 

@@ -1,4 +1,4 @@
-"""Other callers on the same labels: peaks that a user has from another tool, and the mean of known cell types."""
+"""Label errors of other callers: peaks of another tool, and the mean over known cell types."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ _PAD_BP = 20_000
 
 
 def errors_of_calls(data: PeakData, labels: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """What the peaks that the data name get wrong, by tool; only tools with peaks of every labelled sample.
+    """Label errors of the peaks that the data name, by tool; only tools with peaks of every labelled sample.
 
     Raises:
         InputError: a file of peaks cannot be read.

@@ -1,4 +1,4 @@
-"""Where a training may write its progress: a CSV table, TensorBoard, Weights & Biases (offline)."""
+"""Logs of a training: a CSV table, TensorBoard, Weights & Biases (offline)."""
 
 import csv
 import os

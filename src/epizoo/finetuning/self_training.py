@@ -1,4 +1,4 @@
-"""Adapting a peak caller to a new bigWig without any label: the scale that it is surest at, and self-training."""
+"""Adapting a peak caller to a new bigWig without labels: the most confident scale, and self-training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ WINDOW_BINS = 512
 
 @dataclass(frozen=True)
 class SelfTrainingSettings:
-    """How a model teaches itself.
+    """Settings of self-training.
 
     Attributes:
         train: which parameters; see `epizoo.finetuning.trainable`.
         rounds: how often the student becomes the teacher.
         n_steps: of each round.
-        sure: a bin is learned from where its probability is at least so far from one half, times two.
+        sure: least confidence of a bin that is trained on, as twice the distance of its probability from one half.
         pull: how strongly a squared change of the parameters counts against the loss.
         n_windows: windows of signal to look at, half of them where the signal is highest.
         batch: windows a step.
@@ -103,7 +103,7 @@ def read_windows(
 
 
 def find_scale_factor(model: PeakCaller, windows: Unlabelled, *, spread: float = 0.5) -> float:
-    """What to multiply the scale by so that the model is surest of what it sees.
+    """Factor of the scale at which the model is most confident.
 
     The mean entropy of the bins that are like a peak under some factor is traded against a log-normal prior around 1.
 
@@ -130,7 +130,7 @@ def self_train(
     settings: SelfTrainingSettings,
     progress: Callable[[int, int], None] | None = None,
 ) -> PeakCaller:
-    """A copy of the model that agrees with its own sure judgement where the same signal is thinned, scaled or mirrored.
+    """A copy of the model, trained on its own confident calls of thinned, rescaled and mirrored signal.
 
     Args:
         model: the teacher of the first round.
@@ -167,14 +167,14 @@ def self_train(
     return with_arrays(graph, paths, trainables.apply(base, changes))
 
 
-def changed_minds(
+def changed_calls(
     before: PeakCaller,
     after: PeakCaller,
     windows: Unlabelled,
     scale_factor: float,
     calling: PeakCallingConfig,
 ) -> pd.DataFrame:
-    """Stretches of the windows whose judgement changed: chrom, start, end, name (gained or lost), highest first.
+    """Regions of the windows whose call changed: chrom, start, end, name (gained or lost), largest change first.
 
     ``score`` is the mean probability that was gained or lost there.
     """
@@ -197,7 +197,7 @@ def changed_minds(
 
 
 def summary(before: PeakCaller, after: PeakCaller, windows: Unlabelled, scale_factor: float) -> dict[str, Any]:
-    """How far the model moved: of all bins of the windows, what is called a peak and how unsure it is."""
+    """Change of the model: over all bins of the windows, the share in peaks and the mean entropy."""
     first = _predictor(before)(_normalised(windows, 1.0))
     second = _predictor(after)(_normalised(windows, scale_factor))
     return {

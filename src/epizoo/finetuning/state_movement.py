@@ -1,4 +1,4 @@
-"""How far a model of chromatin states moved: what states emit, where they go, and which bins changed their state."""
+"""Change of a chromatin-state model: emissions, transitions, and the bins whose state changed."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

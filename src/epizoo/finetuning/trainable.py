@@ -139,5 +139,5 @@ def _is_kernel(name: str) -> bool:
 
 
 def _is_frozen(name: str) -> bool:
-    """Whether labels of peaks say nothing about a parameter."""
+    """True if labels of peaks carry no information on a parameter."""
     return name.startswith("denoiser.")

@@ -1,4 +1,4 @@
-"""How a peak caller is fine-tuned."""
+"""Settings of fine-tuning a peak caller on labels."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,23 @@ from epizoo.finetuning.trainable import Train, Trainables
 
 @dataclass(frozen=True)
 class TuningSettings:
-    """How a peak caller is fine-tuned.
+    """Settings of fine-tuning a peak caller on labels.
 
     Attributes:
         train: threshold, head, adapters or all; see `epizoo.finetuning.trainable`.
-        max_steps: steps at most.
-        calibrate_scale: first look for the factor of the files' scale that suits the labels best.
-        steps: a fixed number of steps instead, without looking for the best.
+        max_steps: largest number of steps.
+        calibrate_scale: first fit a factor of the files' scale to the labels.
+        steps: number of steps; None: the best on held-out loci, at most `max_steps`.
         learning_rate: that of `train` where None.
-        rank: of the adapters.
-        pull: how strongly a squared change of the parameters counts against the loss.
-        n_crops: random crops a step.
-        check_every: steps between two looks at the held-out loci.
-        patience: looks without a better loss before it stops.
-        n_folds: how many parts the loci are cut into, each held out once.
-        caution: how many standard errors over loci the held-out loss must gain for the model to change at all.
+        rank: rank of the adapters.
+        pull: weight of the squared change of the parameters in the loss.
+        n_crops: random crops per step.
+        check_every: steps between two evaluations on held-out loci.
+        patience: evaluations without a better loss before training stops.
+        n_folds: number of folds of loci, each held out once.
+        caution: least gain of the held-out loss, in standard errors over loci, for the model to change.
         switch_cost, doubt: of the label likelihood; see `epizoo.peaks.network_fit`.
-        seed: of everything random.
+        seed: seed of all random numbers.
     """
 
     train: Train = "head"

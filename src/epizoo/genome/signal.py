@@ -3,7 +3,7 @@
 import os
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -85,12 +85,6 @@ class SignalTrack(ABC):
             where = (start_bin + int(np.flatnonzero(~np.isfinite(means))[0])) * bin_bp
             raise infinite_value(self.path, f"{chrom}:{where}")
         return means
-
-    def iterate(self, chrom: str, bin_bp: int, chunk_bins: int) -> Iterator[Float[np.ndarray, " bin"]]:
-        """All bins of a chromosome in order, ``chunk_bins`` at a time, so that memory stays bounded."""
-        n_bins = -(-self._size(chrom) // bin_bp)
-        for low in range(0, n_bins, chunk_bins):
-            yield self.binned(chrom, low, min(low + chunk_bins, n_bins), bin_bp)
 
     def close(self) -> None:  # noqa: B027
         """Give back what the track holds open, if anything."""

@@ -11,7 +11,7 @@ from epizoo.finetuning.cross_validation import measure_test_samples
 from epizoo.finetuning.new_cell_type import PeakData, read_peak_data
 from epizoo.finetuning.self_training import (
     SelfTrainingSettings,
-    changed_minds,
+    changed_calls,
     find_scale_factor,
     read_windows,
     self_train,
@@ -60,7 +60,7 @@ def prepare_unlabelled(
         factor = find_scale_factor(model, windows)
         rescaled = windows._replace(scale=windows.scale * factor)
         tuned = self_train(model, rescaled, settings, titled(progress, "Adapting"))
-        changed = changed_minds(model, tuned, windows, factor, problem.calling)
+        changed = changed_calls(model, tuned, windows, factor, problem.calling)
         with atomic_path(target.run_folder / "changed.bed") as temporary:
             changed.round({"score": 3}).to_csv(temporary, sep="\t", header=False, index=False)
         report = summary(model, tuned, windows, factor)

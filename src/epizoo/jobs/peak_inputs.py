@@ -51,7 +51,8 @@ class PeakInputs:
                 "--chrom-sizes, --fragment-length-bp, --min-mapping-quality, --keep-duplicates, --atac: some given, "
                 "but they are about reads; leave them out, or give --reads"
             )
-        _ = self.piling
+        if is_set:
+            _ = self.piling
 
     @property
     def piling(self) -> PileUpConfig:

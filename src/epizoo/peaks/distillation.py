@@ -20,7 +20,7 @@ from epizoo.simulation.thinning import thinned
 
 
 class DistillationSettings(NamedTuple):
-    """How a network learns a threshold rule."""
+    """Settings of training a network on a threshold rule."""
 
     candidates: list[ThresholdRule]
     """Rules to choose from, by the labels of the training chromosomes."""
@@ -47,7 +47,7 @@ class Contig(NamedTuple):
     busy: Int[np.ndarray, " place"]
     """Bins of a level of at least 2."""
     views: list[Float[np.ndarray, " bin"]]
-    """What a network may see, not smoothed: from all fragments, then from each share of them."""
+    """Unsmoothed input of a network: from all fragments, then from each share of them."""
 
 
 def read_contigs(

@@ -27,7 +27,7 @@ class Batch(NamedTuple):
 
 
 class FitSettings(NamedTuple):
-    """How a model is fitted."""
+    """Settings of a fit."""
 
     n_steps: int
     learning_rate: float
@@ -36,7 +36,7 @@ class FitSettings(NamedTuple):
     weight_decay: float = 1e-3
     switch_cost: float = 1.0
     doubt: float = 0.02
-    """How often a label is thought to be wrong: what bounds the pull of a hopeless one."""
+    """Prior probability that a label is wrong, which bounds the loss of a label that cannot be met."""
 
 
 def fit(
@@ -48,7 +48,7 @@ def fit(
     """A fitted copy of the model: AdamW with a short warm-up and a cosine to zero, gradients clipped to norm 1.
 
     Args:
-        model: where to start; it is left as it is.
+        model: where to start; it is not changed.
         next_batch: gives the data of a step, always in the same shapes.
         settings: see there.
         report: called with the step and its loss, every 50 steps.

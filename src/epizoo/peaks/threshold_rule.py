@@ -77,7 +77,7 @@ def choose_rule(
 ) -> ThresholdRule:
     """The rule with the lowest mean cost over itself and its neighbours in height; the first of equals.
 
-    The scale of a file has an error, and few labels decide: what is wanted is the middle of a plain, not the lowest
+    The scale of a file has an error, and few labels decide: the centre of a plateau is wanted, not the lowest
     point. Neighbours have the same extend share, gap and width, and thresholds within a factor of `NEIGHBOUR`.
 
     Args:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,7 @@ class Locus(NamedTuple):
     """Where an entry is shown: a title, the dataloader's arguments, the region, and what is known there."""
 
     title: str
-    arguments: Mapping[str, Path]
+    arguments: Mapping[str, Any]
     region: Region
     truth: Panel | None = None
 

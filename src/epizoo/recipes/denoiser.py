@@ -55,7 +55,7 @@ class Experiments(NamedTuple):
 
 @dataclass(frozen=True)
 class DenoisingSettings:
-    """What a denoiser learns from, and how."""
+    """Settings of the fit of a denoiser, and its simulated experiments."""
 
     name: str
     bin_bp: int

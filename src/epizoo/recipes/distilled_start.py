@@ -45,7 +45,7 @@ class Distiller:
         return choose_rule(self.errors, {*without, self.not_for_tuning})
 
     def calling(self, without: Collection[str] = ()) -> PeakCallingConfig:
-        """How a network that knows the rule calls peaks: at 0.5, with the rule's merging gap and least width."""
+        """The peak rule of a network that has learned the rule: 0.5, with the rule's merging gap and least width."""
         rule = self.rule(without)
         return PeakCallingConfig(min_width_bp=rule.min_width_bp, merge_gap_bp=rule.merge_gap_bp)
 

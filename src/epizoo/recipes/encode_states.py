@@ -31,8 +31,8 @@ from epizoo.models.hmm.probabilities import probabilities_of_logits
 from epizoo.models.hmm.reference import HMMParameters
 from epizoo.models.hmm.run_lengths import Parameters, from_codes, reorder
 from epizoo.models.parameters import flatten_parameters
-from epizoo.recipes.run_folder import one_sentence_errors
-from epizoo.recipes.state_data import CELLS, HELD_OUT, ROADMAP, codes_path, read_codes, read_published, state_prose
+from epizoo.recipes.run_folder import one_sentence_errors, prose
+from epizoo.recipes.state_data import CELLS, HELD_OUT, ROADMAP, codes_path, read_codes, read_published
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model, write_model
 from epizoo.states.em import Learned, LearningConfig
 from epizoo.states.iterations import progress_bar
@@ -118,9 +118,8 @@ def _run(options: argparse.Namespace, command: str) -> None:
 
 def words_of(options: argparse.Namespace) -> dict[str, Any]:
     """The prose of the entry."""
-    others = ", ".join(cell for cell in CELLS if cell != options.cell)
-    held_out = f"{', '.join(HELD_OUT[:-1])} and {HELD_OUT[-1]}"
-    return state_prose("encode_states", **vars(options), others=others, held_out=held_out)
+    (other,) = (cell for cell in CELLS if cell != options.cell)
+    return prose("encode_states", states=options.states, cell=options.cell, other=other, restarts=options.restarts)
 
 
 def _metrics(

@@ -48,9 +48,9 @@ class EntrySettings:
     """How many are averaged; none: the labels reach no weight but through the rule that is learned, if there is one."""
     window_bins: int = 1_000
     distillation: DistillationSettings | None = None
-    """How a network learns a threshold rule first, instead of the simulation; None: it starts from the simulation."""
+    """Settings of learning a threshold rule first; None: the network starts from the simulation."""
     calibrate: bool = False
-    """Whether the score is calibrated on left-out predictions."""
+    """True if the score is calibrated on left-out predictions."""
 
 
 H3K4ME3_LABELS = LabelledSet(

@@ -21,8 +21,8 @@ from epizoo.genome.marks import BinarizedChromosome, arrange_marks, decode, writ
 from epizoo.mark_values import MISSING
 from epizoo.models.hmm.annotator import ChromatinStateConfig
 from epizoo.models.hmm.decoding import decode_all
-from epizoo.recipes.run_folder import one_sentence_errors
-from epizoo.recipes.state_data import CELLS, ROADMAP, codes_path, read_codes, read_published, state_prose
+from epizoo.recipes.run_folder import one_sentence_errors, prose
+from epizoo.recipes.state_data import CELLS, ROADMAP, codes_path, read_codes, read_published
 from epizoo.states.chromhmm_models import ChromHMMModel
 from epizoo.states.state_names import NamedState
 from epizoo.zoo.state_runs import BIN_BP, write_model_files
@@ -84,7 +84,7 @@ def write_run(folder: Path, data: Path, n_states: int) -> None:
     """
     model, reference = read_published(data, n_states)
     source, marks = ROADMAP[n_states], ", ".join(model.marks)
-    words = state_prose("roadmap_states", states=n_states, title=source.title, marks=marks)
+    words = prose("roadmap_states", states=n_states, title=source.title, marks=marks)
     config = ChromatinStateConfig(marks=model.marks, n_states=n_states, bin_bp=BIN_BP)
     columns = (reference.names, reference.descriptions, reference.colors)
     states = [NamedState(*look, "", np.nan) for look in zip(*columns, strict=True)]

@@ -75,9 +75,10 @@ class Progress:
         return report
 
 
-def prose(name: str) -> dict[str, Any]:
-    """What is written by hand of an entry: ``about``, ``trained_on`` and ``procedure``."""
-    return yaml.safe_load((_PROSE / f"{name}.yaml").read_text(encoding="utf-8"))
+def prose(name: str, **fields: object) -> dict[str, Any]:
+    """What is written by hand of an entry: ``about``, ``trained_on`` and ``procedure``; fields replace {names}."""
+    text = (_PROSE / f"{name}.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text.format_map(fields) if fields else text)
 
 
 def describe_training(

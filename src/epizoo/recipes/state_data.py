@@ -1,14 +1,13 @@
-"""Inputs of the recipes of chromatin states: marks of whole genomes, Roadmap's published models, and prose."""
+"""Inputs of the recipes of chromatin states: marks of whole genomes and Roadmap's published models."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import UInt16
 
 from epizoo.errors import InputError
-from epizoo.recipes.run_folder import prose
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model
 from epizoo.states.state_names import ReferenceStates
 
@@ -102,16 +101,3 @@ def read_states(path: Path) -> list[dict[str, str]]:
             f"{path}: cannot be read as a table with one_index, short_name, long_name and hex ({error}); give the "
             "folder of the data"
         ) from None
-
-
-def state_prose(name: str, **values: Any) -> dict[str, Any]:
-    """Prose of a recipe's entries: ``about``, ``data`` and ``procedure``, with values filled in."""
-
-    def fill(content: Any) -> Any:
-        if isinstance(content, dict):
-            return {key: fill(value) for key, value in content.items()}
-        return [fill(one) for one in content] if isinstance(content, list) else content.format_map(values)
-
-    words = prose(name)
-    values = {**{key: value for key, value in words.items() if isinstance(value, str)}, **values}
-    return fill(words)  # type: ignore[no-any-return]

@@ -95,7 +95,7 @@ def _load(path: str | os.PathLike[str], start: State, of: str) -> State:
     if snapshot is None:
         return start
     leaves = [_alike(leaf, snapshot.arrays[name]) for name, leaf in _leaves(start).items()]
-    return jax.tree.unflatten(jax.tree.structure(start), leaves)  # type: ignore[no-any-return]
+    return jax.tree.unflatten(jax.tree.structure(start), leaves)
 
 
 def _alike(leaf: Any, found: np.ndarray) -> Any:

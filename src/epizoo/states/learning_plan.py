@@ -123,9 +123,9 @@ def make_plan(
         if value is not None:
             others = "em, squarem and incremental" if by_gradient else "gradient"
             raise InputError(f"{name}: given with algorithm {algorithm}, but it belongs to {others}; leave it out")
-    pseudo = {f"{kind}_pseudocount": pseudo_count for kind in ("initial", "transition", "emission")}
     given: dict[str, Any] = {name: value for name, value in em.items() if value is not None}
-    config = LearningConfig(zero_transitions_below=0.0 if pseudo_count else 1e-8, **pseudo, **given)
+    given |= {f"{kind}_pseudocount": pseudo_count for kind in ("initial", "transition", "emission")}
+    config = LearningConfig(zero_transitions_below=0.0 if pseudo_count else 1e-8, **given)
     given = {"n_steps" if name == "steps" else name: value for name, value in adam.items() if value is not None}
     # The plan itself refuses an algorithm or a start that does not exist.
     return LearningPlan(n_states, algorithm, start, restarts, seed, config, AdamConfig(**given))  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ The headings are those of Hugging Face's and bioimage.io's cards. A section that
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import yaml
 
 from epizoo.calling.peaks import PeakCallingConfig
@@ -137,7 +138,7 @@ def _peaks(rule: PeakCallingConfig) -> list[str]:
             "given the background there."
         )
     elif rule.calibration:
-        half = 1000 * float(rule.calibrated([0.5])[0])
+        half = 1000 * float(rule.calibrated(np.array([0.5]))[0])
         score = (
             "1000 times a calibrated probability: the share of true peaks among peaks with the same highest "
             f"probability. A highest probability of 0.5 scores {half:.0f}."

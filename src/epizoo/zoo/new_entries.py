@@ -1,4 +1,4 @@
-"""What every fine-tuning has in common: where its entry goes, what it says of itself, and how it is built."""
+"""New entries of a user's zoo: their folders, their descriptions, and how fine-tuned ones are built."""
 
 import os
 import re
@@ -27,7 +27,7 @@ _TAG = re.compile(r"^[A-Za-z0-9._-]+$")
 
 @dataclass(frozen=True)
 class Target:
-    """Where a fine-tuning writes: the entry is ``FOLDER/FAMILY/TAG``, its run folder ``FOLDER/runs/TAG``."""
+    """Folders of a new entry: ``FOLDER/FAMILY/TAG``, and ``FOLDER/runs/TAG`` for its run."""
 
     zoo_folder: Path
     name: str
@@ -44,7 +44,7 @@ class Target:
 
 
 def make_target(family: str, name: str, output: File, resume: bool) -> Target:
-    """Where the new entry goes, its run folder made.
+    """The folders of a new entry; makes its run folder.
 
     Args:
         family: of the entry.
@@ -98,7 +98,7 @@ def require_new(folder: Path) -> None:
 
 @contextmanager
 def running(target: Target) -> Iterator[None]:
-    """Where the run fails before it has kept anything, its empty folder goes, so that the name is free again."""
+    """Remove the run folder if the run fails before anything is kept, so that the name is free again."""
     try:
         yield
     except BaseException:

@@ -145,8 +145,10 @@ def test_examples_are_written_and_predict(run_kipoi, random_zoo, tmp_path, name)
     run_kipoi(
         "predict", name, "--source=epizoo", f"--dataloader_args={json.dumps(example)}", "-o", "p.h5", folder=tmp_path
     )
-    with h5py.File(random_zoo.folder / name / "expected_predictions.h5") as file:
-        assert_h5_holds(tmp_path / "p.h5", {key: array[:] for key, array in file["preds"].items()})
+    # Kipoi's own test predicts the first batch alone.
+    with h5py.File(tmp_path / "p.h5") as found, h5py.File(random_zoo.folder / name / "expected_predictions.h5") as file:
+        for key, array in file["preds"].items():
+            np.testing.assert_allclose(found[f"preds/{key}"][: len(array)], array[:], atol=TOLERANCE, err_msg=key)
 
 
 def test_the_root_of_a_clone_writes_the_example_of_its_entry(run_kipoi, tmp_path):

@@ -82,6 +82,6 @@ def grain_kernels(widths: Sequence[int]) -> Float[np.ndarray, "offset window"]:
 
 
 def _hann(width: int, n_bins: int) -> Float[np.ndarray, " offset"]:
-    """A Hann window in the middle of this many bins."""
+    """A Hann window, centred in this many bins."""
     bell = np.sin(np.pi * np.arange(1, width + 1) / (width + 1)) ** 2
     return np.pad(bell / bell.sum(), (n_bins - width) // 2)
