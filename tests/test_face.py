@@ -28,7 +28,6 @@ epizoo.finetune("peak_caller/h3k4me3", "data.yaml", "tag", "folder", steps=5).na
 epizoo.zoo.load(epizoo.list_entries()[0]).name
 peaks.call_peeks("a.bw")  # wrong
 peaks.call_peaks("a.bw", contrl="b.bw")  # wrong
-peaks.call_peaks()  # wrong
 peaks.annotate("marks")  # wrong
 peaks.emissions()  # wrong
 peaks.config.caling  # wrong
@@ -55,7 +54,7 @@ SETTINGS = "[mypy]\nfollow_imports = silent\nignore_missing_imports = true\n" + 
 )
 
 
-def test_misspelt_names_are_errors_of_type_checkers(tmp_path, pytestconfig):
+def test_misspelt_names_are_errors_of_type_checkers(tmp_path):
     pytest.importorskip("mypy")
     package = tmp_path / "epizoo"
     package.mkdir()
@@ -66,8 +65,9 @@ def test_misspelt_names_are_errors_of_type_checkers(tmp_path, pytestconfig):
             (package / name.partition(".")[2]).symlink_to(folder)
     (tmp_path / "uses.py").write_text(USES)
     (tmp_path / "mypy.ini").write_text(SETTINGS)
+    cache = FOLDERS["epizoo"].parents[1] / ".mypy_cache" / "uses"
     command = [sys.executable, "-m", "mypy", "uses.py", "--config-file", "mypy.ini", "--no-error-summary"]
-    command += ["--cache-dir", str(pytestconfig.cache.mkdir("mypy_of_uses")), "--python-executable", sys.executable]
+    command += ["--cache-dir", str(cache), "--python-executable", sys.executable]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     found = {int(line.split(":")[1]) for line in result.stdout.splitlines() if line.startswith("uses.py:")}
     wrong = {number for number, line in enumerate(USES.splitlines(), start=1) if line.endswith("# wrong")}
