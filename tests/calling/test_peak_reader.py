@@ -65,3 +65,8 @@ def test_rows_that_are_no_peaks_are_named(tmp_path, row):
     (tmp_path / "x.bed").write_text("chr1\t1\t5\n" + row + "\n")
     with pytest.raises(InputError, match=r"x\.bed: line 2\b"):
         read_peaks(tmp_path / "x.bed")
+
+
+def test_a_score_that_is_not_stated_counts_as_none(tmp_path):
+    (tmp_path / "x").write_text("c\t0\t9\ta\t.\t.\t3\t-1\t-1\t3\nc\t10\t19\tb\t0\t.\t5\t-1\t-1\t3\n")
+    assert peak_rank(read_peaks(tmp_path / "x")).tolist() == [0, 1]

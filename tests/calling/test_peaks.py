@@ -346,3 +346,22 @@ def test_certainty_counts_as_odds_of_19_and_no_more():
     assert score(1.0) == round(200 * math.log10(1 + 19 * evidence))
     assert score(0.94) == round(200 * math.log10(1 + 0.94 / 0.06 * evidence))
     assert score(0.94) < score(0.96) < score(1.0)
+
+
+@pytest.mark.parametrize(("quiet_bins", "background"), [((19,), 3.0), ((90, 95), 4.0), ((), 1.0)])
+def test_a_peak_among_peaks_has_the_background_there_is_near_or_else_far_away(quiet_bins, background):
+    # One bin beside the peak, or two that lie beyond its surroundings, or none: then that of the whole genome.
+    probabilities, signal = np.full(100, 0.9), np.full(100, 6.0)
+    signal[10] = 12.0
+    for bin_, height in zip(quiet_bins, (background, background) if len(quiet_bins) == 1 else (3.0, 5.0), strict=False):
+        probabilities[bin_], signal[bin_] = 0.0, height
+    config = PeakCallingConfig(0.5, 0.5, summit_smoothing_bp=0, background_bp=200)
+    peaks = call_peaks("chr1", 0, probabilities, signal, config, bin_bp=BIN_BP, chrom_size=1_000)
+    assert peaks["signalValue"].iloc[0] == 12.0 / background
+
+
+def test_rules_that_an_entry_does_not_record_are_those_it_was_released_with():
+    released = {"enter_probability": 0.5, "extend_probability": 0.5, "min_width_bp": 0, "merge_gap_bp": 0}
+    released |= {"background_bp": 10_000, "summit_smoothing_bp": 250, "summit_valley": 0.6, "calibration": ()}
+    released |= {"score_evidence": False, "least_evidence": 0.0, "evident_probability": 0.0}
+    assert {name: getattr(PeakCallingConfig(), name) for name in released} == released

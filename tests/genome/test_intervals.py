@@ -10,6 +10,7 @@ import pytest
 
 from epizoo.errors import InputError
 from epizoo.genome.intervals import (
+    check_blacklist,
     check_intervals,
     read_bed,
     read_chrom_sizes,
@@ -240,3 +241,15 @@ def test_files_read_at_once_give_what_their_rows_give(tmp_path, monkeypatch, tex
     at_once = read_bed(path)
     monkeypatch.setattr("epizoo.genome.intervals._read_plain_bed", lambda path: None)
     pd.testing.assert_frame_equal(at_once, read_bed(path))
+
+
+def test_what_a_blacklist_leaves_is_numbered_from_0():
+    left = subtract_blacklist(table(("chr2", 0, 90), ("chr1", 0, 50)), table(("chr1", 10, 20), ("chr2", 5, 6)))
+    assert left.index.tolist() == [0, 1, 2, 3]
+    assert left["start"].tolist() == [0, 6, 0, 20]
+
+
+def test_a_blacklist_that_shares_a_chromosome_is_of_the_assembly():
+    check_blacklist(table(("chr1", 0, 5), ("chrUn", 0, 5)), SIZES, "blacklist.bed", "x.bw")
+    with pytest.raises(InputError, match=r"blacklist\.bed: .*\bchrUn\b.*x\.bw.*\bchr1\b"):
+        check_blacklist(table(("chrUn", 0, 5)), SIZES, "blacklist.bed", "x.bw")

@@ -114,3 +114,8 @@ def test_platt_gives_two_groups_the_means_of_his_smoothed_targets():
     by_grid = {round(probability, 2): share for probability, share in shares.items()}
     assert by_grid[0.2] == pytest.approx((3 * of_true + 7 * of_false) / 10, abs=1e-6)
     assert by_grid[0.8] == pytest.approx((9 * of_true + of_false) / 10, abs=1e-6)
+
+
+def test_a_logistic_curve_rises_from_one_end_to_the_other():
+    shares = [share for _, share in fit_platt(draw(3, 2_000, lambda p: p))]
+    assert (np.diff(shares) > 0).all()

@@ -174,3 +174,15 @@ def test_samples_may_be_labelled_differently(tmp_path):
     labels = read_labels(tmp_path / "x.tsv")
     assert len(labels) == 2
     assert files_of_samples("{sample}.bed", labels) == ["a.bed", "b.bed"]
+
+
+def test_calibration_on_true_intervals_takes_every_bin_of_the_regions(folder):
+    truth = pd.DataFrame({"chrom": ["chr1"], "start": [200], "end": [300]})
+    regions = pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [600]})
+    with BigWigWriter(folder / "whole.bw", {"chr1": 300_000, "chr2": 2000}, 50) as writer:
+        writer.add("chr1", 0, np.repeat([0.25, 0.75, 0.25], [4, 4, 5992]))
+    found = evaluate_callers(
+        [caller_of_files("good", "good.a.bed", "whole.bw")], Truth(intervals=truth, regions=regions)
+    )
+    # Of 12 bins of 50 bp, two are true and called with 3/4, two called so in error, eight rightly with 1/4.
+    assert found.figures["callers"]["good"]["calibration"]["brier"] == pytest.approx((10 / 16 + 2 * 9 / 16) / 12)

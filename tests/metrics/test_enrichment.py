@@ -190,3 +190,14 @@ def test_pictures_are_the_same_every_time(tmp_path, states, suffix):
     content = (tmp_path / f"a.{suffix}").read_bytes()
     assert content == (tmp_path / f"b.{suffix}").read_bytes()
     assert len(content) > 1000
+
+
+def test_positions_less_than_a_bin_before_a_chromosome_count_as_its_first_bin():
+    segments = pd.DataFrame({"chrom": ["chr1"] * 2, "start": [0, BIN], "end": [BIN, 4 * BIN], "state": [0, 1]})
+    anchors = pd.DataFrame({"chrom": ["chr1"], "position": [5], "strand": ["+"]})
+    table = neighborhood_enrichment(
+        Segmentation(segments, ("a", "b")), anchors, n_left=2, n_right=1, spacing_bp=BIN, bin_bp=BIN
+    )
+    # At -15, -5, 5 and 15: nowhere, the first bin, the first bin and the second; "a" is a quarter of the genome.
+    assert table.loc["a"].isna().tolist() == [True, False, False, False]
+    assert table.loc["a"].tolist()[1:] == [4.0, 4.0, 0.0]

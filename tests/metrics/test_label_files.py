@@ -77,3 +77,15 @@ def test_peaks_outside_the_regions_are_refused(tmp_path):
     (tmp_path / "regions.bed").write_text("chr1\t0\t1000\n")
     with pytest.raises(InputError, match=r"peaks\.bed: .*regions\.bed"):
         read_listed_peaks(tmp_path / "peaks.bed", tmp_path / "regions.bed")
+
+
+def test_a_peak_that_the_region_just_reaches_or_cuts_gives_no_label_beyond_it():
+    region = intervals([("c", 1_000, 2_000)])
+    touching = intervals([("c", 500, 1_000), ("c", 2_000, 2_500)])
+    assert labels_of_peaks(touching, region, 100).to_numpy().tolist() == [["c", 1_000, 2_000, "noPeaks"]]
+    cut = intervals([("c", 500, 1_400), ("c", 1_800, 2_500)])
+    assert labels_of_peaks(cut, region, 100).to_numpy().tolist() == [
+        ["c", 1_300, 1_500, "peakEnd"],
+        ["c", 1_500, 1_700, "noPeaks"],
+        ["c", 1_700, 1_900, "peakStart"],
+    ]
