@@ -15,8 +15,7 @@ from epizoo.conversion.torch.to_jax import read_state, write_weights
 from epizoo.zoo import load
 from epizoo.zoo.entry import Entry
 from epizoo.zoo.imported_entries import about_tuned_elsewhere, build_proven
-from epizoo.zoo.lineage import lineage_from
-from epizoo.zoo.new_entries import example_of, uncalibrated, write_json, write_yaml
+from epizoo.zoo.new_entries import example_of, lineage_from, uncalibrated, write_json, write_yaml
 
 
 def import_state(

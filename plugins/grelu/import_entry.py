@@ -19,8 +19,7 @@ from epizoo.plugins.grelu.models import SignalModel, twin_state
 from epizoo.zoo import load
 from epizoo.zoo.entry import ChromatinStateEntry, Entry
 from epizoo.zoo.imported_entries import about_tuned_elsewhere, build_proven
-from epizoo.zoo.lineage import lineage_from
-from epizoo.zoo.new_entries import example_of, uncalibrated, write_json, write_yaml
+from epizoo.zoo.new_entries import example_of, lineage_from, uncalibrated, write_json, write_yaml
 
 _KEPT_SETTINGS = ("lr", "optimizer", "max_epochs", "batch_size", "early_stopping", "patience", "grelu_version")
 

@@ -16,9 +16,9 @@ from epizoo.files import write_json as write_json
 from epizoo.files import write_yaml as write_yaml
 from epizoo.finetuning.new_cell_type import PeakData, StateData, file_hashes
 from epizoo.zoo.build import write_entry
+from epizoo.zoo.description import Ancestor
 from epizoo.zoo.entry import Entry
 from epizoo.zoo.examples import example_arguments
-from epizoo.zoo.lineage import lineage_from
 
 File = str | os.PathLike[str]
 OF_BASE = "Of the pretrained entry: "
@@ -206,6 +206,11 @@ def example_of(entry: Entry) -> dict[str, Any]:
         name: str(entry.folder / value) if str(value).startswith("example_files") else value
         for name, value in example_arguments(entry).items()
     }
+
+
+def lineage_from(base: Entry) -> list[Ancestor]:
+    """The lineage of an entry that is made from ``base``: the first ancestor first, ``base`` last."""
+    return [*base.zoo.lineage, Ancestor(name=base.name, version=base.version, sha256=base.sha256)]
 
 
 def _about(base: Entry, data: PeakData | StateData, tuning: Tuning) -> dict[str, Any]:
