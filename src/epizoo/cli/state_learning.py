@@ -38,7 +38,7 @@ class MarkOptions:
         str | None,
         option("CELL", "Use only this cell type of the folder; with --marks, the name of the cell type."),
     ] = None
-    signal_kind: Annotated[str | None, option("KIND", f"What the bigWigs hold: {SIGNAL_KINDS}.")] = None
+    signal_kind: Annotated[str | None, option("KIND", f"Kind of signal in the bigWigs: {SIGNAL_KINDS}.")] = None
     read_length_bp: Annotated[int | None, option("BP", "Length of the reads that make up coverage, in bp.")] = None
     threshold: Annotated[
         float | None,
@@ -133,7 +133,7 @@ def learn_states(
         ),
     ] = None,
     assembly: Annotated[str, _shown("NAME", "Assembly of the positions, such as hg38, for the card.")] = "unknown",
-    source: Annotated[str, _shown("TEXT", "Where the data come from, for the card.")] = "private",
+    source: Annotated[str, _shown("TEXT", "Source of the data, for the card.")] = "private",
     license: Annotated[str, _shown("NAME", "Licence of the data and of the weights, for the card.")] = "unknown",
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run of this name that was killed.")] = False,
 ) -> None:

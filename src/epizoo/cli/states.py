@@ -36,12 +36,14 @@ def annotate(
             "of reads (give --chrom-sizes).",
         ),
     ] = None,
-    binarized: Annotated[Path | None, option("FOLDER", "Or a folder of marks binarised by ChromHMM.")] = None,
+    binarized: Annotated[
+        Path | None, option("FOLDER", "Folder of marks binarised by ChromHMM, instead of --marks.")
+    ] = None,
     regions: Annotated[
         Path | None, option("FILE", "Report on these intervals (BED) alone, not on the whole genome.")
     ] = None,
     cell: Annotated[str | None, option("CELL", "Which cell type, where that folder holds several.")] = None,
-    signal_kind: Annotated[str | None, option("KIND", f"What the marks' bigWigs hold: {SIGNAL_KINDS}.")] = None,
+    signal_kind: Annotated[str | None, option("KIND", f"Kind of signal in the marks' bigWigs: {SIGNAL_KINDS}.")] = None,
     read_length_bp: Annotated[
         int | None, option("BP", "Length of the reads or fragments that make up coverage.")
     ] = None,
