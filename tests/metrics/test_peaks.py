@@ -113,3 +113,10 @@ def test_blocks_of_two_megabases_are_drawn_together():
     few = block_share(np.repeat([True, False] * 8, 50)[:200], places[:200])
     assert few.value == 1 / 2
     assert np.isnan([few.low, few.high]).all()
+
+
+def test_the_one_true_interval_that_is_found_is_all_there_are():
+    truth = pd.DataFrame([("chr1", 0, 10)], columns=COLUMNS)
+    peaks = pd.DataFrame([("chr1", 20, 30), ("chr1", 5, 8)], columns=COLUMNS)
+    curve = ranked_curve(peaks, np.array([2.0, 1.0]), truth)
+    assert (curve.recall.tolist(), curve.precision.tolist()) == ([0.0, 1.0], [0.0, 0.5])

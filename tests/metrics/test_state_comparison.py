@@ -113,3 +113,12 @@ def test_models_are_compared_over_their_common_marks_by_name():
     assert compare_models(one, [same])["same"].tolist() == pytest.approx([1, 1])
     with pytest.raises(InputError, match=r"\b1 marks?\b"):
         compare_models(one, [same, Emissions("other", ("1",), ("A", "X"), np.ones((1, 2)))])
+
+
+def test_states_have_their_share_of_the_bins_and_the_match_of_the_highest_index():
+    first, second = states(5), states(5)
+    second = (second + 1) % 3
+    second[:20] = 0
+    found = compare_segmentations(segmentation(first), segmentation(second)).states
+    assert found["share"].to_numpy() == pytest.approx([100 * (first == state).mean() for state in range(3)])
+    assert found["best_match"].tolist() == ["b", "c", "a"]
