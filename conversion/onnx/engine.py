@@ -48,8 +48,10 @@ class OnnxEngine:
 
     def run(self, inputs: Float[np.ndarray, "batch bin channel"], names: tuple[str, ...]) -> Arrays:
         """The named layers and outputs of a batch, their flanks cropped."""
-        values = self._session(names).run(list(names), {self._entry.input_name: inputs})
-        return dict(zip(names, values, strict=True))
+        # ONNX Runtime's convolutions refuse an empty batch.
+        rows = inputs if len(inputs) else np.zeros((1, *inputs.shape[1:]), inputs.dtype)
+        values = self._session(names).run(list(names), {self._entry.input_name: rows})
+        return {name: value[: len(inputs)] for name, value in zip(names, values, strict=True)}
 
     def _session(self, names: tuple[str, ...]) -> Any:
         if names not in self._sessions:

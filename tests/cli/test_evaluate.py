@@ -6,7 +6,9 @@ import re
 import pytest
 from typer.testing import CliRunner
 
+import epizoo
 from epizoo.cli import app
+from epizoo.errors import InputError
 from epizoo.files import sha256
 
 
@@ -82,6 +84,13 @@ def test_truth_and_sites_give_their_tables(folder):
         (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--probabilities", "b=x.bw"], r"\bb\b.*--peaks"),
         (["--entry", "peak_caller/random", "--labels", "labels.tsv"], "--entry: .*--bigwig"),
         (["--peaks", "a={donor}.bed", "--labels", "labels.tsv"], "'donor'"),
+        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--signal-kind", "cpm"], "--signal-kind: .*--entry"),
+        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--backend", "jax"], "--backend: .*--entry"),
+        (["--peaks", "a=mine.bed", "--labels", "labels.tsv", "--top", "5"], "--top: .*--truth"),
+        (
+            ["--entry", "chromatin_states/encode-10", "--bigwig", "good.bw", "--labels", "labels.tsv"],
+            "encode-10: .*does not call peaks",
+        ),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused(folder, arguments, message):
@@ -126,3 +135,8 @@ def test_few_loci_and_no_peaks_are_not_certainties(folder):
     assert "fewer than 5 blocks of 2 Mb are too few" in result.stdout
     figures = json.loads((folder / "x.json").read_text())["callers"]["mine"]
     assert figures["labels"]["wrong_labels"] == {"value": 0.5, "low": None, "high": None}
+
+
+def test_an_entry_that_calls_no_peaks_is_refused_in_python_too():
+    with pytest.raises(InputError, match="does not call peaks"):
+        epizoo.evaluate(entry=epizoo.load("chromatin_states/encode-10"), bigwig="x.bw", labels=None)

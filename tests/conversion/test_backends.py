@@ -145,3 +145,11 @@ def test_importing_conversion_imports_none_of_it():
     script = "import epizoo.conversion, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
     assert not {"jax", "flax", "torch", "onnx", "onnxruntime"} & set(loaded)
+
+
+@pytest.mark.parametrize("backend", ["jax", "onnx"])
+def test_an_empty_batch_gives_empty_outputs(zoo, backend):
+    entry = zoo["peak_caller/random"].with_backend(backend)
+    nothing = np.zeros((0, 2 * entry.window.flank_bins + 5, len(entry.channels)), np.float32)
+    outputs = entry.predict({entry.input_name: nothing})
+    assert {name: array.shape for name, array in outputs.items()} == dict.fromkeys(entry.output_names, (0, 5))

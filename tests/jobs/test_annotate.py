@@ -332,6 +332,8 @@ def test_settings_that_would_be_ignored_are_refused(entry, random_zoo):
             entry.annotate(marks=bigwigs, **settings, cell=cell)
     with pytest.raises(InputError, match=r"--chrom-sizes: .*--marks"):
         entry.annotate(random_zoo.marks, chrom_sizes="none.txt")
+    with pytest.raises(InputError, match=r"--threshold: .*--marks"):
+        entry.annotate(random_zoo.marks, threshold=0)
     with pytest.raises(InputError, match=r"threshold: 1\.0"):
         entry.windows(intervals_file=random_zoo.intervals, binarized=random_zoo.marks, threshold=1.0)
 

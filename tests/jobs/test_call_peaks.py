@@ -189,6 +189,12 @@ def test_outputs_never_replace_inputs_or_each_other(entry, random_zoo, tmp_path)
     assert random_zoo.bigwig.read_bytes() == before
 
 
+@pytest.mark.parametrize("given", [{"output_format": "bed"}, {"output_format": "nothing"}, {"track_line": "mine"}])
+def test_settings_of_a_file_that_is_not_written_are_refused(entry, random_zoo, given):
+    with pytest.raises(InputError, match="format"):
+        entry.call_peaks(random_zoo.bigwig, **given)
+
+
 def test_a_blacklist_of_another_assembly_is_refused(entry, random_zoo):
     blacklist = pd.DataFrame({"chrom": ["chr1", "chr2"], "start": [0, 0], "end": [40_000, 25_131]})
     with pytest.raises(InputError, match=r"chr2:0-25131 .*past the end"):

@@ -194,7 +194,7 @@ def _require(option: str, value: object, dependents: Mapping[str, object]) -> No
         InputError: one of ``dependents`` is given and the option that it belongs to is not.
     """
     for name, given in dependents.items():
-        if given not in (None, False) and value is None:
+        if given is not None and given is not False and value is None:
             raise InputError(
                 f"--{name.replace('_', '-')}: given, but it belongs to {option}, which is not given; leave it out"
             )

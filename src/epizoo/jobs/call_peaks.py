@@ -130,7 +130,9 @@ def call_peaks(
         merge_gap_bp=merge_gap_bp,
     )
     # All that can be wrong is found before reads are read, which may take minutes.
-    kind = "narrowPeak" if output is None else peak_format(output, output_format)
+    kind = peak_format("" if output is None else output, output_format)
+    if output is None and (output_format or track_line):
+        raise InputError("--format, --track-line: given without --output, the file that they are about; name it")
     intervals = [given for given in (regions, blacklist, known_regions) if isinstance(given, str | os.PathLike)]
     outputs = [path for path in (output, summits, coverage, probabilities, denoised) if path is not None]
     check_outputs(outputs, [*inputs.paths(), *intervals])
@@ -141,6 +143,7 @@ def call_peaks(
     check_control(caller, inputs.first_of_control)
     if denoised is not None:
         _require_denoising(caller)
+    caller.prepare()
     treatment, background, notes = inputs.open(progress)
     windows = caller.windows(
         intervals_file=where,
@@ -152,7 +155,6 @@ def call_peaks(
     )
     excluded = None if blacklist is None else _blacklist_table(blacklist, windows.bigwigs[0])
     reads_of = reads_per_area(windows.bigwigs[0], windows.fitted[0]) if rule.least_evidence else None
-    caller.prepare()
     with ExitStack() as stack:
         writers = open_writers(stack, windows, probabilities, denoised)
         found = call_genome(caller, windows, rule, reads_of, writers, progress)

@@ -27,7 +27,7 @@ from epizoo.metrics.caller_evaluation import (
     write_figures,
 )
 from epizoo.metrics.label_files import read_labels
-from epizoo.zoo.entry import PeakCallerEntry, load_peak_caller
+from epizoo.zoo.entry import Entry, PeakCallerEntry, load_peak_caller
 
 MARGIN_BP = 100_000
 """Around labels this much is called, so that peaks end where they end."""
@@ -91,8 +91,20 @@ def evaluate(
     from epizoo.figures.evaluation import draw_evaluation
     from epizoo.figures.regions import require_picture
 
-    entries = [entry] if isinstance(entry, PeakCallerEntry | str | os.PathLike) else list(entry or [])
+    entries = [entry] if isinstance(entry, Entry | str | os.PathLike) else list(entry or [])
     _check_options(peaks or {}, probabilities or {}, entries, bigwig, truth, regions, metrics, about)
+    of_entries = {
+        "control": control,
+        "signal-kind": signal_kind,
+        "control-signal-kind": control_signal_kind,
+        "known-regions": known_regions,
+        "backend": backend,
+    }
+    for name, given in of_entries.items():
+        if given is not None and not entries:
+            raise InputError(f"--{name}: given, but it belongs to --entry, which is not given; leave it out")
+    if top is not None and truth is None and sites is None:
+        raise InputError("--top: given without --truth or --sites, of which it limits the peaks; leave it out")
     rows = labels if isinstance(labels, pd.DataFrame) or labels is None else read_labels(labels)
     patterns = [*(peaks or {}).values(), *(probabilities or {}).values(), bigwig, control, known_regions]
     files = [path for path in (labels, truth, regions, sites) if isinstance(path, str | os.PathLike)]
