@@ -75,9 +75,9 @@ def publish(
     try:
         hub.utils.validate_repo_id(repo_id)
     except hub.errors.HFValidationError as error:
-        raise InputError(f"repo-id: {repo_id!r} is no name of a repository; give ORG/NAME") from error
+        raise InputError(f"repo-id: {repo_id!r} is not the name of a repository; give ORG/NAME") from error
     if repo_id.count("/") != 1:
-        raise InputError(f"repo-id: {repo_id!r} is no name of a repository; give ORG/NAME")
+        raise InputError(f"repo-id: {repo_id!r} is not the name of a repository; give ORG/NAME")
     if folder is not None:
         _require_new_folder(Path(folder))
     with tempfile.TemporaryDirectory() as scratch:

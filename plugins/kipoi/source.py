@@ -66,9 +66,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a YAML file ({' '.join(str(error).split())}); mend or remove it") from error
+        raise InputError(f"{path}: not a YAML file ({' '.join(str(error).split())}); correct or remove it") from error
     if not isinstance(config, dict) or not isinstance(config.get("model_sources"), dict):
         raise InputError(
-            f"{path}: the key model_sources is missing, Kipoi expects it to hold its sources; mend the file"
+            f"{path}: the key model_sources is missing, Kipoi expects it to hold its sources; correct the file"
         )
     return config

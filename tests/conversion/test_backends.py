@@ -74,8 +74,10 @@ def test_the_entry_itself_keeps_its_backend(zoo):
     assert with_backend(entry.with_backend("torch")).backend == entry.backend
 
 
-def test_onnx_is_the_default_of_peak_callers_where_it_is_installed(zoo, monkeypatch):
-    peaks, states = zoo["peak_caller/random"], zoo["chromatin_states/random"]
+def test_onnx_is_the_default_of_peak_callers_where_it_is_installed_and_proven(zoo, monkeypatch):
+    assert zoo["peak_caller/random"].zoo.backends == ["jax"]
+    assert zoo["peak_caller/random"].backend == "jax"
+    peaks, states = epizoo.load("peak_caller/h3k4me3"), epizoo.load("chromatin_states/encode-10")
     assert (peaks.backend, states.backend) == ("onnx", "jax")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert (peaks.backend, states.backend) == ("jax", "jax")
@@ -95,7 +97,7 @@ def test_python_and_the_command_compute_with_the_same_backend(zoo, monkeypatch, 
     arguments = ["call-peaks", str(folder), "--bigwig", bigwig, "-o", str(tmp_path / "command.narrowPeak")]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert used == ["onnx", "onnx"]
+    assert used == ["jax", "jax"]
     found = (tmp_path / "python.narrowPeak").read_bytes()
     assert found
     assert found == (tmp_path / "command.narrowPeak").read_bytes()

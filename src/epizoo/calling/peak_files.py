@@ -33,7 +33,7 @@ def peak_format(path: str | os.PathLike[str], wanted: str | None = None) -> str:
         return by_suffix or "narrowPeak"
     chosen = {name.lower(): name for name in FORMATS}.get(wanted.lower())
     if chosen is None:
-        raise InputError(f"format: {wanted!r} is no format of peaks; choose {', '.join(FORMATS)}")
+        raise InputError(f"format: {wanted!r} is not a format of peaks; choose {', '.join(FORMATS)}")
     # Any of the formats is called .bed by somebody.
     if by_suffix not in (None, "bed", chosen):
         raise InputError(f"{path}: has the suffix of {by_suffix}, but {chosen} was asked for; change one of the two")

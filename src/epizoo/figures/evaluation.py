@@ -154,7 +154,7 @@ def _draw_curves(axes: Axes, found: Evaluation, colors: Mapping[str, str]) -> No
         axes.plot(by_peak["recall"], by_peak["precision"], "o", color=colors[name], markersize=4)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="recall of true intervals", ylabel="precision of peaks")
     axes.legend(fontsize=7, frameon=False, loc="lower left")
-    axes.set_title("Peaks, surest first", fontsize=9, loc="left")
+    axes.set_title("Peaks, most confident first", fontsize=9, loc="left")
 
 
 def _draw_reliability(axes: Axes, found: Evaluation, colors: Mapping[str, str]) -> None:

@@ -232,6 +232,8 @@ def _check_magic(path: Path, magic: bytes) -> None:
         raise InputError(f"{path}: the file is empty (0 bytes), expected a bigWig; download or write it again")
     if magic == _BIGBED_MAGIC:
         raise InputError(f"{path}: is a bigBed (intervals), expected a bigWig (signal); give the signal track")
+    if magic[:2] == b"\x1f\x8b" or magic == b"CRAM":
+        raise InputError(f"{path}: holds reads or compressed text, expected a bigWig; give reads with --reads")
     if magic != _BIGWIG_MAGIC:
         raise InputError(f"{path}: is not a bigWig (it begins with {magic!r}); convert it, as with bedGraphToBigWig")
 

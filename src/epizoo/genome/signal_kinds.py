@@ -53,7 +53,7 @@ def check_signal_kind(kind: str, bigwig: SignalTrack) -> SignalKind:
             no kind has.
     """
     if kind not in SIGNAL_KINDS:
-        raise InputError(f"{bigwig.path}: {kind!r} is no kind of signal; state one of {', '.join(SIGNAL_KINDS)}")
+        raise InputError(f"{bigwig.path}: {kind!r} is not a kind of signal; state one of {', '.join(SIGNAL_KINDS)}")
     if bigwig.kind is not None and kind != bigwig.kind:
         raise InputError(f"{bigwig.path}: holds {bigwig.kind}, but {kind} was stated; leave the kind of signal out")
     if bigwig.summary.minimum < 0:

@@ -166,6 +166,11 @@ def _require_applicable(base: Entry, given: Mapping[str, Any]) -> None:
         if case == "unlabelled" and key not in _OPTIONS[case]:
             why = "is not for" if key == "resume" else "requires labels, which are not read with"
             raise InputError(f"--{key.replace('_', '-')}: {why} --unlabelled; leave it out")
+    without = {"none": ("folds", "from_scratch", "learning_curve", "whole_file_scale"), "chromosome": ("folds",)}
+    for key in without.get(given.get("evaluate", ""), ()):
+        if key in given:
+            option = f"--{key.replace('_', '-')}"
+            raise InputError(f"{option}: has no effect with --evaluate {given['evaluate']}; leave it out")
     if len(base.channels) != 1 and is_peak_caller:
         raise InputError(f"{base.name}: takes a control track, which fine-tuning does not read; use another entry")
 

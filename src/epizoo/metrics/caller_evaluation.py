@@ -56,7 +56,7 @@ class Truth:
         regions: where `intervals` are all there is; everywhere where None.
         sites: where summits should be, such as motifs.
         distance_bp: how near to the middle of a site a summit must be.
-        n_peaks: how many of each caller's surest peaks are held to `intervals` and `sites`; all where None.
+        n_peaks: number of each caller's most confident peaks that `intervals` and `sites` are for; all where None.
     """
 
     labels: pd.DataFrame | None = None
@@ -225,7 +225,7 @@ def _comparison(errors: Mapping[str, pd.DataFrame], first: str, second: str) -> 
 
 def _truth_figures(caller: Caller, truth: Truth, found: Evaluation) -> dict[str, Any]:
     assert truth.intervals is not None
-    peaks = _surest(caller, truth)
+    peaks = _most_confident(caller, truth)
     _require_names_alike(caller.name, peaks, truth.intervals, "true intervals")
     scores = truth_scores(peaks, truth.intervals, truth.regions)
     figures: dict[str, Any] = {
@@ -246,7 +246,7 @@ def _truth_figures(caller: Caller, truth: Truth, found: Evaluation) -> dict[str,
 
 def _site_figures(caller: Caller, truth: Truth) -> dict[str, Any]:
     assert truth.sites is not None
-    peaks = _surest(caller, truth)
+    peaks = _most_confident(caller, truth)
     _require_names_alike(caller.name, peaks, truth.sites, "sites")
     found = site_support(peaks["chrom"], summit_places(peaks), truth.sites, truth.distance_bp)
     return {
@@ -271,13 +271,15 @@ def _require_names_alike(name: str, peaks: pd.DataFrame, truth: pd.DataFrame, wh
         )
 
 
-def _surest(caller: Caller, truth: Truth) -> pd.DataFrame:
+def _most_confident(caller: Caller, truth: Truth) -> pd.DataFrame:
     peaks = caller.peaks({})
     if truth.n_peaks is None or len(peaks) <= truth.n_peaks:
         return peaks
     rank = peak_rank(peaks)
     if rank is None:
-        raise InputError(f"{caller.name}: its peaks have no scores, so the surest {truth.n_peaks} are not known")
+        raise InputError(
+            f"{caller.name}: its peaks have no scores, so the most confident {truth.n_peaks} are not known"
+        )
     return peaks.iloc[np.sort(np.argsort(-rank, kind="stable")[: truth.n_peaks])].reset_index(drop=True)
 
 

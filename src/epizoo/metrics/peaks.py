@@ -90,7 +90,7 @@ def truth_scores(peaks: pd.DataFrame, truth: pd.DataFrame, regions: pd.DataFrame
 def ranked_curve(
     peaks: pd.DataFrame, rank: Float[np.ndarray, " peak"], truth: pd.DataFrame, regions: pd.DataFrame | None = None
 ) -> Curve:
-    """Precision of the surest peaks and share of true intervals that they find, as more and more peaks are taken.
+    """Precision of the most confident peaks and share of true intervals that they find, as more peaks are taken.
 
     Args:
         peaks: chrom, start, end.

@@ -69,6 +69,8 @@ class LearningPlan:
     def __post_init__(self) -> None:
         if self.n_states < 1:
             raise InputError(f"states: {self.n_states} found, expected 1 or more")
+        if isinstance(self.start, str) and self.start not in ("information", "random"):
+            raise InputError(f"start: {self.start!r} is unknown; choose information or random, or give parameters")
         if self.restarts < 0:
             raise InputError(f"restarts: {self.restarts} found, expected 0 or more")
         if self.algorithm not in get_args(Algorithm):

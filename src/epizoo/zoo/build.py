@@ -124,12 +124,12 @@ def render(zoo_folder: str | os.PathLike[str] = ZOO_FOLDER) -> list[Path]:
 def _assemble(folder: Path, run: Path, name: str, example_files: Mapping[str, Any], version: str) -> None:
     """Fill ``folder`` with everything that an entry holds."""
     config = read_yaml(run / "config.yaml", EntryError)
-    training = json.loads((run / "training.json").read_text(encoding="utf-8"))
+    training = _read_json(run / "training.json", dict)
     about = parse(About, read_yaml(run / "about.yaml", EntryError), str(run / "about.yaml"), EntryError)
     of_training = f"{run / 'training.json'}: "
     trained_on = parse(TrainedOn, training.pop("trained_on", None), f"{of_training}trained_on", EntryError)
     lineage = parse(list[Ancestor], training.pop("lineage", []), f"{of_training}lineage", EntryError)
-    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    metrics = _read_json(run / "metrics.json", list)
     metrics = parse(list[Metric], metrics, str(run / "metrics.json"), EntryError)
     family, window = _family_and_window(config, run / "config.yaml")
 
@@ -198,11 +198,29 @@ def write_goldens(entry: PeakCallerEntry | ChromatinStateEntry, example: Mapping
     return {"golden_sha256": sha256(entry.folder / GOLDEN_FILE), "expect_sha256": sha256(expect)}
 
 
+def _read_json(path: Path, kind: type) -> Any:
+    """The content of a JSON file that holds an object or a list.
+
+    Raises:
+        EntryError: it is not JSON, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EntryError(f"{path}: not a JSON file ({error}); run the recipe again") from error
+    if not isinstance(content, kind):
+        raise EntryError(f"{path}: holds a {type(content).__name__}, expected a {kind.__name__}; run the recipe again")
+    return content
+
+
 def _family_and_window(config: Any, path: Path) -> tuple[Family, Window]:
     if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
         raise EntryError(f"{path}: the key model is missing; it holds the keyword arguments of the model's config")
     family: Family = parse(Family, config.get("family"), f"{path}: family", EntryError)  # type: ignore[arg-type]
-    window = dict(config.get("window") or {}) | {"bin_bp": config["model"].get("bin_bp")}
+    window = config.get("window") or {}
+    if not isinstance(window, dict):
+        raise EntryError(f"{path}: window is a {type(window).__name__}; expected window_bins and flank_bins")
+    window = window | {"bin_bp": config["model"].get("bin_bp")}
     return family, parse(Window, window, f"{path}: window", EntryError)
 
 

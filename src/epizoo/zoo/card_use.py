@@ -39,16 +39,17 @@ def how_to_use(entry: Entry, reference: str, *, is_shipped: bool) -> str:
 def _peaks(reference: str, example: dict[str, Any]) -> tuple[str, str]:
     """The command that calls peaks of the example, and the same in Python."""
     options = {
-        "bigwig": example.get("bigwig_file"),
         "control": example.get("control_file"),
-        "signal-kind": example.get("signal_kind"),
-        "known-regions": example.get("known_regions_file"),
+        "signal_kind": example.get("signal_kind"),
+        "known_regions": example.get("known_regions_file"),
         "regions": example.get("intervals_file"),
     }
-    given = " ".join(f"--{name} {value}" for name, value in options.items() if value is not None)
-    control = f', control="{options["control"]}"' if options["control"] else ""
-    python = f'peaks = entry.call_peaks("{options["bigwig"]}"{control})  # a DataFrame with narrowPeak\'s columns'
-    return f"epizoo call-peaks {reference} {given} -o peaks.narrowPeak", python
+    given = {name: value for name, value in options.items() if value is not None}
+    bigwig = example.get("bigwig_file")
+    words = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
+    arguments = "".join(f', {name}="{value}"' for name, value in given.items())
+    python = f'peaks = entry.call_peaks("{bigwig}"{arguments})  # a DataFrame with narrowPeak\'s columns'
+    return f"epizoo call-peaks {reference} --bigwig {bigwig} {words} -o peaks.narrowPeak", python
 
 
 def _states(reference: str, example: dict[str, Any]) -> tuple[str, str]:

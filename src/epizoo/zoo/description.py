@@ -212,7 +212,7 @@ class ZooBlock(Strict):
         trained_on: what training saw, and what it did not.
         training: how it was trained: ``procedure``, ``command``, ``seed`` and whatever the recipe noted.
         metrics: how good it is on what was held out; none only where a user's own model was not measured.
-        backends: what can compute it.
+        backends: what computes it, with proof; the default is chosen among these.
         onnx: file of the model for ONNX Runtime, where the entry has one.
         onnx_sha256: hash of that file.
         weights_license: what the licence of the training data means for the weights.

@@ -4,7 +4,7 @@ JAX is the reference, to which `epizoo.conversion.parity` holds the others; the 
 JAX's. ONNX Runtime needs no JAX.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol, get_args
 
 import numpy as np
@@ -12,7 +12,7 @@ from jaxtyping import Float, Shaped
 
 from epizoo.errors import InputError
 from epizoo.optional import is_installed, require
-from epizoo.zoo.description import Backend, Family, PeakCallerSettings, Settings
+from epizoo.zoo.description import Backend, Family
 from epizoo.zoo.upward import imported
 
 if TYPE_CHECKING:
@@ -48,11 +48,9 @@ _MAKERS: Mapping[Backend, _Maker] = {
 _FASTEST: Mapping[Family, tuple[Backend, ...]] = {"peak_caller": ("onnx", "jax"), "chromatin_states": ("jax", "onnx")}
 
 
-def default_backend(family: Family, config: Settings) -> Backend:
-    """The fastest backend for entries of a family that is installed and has the model."""
-    if isinstance(config, PeakCallerSettings) and (config.model.heads or config.model.paired):
-        return "jax"
-    return next((name for name in _FASTEST[family] if is_installed(*_MAKERS[name].needs)), "jax")
+def default_backend(family: Family, proven: Collection[Backend]) -> Backend:
+    """The fastest backend for entries of a family that is installed, among those that were proven to be the entry."""
+    return next((name for name in _FASTEST[family] if name in proven and is_installed(*_MAKERS[name].needs)), "jax")
 
 
 def check_backend(name: str) -> Backend:

@@ -170,12 +170,13 @@ class Entry:
     @property
     def backend(self) -> Backend:
         """What computes predictions: ``jax``, ``onnx`` or ``torch``."""
-        return self._backend or default_backend(self.family, self.config)
+        return self._backend or default_backend(self.family, self.zoo.backends)
 
     def with_backend(self, backend: str | None = None) -> Self:
         """The same entry, computed by ``jax``, ``onnx`` or ``torch``; by the fastest that is installed where None.
 
-        `model` and `gradient` are JAX's all the same.
+        `model` and `gradient` are JAX's all the same, and whole genomes of chromatin states are decoded by compiled
+        kernels unless `annotate` is given a backend.
 
         Raises:
             InputError: there is no such backend.

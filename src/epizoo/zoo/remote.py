@@ -68,7 +68,7 @@ def download_entry(text: str) -> Path:
     try:
         hub.utils.validate_repo_id(reference.repo_id)
     except hub.errors.HFValidationError as error:
-        raise InputError(f"{text}: {reference.repo_id} is no name of a repository; {error}") from None
+        raise InputError(f"{text}: {reference.repo_id} is not the name of a repository; {error}") from None
     below = f"{reference.entry}/" if reference.entry else ""
     try:
         # The checkpoint for gReLU is no part of the entry.
