@@ -325,3 +325,9 @@ def test_the_factor_of_the_scale_is_that_of_the_scale_alone(make_bigwig):
 def test_settings_that_an_entry_does_not_record_are_those_it_was_trained_with():
     trained_with = {"background_bin_bp": 1_000, "max_blocks": 128, "log10_p_background": 2.0}
     assert CoverageTransform().to_dict() == trained_with | {"peak_weight": 0.0, "peak_fold": 5.0, "scale_factor": 1.0}
+
+
+def test_one_stretch_is_enough_for_a_background(make_bigwig):
+    known = pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [1_000]})
+    bigwig = BigWig(make_bigwig({"chr1": np.full(5_000, 4.0)}))
+    assert CoverageTransform().fit(bigwig, "cpm", known).background == 4
