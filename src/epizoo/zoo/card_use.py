@@ -48,7 +48,7 @@ def _peaks(reference: str, example: dict[str, Any]) -> tuple[str, str]:
     bigwig = example.get("bigwig_file")
     words = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
     arguments = "".join(f', {name}="{value}"' for name, value in given.items())
-    python = f'peaks = entry.call_peaks("{bigwig}"{arguments})  # a DataFrame with narrowPeak\'s columns'
+    python = f'# a DataFrame with narrowPeak\'s columns\npeaks = entry.call_peaks("{bigwig}"{arguments})'
     return f"epizoo call-peaks {reference} --bigwig {bigwig} {words} -o peaks.narrowPeak", python
 
 
