@@ -275,7 +275,7 @@ def test_commands_talk_to_the_hub_as_processes_of_their_own(served, tmp_path):
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
     shown = run("show", "hf://org/peaks@v1")
-    assert "# peak_caller/random" in shown.stdout, shown.stderr
+    assert "peak_caller/random 1.0.0" in shown.stdout, shown.stderr
     refused = run("publish", "hf://org/peaks", "--repo-id", "no name", "--dry-run")
     assert refused.returncode == 2
     assert re.fullmatch("epizoo: repo-id: 'no name'.*ORG/NAME\n", refused.stderr)

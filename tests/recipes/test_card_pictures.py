@@ -2,6 +2,7 @@
 
 import shutil
 
+import matplotlib as mpl
 import pytest
 from PIL import Image
 
@@ -13,7 +14,9 @@ from epizoo.zoo.card import PICTURE_FILE
 
 
 @pytest.mark.parametrize("name", ["chromatin_states/encode-10", "peak_caller/atac"])
-def test_a_picture_is_drawn_again_from_what_ships(name, tmp_path):
+def test_a_picture_is_drawn_again_from_what_ships(name, tmp_path, monkeypatch):
+    # A user's settings of matplotlib are not the pictures'.
+    monkeypatch.setitem(mpl.rcParams, "font.size", 17)
     shipped = epizoo.load(name)
     copy = tmp_path / name
     shutil.copytree(shipped.folder, copy, ignore=shutil.ignore_patterns(PICTURE_FILE))

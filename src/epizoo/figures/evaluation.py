@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
@@ -67,7 +67,7 @@ def draw_evaluation(
     loci = example_loci(found, truth)
     if bigwig is not None:
         loci = [_within(locus, fill(bigwig, locus.sample)) for locus in loci]
-    with mpl.rc_context(STYLE):
+    with style.context(STYLE, after_reset=True):
         save_figure(path, lambda: _figure(charts, loci, callers, truth, bigwig))
 
 

@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from jaxtyping import Float64
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
@@ -48,7 +48,7 @@ def draw_heatmap(
     Raises:
         InputError: the suffix is another one or the file cannot be written.
     """
-    with mpl.rc_context(STYLE):
+    with style.context(STYLE, after_reset=True):
         save_figure(path, lambda: _figure(table, title, x_label, limits, by_column, colors))
 
 

@@ -2,8 +2,8 @@
 
 import os
 
-import matplotlib as mpl
 import pandas as pd
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -23,7 +23,7 @@ def draw_selection(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
     Raises:
         InputError: the suffix is not .png, .svg or .pdf, or the file cannot be written.
     """
-    with mpl.rc_context(STYLE):
+    with style.context(STYLE, after_reset=True):
         save_figure(path, lambda: _figure(table))
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
@@ -190,7 +190,7 @@ def draw(
     """
     if not panels:
         raise InputError("plot: nothing to draw; give a signal, probabilities, peaks, marks or states")
-    with mpl.rc_context(STYLE):
+    with style.context(STYLE, after_reset=True):
         save_figure(path, lambda: _figure(region, panels, title), dpi)
 
 
