@@ -58,6 +58,7 @@ def test_chunks_join_without_a_seam(make_bigwig, sparse_values, monkeypatch, chu
 def bad_files(folder):
     (folder / "empty.bw").touch()
     (folder / "text.bw").write_text("track type=bedGraph\nchr1 0 10 1\n")
+    (folder / "reads.bw").write_bytes(b"\x1f\x8b\x08\x04" + bytes(100))
     (folder / "bigbed.bw").write_bytes(b"\xeb\xf2\x89\x87" + bytes(100))
     with pyBigWig.open(str(folder / "no_values.bw"), "w") as file:
         file.addHeader([("chr1", 1000)])
@@ -74,6 +75,7 @@ def bad_files(folder):
         ("empty.bw", "the file is empty"),
         ("text.bw", "not a bigWig"),
         ("bigbed.bw", "bigBed"),
+        ("reads.bw", "--reads"),
         ("no_values.bw", "no value"),
         ("cut.bw", "damaged"),
         ("", "is a folder"),

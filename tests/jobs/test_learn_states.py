@@ -273,3 +273,8 @@ def test_the_function_does_what_the_command_does(tmp_path, monkeypatch):
         learn_states(3, "y", tmp_path / "b")
     with pytest.raises(InputError, match="both given"):
         select_states(3, tmp_path / "d", binarized=marks, marks={"A": "a.bw"})
+
+
+def test_a_start_that_does_not_exist_is_refused():
+    with pytest.raises(InputError, match="start: 'nonsense'"):
+        LearningPlan(3, start="nonsense")

@@ -189,3 +189,14 @@ def test_command_builds_the_same_entry(run_folder, tmp_path, random_zoo):
     command += ["--example", f"intervals_file={random_zoo.intervals}", "--example", f"bigwig_file={random_zoo.bigwig}"]
     subprocess.run(command, check=True, capture_output=True)
     assert (entry.folder / "model.yaml").read_bytes() == (kept / "model.yaml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("file", "text"), [("training.json", "{"), ("training.json", "[]"), ("metrics.json", "{}"), ("metrics.json", "")]
+)
+def test_damaged_files_of_a_run_are_named(tmp_path, file, text):
+    run = random_entries.peak_caller_run(tmp_path / "run")
+    (run / file).write_text(text)
+    with pytest.raises(EntryError, match=file):
+        write_entry(run, "peak_caller/new", {}, zoo_folder=tmp_path / "zoo")
+    assert not (tmp_path / "zoo" / "peak_caller").exists() or not list((tmp_path / "zoo" / "peak_caller").iterdir())
