@@ -11,7 +11,7 @@ import numpy as np
 from epizoo.calling.chromhmm_files import read_lines
 from epizoo.calling.state_colors import default_colors
 from epizoo.errors import EntryError, InputError
-from epizoo.files import sha256
+from epizoo.files import sha256, write_json, write_yaml
 from epizoo.genome.marks import BinarizedChromosome, arrange_marks, find_binarized, read_binarized
 from epizoo.mark_values import MISSING
 from epizoo.models.hmm.annotator import ChromatinStateConfig
@@ -21,7 +21,6 @@ from epizoo.states.learning_plan import LearningSequence, log_likelihood_per_bin
 from epizoo.states.state_names import NamedState
 from epizoo.zoo.entry import ChromatinStateEntry, Entry
 from epizoo.zoo.imported_entries import build_proven
-from epizoo.zoo.new_entries import write_json, write_yaml
 from epizoo.zoo.state_runs import write_excerpt, write_model_files
 
 File = str | os.PathLike[str]

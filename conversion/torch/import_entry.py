@@ -12,10 +12,11 @@ from epizoo.conversion.exporting import without_gradients
 from epizoo.conversion.parity import check_parity, require_parity
 from epizoo.conversion.torch.programs import Program
 from epizoo.conversion.torch.to_jax import read_state, write_weights
+from epizoo.files import write_json, write_yaml
 from epizoo.zoo import load
 from epizoo.zoo.entry import Entry
 from epizoo.zoo.imported_entries import about_tuned_elsewhere, build_proven
-from epizoo.zoo.new_entries import example_of, lineage_from, uncalibrated, write_json, write_yaml
+from epizoo.zoo.new_entries import example_of, lineage_from, uncalibrated
 
 
 def import_state(

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from epizoo.conversion.parity import require_parity
 from epizoo.conversion.torch.to_jax import arrays_from_state
 from epizoo.errors import InputError
+from epizoo.files import write_json, write_yaml
 from epizoo.plugins.grelu.checkpoints import check, load_checkpoint, require_signal_model
 from epizoo.plugins.grelu.datasets import CELL_SEPARATOR
 from epizoo.plugins.grelu.heads import PeakHead
@@ -19,7 +20,7 @@ from epizoo.plugins.grelu.models import SignalModel, twin_state
 from epizoo.zoo import load
 from epizoo.zoo.entry import ChromatinStateEntry, Entry
 from epizoo.zoo.imported_entries import about_tuned_elsewhere, build_proven
-from epizoo.zoo.new_entries import example_of, lineage_from, uncalibrated, write_json, write_yaml
+from epizoo.zoo.new_entries import example_of, lineage_from, uncalibrated
 
 _KEPT_SETTINGS = ("lr", "optimizer", "max_epochs", "batch_size", "early_stopping", "patience", "grelu_version")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from epizoo.files import write_json
 from epizoo.finetuning.cross_validation import (
     MEAN,
     PRETRAINED,
@@ -44,7 +45,6 @@ from epizoo.zoo.new_entries import (
     no_longer_calibrated,
     seen_in_training,
     uncalibrated,
-    write_json,
 )
 
 Progress = Callable[[str, int, int], None]

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from epizoo.errors import InputError
+from epizoo.files import write_json
 from epizoo.finetuning.new_cell_type import StateData, read_state_data
 from epizoo.finetuning.state_adaptation import (
     StateSettings,
@@ -26,7 +27,7 @@ from epizoo.models.hmm.reference import HMMParameters
 from epizoo.models.hmm.run_lengths import Float64Parameters, from_values
 from epizoo.models.parameters import flatten_parameters
 from epizoo.zoo.entry import ChromatinStateEntry
-from epizoo.zoo.new_entries import Prepared, Target, Tuning, limits_of, write_json
+from epizoo.zoo.new_entries import Prepared, Target, Tuning, limits_of
 
 
 def prepare_states(base: ChromatinStateEntry, path: Path, settings: StateSettings) -> Prepared:

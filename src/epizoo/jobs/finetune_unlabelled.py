@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from epizoo.files import atomic_path
+from epizoo.files import atomic_path, write_json
 from epizoo.finetuning.cross_validation import measure_test_samples
 from epizoo.finetuning.new_cell_type import PeakData, read_peak_data
 from epizoo.finetuning.self_training import (
@@ -20,15 +20,7 @@ from epizoo.finetuning.self_training import (
 from epizoo.jobs.finetune_peaks import Progress, error_rows, problem_of, titled
 from epizoo.models.parameters import flatten_parameters
 from epizoo.zoo.entry import PeakCallerEntry
-from epizoo.zoo.new_entries import (
-    Prepared,
-    Target,
-    Tuning,
-    limits_of,
-    no_longer_calibrated,
-    uncalibrated,
-    write_json,
-)
+from epizoo.zoo.new_entries import Prepared, Target, Tuning, limits_of, no_longer_calibrated, uncalibrated
 
 
 def prepare_unlabelled(

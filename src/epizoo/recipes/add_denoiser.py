@@ -17,14 +17,14 @@ from typing import Any
 from safetensors.numpy import save_file
 
 from epizoo.errors import InputError
-from epizoo.files import sha256
+from epizoo.files import sha256, write_json, write_yaml
 from epizoo.models.peak_caller.denoising_windows import DenoiserConfig
 from epizoo.recipes.denoiser import ABOUT_FILE, WEIGHTS_FILE, read_denoiser
 from epizoo.recipes.run_folder import one_sentence_errors, prose
 from epizoo.zoo.build import write_entry
 from epizoo.zoo.catalogue import ZOO_FOLDER
 from epizoo.zoo.entry import PeakCallerEntry, load
-from epizoo.zoo.new_entries import example_of, write_json, write_yaml
+from epizoo.zoo.new_entries import example_of
 
 PREFIX = "denoiser."
 METRIC = "denoised coverage"

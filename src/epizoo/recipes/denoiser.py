@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 from safetensors.numpy import load_file, save_file
 
 from epizoo.errors import InputError
-from epizoo.files import atomic_path
+from epizoo.files import atomic_path, write_json
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.denoiser import Denoiser
 from epizoo.models.peak_caller.denoising_windows import DenoiserConfig
@@ -32,7 +32,6 @@ from epizoo.recipes.simulated_peaks import ATAC
 from epizoo.simulation.coverage import SimulationConfig, simulate
 from epizoo.simulation.expected_coverage import fragment_windows
 from epizoo.simulation.fragments import FragmentSimulationConfig
-from epizoo.zoo.new_entries import write_json
 
 WEIGHTS_FILE, ABOUT_FILE = "denoiser.safetensors", "denoising.json"
 _PSEUDO_COUNT = 1e-3

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from epizoo.calling.peak_rule import PeakCallingConfig
-from epizoo.files import sha256
+from epizoo.files import sha256, write_json
 from epizoo.metrics.calibration import Cases, brier_score, expected_calibration_error
 from epizoo.metrics.label_errors import Interval, compare, region_rates, summarise
 from epizoo.peaks.labelled_calls import Prediction, calibrated_left_out, decided
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER, Stretch
 from epizoo.recipes.labelled_peaks_settings import LabelledSet
-from epizoo.zoo.new_entries import write_json
 
 _KEYS = ["window", "chrom", "start", "end", "annotation"]
 

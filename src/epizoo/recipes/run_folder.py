@@ -18,11 +18,10 @@ from safetensors.numpy import save_file
 
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.errors import EpizooError
-from epizoo.files import atomic_path
+from epizoo.files import atomic_path, write_json, write_yaml
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.network import PeakCaller
-from epizoo.zoo.new_entries import write_json, write_yaml
 
 _PROSE = Path(__file__).with_name("prose")
 _PACKAGES = ("epizoo", "flax", "jax", "numpy", "optax")

@@ -16,6 +16,7 @@ import numpy as np
 from flax import nnx
 
 from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.files import write_json
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.metrics.simulated_sites import predict_windows, site_scores
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
@@ -24,7 +25,6 @@ from epizoo.peaks.network_fit import FitSettings, fit
 from epizoo.peaks.training_batches import FragmentBatches
 from epizoo.recipes.run_folder import Progress, describe_training, one_sentence_errors, plain, recipe_parser, write_run
 from epizoo.simulation.fragments import FragmentSimulationConfig, simulate_fragments
-from epizoo.zoo.new_entries import write_json
 
 DEPTHS = (3e6, 3e7)
 """Ten times apart: how much is lost in a tenth of the reads."""

@@ -11,9 +11,7 @@ from typing import Any, NamedTuple
 from safetensors.numpy import save_file
 
 from epizoo.errors import InputError
-from epizoo.files import atomic_path
-from epizoo.files import write_json as write_json
-from epizoo.files import write_yaml as write_yaml
+from epizoo.files import atomic_path, write_json, write_yaml
 from epizoo.finetuning.new_cell_type import PeakData, StateData, file_hashes
 from epizoo.zoo.build import write_entry
 from epizoo.zoo.description import Ancestor
