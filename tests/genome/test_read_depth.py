@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from epizoo.genome.coverage_transform import CoverageTransform
-from epizoo.genome.read_depth import reads_per_area
+from epizoo.genome.read_depth import read_depth
 from epizoo.genome.signal import SignalTrack, Summary
 
 N_BP, WIDTH_BP = 1_500_000, 150
@@ -39,7 +39,8 @@ def piled(n_reads, width_bp=WIDTH_BP, seed=0):
 def counted(values, kind):
     """The reads of the whole signal, or None."""
     track = Track(values)
-    found = reads_per_area(track, CoverageTransform().fit(track, kind))
+    found = read_depth(track, CoverageTransform().fit(track, kind))
+    found = found.per_area if found and found.source == "steps" else None
     return None if found is None else found * float(track.track.sum(dtype=np.float64))
 
 
@@ -90,7 +91,7 @@ def test_a_signal_that_never_changes_is_no_evidence_of_reads():
 def test_blocks_without_signal_leave_reads_unknown():
     track = Track(piled(300))
     fitted = CoverageTransform().fit(track, "coverage")
-    assert reads_per_area(Track(np.zeros(N_BP)), fitted) is None
+    assert read_depth(Track(np.zeros(N_BP)), fitted) is None
 
 
 @pytest.mark.parametrize(("length", "is_seen"), [(3, True), (5, False)])

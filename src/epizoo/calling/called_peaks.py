@@ -19,7 +19,7 @@ class CallingDecisions:
         caller: name and version of the entry.
         bin_bp: width of its bins.
         rule: the rule of calling, with what was stated in place of the entry's own.
-        evidence: whether reads could be counted, so that `rule.least_evidence` applied.
+        reads_from: what told the number of reads, so that `rule.most_q` applied: see `epizoo.genome.read_depth`.
         signal_kind: kind of signal of the treatment.
         background: its level outside peaks, in its own unit.
         scale: what the signal was divided by, in the same unit.
@@ -30,7 +30,7 @@ class CallingDecisions:
     caller: str
     bin_bp: int
     rule: PeakCallingConfig
-    evidence: bool
+    reads_from: str | None
     signal_kind: str
     background: float
     scale: float
@@ -41,17 +41,20 @@ class CallingDecisions:
         """The settings in words, in lines of at most 80 characters."""
         rule = self.rule
         enter, extend = rule.enter_probability, rule.extend_probability
-        if self.evidence:
-            enter = extend = rule.evident_probability
         width = f"at least {rule.min_width_bp:,} bp wide" if rule.min_width_bp else "any width"
         gaps = f"gaps up to {rule.merge_gap_bp:,} bp joined" if rule.merge_gap_bp else "no gaps joined"
-        reads = f", -log10 p of the reads {rule.least_evidence:g} or more" if self.evidence else ""
+        reads = f", q-value of its reads at most {rule.most_q:g}" if self.reads_from and rule.most_q < 1 else ""
         by = f"background and peaks (weight {self.peak_weight:g})" if self.peak_weight else "background"
         signal = f"Signal: {self.signal_kind}, background {self.background:.4g}"
-        lines = (
+        told = {
+            None: "Reads could not be told from the signal: q-values are unknown (-1).",
+            "noise": "Single reads cannot be seen in the signal: their number is that which makes its noise.",
+        }.get(self.reads_from)
+        lines = [
             f"Peaks: probability {enter:.4g} to enter and {extend:.4g} to extend{reads}; {width}, {gaps}.",
             f"{signal}; scale {self.scale:.4g}, set by {by}.",
-        )
+            *([told] if told else []),
+        ]
         return "\n".join(textwrap.fill(line, 80, subsequent_indent="  ") for line in lines)
 
 

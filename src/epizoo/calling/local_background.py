@@ -1,4 +1,4 @@
-"""The mean of background bins around a place, from a chromosome that arrives in pieces."""
+"""The mean of bins around a place or a stretch, from a chromosome that arrives in pieces."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -31,16 +31,24 @@ class LocalBackground:
         self._push(self._values[:full], self._keep[:full])
         self._values, self._keep = self._values[full:], self._keep[full:]
 
-    def around(self, bins: Int[np.ndarray, " place"]) -> Float[np.ndarray, " place"]:
-        """Mean of the background bins in the blocks around each of these bins; of all where there are none so near."""
+    def around(
+        self, first: Int[np.ndarray, " place"], last: Int[np.ndarray, " place"] | None = None
+    ) -> Float[np.ndarray, " place"]:
+        """Mean of the background bins in the blocks around each stretch; of all where there are none so near.
+
+        Args:
+            first: the first bin of each stretch.
+            last: its last bin; the first where None.
+        """
         missing = -len(self._values) % self.block_bins
         self._push(np.pad(self._values, (0, missing)), np.pad(self._keep, (0, missing)))
         self._values, self._keep = self._values[:0], self._keep[:0]
         sums = np.concatenate([[0.0], np.cumsum(np.concatenate(self._sums))])
         counts = np.concatenate([[0], np.cumsum(np.concatenate(self._counts))])
-        block = (bins - self.start_bin) // self.block_bins
-        low = np.clip(block - self.reach_blocks, 0, len(sums) - 1)
-        high = np.clip(block + self.reach_blocks + 1, 0, len(sums) - 1)
+        first_block = (first - self.start_bin) // self.block_bins
+        last_block = first_block if last is None else (last - self.start_bin) // self.block_bins
+        low = np.clip(first_block - self.reach_blocks, 0, len(sums) - 1)
+        high = np.clip(last_block + self.reach_blocks + 1, 0, len(sums) - 1)
         n_near = counts[high] - counts[low]
         near = (sums[high] - sums[low]) / np.maximum(n_near, 1)
         return np.where(n_near > 0, near, sums[-1] / max(counts[-1], 1))

@@ -55,8 +55,6 @@ def write_peaks(
         InputError: the file cannot be written.
     """
     ordered = peaks.sort_values(["chrom", "start"], kind="stable")
-    # -1 stays an integer there: some readers want it literally.
-    ordered = ordered.astype({"pValue": "int64", "qValue": "int64"})
     table = _gapped(ordered) if kind == "gappedPeak" else ordered[list(NARROWPEAK_COLUMNS)]
     if kind == "broadPeak":
         table = table.drop(columns="peak")

@@ -28,7 +28,7 @@ class PeakCallingConfig(Config):
     min_width_bp: Annotated[int, Field(le=1_000_000_000)] = 0
     merge_gap_bp: Annotated[int, Field(le=1_000_000_000)] = 0
     background_bp: Annotated[int, Field(le=1_000_000_000)] = 10_000
-    """How far on both sides of the summit the background of `signalValue` is taken from."""
+    """How far on both sides the background of a summit and that of a peak's reads is taken from."""
     summit_smoothing_bp: Annotated[int, Field(le=1_000_000_000)] = 250
     """Width of the triangle, at half its height, that smooths the signal in which summits are the maxima."""
     summit_valley: float = 0.6
@@ -38,12 +38,8 @@ class PeakCallingConfig(Config):
     without any, the probability itself. The score is made of it."""
     score_evidence: bool = False
     """Whether the score grows with the evidence, without an end, instead of being a probability: see `call_peaks`."""
-    least_evidence: float = 0.0
-    """-log10 of the highest Poisson probability that a peak may have of its reads, counted over all of its width, where
-    as many as in the local background or the control are expected; 0 asks for none, and so does signal in which reads
-    cannot be counted."""
-    evident_probability: float = 0.0
-    """What replaces both probabilities where evidence is asked for: with evidence a lower one is enough."""
+    most_q: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """The highest q-value of a peak, by its reads: see `epizoo.calling.significance`. 1 leaves all peaks."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.extend_probability <= self.enter_probability <= 1.0:
@@ -51,23 +47,19 @@ class PeakCallingConfig(Config):
                 f"peak calling: extend_probability is {self.extend_probability} and enter_probability is "
                 f"{self.enter_probability}; expected 0 < extend_probability <= enter_probability <= 1"
             )
-        for field in ("min_width_bp", "merge_gap_bp", "background_bp", "summit_smoothing_bp", "least_evidence"):
+        for field in ("min_width_bp", "merge_gap_bp", "background_bp", "summit_smoothing_bp"):
             if not getattr(self, field) >= 0:
                 raise InputError(f"peak calling: {field} is {getattr(self, field)}; expected at least 0")
-        if not 0.0 <= self.evident_probability <= 1.0 or (self.evident_probability > 0) != (self.least_evidence > 0):
-            raise InputError(
-                f"peak calling: evident_probability is {self.evident_probability} and least_evidence is "
-                f"{self.least_evidence}; expected both 0, or both above 0 and the probability at most 1"
-            )
         if not 0.0 < self.summit_valley < 1.0:
             raise InputError(f"peak calling: summit_valley is {self.summit_valley}; expected more than 0 and below 1")
         # Lists, as YAML has them, would make the config unhashable.
         object.__setattr__(self, "calibration", _checked_calibration(self.calibration))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by field name, for YAML and JSON; calibration and evidence only where they are set."""
-        optional = ("calibration", "score_evidence", "least_evidence", "evident_probability")
-        return {key: value for key, value in super().to_dict().items() if value or key not in optional}
+        """Plain values by field name, for YAML and JSON; calibration, evidence and q-value only where they are set."""
+        optional = {"calibration": (), "score_evidence": False, "most_q": 1.0}
+        values = super().to_dict().items()
+        return {key: value for key, value in values if key not in optional or getattr(self, key) != optional[key]}
 
     def calibrated(self, probability: Float[np.ndarray, " peak"]) -> Float[np.ndarray, " peak"]:
         """The share of true peaks among peaks of these highest probabilities; beyond the corners that of the nearest.

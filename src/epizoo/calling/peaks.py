@@ -1,6 +1,5 @@
 """Peaks from per-bin probabilities: hysteresis, merging, summits and folds, whole or chunk by chunk."""
 
-import dataclasses
 import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from jaxtyping import Float, Int
 
 from epizoo.calling.local_background import LocalBackground
 from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.calling.significance import reads_log10_p, significant, with_q_values
 from epizoo.calling.summits import Summits, find_summits, smoothing_bins
 from epizoo.genome.poisson import poisson_log10_p
 
@@ -49,7 +49,7 @@ def call_peaks(
     reads_per_unit: float = 1.0,
     reads_per_area: float | None = None,
 ) -> pd.DataFrame:
-    """Peaks of one contiguous stretch of bins, with `PEAK_COLUMNS`, sorted by start.
+    """Significant peaks of one contiguous stretch of bins, with `PEAK_COLUMNS`, sorted by start.
 
     Args:
         chrom: The chromosome's name.
@@ -65,7 +65,7 @@ def call_peaks(
             none, and a run of bins without another is dropped.
         reads_per_unit: Piled-up reads per bp of one unit of the signal, for `config.score_evidence`.
         reads_per_area: Reads for each unit of the signal over 1 bp, such as 1 / 150 where each read piles up over 150
-            bp, for `config.least_evidence`; None where it is unknown, and no evidence is asked for then.
+            bp; None where it is unknown, and no significance is asked for then.
 
     Returns:
         `score` is 1000 times the highest probability, calibrated where the rule has a calibration. Where many peaks are
@@ -75,8 +75,11 @@ def call_peaks(
         the highest summit (the first of equals) and `summits` those of all, as `epizoo.calling.summits` finds them;
         `signalValue` is the fold of the signal in the summit's bin over the local background: the mean of bins below
         `extend_probability` within `background_bp` of the summit (in blocks of about a tenth of it; of all such bins
-        where there are none so near), but at least `least_background` and the control in the summit's bin. `pValue` and
-        `qValue` are -1: none is defined.
+        where there are none so near), but at least `least_background` and the control in the summit's bin. `pValue` is
+        -log10 of the Poisson probability of so many reads over the peak, where as many are expected as at the highest
+        of four backgrounds: `least_background`, the mean of all bins from `background_bp` before to as far after the
+        peak, the control over the peak, and the control over the same surroundings. `qValue` is -log10 of the q-value,
+        see `epizoo.calling.significance`; peaks above `config.most_q` are left out. Both are -1 where reads are unknown.
     """
     collector = PeakCollector(
         chrom,
@@ -89,11 +92,12 @@ def call_peaks(
         reads_per_area=reads_per_area,
     )
     collector.add(probabilities, signal, control)
-    return name_peaks(collector.finish())
+    found = with_q_values(collector.finish(), len(probabilities) * bin_bp)
+    return name_peaks(significant(found, config.most_q))
 
 
 class PeakCollector:
-    """`call_peaks` for a stretch that arrives in consecutive pieces: the same peaks, whatever the pieces.
+    """`call_peaks` for a stretch that arrives in consecutive pieces: the same candidates, whatever the pieces.
 
     Memory grows with the bins inside peaks and the length in blocks of background, not with the number of bins.
 
@@ -116,9 +120,6 @@ class PeakCollector:
     ) -> None:
         self.chrom = chrom
         self.config = config
-        if reads_per_area is not None and config.least_evidence > 0:
-            enough = config.evident_probability
-            self.config = dataclasses.replace(config, enter_probability=enough, extend_probability=enough)
         self.bin_bp = bin_bp
         self.bounds = bounds
         self.least_background = least_background
@@ -126,7 +127,9 @@ class PeakCollector:
         self.reads_per_area = reads_per_area
         self._next_bin = start_bin
         self._inside: list[_Bins] = []
-        self._background = LocalBackground(start_bin, config.background_bp, bin_bp)
+        self._background, self._surroundings, self._control = (
+            LocalBackground(start_bin, config.background_bp, bin_bp) for _ in range(3)
+        )
 
     def add(
         self,
@@ -137,6 +140,10 @@ class PeakCollector:
         """Take in the next bins; see `call_peaks` for the arrays."""
         extends = probabilities >= self.config.extend_probability
         self._background.add(signal, ~extends)
+        everywhere = np.ones(len(signal), bool)
+        self._surroundings.add(signal, everywhere)
+        if control is not None:
+            self._control.add(control, everywhere)
         number = np.flatnonzero(extends)
         if len(number):
             beside = np.full(len(number), -1.0) if control is None else control[number]
@@ -150,7 +157,7 @@ class PeakCollector:
         self._next_bin += len(probabilities)
 
     def finish(self) -> pd.DataFrame:
-        """All peaks of what was added, as in `call_peaks`, but for their names."""
+        """All peaks of what was added, as in `call_peaks`, but for their names, q-values and the least of these."""
         if not sum(len(bins.number) for bins in self._inside):
             return peak_table()
         bins = _Bins(*(np.concatenate(column) for column in zip(*self._inside, strict=True)))
@@ -202,7 +209,7 @@ class PeakCollector:
             score=np.rint(self._score(self.config.calibrated(probability), height, background)),
             strand=".",
             signalValue=height / background,
-            pValue=-1.0,
+            pValue=self._log10_p(bins, first[runs[:-1]]),
             qValue=-1.0,
             peak=place[best] - peak_start,
             blockStarts=_texts(start, runs, peak_start),
@@ -210,18 +217,21 @@ class PeakCollector:
             summits=_texts(place, summits, peak_start),
         )
         is_wide = (peak_end - peak_start) >= max(self.config.min_width_bp, 1)
-        return table[is_wide & self._is_evident(bins, first[runs[:-1]], background)].reset_index(drop=True)
+        return table[is_wide].reset_index(drop=True)
 
-    def _is_evident(
-        self, bins: "_Bins", first: Int[np.ndarray, " peak"], background: Float[np.ndarray, " peak"]
-    ) -> np.ndarray:
-        """Which peaks, of bins from `first` on, hold enough reads."""
-        if self.reads_per_area is None or not self.config.least_evidence:
-            return np.ones(len(first), bool)
+    def _log10_p(self, bins: "_Bins", first: Int[np.ndarray, " peak"]) -> Float[np.ndarray, " peak"]:
+        """-log10 p of the peaks, which are made of the bins from `first` on."""
+        if self.reads_per_area is None:
+            return np.full(len(first), -1.0)
+        after = np.append(first[1:], len(bins.number))
+        edges = bins.number[first], bins.number[after - 1]
+        background = np.maximum(self._surroundings.around(*edges), self.least_background)
+        if (bins.control >= 0).all():
+            beside = np.add.reduceat(bins.control.astype(np.float64), first) / (after - first)
+            background = np.maximum.reduce([background, beside, self._control.around(*edges)])
         reads = self.bin_bp * self.reads_per_area
-        n_bins = np.diff(np.append(first, len(bins.number)))
-        evidence = poisson_log10_p(np.add.reduceat(bins.signal, first) * reads, n_bins * background * reads)
-        return evidence >= self.config.least_evidence
+        n_reads = np.add.reduceat(bins.signal.astype(np.float64), first) * reads
+        return reads_log10_p(n_reads, (after - first) * background * reads)
 
     def _score(
         self,

@@ -79,13 +79,9 @@ def settings(entry: Entry) -> Iterator[str]:
     calling, transform = config.get("calling") or {}, config.get("transform") or {}
     enter, extend = calling.get("enter_probability", 0.5), calling.get("extend_probability", 0.5)
     rule = f"A peak has a bin of {bin_bp} bp with probability >= {enter}, and extends over bins with >= {extend}."
-    if calling.get("least_evidence"):
-        rule = (
-            f"A peak has bins of {bin_bp} bp with probability >= {calling['evident_probability']}, and evidence: "
-            f"-log10 of the Poisson probability of its reads >= {calling['least_evidence']}. If you give thresholds "
-            f"of probability, evidence is not asked for; those of the model are {enter} and {extend}."
-        )
     yield rule
+    if calling.get("most_q", 1) < 1:
+        yield f"The q-value of its reads, against its surroundings or the control, is at most {calling['most_q']}."
     gap_bp, width_bp = calling.get("merge_gap_bp", 0), calling.get("min_width_bp", 0)
     yield f"Gaps of at most {gap_bp} bp are closed; peaks of less than {width_bp} bp are dropped."
     yield f"Score of a peak: {_score(calling)}."

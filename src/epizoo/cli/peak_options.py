@@ -26,7 +26,7 @@ class Source:
         ),
     ] = None
     control: Annotated[
-        list[Path] | None, option("FILE", "Signal of the control (input), a bigWig, for a model that takes one.")
+        list[Path] | None, option("FILE", "Signal of the control (input, IgG), a bigWig: peaks have to rise above it.")
     ] = None
     control_reads: Annotated[list[Path] | None, option("FILE", "Reads of the control. Repeat to pool files.")] = None
 
@@ -79,6 +79,14 @@ class Places:
         str | None,
         option("ASSEMBLY|FILE", "Leave out peaks on ENCODE's blacklist of hg19, hg38 or mm10, or on intervals (BED)."),
     ] = None
+    exclude: Annotated[
+        list[str] | None,
+        option(
+            "NAMES",
+            "Leave out these sequences, also when the scale of the signal is estimated; comma-separated, or repeat "
+            "(default: mitochondria and the Epstein-Barr virus; none: leave out none).",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -86,14 +94,25 @@ class Rule:
     """Peak rule (default: the model's own, as its card states)."""
 
     enter_probability: Annotated[
-        float | None, option("NUMBER", "Probability that a peak must reach. Turns the model's rule of evidence off.")
+        float | None, option("NUMBER", "Probability that a peak must reach.")
     ] = None
     extend_probability: Annotated[
         float | None,
-        option("NUMBER", "Probability as far as which a peak extends. Turns the model's rule of evidence off."),
+        option("NUMBER", "Probability as far as which a peak extends."),
     ] = None
     min_width_bp: Annotated[int | None, option("BP", "Leave out narrower peaks.")] = None
     merge_gap_bp: Annotated[int | None, option("BP", "Join peaks with at most this many bp between them.")] = None
+    q_value: Annotated[
+        float | None,
+        option(
+            "NUMBER",
+            "Highest q-value of a peak, by the number of its reads against their surroundings or the control; 1 asks "
+            "for none.",
+        ),
+    ] = None
+    scale_factor: Annotated[
+        float | None, option("NUMBER", "Multiply the signal by this first, such as a spike-in's factor (default: 1).")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +138,9 @@ class Outputs:
         option("FILE", "Write denoised coverage, as bigWig: expected signal at the depth of the input."),
     ] = None
     coverage: Annotated[Path | None, option("FILE", "Write the coverage of --reads, as bigWig.")] = None
+    cutoff_analysis: Annotated[
+        Path | None, option("FILE", "Write how many peaks each cut-off of the q-value leaves, as TSV.")
+    ] = None
     track_line: TrackLine = None
 
 

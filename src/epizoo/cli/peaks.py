@@ -26,9 +26,10 @@ def call_peaks(
     Columns of narrowPeak: the score (fifth) is 1000 times the probability of a peak, calibrated where the model has a
     calibration, or grows with the evidence where the model's card says so. The signal value (seventh) is the fold over
     the local background, or over the control where that is higher. The tenth is the distance of the highest summit from
-    the start. p and q values are -1, because the model defines none.
+    the start. The p and q values (eighth and ninth, -log10) are those of the number of reads in the peak, against the
+    highest of its backgrounds; -1 where reads cannot be told from the signal.
 
-    With a control, peaks that do not rise above it are left out. The blocks of gappedPeak are the stretches that
+    With a control, peaks that do not rise above it are left out, and p-values are against it. The blocks of gappedPeak are the stretches that
     --merge-gap-bp joined.
     """
     from epizoo.jobs.call_peaks import call_peaks as call
@@ -51,6 +52,7 @@ def call_peaks(
         (files.coverage, "fragments over each bp"),
         (files.summits, f"{n_summits:,} summits"),
         (files.probabilities, f"probability of a peak {in_bins}"),
+        (files.cutoff_analysis, "peaks by cut-off of the q-value"),
         (files.denoised, f"denoised coverage {in_bins}, in the unit of the input"),
     ):
         if path is not None:

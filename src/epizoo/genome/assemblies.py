@@ -1,7 +1,7 @@
 """Chromosome lengths and ENCODE's blacklists of genome assemblies, by name or from files."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +11,8 @@ from epizoo.genome.intervals import check_blacklist, read_bed, read_chrom_sizes
 
 BLACKLISTS = ("hg19", "hg38", "mm10")
 """Assemblies whose blacklist is installed with the package: version 2 of ENCODE's (Amemiya et al., Sci Rep 2019)."""
+UNUSUAL_SEQUENCES = ("chrM", "chrMT", "M", "MT", "Mito", "chrMito", "chrEBV", "EBV")
+"""Names of sequences that are present in many copies per cell: mitochondrial genomes and the Epstein-Barr virus."""
 _FOLDER = Path(__file__).parent / "blacklists"
 _SAME_ASSEMBLY = {"grch37": "hg19", "grch38": "hg38", "grcm38": "mm10"}
 
@@ -37,6 +39,40 @@ def chrom_sizes(name_or_file: str | os.PathLike[str]) -> dict[str, int]:
             f"{', '.join(known)}, or a file of two columns, chromosome and length"
         )
     return {str(chrom): int(size) for chrom, size in bioframe.assembly_info(name).chromsizes.items()}
+
+
+def excluded_sequences(
+    sizes: Mapping[str, int], named: Sequence[str] | None, asked: Collection[str] | None, sizes_name: str
+) -> tuple[str, ...]:
+    """The sequences of a signal that peaks are not called in.
+
+    Args:
+        sizes: chromosome lengths of the signal, in bp.
+        named: the sequences to leave out, ``["none"]`` for none; `UNUSUAL_SEQUENCES` where None.
+        asked: the sequences that peaks are asked for in; all where None.
+        sizes_name: what the signal is called in messages.
+
+    Raises:
+        InputError: a named sequence is not in the signal, or none is left.
+
+    >>> excluded_sequences({"chr1": 1_000, "chrM": 100}, None, None, "a.bw")
+    ('chrM',)
+    """
+    if named is None:
+        usual = {name.lower() for name in UNUSUAL_SEQUENCES}
+        found = tuple(name for name in sizes if name.lower() in usual and name not in (asked or ()))
+        # A file of the mitochondrial genome alone is about it.
+        return found if len(found) < len(sizes) else ()
+    wanted = [name for given in named for name in given.split(",") if name and name != "none"]
+    unknown = [name for name in wanted if name not in sizes]
+    if unknown:
+        raise InputError(
+            f"--exclude: {', '.join(unknown)} given, but {sizes_name} has {', '.join(list(sizes)[:5])}; name some of its "
+            "sequences, or none"
+        )
+    if set(asked or sizes) <= set(wanted):
+        raise InputError(f"--exclude: {', '.join(wanted)} leaves nothing of what peaks are asked for; name fewer")
+    return tuple(dict.fromkeys(wanted))
 
 
 def read_blacklist(name_or_file: str | os.PathLike[str], sizes: Mapping[str, int], sizes_name: str) -> pd.DataFrame:

@@ -3,10 +3,10 @@
 The levels are estimated once per file, never per window, so that equal signal looks equal everywhere in a genome.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -30,6 +30,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KNOWN_STRETCH_BP = 10_000
+# Evenly spread excess gives each of n blocks 1/n; several times that is a stretch that would speak for the genome.
+_MOST_EVEN_SHARES = 4
+_FEWEST_BLOCKS = 8
+
+
+class CappedBlock(NamedTuple):
+    """A stretch whose signal counted for less when the level of the peaks was estimated.
+
+    Attributes:
+        chrom, start, end: the stretch.
+        share: share of all excess over the background that lies in it.
+    """
+
+    chrom: str
+    start: int
+    end: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -41,12 +58,14 @@ class FittedTransform:
         background: the file's typical signal outside peaks, per bp, in its own units (after the conversion of log10_p).
         scale: what the signal is divided by, in the same units; the background, or between it and the peaks' level.
         log10_p_background: see `CoverageTransform`.
+        capped: stretches whose share of the excess was capped, the largest first.
     """
 
     kind: SignalKind
     background: float
     scale: float
     log10_p_background: float
+    capped: tuple[CappedBlock, ...] = ()
 
     def __call__(self, values: Float[np.ndarray, " bin"]) -> Float[np.ndarray, " bin"]:
         """Transform mean signal per bin; 0 stays 0, the scale becomes arcsinh(1) = 0.88. Returns float32."""
@@ -85,8 +104,10 @@ class CoverageTransform(Config):
 
     People judge a peak by the file's other peaks as much as by its background. The peaks' level is the signal above
     which half of the excess over the background lies, among stretches of at least ``peak_fold`` times the background
-    (that much where there are none): it hardly depends on how many peaks the covered parts of a genome hold. The scale
-    is ``background ** (1 - peak_weight) * (peak level / peak_fold) ** peak_weight``, never below the background.
+    (that much where there are none): it hardly depends on how many peaks the covered parts of a genome hold. A block
+    counts for at most 4 / n of the excess in all n blocks that have any (of 8 or more), so that one deep stretch, such
+    as the mitochondrial genome or a collapsed repeat, does not set the scale of the genome. The scale is
+    ``background ** (1 - peak_weight) * (peak level / peak_fold) ** peak_weight``, never below the background.
 
     Where no known regions are given, stretches of 10 kb without any value count as unknown (assembly gaps, or a file
     that holds a part of the genome); where they are given, absent is 0 inside and unknown outside.
@@ -113,7 +134,13 @@ class CoverageTransform(Config):
     scale_factor: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
     def fit(
-        self, bigwig: SignalTrack, kind: str | None = None, known_regions: "pd.DataFrame | None" = None
+        self,
+        bigwig: SignalTrack,
+        kind: str | None = None,
+        known_regions: "pd.DataFrame | None" = None,
+        *,
+        excluded: Collection[str] = (),
+        blacklist: "pd.DataFrame | None" = None,
     ) -> FittedTransform:
         """Estimate the background and the scale of a file.
 
@@ -121,6 +148,8 @@ class CoverageTransform(Config):
             bigwig: the file.
             kind: one of `SIGNAL_KINDS`; detected where None.
             known_regions: interval table of the regions where an absent value means 0.
+            excluded: sequences that take no part in the estimate, such as the mitochondrial genome.
+            blacklist: interval table of stretches that take none either.
 
         Raises:
             InputError: the kind is unknown or cannot be detected, values are negative, infinite or logarithms of
@@ -130,37 +159,36 @@ class CoverageTransform(Config):
         if sampled is not None:
             refuse_logarithms(bigwig, sampled)
         stated = check_signal_kind(kind, bigwig) if kind else detect_signal_kind(bigwig, sampled)
-        stretches = np.concatenate([*self._stretches(bigwig, known_regions), np.zeros(0, np.float32)])
-        if stretches.size and stretches.min() < 0:
+        blocks = sample_blocks(bigwig, self.max_blocks, known_regions, excluded=excluded, blacklist=blacklist)
+        stretches = [self._stretches(bigwig, *block, in_known=known_regions is not None) for block in blocks]
+        if any(part.size and part.min() < 0 for part in stretches):
             raise negative_values(bigwig)
-        linear = _to_linear(stretches, stated, self.log10_p_background)
-        background = _first_positive_median(linear)
+        linear = [_to_linear(part, stated, self.log10_p_background) for part in stretches]
+        background = _first_positive_median(np.concatenate([*linear, np.zeros(0, np.float32)]))
         if background is None:
             where = "inside the known regions" if known_regions is not None else "in any sampled stretch"
             raise InputError(f"{bigwig.path}: has no signal {where}, so its background is unknown; give another file")
-        level = _peak_level(linear, background, self.peak_fold)
+        level, capped = _peak_level(linear, background, self.peak_fold)
         scale = background ** (1 - self.peak_weight) * (level / self.peak_fold) ** self.peak_weight
-        return FittedTransform(stated, background, scale * self.scale_factor, self.log10_p_background)
+        parts = tuple(CappedBlock(*blocks[i], share) for i, share in capped) if self.peak_weight else ()
+        return FittedTransform(stated, background, scale * self.scale_factor, self.log10_p_background, parts)
 
     def _stretches(
-        self, bigwig: SignalTrack, known_regions: "pd.DataFrame | None"
-    ) -> Iterator[Float[np.ndarray, " stretch"]]:
-        """Mean signal of the stretches of known signal in the sampled blocks."""
-        width = self.background_bin_bp
-        for chrom, start, end in sample_blocks(bigwig, self.max_blocks, known_regions):
-            values = bigwig.values(chrom, start, end)
-            np.copyto(values, 0, where=np.isnan(values))
-            if not np.isfinite(values).all():
-                # One infinite value would make the scale infinite and so hide every peak of the file.
-                raise infinite_value(bigwig.path, f"{chrom}:{start + int(np.flatnonzero(~np.isfinite(values))[0])}")
-            if known_regions is not None:
-                yield _means(values, min(width, len(values)))
-                continue
-            per_known = max(_KNOWN_STRETCH_BP // width, 1)
-            means = _means(values, min(width, len(values)))
-            means = means[: max(len(means) // per_known, 1) * per_known]
-            groups = means.reshape(-1, min(per_known, len(means)))
-            yield groups[groups.any(axis=1)].ravel()
+        self, bigwig: SignalTrack, chrom: str, start: int, end: int, *, in_known: bool
+    ) -> Float[np.ndarray, " stretch"]:
+        """Mean signal of the stretches of known signal in a block."""
+        values = bigwig.values(chrom, start, end)
+        np.copyto(values, 0, where=np.isnan(values))
+        if not np.isfinite(values).all():
+            # One infinite value would make the scale infinite and so hide every peak of the file.
+            raise infinite_value(bigwig.path, f"{chrom}:{start + int(np.flatnonzero(~np.isfinite(values))[0])}")
+        means = _means(values, min(self.background_bin_bp, len(values)))
+        if in_known:
+            return means
+        per_known = max(_KNOWN_STRETCH_BP // self.background_bin_bp, 1)
+        means = means[: max(len(means) // per_known, 1) * per_known]
+        groups = means.reshape(-1, min(per_known, len(means)))
+        return groups[groups.any(axis=1)].ravel()
 
 
 def _means(values: Float[np.ndarray, " bp"], width: int) -> Float[np.ndarray, " stretch"]:
@@ -178,13 +206,48 @@ def _first_positive_median(stretches: Float[np.ndarray, " stretch"]) -> float | 
     return None
 
 
-def _peak_level(stretches: Float[np.ndarray, " stretch"], background: float, fold: float) -> float:
-    """The signal above which half of the excess over the background lies, among the highest stretches."""
-    high = np.sort(stretches[stretches >= fold * background]).astype(np.float64)
-    if not high.size:
-        return fold * background
-    excess = np.cumsum(high - background)
-    return float(high[np.searchsorted(excess, excess[-1] / 2)])
+def _peak_level(
+    blocks: list[Float[np.ndarray, " stretch"]], background: float, fold: float
+) -> tuple[float, list[tuple[int, float]]]:
+    """The signal above which half of the capped excess over the background lies, and the blocks that were capped.
+
+    Returns:
+        The level, and of each capped block its number and its share of the whole excess, the largest first.
+    """
+    high = [block[block >= fold * background].astype(np.float64) for block in blocks]
+    excess = np.array([float((block - background).sum()) for block in high])
+    if not excess.any():
+        return fold * background, []
+    weight = np.ones(len(excess))
+    cap = _most_of_a_block(excess[excess > 0])
+    np.divide(cap, excess, out=weight, where=excess > cap)
+    values = np.concatenate(high)
+    order = np.argsort(values, kind="stable")
+    mass = np.cumsum(((values - background) * np.repeat(weight, list(map(len, high))))[order])
+    level = float(values[order[np.searchsorted(mass, mass[-1] / 2)]])
+    capped = sorted(np.flatnonzero(weight < 1).tolist(), key=lambda i: -excess[i])
+    return level, [(i, float(excess[i] / excess.sum())) for i in capped]
+
+
+def _most_of_a_block(excess: Float[np.ndarray, " block"]) -> float:
+    """The cap c with c = 4 / n times the sum of min(excess, c) over n blocks; infinite where none has to be capped.
+
+    >>> _most_of_a_block(np.array([1.0] * 15 + [1e6]))
+    5.0
+    >>> _most_of_a_block(np.array([1.0, 1e6]))
+    inf
+    """
+    if len(excess) < _FEWEST_BLOCKS:
+        return float("inf")
+    share = _MOST_EVEN_SHARES / len(excess)
+    ordered = np.sort(excess)[::-1]
+    rest = np.append(np.cumsum(ordered[::-1])[::-1], 0.0)
+    if ordered[0] <= share * rest[0]:
+        return float("inf")
+    # With the k largest capped, c = share * (k c + the rest); fewer than n / 4 can be.
+    n_capped = np.arange(1, -(-len(excess) // _MOST_EVEN_SHARES))
+    caps = share * rest[n_capped] / (1 - share * n_capped)
+    return float(caps[np.argmax(ordered[n_capped] <= caps)])
 
 
 def _to_linear(values: Float[np.ndarray, " bin"], kind: str, log10_p_background: float) -> Float[np.ndarray, " bin"]:

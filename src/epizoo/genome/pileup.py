@@ -90,6 +90,7 @@ class ReadCoverage(SignalTrack):
             covered += int((high - low)[inside].sum())
         self.n_fragments = sum(map(len, self._starts.values()))
         self.summary = Summary(covered, 0.0)
+        self.reads_per_area = self.n_fragments / covered if covered else None
 
     @property
     def sources(self) -> tuple[Path, ...]:

@@ -46,12 +46,14 @@ class SignalTrack(ABC):
         chrom_sizes: length of each chromosome in bp, in the file's order.
         summary: what is known of all its values.
         kind: the kind of signal where the format fixes it, else None.
+        reads_per_area: reads for each unit of signal over 1 bp, where the track is made of reads, else None.
     """
 
     path: Path
     chrom_sizes: Mapping[str, int]
     summary: Summary
     kind: str | None = None
+    reads_per_area: float | None = None
 
     @property
     def sources(self) -> tuple[Path, ...]:

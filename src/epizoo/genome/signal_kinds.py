@@ -2,16 +2,16 @@
 
 import math
 import os
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from collections.abc import Collection
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int64
 
 from epizoo.errors import InputError
+from epizoo.genome.intervals import subtract_blacklist
 from epizoo.genome.signal import SignalTrack
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SignalKind = Literal["counts", "coverage", "cpm", "fold_change", "log10_p"]
 """counts: read starts; coverage: reads piled up per bp; cpm: either, scaled by the depth (CPM, RPKM, RPGC, BPM);
@@ -118,14 +118,21 @@ def refuse_logarithms(bigwig: SignalTrack, sampled: SampledValues) -> None:
 
 
 def sample_blocks(
-    bigwig: SignalTrack, max_blocks: int, known_regions: "pd.DataFrame | None" = None
+    bigwig: SignalTrack,
+    max_blocks: int,
+    known_regions: pd.DataFrame | None = None,
+    *,
+    excluded: Collection[str] = (),
+    blacklist: pd.DataFrame | None = None,
 ) -> list[tuple[str, int, int]]:
     """Blocks (chrom, start, end) of up to 1 Mb, evenly spaced over the known regions or over what the file covers.
 
-    The total length is at most ``max_blocks`` times 1 Mb. No randomness: a file always gives the same blocks.
+    Excluded sequences and the blacklist are left out. The total length is at most ``max_blocks`` times 1 Mb. No
+    randomness: a file always gives the same blocks.
     """
     if known_regions is None:
-        blocks = bigwig.covered_blocks(_BLOCK_BP)
+        # In an order that does not depend on the file's, which aligners choose as they like.
+        blocks = sorted(bigwig.covered_blocks(_BLOCK_BP))
     else:
         regions = zip(known_regions["chrom"], known_regions["start"], known_regions["end"], strict=True)
         blocks = [
@@ -133,9 +140,17 @@ def sample_blocks(
             for chrom, first, end in regions
             for start in range(int(first), int(end), _BLOCK_BP)
         ]
+    blocks = [block for block in blocks if block[0] not in excluded]
+    if blacklist is not None and blocks:
+        blocks = _outside(blocks, blacklist)
     total_bp = sum(end - start for _, start, end in blocks)
     n_kept = max(len(blocks) * min(max_blocks * _BLOCK_BP, total_bp) // max(total_bp, 1), 1)
     return [blocks[i * len(blocks) // n_kept] for i in range(min(n_kept, len(blocks)))]
+
+
+def _outside(blocks: list[tuple[str, int, int]], blacklist: pd.DataFrame) -> list[tuple[str, int, int]]:
+    table = subtract_blacklist(pd.DataFrame(blocks, columns=["chrom", "start", "end"]), blacklist)
+    return list(zip(table["chrom"], table["start"].tolist(), table["end"].tolist(), strict=True))
 
 
 def sample_values(bigwig: SignalTrack, n_blocks: int = 16) -> SampledValues:

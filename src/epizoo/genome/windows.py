@@ -136,10 +136,12 @@ class CoverageWindows(_Windows):
         known_regions: where an absent value means 0; elsewhere it is unknown.
         blacklist: stretches to leave out.
         n_tracks: how many tracks a window has; those that are not given hold 0. None: as many as are given.
+        excluded: sequences that the scale is not estimated from.
+        scale_blacklist: stretches that it is not estimated from either.
 
     Raises:
-        InputError: a file cannot be used, an interval is not in the bigWig, or control and treatment differ in their
-            chromosomes.
+        InputError: a file cannot be used, an interval is not in the bigWig, or control and treatment are of different
+            assemblies.
     """
 
     def __init__(
@@ -155,6 +157,8 @@ class CoverageWindows(_Windows):
         known_regions: Intervals | None = None,
         blacklist: Intervals | None = None,
         n_tracks: int | None = None,
+        excluded: Collection[str] = (),
+        scale_blacklist: pd.DataFrame | None = None,
     ) -> None:
         self.bigwigs = [open_signal(source) for source in (bigwig, control) if source is not None]
         sizes, name = self.bigwigs[0].chrom_sizes, str(self.bigwigs[0].path)
@@ -168,7 +172,9 @@ class CoverageWindows(_Windows):
         # The treatment's kind says nothing of a control whose format fixes its own.
         kinds = (kind, control_kind or (kind if self.bigwigs[-1].kind is None else None))[: len(self.bigwigs)]
         self.fitted = [
-            transform.fit(track, kind=stated, known_regions=known)
+            transform.fit(
+                track, kind=stated, known_regions=known, excluded=excluded, blacklist=scale_blacklist
+            )
             for track, stated in zip(self.bigwigs, kinds, strict=True)
         ]
         self.n_tracks = n_tracks or len(self.bigwigs)
@@ -181,9 +187,31 @@ class CoverageWindows(_Windows):
     def coverage(self, chrom: str, start_bin: int, end_bin: int) -> Float[np.ndarray, "bin track"]:
         """Transformed coverage of any bins, float32, 0 outside the chromosome and of tracks that were not given."""
         coverage = np.zeros((end_bin - start_bin, self.n_tracks), np.float32)
-        for track, (bigwig, fitted) in enumerate(zip(self.bigwigs, self.fitted, strict=True)):
-            coverage[:, track] = fitted(bigwig.binned(chrom, start_bin, end_bin, self.shape.bin_bp))
+        for track in range(min(self.n_tracks, len(self.bigwigs))):
+            coverage[:, track] = self._transformed(track, chrom, start_bin, end_bin)
         return coverage
+
+    def folds(
+        self, chrom: str, start_bin: int, coverage: Float[np.ndarray, "bin track"]
+    ) -> list[Float[np.ndarray, " bin"]]:
+        """Linear signal of each file in multiples of its background, the control's too where the model takes none.
+
+        Args:
+            chrom: the chromosome.
+            start_bin: the first bin.
+            coverage: the transformed coverage of the bins, as `coverage` gives it.
+        """
+        tracks = [coverage[:, track] for track in range(min(self.n_tracks, len(self.bigwigs)))]
+        others = range(len(tracks), len(self.bigwigs))
+        tracks += [self._transformed(track, chrom, start_bin, start_bin + len(coverage)) for track in others]
+        return [fitted.inverse(track, fitted.background) for fitted, track in zip(self.fitted, tracks, strict=True)]
+
+    def _transformed(self, track: int, chrom: str, start_bin: int, end_bin: int) -> Float[np.ndarray, " bin"]:
+        bigwig = self.bigwigs[track]
+        if track and chrom not in bigwig.chrom_sizes:
+            # Writers of bigWigs leave out sequences without signal.
+            return np.zeros(end_bin - start_bin, np.float32)
+        return self.fitted[track](bigwig.binned(chrom, start_bin, end_bin, self.shape.bin_bp))
 
     def _chrom_end(self, chrom: str) -> int:
         return self.bigwigs[0].chrom_sizes[chrom]
@@ -342,11 +370,18 @@ def _checked(
 
 
 def _check_control(control: SignalTrack, treatment: SignalTrack, chroms: Iterable[str]) -> None:
-    for chrom in chroms:
-        found, expected = control.chrom_sizes.get(chrom), treatment.chrom_sizes[chrom]
+    """Refuse a control of another assembly; one without some of the treatment's sequences has no signal there."""
+    shared = [chrom for chrom in chroms if chrom in control.chrom_sizes]
+    for chrom in shared:
+        found, expected = control.chrom_sizes[chrom], treatment.chrom_sizes[chrom]
         if found != expected:
-            has = "has no" if found is None else f"has {found:,} bp of"
             raise InputError(
-                f"{control.path}: {has} {chrom}, but {treatment.path} has {expected:,} bp; give a control of the same "
-                "assembly"
+                f"{control.path}: has {found:,} bp of {chrom}, but {treatment.path} has {expected:,} bp; give a control "
+                "of the same assembly"
             )
+    if not shared:
+        some, others = ", ".join(list(control.chrom_sizes)[:3]), ", ".join(list(chroms)[:3])
+        raise InputError(
+            f"{control.path}: has {some}, but none of the sequences of {treatment.path} that are asked for ({others}); "
+            "give a control of the same assembly"
+        )

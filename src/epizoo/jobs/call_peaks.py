@@ -1,7 +1,9 @@
 """Peaks of a whole genome, or of regions of it, by a peak-caller entry: bigWig or reads in, narrowPeak out."""
 
 import dataclasses
+import logging
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import pandas as pd
@@ -11,18 +13,22 @@ from epizoo.calling.called_peaks import CalledPeaks, CallingDecisions
 from epizoo.calling.peak_files import peak_format, write_peaks, write_summits
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import name_peaks
+from epizoo.calling.significance import significant, write_cutoffs
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
-from epizoo.genome.assemblies import check_blacklist_fits, read_blacklist, require_blacklist
+from epizoo.genome.assemblies import check_blacklist_fits, excluded_sequences, read_blacklist, require_blacklist
+from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.overlaps import overlaps_any
-from epizoo.genome.read_depth import reads_per_area
-from epizoo.genome.signal import SignalTrack
+from epizoo.genome.read_depth import read_depth
+from epizoo.genome.signal import SignalTrack, open_signal
 from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
 from epizoo.jobs.genome_peaks import call_genome, open_writers
 from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads
 from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.entry import PeakCallerEntry, load_peak_caller
-from epizoo.zoo.windows import check_control
+from epizoo.zoo.windows import check_control, window_shape
+
+logger = logging.getLogger(__name__)
 
 
 def call_peaks(
@@ -48,6 +54,10 @@ def call_peaks(
     summits: File | None = None,
     probabilities: File | None = None,
     denoised: File | None = None,
+    exclude: Sequence[str] | None = None,
+    scale_factor: float | None = None,
+    q_value: float | None = None,
+    cutoff_analysis: File | None = None,
     enter_probability: float | None = None,
     extend_probability: float | None = None,
     min_width_bp: int | None = None,
@@ -64,7 +74,8 @@ def call_peaks(
     Args:
         entry: A peak caller, its name in the zoo, or its folder.
         bigwig: The treatment: a bigWig, or another track; give either this or `reads`.
-        control: The control, likewise, for an entry that takes one; give either this or `control_reads`.
+        control: The control (input, IgG), likewise; give either this or `control_reads`. Any entry takes one: a peak
+            has to rise above it, and its p-value is against it. `peak_caller/tf` also looks at its shape.
         reads: Reads of the treatment (BAM, BED, tagAlign, BEDPE or fragments.tsv); several files are pooled.
         control_reads: Reads of the control.
         chrom_sizes: Chromosome lengths, for reads without them (all but BAM): an assembly such as hg38, or a file.
@@ -87,8 +98,14 @@ def call_peaks(
         probabilities: The bigWig of peak probabilities to write, if any; it covers the regions.
         denoised: The bigWig of denoised coverage to write, if any: the expected signal of each bin, at the depth and in
             the unit of the input; it covers the regions. Peaks are the same with and without it.
+        exclude: Names of sequences that are left out: no peaks are called there, and they do not set the scale of the
+            signal. Where None, the mitochondrial genome and that of the Epstein-Barr virus (`UNUSUAL_SEQUENCES`).
+        scale_factor: What the signal is multiplied by before peaks are called, such as a spike-in's factor between two
+            samples: with 2 it counts as twice as high over its background and the file's peaks. 1 where None.
+        q_value: The highest q-value of a peak by the number of its reads (Benjamini-Hochberg); the entry's own where
+            None; 1 asks for none. It does not apply where the reads of a signal cannot be told.
+        cutoff_analysis: The table (TSV) to write of how many peaks each cut-off of the q-value leaves, if any.
         enter_probability: A peak reaches this probability; the entry's own value where None, as for the next three.
-            Where this or the next is given, the entry's rule of evidence does not apply.
         extend_probability: A peak extends as far as this probability.
         min_width_bp: Narrower peaks are left out.
         merge_gap_bp: Peaks with at most this between them are joined.
@@ -128,51 +145,78 @@ def call_peaks(
         extend_probability=extend_probability,
         min_width_bp=min_width_bp,
         merge_gap_bp=merge_gap_bp,
+        most_q=q_value,
     )
     # All that can be wrong is found before reads are read, which may take minutes.
     kind = peak_format("" if output is None else output, output_format)
     if output is None and (output_format or track_line):
         raise InputError("--format, --track-line: given without --output, the file that they are about; name it")
     intervals = [given for given in (regions, blacklist, known_regions) if isinstance(given, str | os.PathLike)]
-    outputs = [path for path in (output, summits, coverage, probabilities, denoised) if path is not None]
+    written = (output, summits, coverage, probabilities, denoised, cutoff_analysis)
+    outputs = [path for path in written if path is not None]
     check_outputs(outputs, [*inputs.paths(), *intervals])
     if isinstance(blacklist, str | os.PathLike):
         require_blacklist(blacklist)
     where = None if regions is None else interval_table(regions, "the intervals")
     known = None if known_regions is None else interval_table(known_regions, "the known regions")
-    check_control(caller, inputs.first_of_control)
+    if inputs.first_of_control is None:
+        check_control(caller, None)
     if denoised is not None:
         _require_denoising(caller)
     caller.prepare()
     treatment, background, notes = inputs.open(progress)
-    windows = caller.windows(
-        intervals_file=where,
-        bigwig_file=treatment,
-        control_file=background,
-        signal_kind=signal_kind,
-        control_signal_kind=control_signal_kind,
-        known_regions_file=known,
+    track = open_signal(treatment)
+    masked = None if blacklist is None else _blacklist_table(blacklist, track)
+    excluded = excluded_sequences(track.chrom_sizes, exclude, None if where is None else set(where["chrom"]), str(track.path))
+    windows = CoverageWindows(
+        track,
+        where,
+        window_shape(caller),
+        _scaled(caller.config.transform, scale_factor),
+        control=background,
+        kind=signal_kind,
+        control_kind=control_signal_kind,
+        known_regions=known,
+        n_tracks=len(caller.channels),
+        # Sequences in which no peaks are asked for say nothing of those in which they are.
+        excluded={*excluded, *(set(track.chrom_sizes) - set(where["chrom"]) if where is not None else ())},
+        scale_blacklist=masked,
     )
-    excluded = None if blacklist is None else _blacklist_table(blacklist, windows.bigwigs[0])
-    reads_of = reads_per_area(windows.bigwigs[0], windows.fitted[0]) if rule.least_evidence else None
+    depth = read_depth(track, windows.fitted[0], frozenset(excluded))
     with ExitStack() as stack:
         writers = open_writers(stack, windows, probabilities, denoised)
-        found = call_genome(caller, windows, rule, reads_of, writers, progress)
-        peaks = CalledPeaks(name_peaks(found if excluded is None else found[~overlaps_any(found, excluded)]))
+        found = call_genome(caller, windows, rule, depth and depth.per_area, writers, progress, excluded)
+        allowed = found if masked is None else found[~overlaps_any(found, masked)]
+        peaks = CalledPeaks(name_peaks(significant(allowed, rule.most_q)))
+        if cutoff_analysis is not None:
+            write_cutoffs(cutoff_analysis, allowed)
         if output is not None:
             write_peaks(output, peaks, kind, make_track_line(kind, track_line) if track_line else None)
         if summits is not None:
             write_summits(summits, peaks)
-    peaks.decided = _decisions(caller, windows, rule, reads_of is not None, notes, is_detected=signal_kind is None)
+    fitted = windows.fitted[0]
+    if signal_kind is None and track.kind is None:
+        notes = (*notes, f"Detected in {track.path}: --signal-kind {fitted.kind}.")
+    if excluded:
+        notes = (*notes, f"Left out: {', '.join(excluded)} (--exclude names others, --exclude none leaves out none).")
+    peaks.decided = CallingDecisions(
+        caller=f"{caller.name} {caller.version}",
+        bin_bp=caller.window.bin_bp,
+        rule=rule,
+        reads_from=None if depth is None else depth.source,
+        signal_kind=fitted.kind,
+        background=fitted.background,
+        scale=fitted.scale,
+        peak_weight=windows.transform.peak_weight,
+        notes=notes,
+    )
+    _warn(windows, rule, len(peaks))
     return peaks
 
 
 def _rule(own: PeakCallingConfig, **stated: float | None) -> PeakCallingConfig:
     """The rule with what was stated in place of its own values."""
     changes = {key: value for key, value in stated.items() if value is not None}
-    if {"enter_probability", "extend_probability"} & set(changes):
-        # The entry's evidence would replace the probabilities that were asked for.
-        changes |= {"least_evidence": 0, "evident_probability": 0}
     return dataclasses.replace(own, **changes)  # type: ignore[arg-type]
 
 
@@ -191,26 +235,31 @@ def _blacklist_table(blacklist: Intervals, track: SignalTrack) -> pd.DataFrame:
     return blacklist
 
 
-def _decisions(
-    entry: PeakCallerEntry,
-    windows: CoverageWindows,
-    rule: PeakCallingConfig,
-    evidence: bool,
-    notes: tuple[str, ...],
-    *,
-    is_detected: bool,
-) -> CallingDecisions:
-    fitted, track = windows.fitted[0], windows.bigwigs[0]
-    if is_detected and track.kind is None:
-        notes = (*notes, f"Detected in {track.path}: --signal-kind {fitted.kind}.")
-    return CallingDecisions(
-        caller=f"{entry.name} {entry.version}",
-        bin_bp=entry.window.bin_bp,
-        rule=rule,
-        evidence=evidence,
-        signal_kind=fitted.kind,
-        background=fitted.background,
-        scale=fitted.scale,
-        peak_weight=windows.transform.peak_weight,
-        notes=notes,
-    )
+def _scaled(transform: CoverageTransform, factor: float | None) -> CoverageTransform:
+    if factor is None:
+        return transform
+    if not 1e-6 <= factor <= 1e6:
+        raise InputError(f"--scale-factor: {factor} given, expected a number from 1e-6 to 1e6")
+    return dataclasses.replace(transform, scale_factor=transform.scale_factor / factor)
+
+
+def _warn(windows: CoverageWindows, rule: PeakCallingConfig, n_peaks: int) -> None:
+    """Say what a user would not see in the peaks: that there are none, or that one stretch nearly set the scale."""
+    path = windows.bigwigs[0].path
+    if not n_peaks:
+        logger.warning(
+            "%s: no peaks: nothing rises far enough above its surroundings (q-value at most %g). Is it an input, or "
+            "does it hold too few reads?",
+            path,
+            rule.most_q,
+        )
+    for block in windows.fitted[0].capped[:1]:
+        logger.warning(
+            "%s: %s:%s-%s holds %.0f%% of the signal above the background, which was capped so that it does not set the "
+            "scale of the others; is it a repeat or an organelle? --blacklist and --exclude leave it out.",
+            path,
+            block.chrom,
+            f"{block.start:,}",
+            f"{block.end:,}",
+            100 * block.share,
+        )

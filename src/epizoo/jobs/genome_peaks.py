@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from jaxtyping import Float
 from epizoo.calling.chunked_prediction import Predict, predict_track
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import PeakCollector, peak_table
+from epizoo.calling.significance import with_q_values
 from epizoo.errors import InputError
 from epizoo.genome.bigwig_writer import BigWigWriter
 from epizoo.genome.overlaps import merged
@@ -48,18 +49,20 @@ def call_genome(
     reads: float | None,
     writers: Writers,
     progress: Progress | None,
+    excluded: Collection[str] = (),
 ) -> pd.DataFrame:
-    """All peaks, sorted and without names; the network's outputs go to the writers as they come.
+    """All candidate peaks with their q-values, sorted and without names; the network's outputs go to the writers.
 
     Args:
         entry: the peak caller.
         windows: the signal, and the intervals to call peaks in.
         rule: the rule of calling.
-        reads: see `epizoo.genome.read_depth.reads_per_area`.
+        reads: reads for each unit of the signal over 1 bp; see `epizoo.genome.read_depth`.
         writers: see `open_writers`.
         progress: called after each chunk with the bins that are done and those there are.
+        excluded: sequences in which no peaks are called.
     """
-    todo = stretches(windows.intervals, entry.window.bin_bp)
+    todo = [one for one in stretches(windows.intervals, entry.window.bin_bp) if one.chrom not in excluded]
     lengths = [stretch.end_bin - stretch.start_bin for stretch in todo]
     # Short regions need no long windows, and powers of two keep the number of compiled lengths small.
     chunk_bins = min(CHUNK_BINS, 1 << (max(lengths) - 1).bit_length())
@@ -89,7 +92,7 @@ def call_genome(
             silent=silent,
         ):
             # Folds over the background, so that treatment and control are of one depth.
-            folds = [of.inverse(piece.inputs[:, track], of.background) for track, of in enumerate(windows.fitted)]
+            folds = windows.folds(stretch.chrom, piece.start_bin, piece.inputs)
             collector.add(piece.outputs[PROBABILITIES], *folds)
             for name, (writer, value) in writers.items():
                 writer.add(stretch.chrom, piece.start_bin, value(piece.outputs[name]))
@@ -97,7 +100,7 @@ def call_genome(
             if progress is not None:
                 progress(done, sum(lengths))
         tables.append(collector.finish())
-    return pd.concat(tables, ignore_index=True)
+    return with_q_values(pd.concat(tables, ignore_index=True), sum(stretch.end - stretch.start for stretch in todo))
 
 
 def open_writers(

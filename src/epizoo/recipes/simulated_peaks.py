@@ -83,7 +83,7 @@ ATAC = SimulatedSettings(
         scale_error_sd=0.3,
     ),
     calling=PeakCallingConfig(
-        0.6, 0.5, merge_gap_bp=50, min_width_bp=200, least_evidence=8.0, evident_probability=0.25
+        0.6, 0.5, merge_gap_bp=50, min_width_bp=200, most_q=1e-3
     ),
 )
 ENTRIES = {settings.name: settings for settings in (TF, ATAC)}

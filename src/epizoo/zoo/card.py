@@ -125,11 +125,11 @@ def _peaks(rule: PeakCallingConfig) -> list[str]:
         f"- Peaks: runs of bins with a probability of {runs}. Gaps of up to {rule.merge_gap_bp:,} bp are closed, and "
         f"peaks narrower than {rule.min_width_bp:,} bp are dropped."
     ]
-    if rule.least_evidence:
+    if rule.most_q < 1:
         lines.append(
-            f"- Evidence: where reads can be counted in the signal, a probability of {rule.evident_probability:g} is "
-            f"enough, and the Poisson probability of a peak's reads, given its local background, must be at most "
-            f"1e-{rule.least_evidence:g}."
+            f"- Significance: the q-value of a peak's reads (column 9) must be at most {rule.most_q:g}. Reads are expected "
+            f"as in the surroundings of {rule.background_bp:,} bp on both sides, the whole file or the control, whichever "
+            "holds most."
         )
     if rule.score_evidence:
         score = (

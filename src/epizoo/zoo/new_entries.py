@@ -112,7 +112,7 @@ def limits_of(base: Entry) -> list[str]:
 
 def uncalibrated(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config without what was fitted to the probabilities of other weights: calibration, and how evidence counts."""
-    fitted = ("calibration", "least_evidence", "evident_probability")
+    fitted = ("calibration",)
     calling = {key: value for key, value in config.get("calling", {}).items() if key not in fitted}
     return {**config, "calling": calling} if "calling" in config else dict(config)
 
