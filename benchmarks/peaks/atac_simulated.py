@@ -38,8 +38,8 @@ BIN_BP = 50
 SEED = 1_000
 CHOOSING_SEED, N_CHOOSING = 2_000, 10
 CHOOSING_READS = (1e6, 5e6, 3e7)
-PROBABILITIES = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
-EVIDENCE = (5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0)
+PROBABILITIES = (0.05, 0.1, 0.2, 0.3, 0.5)
+MOST_Q = (0.1, 0.01, 1e-3, 1e-4)
 Q_VALUES = ("0.05", "0.01")
 
 
@@ -108,12 +108,13 @@ def score(calls: list[pd.DataFrame], truths: list[Truth]) -> dict[str, float]:
 
 
 def rules_by_depth(entry: PeakCallerEntry) -> dict[str, dict[str, dict[str, float]]]:
-    """Agreement of the probability alone, and of each rule about evidence, at each depth."""
-    plain = dataclasses.replace(ATAC.calling, least_evidence=0.0, evident_probability=0.0)
-    rules = {"probability alone": plain}
-    for probability, evidence in itertools.product(PROBABILITIES, EVIDENCE):
-        rule = dataclasses.replace(plain, least_evidence=evidence, evident_probability=probability)
-        rules[f"probability {probability}, evidence {evidence:g}"] = rule
+    """Agreement of each probability at each highest q-value, at each depth."""
+    rules = {
+        f"probability {probability}, q-value {most_q:g}": dataclasses.replace(
+            ATAC.calling, enter_probability=probability, extend_probability=probability, most_q=most_q
+        )
+        for probability, most_q in itertools.product(PROBABILITIES, MOST_Q)
+    }
     results: dict[str, dict[str, dict[str, float]]] = {}
     for reads in CHOOSING_READS:
         truths = [draw(number, reads, CHOOSING_SEED) for number in range(N_CHOOSING)]

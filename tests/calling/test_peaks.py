@@ -10,6 +10,7 @@ import pytest
 
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import PEAK_COLUMNS, PeakCollector, call_peaks, name_peaks
+from epizoo.calling.significance import with_q_values
 from epizoo.calling.summits import smoothing_bins
 from epizoo.errors import InputError
 
@@ -184,11 +185,6 @@ def test_config_survives_a_round_trip():
         ({"min_width_bp": -1}, r"min_width_bp\b.*-1\b"),
         ({"min_width": 100}, r"\bmin_width\b"),
         ({"summit_valley": 1.0}, r"summit_valley\b.*1\.0\b"),
-        ({"least_evidence": -1.0}, r"least_evidence\b.*-1\.0\b.*\b0\b"),
-        ({"least_evidence": float("nan")}, r"least_evidence\b.*\bnan\b.*\b0\b"),
-        ({"least_evidence": 8.0}, r"evident_probability\b.*least_evidence\b.*both above 0"),
-        ({"evident_probability": 0.3}, r"evident_probability\b.*least_evidence\b.*both above 0"),
-        ({"evident_probability": 1.3, "least_evidence": 8.0}, r"evident_probability\b.*1\.3\b.*at most 1\b"),
         ({"calibration": [[0.5, 0.4], [0.5, 0.9]]}, r"\bcalibration\b"),
         ({"calibration": [[0.5, 0.4], [0.7, 0.3]]}, r"\bcalibration\b"),
         ({"calibration": [[0.5, 0.4], [0.7, 1.3]]}, r"\bcalibration\b"),
@@ -254,13 +250,14 @@ def test_a_control_in_pieces_gives_the_same_peaks(cut):
     probabilities = np.repeat(random.random(20), 5)
     signal, control = random.gamma(2, 3, 100), random.gamma(2, 2, 100)
     options = {"bin_bp": BIN_BP, "reads_per_unit": 0.7, "reads_per_area": 0.1}
-    config = PeakCallingConfig(0.6, 0.6, score_evidence=True, least_evidence=0.05, evident_probability=0.4)
+    config = PeakCallingConfig(0.6, 0.6, score_evidence=True, background_bp=100)
     collector = PeakCollector("chr1", 0, config, bounds=(0, 1_000), **options)
     for part in (slice(0, cut), slice(cut, 100)):
         collector.add(probabilities[part], signal[part], control[part])
     whole = call_peaks("chr1", 0, probabilities, signal, config, chrom_size=1_000, control=control, **options)
-    pd.testing.assert_frame_equal(name_peaks(collector.finish()), whole)
-    assert len(whole)
+    pd.testing.assert_frame_equal(name_peaks(with_q_values(collector.finish(), 1_000)), whole)
+    assert (whole["pValue"] >= 0).all()
+    assert len(set(whole["pValue"])) > 1
 
 
 def test_a_score_of_evidence_tells_peaks_apart_that_are_equally_certain():
@@ -274,53 +271,64 @@ def test_a_score_of_evidence_tells_peaks_apart_that_are_equally_certain():
     assert controlled((20.0, 40.0), (19.9, 0.0), config, reads_per_unit=2.0)["score"][0] < 150
 
 
-EVIDENT = PeakCallingConfig(0.95, 0.95, least_evidence=8.0, evident_probability=0.5)
-
-
 def reads_tail(reads, expected):
     """-log10 of the Poisson probability of so many whole reads or more, summed term by term."""
     terms = (expected**k * math.exp(-expected) / math.factorial(k) for k in range(reads, reads + 60))
     return -math.log10(math.fsum(terms))
 
 
-@pytest.mark.parametrize(("heights", "n_peaks"), [((7.0, 8.0), 1), ((8.0, 9.0), 2), ((7.0, 7.0), 0)])
-def test_a_peak_needs_evidence_of_the_reads_over_its_whole_width(heights, n_peaks):
-    # Five bins of 10 bp, two reads expected and twice as many as the signal found: 14 are too few, 16 enough.
-    assert reads_tail(14, 2.0) < EVIDENT.least_evidence < reads_tail(16, 2.0)
-    peaks = controlled(heights, (0.0, 0.0), EVIDENT, reads_per_area=0.04)
-    assert len(peaks) == n_peaks
-    # A wide peak of few reads in each bin holds as many reads as a narrow high one.
+def test_p_values_are_of_the_reads_over_the_whole_width_in_the_surroundings():
+    # Five bins of 10 bp and 0.04 reads a bp and unit: 2 reads a fold. All 100 bins are the surroundings of both peaks.
+    peaks = controlled((7.0, 8.0), (0.0, 0.0), reads_per_area=0.04)
+    expected = 2 * (90 + 5 * 7.0 + 5 * 8.0) / 100
+    assert peaks["pValue"].tolist() == pytest.approx([reads_tail(14, expected), reads_tail(16, expected)])
+    # Of a wider peak all bins count, with what they would hold at the background.
     wide = call_peaks(
         "chr1",
         0,
         np.repeat([0.0, 0.9, 0.0], [20, 60, 20]),
-        np.repeat([1.0, 3.0, 1.0], [20, 60, 20]),
-        EVIDENT,
+        np.repeat([0.25, 3.0, 0.25], [20, 60, 20]),
+        dataclasses.replace(CONTROLLED, background_bp=0),
         bin_bp=BIN_BP,
         chrom_size=1_000,
         reads_per_area=0.04,
     )
-    assert reads_tail(72, 24.0) > EVIDENT.least_evidence
-    assert len(wide) == 1
+    # Without surroundings the peak is its own background.
+    assert wide["pValue"].tolist() == pytest.approx([reads_tail(72, 72.0)])
 
 
-def test_evidence_is_over_the_control_where_that_is_higher():
-    assert len(controlled((20.0, 20.0), (0.0, 10.0), EVIDENT, reads_per_area=0.04)) == 1
-
-
-def test_where_reads_cannot_be_counted_the_ordinary_probabilities_hold():
-    assert controlled((50.0, 50.0), (0.0, 0.0), EVIDENT).empty
-    assert len(controlled((50.0, 50.0), (0.0, 0.0), EVIDENT, reads_per_area=0.04)) == 2
-    plain = dataclasses.replace(EVIDENT, enter_probability=0.5, extend_probability=0.5)
-    without = dataclasses.replace(plain, least_evidence=0.0, evident_probability=0.0)
-    pd.testing.assert_frame_equal(
-        controlled((5.0, 6.0), (0.0, 0.0), plain), controlled((5.0, 6.0), (0.0, 0.0), without, reads_per_area=0.04)
+def test_the_background_of_a_p_value_is_at_least_that_of_the_genome():
+    lonely = dataclasses.replace(CONTROLLED, background_bp=100)
+    low, high = (
+        controlled((7.0, 8.0), (0.0, 0.0), lonely, reads_per_area=0.04, least_background=least)["pValue"].to_numpy()
+        for least in (1.0, 5.0)
     )
+    assert high.tolist() == pytest.approx([reads_tail(14, 10.0), reads_tail(16, 10.0)])
+    assert (low > high).all()
 
 
-def test_a_rule_about_evidence_is_saved_only_where_there_is_one():
-    assert PeakCallingConfig.from_dict(EVIDENT.to_dict()) == EVIDENT
-    assert not {"least_evidence", "evident_probability"} & set(CONTROLLED.to_dict())
+def test_p_values_are_against_the_control_where_that_is_higher():
+    peaks = controlled((20.0, 20.0), (0.0, 10.0), reads_per_area=0.04)
+    around = 2 * (90 + 10 * 20.0) / 100
+    assert peaks["pValue"].tolist() == pytest.approx([reads_tail(40, around), reads_tail(40, 20.0)])
+
+
+def test_peaks_above_the_highest_q_value_are_left_out_where_reads_are_known():
+    options = {"heights": (7.0, 20.0), "beside": (0.0, 0.0)}
+    every = controlled(*options.values(), reads_per_area=0.04)
+    between = 10 ** -float(every["qValue"].mean())
+    asked = dataclasses.replace(CONTROLLED, most_q=between)
+    kept = controlled(*options.values(), asked, reads_per_area=0.04)
+    assert kept["start"].tolist() == every["start"].tolist()[1:]
+    unknown = controlled(*options.values(), asked)
+    assert unknown["start"].tolist() == every["start"].tolist()
+    assert unknown[["pValue", "qValue"]].to_numpy().tolist() == [[-1, -1]] * 2
+
+
+def test_a_highest_q_value_is_saved_only_where_there_is_one():
+    asked = dataclasses.replace(CONTROLLED, most_q=1e-3)
+    assert PeakCallingConfig.from_dict(asked.to_dict()) == asked
+    assert "most_q" not in CONTROLLED.to_dict()
 
 
 def test_a_score_of_evidence_stays_within_its_column():
@@ -363,5 +371,5 @@ def test_a_peak_among_peaks_has_the_background_there_is_near_or_else_far_away(qu
 def test_rules_that_an_entry_does_not_record_are_those_it_was_released_with():
     released = {"enter_probability": 0.5, "extend_probability": 0.5, "min_width_bp": 0, "merge_gap_bp": 0}
     released |= {"background_bp": 10_000, "summit_smoothing_bp": 250, "summit_valley": 0.6, "calibration": ()}
-    released |= {"score_evidence": False, "least_evidence": 0.0, "evident_probability": 0.0}
+    released |= {"score_evidence": False, "most_q": 1.0}
     assert {name: getattr(PeakCallingConfig(), name) for name in released} == released

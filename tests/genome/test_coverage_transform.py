@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.genome.coverage_transform import CoverageTransform, FittedTransform
+from epizoo.genome.coverage_transform import CoverageTransform, FittedTransform, _most_of_a_block
 from epizoo.genome.signal import BigWig
 from epizoo.genome.signal_kinds import SIGNAL_KINDS, detect_signal_kind, sample_blocks, sample_values
 
@@ -331,3 +331,56 @@ def test_one_stretch_is_enough_for_a_background(make_bigwig):
     known = pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [1_000]})
     bigwig = BigWig(make_bigwig({"chr1": np.full(5_000, 4.0)}))
     assert CoverageTransform().fit(bigwig, "cpm", known).background == 4
+
+
+PEAKED = np.repeat([1.0, 30.0, 1.0], [40_000, 2_000, 58_000]).repeat(3).reshape(-1, 3).T.ravel()
+"""300 kb with a peak in each 100 kb."""
+
+
+def genome(deep_bp, height):
+    """Ten chromosomes with peaks, and a deep one."""
+    return {f"chr{i}": PEAKED for i in range(10)}, {"chrM": np.full(deep_bp, height)}
+
+
+@pytest.mark.parametrize("height", [1_000.0, 30_000.0])
+@pytest.mark.parametrize("deep_bp", [16_000, 100_000])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_deep_sequence_does_not_set_the_scale_wherever_it_is_listed(make_bigwig, height, deep_bp, is_first):
+    chroms, deep = genome(deep_bp, height)
+    transform = CoverageTransform(peak_weight=0.85)
+    alone = transform.fit(BigWig(make_bigwig(chroms, "alone.bw")), "coverage")
+    order = {**deep, **chroms} if is_first else {**chroms, **deep}
+    beside = transform.fit(BigWig(make_bigwig(order, "beside.bw")), "coverage")
+    assert (beside.background, beside.scale) == (alone.background, alone.scale)
+    assert beside.capped[0][:3] == ("chrM", 0, min(deep_bp, 250_000))
+    # Stretches of known signal are whole tens of kilobases.
+    whole = deep_bp // 10_000 * 10_000
+    mass = whole * (height - 1)
+    share = min(1, 250_000 / whole) * mass / (mass + 10 * 3 * 2_000 * 29)
+    assert beside.capped[0].share == pytest.approx(share, rel=1e-3)
+    assert alone.capped == ()
+
+
+def test_excluded_sequences_and_the_blacklist_take_no_part_in_the_scale(make_bigwig):
+    chroms, deep = genome(1_000_000, 500.0)
+    few = {name: chroms[name] for name in ("chr0",)}
+    transform = CoverageTransform(peak_weight=0.85)
+    alone = transform.fit(BigWig(make_bigwig(few, "alone.bw")), "coverage")
+    beside = BigWig(make_bigwig({**deep, **few}, "beside.bw"))
+    # Of so few quarters of a megabase none can be said to be the odd one.
+    assert transform.fit(beside, "coverage").scale > 2 * alone.scale
+    assert transform.fit(beside, "coverage", excluded={"chrM"}) == alone
+    mask = pd.DataFrame({"chrom": ["chrM"], "start": [0], "end": [1_000_000]})
+    assert transform.fit(beside, "coverage", blacklist=mask) == alone
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_block_weighs_more_than_four_even_shares(seed):
+    random = np.random.default_rng(seed)
+    excess = random.lognormal(0, random.uniform(0.1, 6), random.integers(8, 200))
+    cap = _most_of_a_block(excess)
+    total = np.minimum(excess, cap).sum()
+    if np.isinf(cap):
+        assert excess.max() <= 4 / len(excess) * total * (1 + 1e-9)
+    else:
+        assert cap == pytest.approx(4 / len(excess) * total)

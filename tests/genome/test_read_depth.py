@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.genome.pileup import ReadCoverage
 from epizoo.genome.read_depth import read_depth
 from epizoo.genome.signal import SignalTrack, Summary
 
@@ -84,14 +85,52 @@ def test_whole_numbers_in_which_no_step_is_one_read_are_not_counted():
 
 def test_a_signal_that_never_changes_is_no_evidence_of_reads():
     values = np.full(N_BP, 3.0)
-    assert counted(values, "cpm") <= 2
-    assert counted(values, "coverage") is None
+    assert read_depth(Track(values), CoverageTransform().fit(Track(values), "cpm")) is None
 
 
 def test_blocks_without_signal_leave_reads_unknown():
     track = Track(piled(300))
     fitted = CoverageTransform().fit(track, "coverage")
     assert read_depth(Track(np.zeros(N_BP)), fitted) is None
+
+
+def noise(values, kind):
+    """The reads that the noise of a signal suggests."""
+    track = Track(values)
+    found = read_depth(track, CoverageTransform().fit(track, kind))
+    assert found.source == "noise"
+    return found.per_area * float(track.track.sum(dtype=np.float64))
+
+
+@pytest.mark.parametrize("n_reads", [5_000, 50_000])
+@pytest.mark.parametrize("unit", [1.0, 0.0371])
+def test_where_single_reads_cannot_be_seen_noise_tells_their_number(n_reads, unit):
+    random = np.random.default_rng(4)
+    starts = random.integers(0, N_BP - WIDTH_BP, n_reads)
+    steps = np.bincount(starts, minlength=N_BP + 1) - np.bincount(starts + WIDTH_BP, minlength=N_BP + 1)
+    values = means(unit * np.cumsum(steps)[:N_BP].astype(np.float64), 50)
+    # Reads over the border of two stretches make them more alike: some tenths more reads.
+    assert 0.85 * n_reads < noise(values, "cpm") < 1.35 * n_reads
+    # Ten reads at every place, as duplicates are, are not ten times the evidence.
+    assert noise(10 * values, "cpm") == pytest.approx(noise(values, "cpm"), rel=1e-3)
+
+
+def test_peaks_do_not_change_what_noise_tells():
+    random = np.random.default_rng(5)
+    starts = np.concatenate([random.integers(0, N_BP - WIDTH_BP, 20_000), random.normal(7e5, 200, 5_000).astype(int)])
+    steps = np.bincount(starts, minlength=N_BP + 1) - np.bincount(starts + WIDTH_BP, minlength=N_BP + 1)
+    values = means(np.cumsum(steps)[:N_BP].astype(np.float64), 50)
+    assert noise(0.2 * values, "cpm") == pytest.approx(25_000, rel=0.35)
+
+
+def test_reads_that_are_at_hand_are_counted():
+    random = np.random.default_rng(6)
+    starts = random.integers(0, N_BP - 400, 3_000)
+    ends = starts + random.integers(30, 400, 3_000)
+    track = ReadCoverage(["reads.bam"], {"chr1": N_BP}, {"chr1": (starts, ends)})
+    found = read_depth(track, CoverageTransform().fit(track))
+    assert found.source == "reads"
+    assert found.per_area * float(track.values("chr1", 0, N_BP).sum(dtype=np.float64)) == pytest.approx(3_000)
 
 
 @pytest.mark.parametrize(("length", "is_seen"), [(3, True), (5, False)])

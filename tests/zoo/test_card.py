@@ -159,7 +159,7 @@ def test_words_of_a_run_reach_the_card(tmp_path, random_zoo):
         ({}, "1000 times the highest probability in the peak, without further calibration"),
         ({"calibration": ((0.5, 0.2), (0.9, 0.8))}, "calibrated .* highest probability of 0.5 scores 200"),
         ({"score_evidence": True}, "evidence, not a probability"),
-        ({"least_evidence": 8.0, "evident_probability": 0.25}, "probability of 0.25 is enough, .* at most 1e-8"),
+        ({"most_q": 1e-4}, r"q-value of a peak's reads .* at most 0\.0001"),
         ({"enter_probability": 0.6}, "at least 0.5, one of which has at least 0.6"),
     ],
 )

@@ -79,7 +79,8 @@ def call_peaks(
         -log10 of the Poisson probability of so many reads over the peak, where as many are expected as at the highest
         of four backgrounds: `least_background`, the mean of all bins from `background_bp` before to as far after the
         peak, the control over the peak, and the control over the same surroundings. `qValue` is -log10 of the q-value,
-        see `epizoo.calling.significance`; peaks above `config.most_q` are left out. Both are -1 where reads are unknown.
+        see `epizoo.calling.significance`; peaks above `config.most_q` are left out. Both are -1 where reads are not
+        known.
     """
     collector = PeakCollector(
         chrom,

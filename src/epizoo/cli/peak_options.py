@@ -93,9 +93,7 @@ class Places:
 class Rule:
     """Peak rule (default: the model's own, as its card states)."""
 
-    enter_probability: Annotated[
-        float | None, option("NUMBER", "Probability that a peak must reach.")
-    ] = None
+    enter_probability: Annotated[float | None, option("NUMBER", "Probability that a peak must reach.")] = None
     extend_probability: Annotated[
         float | None,
         option("NUMBER", "Probability as far as which a peak extends."),

@@ -29,8 +29,8 @@ def call_peaks(
     the start. The p and q values (eighth and ninth, -log10) are those of the number of reads in the peak, against the
     highest of its backgrounds; -1 where reads cannot be told from the signal.
 
-    With a control, peaks that do not rise above it are left out, and p-values are against it. The blocks of gappedPeak are the stretches that
-    --merge-gap-bp joined.
+    With a control, peaks that do not rise above it are left out, and p-values are against it. The blocks of gappedPeak
+    are the stretches that --merge-gap-bp joined.
     """
     from epizoo.jobs.call_peaks import call_peaks as call
 

@@ -67,8 +67,8 @@ def excluded_sequences(
     unknown = [name for name in wanted if name not in sizes]
     if unknown:
         raise InputError(
-            f"--exclude: {', '.join(unknown)} given, but {sizes_name} has {', '.join(list(sizes)[:5])}; name some of its "
-            "sequences, or none"
+            f"--exclude: {', '.join(unknown)} given, but {sizes_name} has {', '.join(list(sizes)[:5])}; name some of "
+            "its sequences, or none"
         )
     if set(asked or sizes) <= set(wanted):
         raise InputError(f"--exclude: {', '.join(wanted)} leaves nothing of what peaks are asked for; name fewer")

@@ -3,7 +3,7 @@
 The levels are estimated once per file, never per window, so that equal signal looks equal everywhere in a genome.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _KNOWN_STRETCH_BP = 10_000
+_BLOCK_BP = 250_000
 # Evenly spread excess gives each of n blocks 1/n; several times that is a stretch that would speak for the genome.
 _MOST_EVEN_SHARES = 4
 _FEWEST_BLOCKS = 8
@@ -104,10 +105,10 @@ class CoverageTransform(Config):
 
     People judge a peak by the file's other peaks as much as by its background. The peaks' level is the signal above
     which half of the excess over the background lies, among stretches of at least ``peak_fold`` times the background
-    (that much where there are none): it hardly depends on how many peaks the covered parts of a genome hold. A block
-    counts for at most 4 / n of the excess in all n blocks that have any (of 8 or more), so that one deep stretch, such
-    as the mitochondrial genome or a collapsed repeat, does not set the scale of the genome. The scale is
-    ``background ** (1 - peak_weight) * (peak level / peak_fold) ** peak_weight``, never below the background.
+    (that much where there are none): it hardly depends on how many peaks the covered parts of a genome hold. A quarter
+    of a megabase counts for at most 4 / n of the excess in all n quarters that have any (of 8 or more), so that one
+    deep stretch, such as the mitochondrial genome or a collapsed repeat, does not set the scale of the genome. The
+    scale is ``background ** (1 - peak_weight) * (peak level / peak_fold) ** peak_weight``, never below the background.
 
     Where no known regions are given, stretches of 10 kb without any value count as unknown (assembly gaps, or a file
     that holds a part of the genome); where they are given, absent is 0 inside and unknown outside.
@@ -155,11 +156,16 @@ class CoverageTransform(Config):
             InputError: the kind is unknown or cannot be detected, values are negative, infinite or logarithms of
                 counts, or there is no signal at all.
         """
-        sampled = None if bigwig.kind is not None else sample_values(bigwig)
-        if sampled is not None:
-            refuse_logarithms(bigwig, sampled)
-        stated = check_signal_kind(kind, bigwig) if kind else detect_signal_kind(bigwig, sampled)
-        blocks = sample_blocks(bigwig, self.max_blocks, known_regions, excluded=excluded, blacklist=blacklist)
+        values = None if bigwig.kind is not None else sample_values(bigwig)
+        if values is not None:
+            refuse_logarithms(bigwig, values)
+        stated = check_signal_kind(kind, bigwig) if kind else detect_signal_kind(bigwig, values)
+        sampled = sample_blocks(bigwig, self.max_blocks, known_regions, excluded=excluded, blacklist=blacklist)
+        blocks = [
+            (chrom, low, min(low + _BLOCK_BP, end))
+            for chrom, start, end in sampled
+            for low in range(start, end, _BLOCK_BP)
+        ]
         stretches = [self._stretches(bigwig, *block, in_known=known_regions is not None) for block in blocks]
         if any(part.size and part.min() < 0 for part in stretches):
             raise negative_values(bigwig)

@@ -32,10 +32,11 @@ class ReadDepth(NamedTuple):
 def read_depth(track: SignalTrack, fitted: FittedTransform, excluded: frozenset[str] = frozenset()) -> ReadDepth | None:
     """The reads of a signal, as its pieces of 10 kb outside peaks show them, in 16 blocks of 1 Mb.
 
-    Steps: each read is a step up where it starts and one down where it ends. The height of a read is 1 in coverage, whose
-    median step it must be; else that of the usual step: steps up to it make half of the sum of all. All but a tenth
-    of the sum of steps must be of whole multiples of it, and not in ramps, or single reads cannot be seen: in means over bins or running windows, in folds over a
-    background that varies, in p-values. The width of a read is such that the reads make the steps that there are.
+    Steps: each read is a step up where it starts and one down where it ends. The height of a read is 1 in coverage,
+    whose median step it must be; else that of the usual step: steps up to it make half of the sum of all. All but a
+    tenth of the sum of steps must be of whole multiples of it, and not in ramps, or single reads cannot be seen: in
+    means over bins or running windows, in folds over a background that varies, in p-values. The width of a read is such
+    that the reads make the steps that there are.
 
     Noise: reads that are independent of each other make the variance between the ten stretches of 1 kb of a piece equal
     to their mean number, so that variance over mean is the area of one read. The median over pieces is taken. Signal

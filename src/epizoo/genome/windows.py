@@ -172,9 +172,7 @@ class CoverageWindows(_Windows):
         # The treatment's kind says nothing of a control whose format fixes its own.
         kinds = (kind, control_kind or (kind if self.bigwigs[-1].kind is None else None))[: len(self.bigwigs)]
         self.fitted = [
-            transform.fit(
-                track, kind=stated, known_regions=known, excluded=excluded, blacklist=scale_blacklist
-            )
+            transform.fit(track, kind=stated, known_regions=known, excluded=excluded, blacklist=scale_blacklist)
             for track, stated in zip(self.bigwigs, kinds, strict=True)
         ]
         self.n_tracks = n_tracks or len(self.bigwigs)
@@ -376,8 +374,8 @@ def _check_control(control: SignalTrack, treatment: SignalTrack, chroms: Iterabl
         found, expected = control.chrom_sizes[chrom], treatment.chrom_sizes[chrom]
         if found != expected:
             raise InputError(
-                f"{control.path}: has {found:,} bp of {chrom}, but {treatment.path} has {expected:,} bp; give a control "
-                "of the same assembly"
+                f"{control.path}: has {found:,} bp of {chrom}, but {treatment.path} has {expected:,} bp; give a "
+                "control of the same assembly"
             )
     if not shared:
         some, others = ", ".join(list(control.chrom_sizes)[:3]), ", ".join(list(chroms)[:3])

@@ -167,7 +167,9 @@ def call_peaks(
     treatment, background, notes = inputs.open(progress)
     track = open_signal(treatment)
     masked = None if blacklist is None else _blacklist_table(blacklist, track)
-    excluded = excluded_sequences(track.chrom_sizes, exclude, None if where is None else set(where["chrom"]), str(track.path))
+    excluded = excluded_sequences(
+        track.chrom_sizes, exclude, None if where is None else set(where["chrom"]), str(track.path)
+    )
     windows = CoverageWindows(
         track,
         where,
@@ -255,8 +257,8 @@ def _warn(windows: CoverageWindows, rule: PeakCallingConfig, n_peaks: int) -> No
         )
     for block in windows.fitted[0].capped[:1]:
         logger.warning(
-            "%s: %s:%s-%s holds %.0f%% of the signal above the background, which was capped so that it does not set the "
-            "scale of the others; is it a repeat or an organelle? --blacklist and --exclude leave it out.",
+            "%s: %s:%s-%s holds %.0f%% of the signal above the background, which was capped so that it does not set "
+            "the scale of the others; is it a repeat or an organelle? --blacklist and --exclude leave it out.",
             path,
             block.chrom,
             f"{block.start:,}",

@@ -207,7 +207,8 @@ def _run(name: str, data: Path, seed: int, macs3: list[Path], output: Path) -> N
     details = training_details(settings, distiller, data, stretches)
     chromosomes = {stretch.chrom for stretch in stretches}
     training = describe_training(name, "labelled_peaks", seed, details, chromosomes=chromosomes, reads_data=True)
-    write_run(output, name, final, settings.transform, validation.calling, settings.window_bins, training)
+    calling = dataclasses.replace(validation.calling, most_q=settings.most_q, background_bp=settings.background_bp)
+    write_run(output, name, final, settings.transform, calling, settings.window_bins, training)
     progress.say(f"wrote {output}")
 
 

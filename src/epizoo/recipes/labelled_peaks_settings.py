@@ -51,6 +51,10 @@ class EntrySettings:
     """Settings of learning a threshold rule first; None: the network starts from the simulation."""
     calibrate: bool = False
     """True if the score is calibrated on left-out predictions."""
+    most_q: float = 1e-4
+    """Highest q-value of the reads of a peak, asked for by the entry but not where rules are compared."""
+    background_bp: int = 10_000
+    """How far the surroundings of a peak reach, for its q-value."""
 
 
 H3K4ME3_LABELS = LabelledSet(
@@ -116,6 +120,8 @@ H3K36ME3 = EntrySettings(
     labelled=(H3K36ME3_LABELS,),
     model=_H3K36ME3_MODEL,
     transform=CoverageTransform(peak_weight=1.0, peak_fold=2.0),
+    # A domain of tens of kb would be its own surroundings within 10 kb.
+    background_bp=100_000,
     crops=CropSettings(n_bins=1_024, flank_bins=_H3K36ME3_MODEL.receptive_field_bins, smallest_keep=0.1),
     simulations=(BROAD_SIMULATION,),
     candidates=calling_candidates((0.5,), (0.5,), min_width_bp=(1_000, 2_000), merge_gap_bp=(2_000, 1_000, 5_000)),
@@ -142,7 +148,7 @@ UNIVERSAL = EntrySettings(
         replace(BROAD_MARKS_SIMULATION, depth=(0.05, 3.0)),
         ACCESSIBLE_SIMULATION,
     ),
-    candidates=[PeakCallingConfig(min_width_bp=200, merge_gap_bp=200)],
+    candidates=[PeakCallingConfig(0.3, 0.3, min_width_bp=200, merge_gap_bp=200)],
     pretraining=FitSettings(n_steps=1_200, learning_rate=3e-3, label_weight=0.0),
     n_pool=2_000,
     n_pretraining_windows=12,

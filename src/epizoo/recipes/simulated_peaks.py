@@ -60,7 +60,10 @@ TF = SimulatedSettings(
         summit_window_bins=9,
     ),
     simulation=FragmentSimulationConfig(control_share=0.65, scale_error_sd=0.4),
-    calling=PeakCallingConfig(0.3, 0.3, merge_gap_bp=40, min_width_bp=40, summit_smoothing_bp=100, score_evidence=True),
+    # A peak as wide as a fragment: those of 60 bp that a probability of 0.3 gives differ between replicates.
+    calling=PeakCallingConfig(
+        0.05, 0.05, merge_gap_bp=100, min_width_bp=100, summit_smoothing_bp=100, score_evidence=True, most_q=1e-4
+    ),
     fitting=FitSettings(n_steps=4_000, learning_rate=3e-3, label_weight=0.0),
     n_pool=12_000,
 )
@@ -82,9 +85,7 @@ ATAC = SimulatedSettings(
         control_share=0.0,
         scale_error_sd=0.3,
     ),
-    calling=PeakCallingConfig(
-        0.6, 0.5, merge_gap_bp=50, min_width_bp=200, most_q=1e-3
-    ),
+    calling=PeakCallingConfig(0.1, 0.1, merge_gap_bp=50, min_width_bp=200, most_q=1e-2),
 )
 ENTRIES = {settings.name: settings for settings in (TF, ATAC)}
 

@@ -127,9 +127,9 @@ def _peaks(rule: PeakCallingConfig) -> list[str]:
     ]
     if rule.most_q < 1:
         lines.append(
-            f"- Significance: the q-value of a peak's reads (column 9) must be at most {rule.most_q:g}. Reads are expected "
-            f"as in the surroundings of {rule.background_bp:,} bp on both sides, the whole file or the control, whichever "
-            "holds most."
+            f"- Significance: the q-value of a peak's reads (column 9) must be at most {rule.most_q:g}. Reads are "
+            f"expected as in the surroundings of {rule.background_bp:,} bp on both sides, the whole file or the control, "
+            "whichever holds most."
         )
     if rule.score_evidence:
         score = (
@@ -147,8 +147,8 @@ def _peaks(rule: PeakCallingConfig) -> list[str]:
         score = "1000 times the highest probability in the peak, without further calibration."
     lines.append(f"- Score (column 5): {score}")
     lines.append(
-        "- Signal value (column 7): fold change of the signal at the summit over the local background. The p-value and "
-        "q-value (columns 8 and 9) are -1: not defined."
+        "- Signal value (column 7): fold change of the signal at the summit over the local background. p-value and "
+        "q-value (columns 8 and 9): -log10, of the number of reads in the peak; -1 where it cannot be told."
     )
     return lines
 
