@@ -39,6 +39,7 @@ ORDER = [
     {"finetuning"},
     {"zoo"},
     {"jobs"},
+    {"bench"},
     {"recipes"},
     {"conversion"},
     {"plugins"},
