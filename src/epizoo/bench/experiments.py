@@ -56,7 +56,7 @@ class Experiment:
         span: where reads can lie, for controls.
         covered_bp: bp that reads can lie on, MACS3's ``-g``.
         cut_sites: whether cut sites are piled up, or fragments.
-        macs3: further options of `macs3 callpeak`; None where it has no such way of calling.
+        macs3_format: format of the reads in MACS3's words; None where it has no such way of calling.
         is_negative: whether no peak is right.
         true_peaks: BED file of all true peaks in the regions.
         tss: TSS near which summits should lie: BED, or RAMPAGE's table.
@@ -76,7 +76,7 @@ class Experiment:
     span: tuple[Stretch, ...] = ()
     covered_bp: int = 0
     cut_sites: bool = False
-    macs3: tuple[str, ...] | None = ()
+    macs3_format: str | None = "BAM"
     is_negative: bool = False
     true_peaks: str | None = None
     tss: str | None = None
@@ -103,8 +103,18 @@ _MOTIF = ("GAGAGAG", "peaks/replicates/lcdb_gaf/dm6.small.fa.gz")
 def _normr(mark: str, is_negative: bool) -> Experiment:
     file = f"peaks/controls/normr_k562/K562_{mark}.bam"
     assay: Assay = "broad" if mark == "H3K36me3" else "narrow"
-    shared = {"span": _K562, "covered_bp": 2_500_000, "is_negative": is_negative, "tss": TSS_OF_CELLS}
-    return Experiment(f"normr_{mark}", f"K562 {mark}", ("controls",), assay, file, **shared)  # type: ignore[arg-type]
+    return Experiment(
+        f"normr_{mark}",
+        f"K562 {mark}",
+        ("controls",),
+        assay,
+        file,
+        span=_K562,
+        covered_bp=2_500_000,
+        macs3_format="BAMPE",
+        is_negative=is_negative,
+        tss=TSS_OF_CELLS,
+    )
 
 
 def _triform(kind: str, title: str, number: int) -> Experiment:
@@ -117,6 +127,7 @@ def _triform(kind: str, title: str, number: int) -> Experiment:
         genome="states/sample_hg18/hg18.chromsizes.txt",
         span=_CHR_Y,
         covered_bp=25_600_000,
+        macs3_format="BED",
         is_negative=True,
     )
 
@@ -136,9 +147,9 @@ def _atac(number: int, cut_sites: bool) -> Experiment:
         ("replicates",),
         "accessible",
         f"peaks/replicates/atacseqqc_gl/GL{number}.bam",
-        covered_bp=1_000_000,
+        covered_bp=434_449,
         cut_sites=cut_sites,
-        macs3=None if cut_sites else (),
+        macs3_format=None if cut_sites else "BAMPE",
     )
 
 
@@ -172,7 +183,7 @@ def _yeast(cut_sites: bool) -> Experiment:
         genome="peaks/atac_yeast/sacCer3.chromsizes.txt",
         covered_bp=12_100_000,
         cut_sites=cut_sites,
-        macs3=None if cut_sites else ("-f", "BEDPE"),
+        macs3_format=None if cut_sites else "BEDPE",
         tss="peaks/atac_yeast/tss_sacCer3.bed.gz",
         left_out=("chrM",),
     )

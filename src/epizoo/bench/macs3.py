@@ -43,7 +43,7 @@ class Macs3Caller:
         """See `epizoo.bench.callers.BenchCaller`."""
         if experiment.is_coverage:
             return self._call_coverage(experiment, data)
-        if self.is_lenient or experiment.macs3 is None:
+        if self.is_lenient or experiment.macs3_format is None:
             return None
         return Call(self._call_reads(experiment, data))
 
@@ -56,7 +56,7 @@ class Macs3Caller:
     def _call_reads(self, experiment: Experiment, data: Path) -> pd.DataFrame:
         given = ["callpeak", "-g", str(experiment.covered_bp), "-t", str(data / experiment.treatment)]
         given += [] if experiment.control is None else ["-c", str(data / experiment.control)]
-        given += [*(experiment.macs3 or ()), "-n", experiment.name, "--outdir", self.folder.name]
+        given += ["-f", str(experiment.macs3_format), "-n", experiment.name, "--outdir", self.folder.name]
         try:
             run(self.command, *given)
         except InputError as error:
