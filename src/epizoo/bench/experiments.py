@@ -17,12 +17,12 @@ Assay = Literal["narrow", "broad", "point", "accessible"]
 ASSAYS: tuple[str, ...] = ("narrow", "broad", "point", "accessible")
 Truth = Literal["labels", "tss", "controls", "replicates", "depth", "function"]
 TRUTHS: dict[str, str] = {
-    "labels": "human labels",
-    "tss": "constitutive TSS",
-    "controls": "negative controls",
-    "replicates": "replicates",
-    "depth": "deep sequencing and yeast's TSS, ATAC-seq",
-    "function": "TSS in use and CRISPRi elements, states of K562",
+    "labels": "Human labels",
+    "tss": "Constitutive TSS",
+    "controls": "Negative controls, and IPs beside them",
+    "replicates": "Replicates",
+    "depth": "ATAC-seq: deep sequencing, TSS of yeast",
+    "function": "States: TSS in use, CRISPRi elements",
 }
 HISTONES = "peaks/histone_labels"
 TSS_OF_CELLS = "truth/rampage_tss/tss_hg19.tsv.gz"

@@ -13,9 +13,12 @@ from epizoo.bench.experiments import TRUTHS, Experiment, experiments
 from epizoo.bench.figures import Figure, figure_table
 from epizoo.bench.macs3 import macs3_callers
 from epizoo.bench.peak_truths import SCORERS, n_best_of_pairs
+from epizoo.bench.state_truths import function_figures
 from epizoo.calling.peaks import NARROWPEAK_COLUMNS
+from epizoo.bench.fingerprints import fingerprint
 from epizoo.errors import EpizooError, InputError
 from epizoo.files import check_outputs, write_json
+from epizoo.zoo.entry import ChromatinStateEntry, load
 
 File = str | os.PathLike[str]
 
@@ -73,12 +76,18 @@ def bench(
         require_picture(picture)
     wanted = tuple(truths) or tuple(TRUTHS)
     chosen = experiments(Path(data), wanted)
-    callers = _callers(entries, macs3, peaks or {}, backend)
+    annotators = {text: loaded for text in entries if (loaded := _annotator(text)) is not None}
+    callers = _callers([text for text in entries if text not in annotators], macs3, peaks or {}, backend)
+    _check_names([*annotators, *(caller.name for caller in callers)])
     calls = _call_all(callers, chosen, Path(data), progress)
     if keep is not None:
         _keep(Path(keep), calls)
     rows = _figures(calls, chosen, Path(data), wanted)
-    found = BenchResults(figure_table(rows), {caller.name: caller.about() for caller in callers})
+    if "function" in wanted:
+        rows += [row for name, entry in annotators.items() for row in function_figures(name, entry, Path(data))]
+    about = {caller.name: caller.about() for caller in callers}
+    about |= {name: {"kind": "entries", "entries": {"any": fingerprint(entry)}} for name, entry in annotators.items()}
+    found = BenchResults(figure_table(rows), about)
     if output is not None:
         write_results(output, found)
     if table is not None:
@@ -109,12 +118,22 @@ def _callers(
         if not Path(folder).is_dir():
             raise InputError(f"{folder}: no such folder; --peaks wants a folder with a file of peaks per experiment")
         found.append(FilesOfPeaks(name, Path(folder)))
-    names = [caller.name for caller in found]
+    return found
+
+
+def _annotator(text: str) -> ChromatinStateEntry | None:
+    """The entry, where it annotates states."""
+    if "=" in text:
+        return None
+    loaded = load(text)
+    return loaded if isinstance(loaded, ChromatinStateEntry) else None
+
+
+def _check_names(names: Sequence[str]) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated or not names:
         problem = f"{repeated[0]} is the name of two callers" if repeated else "no caller given"
         raise InputError(f"bench: {problem}; give entries, MACS3 or folders of peaks, each with a name of its own")
-    return found
 
 
 def _call_all(
@@ -125,8 +144,9 @@ def _call_all(
 ) -> dict[str, dict[str, Call]]:
     calls: dict[str, dict[str, Call]] = {caller.name: {} for caller in callers}
     done, total = 0, len(callers) * len(chosen)
-    for caller in callers:
-        for experiment in chosen:
+    # All callers of one experiment after each other: what they read is read once.
+    for experiment in chosen:
+        for caller in callers:
             try:
                 call = caller.call(experiment, data)
             except EpizooError as error:

@@ -100,7 +100,7 @@ def tables(figures: "pd.DataFrame") -> list[Table]:
     found = []
     for truth, rows in figures.groupby("truth", sort=False):
         callers = list(dict.fromkeys(rows["caller"]))
-        table = Table(title=TRUTHS[str(truth)].capitalize(), box=None, title_justify="left")
+        table = Table(title=TRUTHS[str(truth)], box=None, title_justify="left")
         for column in ("data", "figure", *callers):
             table.add_column(column, justify="right" if column in callers else "left")
         for (data, metric), here in rows.groupby(["data", "metric"], sort=False):
