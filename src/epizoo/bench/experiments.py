@@ -26,6 +26,7 @@ TRUTHS: dict[str, str] = {
 }
 HISTONES = "peaks/histone_labels"
 TSS_OF_CELLS = "truth/rampage_tss/tss_hg19.tsv.gz"
+MUSCLE = "skeletalMuscleMD"
 CRISPRI = "truth/crispri_k562/elements_hg19.tsv.gz"
 CONSTITUTIVE_TSS = "truth/constitutive_tss/tss_in_histone_windows_hg19.tsv"
 NEARBY_TSS = "truth/constitutive_tss/all_tss_near_histone_windows_hg19.tsv"
@@ -214,7 +215,6 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "accessible",
         "peaks/atac_hsc/HSC.5M.chr1_10mb.coverage.bw",
         regions=(Stretch("chr1", 0, 10_000_000),),
-        is_window=True,
         covered_bp=10_000_000,
         true_peaks="peaks/atac_hsc/HSC.80M.chr1_10mb.peaks.bed",
     ),
@@ -233,7 +233,7 @@ def experiments(data: Path, truths: tuple[str, ...]) -> list[Experiment]:
     if unknown:
         raise InputError(f"--truth: {unknown[0]!r} is unknown; expected one of {', '.join(TRUTHS)}")
     wanted = set(truths)
-    found = _histone_samples(data) if wanted & {"labels", "tss"} else []
+    found = _histone_samples(data, wanted) if wanted & {"labels", "tss"} else []
     found = [one for one in (*found, *EXPERIMENTS) if wanted & set(one.truths)]
     for one in found:
         for path in (one.treatment, one.control, one.true_peaks, one.tss, one.motif and one.motif[1]):
@@ -242,26 +242,33 @@ def experiments(data: Path, truths: tuple[str, ...]) -> list[Experiment]:
     return found
 
 
-def _histone_samples(data: Path) -> list[Experiment]:
-    """A sample of the human labels each, with all of its windows that have labels or constitutive TSS."""
+def _histone_samples(data: Path, truths: set[str]) -> list[Experiment]:
+    """A sample of the human labels each: all of its windows with labels, and those with constitutive TSS.
+
+    Labels are of windows outside which nothing is known. For TSS the whole file sets the scale, as a user's file does.
+    """
     table = read_table(data / HISTONES / "windows.tsv")
     due = read_table(data / CONSTITUTIVE_TSS)
-    table = table[(table["n_labels"] > 0) | table["window"].isin(due["window"])]
-    found = []
-    for (mark, cell, file), rows in table.groupby(["mark", "celltype", "bw"], sort=True):
-        truths: tuple[Truth, ...] = ("labels", "tss") if rows["window"].isin(due["window"]).any() else ("labels",)
-        found.append(
-            Experiment(
-                Path(file).stem,
-                f"{mark}, muscle" if str(cell).startswith("skeletalMuscle") else str(mark),
-                truths,
-                "broad" if mark == "H3K36me3" else "narrow",
-                f"{HISTONES}/{file}",
-                regions=tuple(map(Stretch, rows["chrom"], rows["start"], rows["end"])),
-                is_window=True,
-            )
-        )
-    return found
+    found = [_sample(rows, "labels", "") for rows in _samples(table[table["n_labels"] > 0])]
+    found += [_sample(rows, "tss", "tss.") for rows in _samples(table[table["window"].isin(due["window"])])]
+    return [one for one in found if truths & set(one.truths)]
+
+
+def _samples(table: pd.DataFrame) -> list[pd.DataFrame]:
+    return [rows for _, rows in table.groupby("bw", sort=True)]
+
+
+def _sample(rows: pd.DataFrame, truth: Truth, prefix: str) -> Experiment:
+    mark, cell, file = (str(rows[column].iloc[0]) for column in ("mark", "celltype", "bw"))
+    return Experiment(
+        prefix + Path(file).stem,
+        f"{mark}, muscle" if cell == MUSCLE else mark,
+        (truth,),
+        "broad" if mark == "H3K36me3" else "narrow",
+        f"{HISTONES}/{file}",
+        regions=tuple(map(Stretch, rows["chrom"], rows["start"], rows["end"])),
+        is_window=truth == "labels",
+    )
 
 
 def read_table(path: Path) -> pd.DataFrame:

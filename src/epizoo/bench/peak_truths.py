@@ -47,25 +47,17 @@ def label_figures(caller: str, calls: Calls, chosen: Chosen, data: Path) -> Iter
 
 def tss_figures(caller: str, calls: Calls, chosen: Chosen, data: Path) -> Iterator[Figure]:
     """Constitutive TSS with a peak, and peaks at any TSS, in windows that have constitutive TSS."""
-    due = read_table(data / CONSTITUTIVE_TSS)
+    due = _points(read_table(data / CONSTITUTIVE_TSS))
     any_tss = _points(read_table(data / NEARBY_TSS))
-    windows = read_table(data / HISTONES / "windows.tsv")
-    windows = windows[windows["window"].isin(due["window"])]
-    sets = [("H3K4me3", [one for one in chosen if one.name in calls])]
-    sets += [pair for pair in _by_data(chosen, calls) if "," in pair[0]]
-    for title, members in sets:
-        places, found, peaks = [], [], []
-        for one in members:
-            file = one.treatment.removeprefix(f"{HISTONES}/")
-            own = _points(due[due["bw"] == file])
-            called = calls[one.name].peaks
-            places.append(own)
-            found.append(is_near(own, called, AT_TSS_BP))
-            peaks.append(called[overlaps_any(called, windows[windows["bw"] == file])])
-        if not places:
+    there = [one for one in chosen if one.name in calls]
+    for title, members in (("H3K4me3, all", there), *((t, m) for t, m in _by_data(chosen, calls) if "," in t)):
+        if not members:
             continue
-        samples = [one.treatment.removeprefix(f"{HISTONES}/") for one in members]
-        megabases = windows.loc[windows["bw"].isin(samples), "bp"].sum() / 1e6
+        places = [due[due["bw"] == one.treatment.removeprefix(f"{HISTONES}/")] for one in members]
+        found = [is_near(own, calls[one.name].peaks, AT_TSS_BP) for own, one in zip(places, members, strict=True)]
+        peaks = [calls[one.name].peaks for one in members]
+        peaks = [own[overlaps_any(own, region_table(one.regions))] for own, one in zip(peaks, members, strict=True)]
+        megabases = sum(end - start for one in members for _, start, end in one.regions) / 1e6
         near, all_peaks = np.concatenate(found), pd.concat(peaks, ignore_index=True)
         recall = share(pd.concat(places, ignore_index=True), near)
         count = f"{near.sum()} of {len(near)} TSS"
@@ -133,8 +125,8 @@ def depth_figures(caller: str, calls: Calls, chosen: Chosen, data: Path) -> Iter
             tss, summits, count = tss_places(data / one.tss), _summits(peaks), f"{len(peaks)} peaks"
             metric = Metric(f"share of summits within {AT_YEAST_TSS_BP} bp of a TSS", "higher")
             yield figure(caller, "depth", one.data, metric, share_near(summits, tss, AT_YEAST_TSS_BP), count)
-            metric = Metric(f"share of TSS with a summit within {AT_YEAST_TSS_BP} bp", "higher")
-            yield figure(caller, "depth", one.data, metric, share_near(tss, summits, AT_YEAST_TSS_BP), f"{len(tss)} TSS")
+            metric = Metric(f"share of TSS with a peak within {AT_YEAST_TSS_BP} bp", "higher")
+            yield figure(caller, "depth", one.data, metric, share_near(tss, peaks, AT_YEAST_TSS_BP), f"{len(tss)} TSS")
 
 
 def n_best_of_pairs(calls: Mapping[str, Calls], chosen: Chosen) -> dict[str, int]:

@@ -13,6 +13,8 @@ from epizoo.metrics.label_errors import Interval
 from epizoo.metrics.locus_bootstrap import ratio
 
 Pair = tuple[pd.DataFrame, pd.DataFrame]
+_PLACE = ["chrom", "start", "end"]
+_NOTHING = Interval(float("nan"), float("nan"), float("nan"))
 
 
 class ReplicateAgreement(NamedTuple):
@@ -40,6 +42,8 @@ def replicate_agreement(pairs: Sequence[Pair]) -> ReplicateAgreement:
 
 def jaccard_index(pairs: Sequence[Pair]) -> Interval:
     """Bp that lie in peaks of both replicates over those in peaks of either."""
+    if any(not len(peaks) for pair in pairs for peaks in pair):
+        return _NOTHING
     unions = [merged(pd.concat([one[_PLACE], other[_PLACE]])) for one, other in pairs]
     either = [(union["end"] - union["start"]).to_numpy(np.float64) for union in unions]
     both = [
@@ -69,7 +73,7 @@ def rank_consistency(pairs: Sequence[Pair]) -> Interval:
     ways = _both_ways(pairs)
     ranks = [tuple(map(_order, way)) for way in ways]
     if any(order is None for way in ranks for order in way):
-        return Interval(float("nan"), float("nan"), float("nan"))
+        return _NOTHING
     parts, wholes = [], []
     for (one, other), (rank, other_rank) in zip(ways, ranks, strict=True):
         weights = _weights(min(len(one), len(other)))
@@ -93,9 +97,6 @@ def most_confident(peaks: pd.DataFrame, number: int) -> pd.DataFrame | None:
     return None if rank is None else peaks.iloc[np.sort(np.argsort(-rank, kind="stable")[:number])]
 
 
-_PLACE = ["chrom", "start", "end"]
-
-
 def _both_ways(pairs: Sequence[Pair]) -> list[Pair]:
     return [way for one, other in pairs for way in ((one, other), (other, one))]
 
@@ -106,7 +107,7 @@ def _over_sets(
     wholes: Sequence[Float[np.ndarray, " place"]],
 ) -> Interval:
     if any(not len(table) for table in places):
-        return Interval(float("nan"), float("nan"), float("nan"))
+        return _NOTHING
     sets = np.repeat(np.arange(len(places)), list(map(len, places)))
     together = pd.concat([table[_PLACE] for table in places], ignore_index=True)
     return ratio(together, np.concatenate(list(parts)), np.concatenate(list(wholes)), sets)
