@@ -40,6 +40,7 @@ ORDER = [
     {"zoo"},
     {"jobs"},
     {"recipes"},
+    {"bench"},
     {"conversion"},
     {"plugins"},
     {"cli"},

@@ -1,5 +1,6 @@
 """Peaks from per-bin probabilities: hysteresis, merging, summits and folds, whole or chunk by chunk."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -254,6 +255,16 @@ def peak_table(**columns: Any) -> pd.DataFrame:
 
 def narrowpeak_table(names: Sequence[str] = NARROWPEAK_COLUMNS, **columns: Any) -> pd.DataFrame:
     """A table with narrowPeak's columns, or more, and their types; without columns, an empty one."""
+    return _typed_table(tuple(names), **columns) if columns else _empty_table(tuple(names)).copy()
+
+
+@functools.cache
+def _empty_table(names: tuple[str, ...]) -> pd.DataFrame:
+    """Made once: giving an empty table its types takes longer than a scaffold's network, and genomes have thousands."""
+    return _typed_table(names)
+
+
+def _typed_table(names: tuple[str, ...], **columns: Any) -> pd.DataFrame:
     table = pd.DataFrame(columns or {}, columns=list(names))
     integers = dict.fromkeys(("start", "end", "score", "peak"), "int64")
     floats = dict.fromkeys(("signalValue", "pValue", "qValue"), "float64")

@@ -7,6 +7,7 @@ import sys
 
 # Each module of commands adds its own to the application.
 from epizoo.cli import (
+    bench,
     comparison,
     conversions,
     enrichment,
@@ -23,6 +24,7 @@ from epizoo.cli.app import app
 
 __all__ = [
     "app",
+    "bench",
     "comparison",
     "conversions",
     "enrichment",

@@ -1,0 +1,1 @@
+"""The benchmark: any set of callers on public experiments, scored on independent truths."""
