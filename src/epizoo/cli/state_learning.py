@@ -140,8 +140,8 @@ def learn_states(
     """Learn chromatin states from marks, as ChromHMM's LearnModel does, and make an entry of them.
 
     The entry is FOLDER/chromatin_states/NAME: give that folder to `epizoo annotate`. ChromHMM's model_N.txt,
-    emissions_N.txt and transitions_N.txt are in FOLDER/runs/NAME. States are named by their emissions, with a confidence;
-    one whose emissions are unclear has its plain number (E7).
+    emissions_N.txt and transitions_N.txt are in FOLDER/runs/NAME. States are named by their emissions, with a
+    confidence; one whose emissions are unclear has its plain number (E7).
     """
     from epizoo.jobs.learn_states import learn_states as learn
     from epizoo.states.iterations import progress_bar

@@ -88,7 +88,7 @@ def name_states(
         base, _, confidence, text = found[state]
         if base is None:
             number = place[state] if numbers is None else numbers[state]
-            name, color = _unused(f"E{number}", 1, False, used), shades[state]
+            name, color = _unused(f"E{number}", 0, False, used), shades[state]
         else:
             twins = bases[:before].count(base)
             name, color = _unused(base, twins, bases.count(base) > 1, used), darker(look_of(base).color, twins)
@@ -232,9 +232,9 @@ def _unused(name: str, twins: int, several: bool, taken: Collection[str]) -> str
     """The name, numbered where several states have it or it is taken, behind ``_`` where it may end in a digit.
 
     >>> _unused("EnhA", 0, True, []), _unused("H4K20me1", 0, False, ["H4K20me1"])
-    ('EnhA1', 'H4K20me1_1')
+    ('EnhA1', 'H4K20me1_2')
     """
-    stem = name if name in LOOKS else f"{name}_"
+    stem, first = name if name in LOOKS else f"{name}_", twins + 1 + (name in taken)
     candidates = [name] if not several else []
-    candidates += [f"{stem}{number}" for number in range(twins + 1, twins + 2 + len(taken))]
+    candidates += [f"{stem}{number}" for number in range(first, first + 1 + len(taken))]
     return next(candidate for candidate in candidates if candidate not in taken)
