@@ -79,7 +79,7 @@ def main() -> None:
     }
     print(content["pretrained"], content["from scratch, all bins"], flush=True)
     for seed, strength, restarts in TRIALS:
-        settings = StateSettings(strength=strength, fraction=FRACTION, restarts=restarts, seed=seed)
+        settings = StateSettings("emissions", strength, FRACTION, restarts=restarts, seed=seed)
         began = time.monotonic()
         tuned = tune_states(pretrained, train, settings)
         row = {"seed": seed, "strength": strength, "starts": 1 + restarts, "bins": tuned.n_bins}
@@ -88,7 +88,7 @@ def main() -> None:
         content["adapted"].append(row)
         print(row, flush=True)
     began = time.monotonic()
-    whole = tune_states(pretrained, train, StateSettings())
+    whole = tune_states(pretrained, train, StateSettings("emissions"))
     content["adapted, all bins"] = {
         "strength": StateSettings().strength,
         "held_out": per_bin(whole.parameters, test),
@@ -96,6 +96,14 @@ def main() -> None:
         "movement": movement(pretrained, whole.parameters, test).to_dict([state.name for state in entry.config.states]),
     }
     print(content["adapted, all bins"]["held_out"], content["adapted, all bins"]["seconds"], flush=True)
+    began = time.monotonic()
+    kept = tune_states(pretrained, train, StateSettings())
+    content["transitions alone, all bins"] = {
+        "held_out": per_bin(kept.parameters, test),
+        "seconds": round(time.monotonic() - began, 1),
+        "iterations": kept.n_iterations,
+    }
+    print(content["transitions alone, all bins"], flush=True)
     with atomic_path(options.output) as path:
         path.write_text(json.dumps(content, indent=1) + "\n")
 

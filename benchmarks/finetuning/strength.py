@@ -54,7 +54,7 @@ def main() -> None:
     }
     for share, strength, restarts in TRIALS:
         for seed in SEEDS:
-            settings = StateSettings(strength=strength, fraction=share, restarts=restarts, seed=seed)
+            settings = StateSettings("emissions", strength, share, restarts=restarts, seed=seed)
             tuned = tune_states(pretrained, learned, settings)
             row = {"share": share, "strength": strength, "starts": 1 + restarts, "seed": seed, "bins": tuned.n_bins}
             row |= {"iterations": tuned.n_iterations, "judged": per_bin(tuned.parameters)}

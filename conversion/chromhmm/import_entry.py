@@ -125,7 +125,7 @@ def _states(model: ChromHMMModel, labels: File | None, colors: File | None) -> l
     twice = sorted({one for one in names if names.count(one) > 1})
     if twice:
         raise InputError(f"{labels}: {', '.join(twice)} names several states; give each a name of its own")
-    return [NamedState(one, "", shade, "", np.nan) for one, shade in zip(names, shades, strict=True)]
+    return [NamedState(one, "", shade) for one, shade in zip(names, shades, strict=True)]
 
 
 def _mapping(path: File, n_states: int) -> dict[int, str]:

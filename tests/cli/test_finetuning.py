@@ -34,7 +34,11 @@ def test_options_and_parameters_have_the_same_names():
         ("peak_caller", {"unlabelled": True, "resume": True}, r"--resume: is not for --unlabelled"),
         ("peak_caller", {"evaluate": "none", "from_scratch": True}, r"--from-scratch: has no effect"),
         ("peak_caller", {"evaluate": "chromosome", "folds": 3}, r"--folds: has no effect"),
-        ("chromatin_states", {"train": "all"}, r"--train: is not for chromatin_states/random"),
+        (
+            "chromatin_states",
+            {"train": "all"},
+            r"--train: all is not for chromatin_states/random; expected transitions or emissions",
+        ),
         ("chromatin_states", {"steps": 0}, r"--steps: is not for chromatin_states/random"),
         ("chromatin_states", {"unlabelled": True}, r"--unlabelled: is not for chromatin_states/random"),
     ],

@@ -12,7 +12,7 @@ from epizoo.finetuning.state_adaptation import (
     tune_states,
     tune_states_on_annotation,
 )
-from epizoo.finetuning.state_movement import divergences, movement
+from epizoo.finetuning.state_movement import MOVED, divergences, movement, rename_moved
 from epizoo.models.hmm import run_lengths as runs
 from epizoo.models.hmm.decoding import decode
 from epizoo.models.hmm.expected_counts import RunCounter
@@ -32,7 +32,7 @@ def sequences(random, n=3, n_bins=900, n_marks=3):
 
 def test_without_a_prior_it_is_em_from_the_pretrained_model(random):
     model, data = runs.in_float64(random_model(random, 3, 3)), sequences(random)
-    tuned = tune_states(model, data, StateSettings(strength=0))
+    tuned = tune_states(model, data, StateSettings("emissions", strength=0))
     plain = expectation_maximization(RunCounter(data), model, LEARNING)
     for found, expected in zip(tuned.parameters, plain.parameters, strict=True):
         np.testing.assert_array_equal(found, expected)
@@ -41,17 +41,34 @@ def test_without_a_prior_it_is_em_from_the_pretrained_model(random):
 def test_a_stronger_prior_moves_less_and_an_overwhelming_one_not_at_all(random):
     model, data = runs.in_float64(random_model(random, 3, 3)), sequences(random)
     moved = [
-        sum(part.sum() for part in divergences(model, tune_states(model, data, StateSettings(strength=s)).parameters))
+        sum(
+            part.sum()
+            for part in divergences(model, tune_states(model, data, StateSettings("emissions", strength=s)).parameters)
+        )
         for s in (1, 100, 1e12)
     ]
     assert moved[0] > moved[1] > moved[2]
     assert moved[2] < 1e-9
 
 
+@pytest.mark.parametrize("restarts", [0, 2])
+def test_emissions_stay_to_the_bit_and_transitions_are_those_of_em_under_them(random, restarts):
+    model, data = runs.in_float64(random_model(random, 3, 3)), sequences(random)
+    counter = RunCounter(data)
+    tuned = tune_states(model, data, StateSettings(strength=0, restarts=restarts))
+    np.testing.assert_array_equal(tuned.parameters.emission, model.emission)
+    assert tuned.log_likelihood > counter.count(model).log_likelihood
+    # A fixed point of the transitions' own update: expected steps by row.
+    steps = counter.count(tuned.parameters).transition
+    np.testing.assert_allclose(tuned.parameters.transition, steps / steps.sum(axis=1, keepdims=True), atol=2e-2)
+    free = tune_states(model, data, StateSettings("emissions", strength=0, restarts=restarts))
+    assert free.log_likelihood > tuned.log_likelihood
+
+
 def test_restarts_never_lower_the_posterior(random):
     model, data = runs.in_float64(random_model(random, 3, 3)), sequences(random)
     prior = centred_prior(model, 5.0)
-    found = [tune_states(model, data, StateSettings(strength=5.0, restarts=n)) for n in (0, 3)]
+    found = [tune_states(model, data, StateSettings("emissions", strength=5.0, restarts=n)) for n in (0, 3)]
     values = [one.log_likelihood + log_prior(one.parameters, LEARNING, prior) for one in found]
     assert values[1] >= values[0]
 
@@ -62,7 +79,7 @@ def test_what_is_impossible_stays_impossible_whatever_the_start(random):
     emission = model.emission.copy()
     emission[1, 2] = 0.0
     model = model._replace(transition=transition, emission=emission)
-    tuned = tune_states(model, sequences(random), StateSettings(strength=1.0, restarts=2)).parameters
+    tuned = tune_states(model, sequences(random), StateSettings("emissions", strength=1.0, restarts=2)).parameters
     assert tuned.transition[0, 2] == 0
     assert tuned.emission[1, 2] == 0
 
@@ -143,3 +160,42 @@ def test_movement_is_what_both_models_say_of_every_bin(random):
 def test_settings_out_of_range_are_refused(change):
     with pytest.raises(InputError, match=f"{next(iter(change))}: .* found, expected"):
         StateSettings(**change)
+
+
+MARKS = ("H3K27ac", "H3K36me3", "H3K4me1", "H3K4me3")
+NAMES = ["TssA", "Enh", "Tx", "Mine", "Quies"]
+BEFORE = np.array(
+    [[0.9, 0.0, 0.2, 0.95], [0.42, 0.2, 0.85, 0.2], [0.0, 0.5, 0.0, 0.0], [0.2, 0.2, 0.2, 0.2], [1e-3] * 4]
+)
+
+
+def renamed(**rows):
+    after = BEFORE.copy()
+    for name, row in rows.items():
+        after[NAMES.index(name)] = row
+    return {state: one.state.name for state, one in rename_moved(NAMES, MARKS, BEFORE, after).items()}
+
+
+def test_a_state_that_lost_its_marks_loses_its_name():
+    found = rename_moved(NAMES, MARKS, BEFORE, np.vstack([BEFORE[0], [0.002, 0.001, 0.002, 0.001], BEFORE[2:]]))
+    ((state, one),) = found.items()
+    assert state == 1
+    assert one.state.name == "Quies2"
+    assert (one.mark, one.before, one.after) == ("H3K4me1", 0.85, 0.002)
+
+
+def test_states_that_moved_little_or_are_still_what_they_were_keep_their_names():
+    assert renamed() == {}
+    assert renamed(Tx=[0.0, 0.5 - 0.99 * MOVED, 0.0, 0.0]) == {}
+    assert renamed(Tx=[0.0, 0.9, 0.0, 0.0]) == {}
+    assert renamed(Mine=[0.2, 0.9, 0.0, 0.0]) == {3: "Tx2"}
+    assert renamed(Tx=[0.0, 0.002, 0.0, 0.0], Quies=[0.0, 0.8, 0.0, 0.0]) == {2: "Quies", 4: "Tx"}
+
+
+def test_a_state_that_became_unclear_has_its_number():
+    assert renamed(TssA=[0.3, 0.3, 0.3, 0.3]) == {0: "E1"}
+
+
+def test_an_unknown_part_to_train_is_refused():
+    with pytest.raises(InputError, match=r"train: 'all'.*transitions or emissions"):
+        StateSettings("all")

@@ -11,6 +11,7 @@ import epizoo
 from epizoo.cli import app
 from epizoo.errors import InputError
 from epizoo.finetuning.new_cell_type import StateData
+from epizoo.finetuning.state_movement import MOVED
 from epizoo.jobs.finetune import finetune
 from epizoo.jobs.finetune_states import split_chromosomes
 from epizoo.zoo import load
@@ -83,6 +84,24 @@ def test_the_command_gives_the_same_weights_twice_and_refuses_a_name_that_is_the
     assert "exists already" in again.output
 
 
+def test_states_mean_the_same_unless_emissions_are_asked_for(tuned, base, marks, tmp_path):
+    np.testing.assert_allclose(tuned.parameters().emission, base.parameters().emission, atol=1e-6)
+    assert not np.allclose(tuned.parameters().transition, base.parameters().transition, atol=1e-3)
+    assert tuned.zoo.training["settings"]["train"] == "transitions"
+    words = ["finetune", str(base.folder), "--data", str(write_yaml(tmp_path, marks)), "--name", "x", "--strength", "0"]
+    result = CliRunner().invoke(app, [*words, "--train", "emissions", "-o", str(tmp_path / "zoo")])
+    assert result.exit_code == 0, result.output
+    new = load(tmp_path / "zoo/chromatin_states/x")
+    moved = np.abs(new.parameters().emission - base.parameters().emission).max(axis=1) > MOVED
+    assert moved.any()
+    for number, (before, after) in enumerate(zip(base.config.states, new.config.states, strict=True), start=1):
+        told = [limit for limit in new.zoo.limits if limit.startswith(f"State {number} is named {after.name} anew")]
+        assert len(told) == (before.name != after.name)
+        assert before.name == after.name or moved[number - 1]
+        assert all(f"Note: {limit[:30]}" in result.output for limit in told)
+    assert any(before != after for before, after in zip(base.config.states, new.config.states, strict=True))
+
+
 def test_one_function_serves_both_families(base, marks, tmp_path):
     tuned = epizoo.finetune(str(base.folder), write_yaml(tmp_path, marks), "x", tmp_path / "zoo", strength=5.0)
     assert tuned.family == "chromatin_states"
@@ -94,6 +113,10 @@ def test_states_learn_from_an_annotation(base, marks, tmp_path):
     (tmp_path / "states.bed").write_text("\n".join(rows) + "\n")
     new = write_yaml(tmp_path, marks, annotation="states.bed")
     tuned = finetune(base, new, "x", tmp_path / "zoo", strength=0.0)
+    assert [state.name for state in tuned.config.states] == names
+    assert tuned.zoo.training["settings"]["train"] == "emissions"
+    kept = finetune(base, new, "kept", tmp_path / "zoo", strength=0.0, train="transitions")
+    np.testing.assert_allclose(kept.parameters().emission, base.parameters().emission, atol=1e-6)
     transition = tuned.parameters().transition
     np.testing.assert_allclose(transition, np.roll(np.eye(4), 1, axis=1), atol=1e-6)
 

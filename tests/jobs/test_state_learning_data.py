@@ -109,8 +109,8 @@ def test_an_algorithm_that_does_not_heed_known_states_is_refused(tmp_path):
         learn(data.sequences, LearningPlan(3, "em", "random"))
 
 
-def test_a_known_state_of_roadmaps_name_has_roadmaps_colour():
-    emission = np.array([[0.02, 0.02, 0.01], [0.9, 0.02, 0.02], [0.02, 0.9, 0.02]])
+def test_a_known_state_whose_name_is_in_the_table_has_its_colour():
+    emission = np.array([[0.002, 0.002, 0.001], [0.9, 0.02, 0.02], [0.02, 0.9, 0.02]])
     parameters = Float64Parameters(np.full(3, 1 / 3), np.full((3, 3), 1 / 3), emission)
     states, order = named_states(parameters, ("H3K4me3", "H3K36me3", "H3K27me3"), {0: "TssA", 2: "Mine"})
     found = {number: states[place] for place, number in enumerate(order.tolist())}

@@ -1,5 +1,6 @@
 """The recipe of the encode entries, on small random data."""
 
+import gzip
 import json
 
 import numpy as np
@@ -9,11 +10,13 @@ from flax import nnx
 from hmm_oracles import emission_rows, random_model, smooth
 from safetensors.numpy import load_file
 
+import epizoo
 from epizoo.genome.marks import read_binarized
 from epizoo.models.hmm.annotator import ChromatinStateAnnotator, ChromatinStateConfig
 from epizoo.models.parameters import build_model
 from epizoo.recipes import encode_states as chromatin_states
 from epizoo.recipes import encode_states_examples as chromatin_state_examples
+from epizoo.recipes.state_data import order_like, read_published
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model, write_model
 
 MARKS = ("CTCF", "H3K36me3", "H3K4me1", "H3K4me3")
@@ -39,7 +42,26 @@ def write_data(folder, seed=0, held_out_seed=0):
     rows = [f"{i}\t{i + 1}\tS{i}\tState {i}\t#000000\trgba({i},0,0,1)\tBlack" for i in range(5)]
     header = "zero_index\tone_index\tshort_name\tlong_name\thex\trgba\tcolor"
     (published / "human_Roadmap_Consortium_127_sample_hg19_15.tsv").write_text("\n".join([header, *rows]) + "\n")
+    write_truth(folder / "truth")
     return folder
+
+
+def write_truth(folder):
+    """TSS and tested elements at regular places of chr1; every third TSS is in use, every fourth element regulates."""
+    (folder / "rampage_tss").mkdir(parents=True)
+    (folder / "crispri_k562").mkdir()
+    kinds = ("active", "silent", "between")
+    tss = [("chr1", 900 + 2000 * i, "+-"[i % 2], kinds[i % 3], kinds[i % 3]) for i in range(60)]
+    write_table(
+        folder / "rampage_tss" / "tss_hg19.tsv.gz", ["chrom", "pos", "strand", "class_K562", "class_GM12878"], tss
+    )
+    elements = [("chr1", 500 + 3000 * i, 1100 + 3000 * i, i % 4 == 0) for i in range(40)]
+    write_table(folder / "crispri_k562" / "elements_hg19.tsv.gz", ["chrom", "start", "end", "regulates"], elements)
+
+
+def write_table(path, columns, rows):
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        file.writelines("\t".join(map(str, row)) + "\n" for row in (columns, *rows))
 
 
 @pytest.fixture(autouse=True)
@@ -113,3 +135,14 @@ def test_the_example_is_an_excerpt_with_its_region_inside(tmp_path):
     np.testing.assert_array_equal(excerpt.values @ [8, 4, 2, 1], codes[: len(excerpt.values)])
     chrom, start, end = (tmp_path / "example" / "regions.bed").read_text().split()
     assert (chrom, int(end) - int(start)) == ("chr19", len(excerpt.values) * 200 - int(start))
+
+
+@pytest.mark.data
+def test_the_order_of_states_is_that_of_the_nearest_of_roadmaps(data_dir):
+    _, reference = read_published(data_dir, 15)
+    assert order_like(reference, reference.emission, reference.marks).tolist() == list(range(15))
+    assert order_like(reference, reference.emission[::-1], reference.marks).tolist() == list(range(15))[::-1]
+    for name in ("encode-10", "encode-15"):
+        entry = epizoo.load(f"chromatin_states/{name}")
+        order = order_like(reference, np.asarray(entry.parameters().emission), entry.channels)
+        assert order.tolist() == list(range(len(order)))

@@ -193,4 +193,4 @@ def test_the_whole_description_survives():
             assert config["model"].items() <= entry.config.model.to_dict().items()
         else:
             assert config["model"].items() <= entry.config.model.to_dict().items()
-            assert [state.model_dump() for state in entry.config.states] == config["states"]
+            assert [state.model_dump(exclude_unset=True) for state in entry.config.states] == config["states"]

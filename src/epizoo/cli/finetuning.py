@@ -16,10 +16,6 @@ from epizoo.cli.reporting import is_quiet
 class PeakOptions:
     """Peak callers."""
 
-    train: Annotated[
-        str | None,
-        option("WHAT", "Parameters to train: threshold (default below 13 labels), head, adapters (default) or all."),
-    ] = None
     calibrate_scale: Annotated[
         bool, typer.Option("--calibrate-scale", help="First fit a factor of the files' scale to the labels.")
     ] = False
@@ -91,6 +87,14 @@ def finetune(
     peaks: PeakOptions,
     evaluation: EvaluationOptions,
     states: StateOptions,
+    train: Annotated[
+        str | None,
+        option(
+            "WHAT",
+            "Parameters to train. Peak callers: threshold (default below 13 labels), head, adapters (default) or all. "
+            "Chromatin states: transitions (default: states mean the same in every cell type) or emissions (both).",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="NUMBER", help="Seed of all random numbers.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run of this name.")] = False,
 ) -> None:
@@ -103,7 +107,7 @@ def finetune(
     from epizoo.zoo import load
     from epizoo.zoo.new_entries import OF_BASE
 
-    options = asdict(peaks) | asdict(evaluation) | asdict(states)
+    options = {"train": train} | asdict(peaks) | asdict(evaluation) | asdict(states)
     options = {
         key: () if value is None and key in ("training_log", "allow") else value for key, value in options.items()
     }

@@ -140,7 +140,8 @@ def learn_states(
     """Learn chromatin states from marks, as ChromHMM's LearnModel does, and make an entry of them.
 
     The entry is FOLDER/chromatin_states/NAME: give that folder to `epizoo annotate`. ChromHMM's model_N.txt,
-    emissions_N.txt and transitions_N.txt are in FOLDER/runs/NAME. States are named after Roadmap's by their emissions.
+    emissions_N.txt and transitions_N.txt are in FOLDER/runs/NAME. States are named by their emissions, with a
+    confidence; one whose emissions are unclear has its plain number (E7).
     """
     from epizoo.jobs.learn_states import learn_states as learn
     from epizoo.states.iterations import progress_bar
@@ -170,6 +171,8 @@ def learn_states(
     known = [f"{state} in {n_bins:,}" for state, n_bins in training.get("known_states", {}).items()]
     if known:
         say(f"Known states, in bins that were learned from: {', '.join(known)}.")
+    named = (f"{state.name} {state.confidence:.2f}" for state in entry.config.states if state.confidence is not None)
+    say(f"Names, with their confidence: {', '.join(named) or 'none, since no mark is known to the rule'}.")
     run = Path(output) / "runs" / entry.name.split("/")[1]
     say(f"Wrote {run}/model_{states}.txt, emissions_{states}.txt and transitions_{states}.txt.")
     for metric in entry.zoo.metrics:

@@ -1,13 +1,14 @@
 """Adapting the states of a pretrained model to a new cell type: EM from its parameters, with a prior centred on them.
 
-States stay in their order, so that their names and colours hold. Without labels it is EM; with an annotation of states
-their counts are those of the annotation, and the answer is closed.
+Without labels it is EM of the transitions: emissions stay as they are, so that states mean the same in every cell type,
+unless they are asked to be trained too. With an annotation of states their counts are those of the annotation, which
+says what each state is, and the answer is closed. States stay in their order.
 """
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -25,12 +26,17 @@ SPREAD = 0.5
 """How far random starts are moved: the standard deviation of the log-odds of emissions."""
 _ALWAYS = 1e9
 
+StateTrain = Literal["transitions", "emissions"]
+STATE_TRAIN: tuple[str, ...] = get_args(StateTrain)
+"""transitions: these and the initial distribution; emissions: all parameters."""
+
 
 @dataclass(frozen=True)
 class StateSettings:
     """How states are adapted.
 
     Attributes:
+        train: which parameters; where None, transitions, and emissions too on an annotation.
         strength: how many bins of each state the pretrained model counts for; 0 is plain EM from its parameters.
         fraction: about which share of the bins to learn on, in blocks; all of them with 1.
         block_bins: length of a block.
@@ -39,6 +45,7 @@ class StateSettings:
         seed: of the blocks and the moves.
     """
 
+    train: StateTrain | None = None
     strength: float = 100.0
     fraction: float = 1.0
     block_bins: int = 5_000
@@ -48,6 +55,8 @@ class StateSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.train not in (None, *STATE_TRAIN):
+            raise InputError(f"train: {self.train!r} found, expected {' or '.join(STATE_TRAIN)}")
         if not 0 < self.fraction <= 1:
             raise InputError(f"fraction: {self.fraction} found, expected a share above 0 and up to 1")
         if not 0 <= self.strength < np.inf:
@@ -93,9 +102,16 @@ def tune_states(
     counter = RunCounter(chosen)
     initial = settings.strength if settings.fraction == 1 else _ALWAYS
     prior = centred_prior(start, settings.strength, initial_strength=initial)
-    config = replace(LEARNING, max_iterations=settings.max_iterations, tolerance=settings.tolerance)
+    config = replace(
+        LEARNING,
+        max_iterations=settings.max_iterations,
+        tolerance=settings.tolerance,
+        keep_emissions=settings.train != "emissions",
+    )
     random = np.random.default_rng([settings.seed, 1])
     moved = [_keep_zeros(perturbed_parameters(start, SPREAD, random), start) for _ in range(settings.restarts)]
+    if config.keep_emissions:
+        moved = [one._replace(emission=start.emission) for one in moved]
     results = [expectation_maximization(counter, start, config, prior=prior, checkpoint=checkpoint)]
     results += [expectation_maximization(counter, other, config, prior=prior) for other in moved]
     best = max(results, key=lambda learned: _posterior(learned, config, prior))
@@ -114,7 +130,7 @@ def tune_states_on_annotation(
         pretrained: the model.
         sequences: marks of each chromosome.
         states: state of each bin from 0, -1 where it is not known; for some of the chromosomes.
-        settings: strength is used.
+        settings: train and strength are used.
 
     Raises:
         InputError: no bin has a known state.
@@ -138,7 +154,8 @@ def tune_states_on_annotation(
         raise InputError("annotation: no bin of the marks has a state; give an annotation of the same chromosomes")
     counts = ExpectedCounts(np.zeros(n_states), transition, np.concatenate(occupancies), np.nan)
     prior = centred_prior(start, settings.strength, initial_strength=_ALWAYS)
-    parameters = maximize(counts, np.concatenate(tables), start, LearningConfig(), prior)
+    config = LearningConfig(keep_emissions=settings.train == "transitions")
+    parameters = maximize(counts, np.concatenate(tables), start, config, prior)
     total = RunCounter([sequences[chrom] for chrom in states]).count(parameters).log_likelihood
     return TunedStates(parameters, total, n_bins, 1, True)
 

@@ -8,6 +8,10 @@ from jaxtyping import Float64, Integer
 
 from epizoo.models.hmm.decoding import decode_all
 from epizoo.models.hmm.run_lengths import CodedMarks, Float64Parameters, Parameters, in_float64
+from epizoo.states.state_names import NamedState, base_name, name_states
+
+MOVED = 0.25
+"""A state of which an emission changed by more than this is named anew."""
 
 
 class Movement(NamedTuple):
@@ -77,6 +81,50 @@ def movement(before: Parameters, after: Parameters, sequences: Sequence[CodedMar
         moves,
         *(totals / n_bins).tolist(),
     )
+
+
+class Renamed(NamedTuple):
+    """A state that was named anew, and the mark whose emission changed the most, by how much."""
+
+    state: NamedState
+    mark: str
+    before: float
+    after: float
+
+
+def rename_moved(
+    names: Sequence[str],
+    marks: Sequence[str],
+    before: Float64[np.ndarray, "state mark"],
+    after: Float64[np.ndarray, "state mark"],
+) -> dict[int, Renamed]:
+    """New names of the states whose emissions moved by more than `MOVED`, by their numbers from 0.
+
+    Names follow `epizoo.states.state_names`; states to which it gives the name that they have keep it, and so do all
+    other states.
+
+    Args:
+        names: of the states.
+        marks: of the model.
+        before: emissions under which the names were given.
+        after: emissions now.
+    """
+    change = np.abs(after - before)
+    moved = np.flatnonzero(change.max(axis=1) > MOVED).tolist()
+    alone = {state: name_states(after[[state]], marks)[0][0] for state in moved}
+    anew = [state for state, one in alone.items() if base_name(one.name) != base_name(names[state])]
+    taken = [name for state, name in enumerate(names) if state not in anew]
+    named, _ = name_states(after[anew], marks, numbers=[state + 1 for state in anew], taken=taken)
+    farthest = change.argmax(axis=1).tolist()
+    return {
+        state: Renamed(
+            one,
+            marks[farthest[state]],
+            float(before[state, farthest[state]]),
+            float(after[state, farthest[state]]),
+        )
+        for state, one in zip(anew, named, strict=True)
+    }
 
 
 def divergences(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from epizoo.errors import InputError
 from epizoo.finetuning.self_training import SelfTrainingSettings
-from epizoo.finetuning.state_adaptation import StateSettings
+from epizoo.finetuning.state_adaptation import STATE_TRAIN, StateSettings, StateTrain
 from epizoo.finetuning.trainable import Train
 from epizoo.jobs.finetune_peaks import EvaluationPlan, Progress, prepare_labelled
 from epizoo.jobs.finetune_states import prepare_states
@@ -23,7 +23,7 @@ _EVALUATION = ("evaluate", "folds", "from_scratch", "learning_curve", "allow", "
 _OPTIONS = {
     "labelled": ("train", "calibrate_scale", "steps", "training_log", *_EVALUATION, "resume"),
     "unlabelled": ("unlabelled", "train"),
-    "states": ("strength", "fraction", "restarts", "resume"),
+    "states": ("train", "strength", "fraction", "restarts", "resume"),
 }
 
 
@@ -33,7 +33,7 @@ def finetune(
     name: str,
     output: File,
     *,
-    train: Train | None = None,
+    train: Train | StateTrain | None = None,
     calibrate_scale: bool = False,
     unlabelled: bool = False,
     steps: int | None = None,
@@ -55,7 +55,8 @@ def finetune(
 
     The parameters are the options of ``epizoo finetune``. The same arguments give the same weights, to the last bit on
     one machine. Peak callers are fitted to region labels or, with `unlabelled`, to the signal alone; chromatin states
-    are adapted by EM with a prior centred on the pretrained model.
+    are adapted by EM with a prior centred on the pretrained model. States keep their emissions, and so their meaning,
+    unless `train` is ``emissions``; a state whose emissions then move too far is named anew.
 
     Args:
         entry: the pretrained entry, its name or its folder.
@@ -65,7 +66,8 @@ def finetune(
         output: folder of a zoo; the entry is written to ``output/FAMILY/TAG``, logs and reports to
             ``output/runs/TAG``.
         train: peak callers: which parameters are trained; see `epizoo.finetuning.trainable`. Default: threshold
-            with fewer than 13 labels or without labels, otherwise adapters.
+            with fewer than 13 labels or without labels, otherwise adapters. States: transitions (default) or emissions
+            (default with an annotation), which trains both.
         calibrate_scale: peak callers: first fit a factor of the files' scale to the labels.
         unlabelled: peak callers: read no labels; fit the scale and train on the model's own confident calls.
         steps: peak callers: number of training steps; by default chosen on held-out loci.
@@ -99,7 +101,7 @@ def finetune(
         states = {key: value for key, value in given.items() if key != "resume"}
         prepared = prepare_states(base, path, StateSettings(**states, seed=seed))
     elif isinstance(base, PeakCallerEntry) and unlabelled:
-        self_training = SelfTrainingSettings(train=train or SelfTrainingSettings.train, seed=seed)
+        self_training = SelfTrainingSettings(train=given.get("train", SelfTrainingSettings.train), seed=seed)
         prepared = prepare_unlabelled(base, path, self_training, progress=progress)
     else:
         assert isinstance(base, PeakCallerEntry)
@@ -166,6 +168,9 @@ def _require_applicable(base: Entry, given: Mapping[str, Any]) -> None:
         if case == "unlabelled" and key not in _OPTIONS[case]:
             why = "is not for" if key == "resume" else "requires labels, which are not read with"
             raise InputError(f"--{key.replace('_', '-')}: {why} --unlabelled; leave it out")
+    if not is_peak_caller and given.get("train", STATE_TRAIN[0]) not in STATE_TRAIN:
+        found, expected = given["train"], " or ".join(STATE_TRAIN)
+        raise InputError(f"--train: {found} is not for {base.name}; expected {expected}")
     without = {"none": ("folds", "from_scratch", "learning_curve", "whole_file_scale"), "chromosome": ("folds",)}
     for key in without.get(given.get("evaluate", ""), ()):
         if key in given:

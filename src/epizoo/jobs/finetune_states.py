@@ -1,5 +1,9 @@
-"""Fine-tuning a chromatin-state entry on a new cell type: EM from its parameters; states keep their names."""
+"""Fine-tuning a chromatin-state entry on a new cell type: EM from its parameters.
 
+States keep their names, but for those whose emissions moved too far, which are named anew.
+"""
+
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,7 @@ from epizoo.finetuning.state_adaptation import (
     tune_states,
     tune_states_on_annotation,
 )
-from epizoo.finetuning.state_movement import Movement, movement
+from epizoo.finetuning.state_movement import MOVED, Movement, Renamed, movement, rename_moved
 from epizoo.genome.intervals import read_bed
 from epizoo.genome.mark_sources import Chromosomes, MarkFiles, binarize_files, read_folder
 from epizoo.genome.marks import find_one_cell
@@ -28,6 +32,7 @@ from epizoo.models.hmm.run_lengths import Float64Parameters, from_values
 from epizoo.models.parameters import flatten_parameters
 from epizoo.zoo.entry import ChromatinStateEntry
 from epizoo.zoo.new_entries import Prepared, Target, Tuning, limits_of
+from epizoo.zoo.state_runs import describe_state
 
 
 def prepare_states(base: ChromatinStateEntry, path: Path, settings: StateSettings) -> Prepared:
@@ -64,12 +69,15 @@ def prepare_states(base: ChromatinStateEntry, path: Path, settings: StateSetting
             tuned = tune_states_on_annotation(before, training, annotated, settings)
         moved = movement(before, tuned.parameters, [sequences[chrom] for chrom in held_out or learned])
         write_json(target.run_folder / "movement.json", moved.to_dict(names))
+        # An annotation says what each state is.
+        emissions = (before.emission, tuned.parameters.emission)
+        renamed = rename_moved(names, base.channels, *emissions) if annotated is None else {}
         return Tuning(
-            **_describe(base, content, tuned, moved, settings),
+            **_describe(base, content, tuned, moved, renamed, settings),
             chromosomes=learned,
             held_out=held_out,
             arrays=state_arrays(base, tuned.parameters),
-            config=base.zoo.config,
+            config=_config(base, renamed),
             metrics=_metrics(base, content, moved, held_out),
         )
 
@@ -133,6 +141,26 @@ def state_arrays(base: ChromatinStateEntry, parameters: Float64Parameters) -> di
         return flatten_parameters(model)
 
 
+def _config(base: ChromatinStateEntry, renamed: Mapping[int, Renamed]) -> dict[str, Any]:
+    """The base's config with new names, and without enrichments, which are those of the base."""
+    states = [
+        describe_state(renamed[number].state)
+        if number in renamed
+        else state.model_dump(exclude_unset=True, exclude={"enrichment"})
+        for number, state in enumerate(base.config.states)
+    ]
+    return {**{key: value for key, value in base.zoo.config.items() if key != "measured_on"}, "states": states}
+
+
+def _renamed_limits(base: ChromatinStateEntry, renamed: Mapping[int, Renamed]) -> list[str]:
+    names = [state.name for state in base.config.states]
+    return [
+        f"State {number + 1} is named {one.state.name} anew, {names[number]} in {base.name}: its emission of {one.mark} "
+        f"went from {one.before:.2f} to {one.after:.2f} (bound: {MOVED:g}). {one.state.description}."
+        for number, one in renamed.items()
+    ]
+
+
 def _metrics(base: ChromatinStateEntry, data: StateData, moved: Movement, held_out: list[str]) -> list[dict[str, Any]]:
     where = f"{', '.join(held_out)} (not learned on)" if held_out else "all chromosomes (learned on)"
     on = f"{data.cell_type}, {where}"
@@ -151,20 +179,27 @@ def _metrics(base: ChromatinStateEntry, data: StateData, moved: Movement, held_o
 
 
 def _describe(
-    base: ChromatinStateEntry, data: StateData, tuned: TunedStates, moved: Movement, settings: StateSettings
+    base: ChromatinStateEntry,
+    data: StateData,
+    tuned: TunedStates,
+    moved: Movement,
+    renamed: Mapping[int, Renamed],
+    settings: StateSettings,
 ) -> dict[str, Any]:
+    train = settings.train or ("transitions" if data.annotation is None else "emissions")
     how = "counts of an annotation" if data.annotation is not None else "EM from its parameters"
+    kept = "Emissions are the pretrained ones." if train == "transitions" else "Emissions were trained too."
     return {
         "doc": f"{base.name} {base.version}, adapted to {data.cell_type}. {base.kipoi['info']['doc']}",
         "procedure": f"{base.name} {base.version} adapted to {tuned.n_bins:,} bins of {data.cell_type} by {how}, with "
-        f"a prior centred on it that counts for {settings.strength:g} bins of each state. States keep the names of the "
-        "pretrained model, which were not checked again.",
+        f"a prior centred on it that counts for {settings.strength:g} bins of each state. {kept}",
         "limits": [
+            *_renamed_limits(base, renamed),
             f"{moved.changed:.1%} of the bins of {data.cell_type} have another state than under {base.name}.",
             *limits_of(base),
         ],
         "details": {
-            "settings": asdict(settings),
+            "settings": asdict(settings) | {"train": train},
             "n_bins": tuned.n_bins,
             "n_iterations": tuned.n_iterations,
             "converged": tuned.converged,

@@ -2,12 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
-from itertools import count
 from typing import Any
 
 import numpy as np
 
-from epizoo.calling.state_colors import default_colors
 from epizoo.errors import InputError
 from epizoo.files import sha256
 from epizoo.jobs.state_learning_data import LearningMarks
@@ -17,11 +15,9 @@ from epizoo.states.chromhmm_models import similarity_order
 from epizoo.states.em import Learned
 from epizoo.states.known_states import UNKNOWN
 from epizoo.states.learning_plan import LearningPlan, LearningSequence, log_likelihood_per_bin
-from epizoo.states.state_names import NamedState, ReferenceStates, name_states
-from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.entry import ChromatinStateEntry, load
+from epizoo.states.name_table import LOOKS
+from epizoo.states.state_names import NamedState, name_scores, name_states
 
-REFERENCE_ENTRY = "chromatin_states/roadmap-15"
 # Of the trajectory of a batch's likelihood, means of so many stretches are kept.
 _POINTS = 50
 
@@ -50,37 +46,24 @@ def named_states(
 ) -> tuple[list[NamedState], np.ndarray]:
     """The states in their order with names and colours, and that order.
 
-    Named by the rule of `epizoo.states.state_names` after Roadmap's states; where marks do not allow it, E1, E2, …
-    in the order of ChromHMM's tables, with ChromHMM's colours. Known states keep their names, and have Roadmap's colour
-    where the name is Roadmap's; the others are numbered from 2 where the rule gives them one of these.
+    Named by the rule of `epizoo.states.state_names`; where the rule knows none of the marks, E1, E2, … in the order of
+    ChromHMM's tables. Known states keep their names, and have the colour of the rule's table where it has such a name;
+    others are numbered where the rule gives them one of these.
     """
-    states, order = _named_by_rule(parameters, marks)
     known = known or {}
-    reference = _reference()
-    colors = dict(zip(reference.names, reference.colors, strict=True))
-    taken = set(known.values())
-    for place, number in enumerate(order.tolist()):
-        state = states[place]
-        if number in known:
-            text = f"a known state; by its emissions {state.name}"
-            color = colors.get(known[number], state.color)
-            states[place] = state._replace(name=known[number], description=text, color=color)
-        elif state.name in taken:
-            numbered = (f"{state.name}_{i}" for i in count(2))
-            states[place] = state._replace(name=next(name for name in numbered if name not in taken))
-        taken.add(states[place].name)
-    return states, order
-
-
-def _named_by_rule(parameters: Float64Parameters, marks: tuple[str, ...]) -> tuple[list[NamedState], np.ndarray]:
-    try:
-        states, order = name_states(parameters.emission, marks, _reference())
-    except InputError:
+    free = [number for number in range(len(parameters.emission)) if number not in known]
+    by_rule, order = name_states(parameters.emission, marks)
+    if not name_scores(parameters.emission[0], marks):
         order = np.array(similarity_order(parameters.emission))
-        colors = [",".join(map(str, color)) for color in default_colors(len(order))]
-        numbered = enumerate(colors, start=1)
-        return [NamedState(f"E{i}", "a learned state", color, "", np.nan) for i, color in numbered], order
-    return [states[state] for state in order], order
+    places = {int(number): place for place, number in enumerate(order, start=1)}
+    numbers = [places[number] for number in free]
+    others, _ = name_states(parameters.emission[free], marks, numbers=numbers, taken=known.values())
+    named = dict(zip(free, others, strict=True))
+    for number, name in known.items():
+        state = by_rule[number]
+        color = LOOKS[name].color if name in LOOKS else state.color
+        named[number] = NamedState(name, f"a known state; by its emissions {state.name}", color)
+    return [named[number] for number in order.tolist()], order
 
 
 def measured_metrics(
@@ -125,7 +108,7 @@ def _share_found(parameters: Float64Parameters, order: np.ndarray, sequences: li
 
 def about_entry(data: LearningMarks, known: Mapping[int, str], plan: LearningPlan, license_name: str) -> dict[str, Any]:
     """The content of ``about.yaml``; ``known`` are the names of the known states."""
-    names = "State names follow a rule from emissions, their likeness to Roadmap's 15 states: they are no annotation."
+    names = "State names follow a rule from emissions, with a confidence; nothing else was looked at."
     told = f"{', '.join(known.values())} were known in some bins. Other s{names[1:]}" if known else names
     return {
         "doc": f"A hidden Markov model of {plan.n_states} chromatin states over {', '.join(data.marks)}, "
@@ -214,12 +197,3 @@ def _adam(plan: LearningPlan, learned: Learned, start: str, known: Mapping[str, 
 def _known_bins(training: list[LearningSequence], known: Mapping[int, str]) -> dict[str, int]:
     told = [one.known for one in training if one.known is not None]
     return {name: sum(int((states == number).sum()) for states in told) for number, name in known.items()}
-
-
-def _reference() -> ReferenceStates:
-    if REFERENCE_ENTRY not in list_entries():
-        raise InputError(f"{REFERENCE_ENTRY}: not in the zoo; install epizoo again")
-    entry = load(REFERENCE_ENTRY)
-    assert isinstance(entry, ChromatinStateEntry)
-    columns = ([getattr(state, key) for state in entry.config.states] for key in ("name", "description", "color"))
-    return ReferenceStates(entry.channels, np.asarray(entry.parameters().emission), *map(tuple, columns))

@@ -5,6 +5,10 @@
 EM over all chromosomes but chr8, chr11 and chr19, accelerated: a trial from ChromHMM's `information` initialisation and
 from each of some random moves of it, then from the two best trials to the end. The result with the highest training
 likelihood is kept. The same seed gives the same weights.
+
+States stand in the order of Roadmap's 15 states that they are nearest to. They are named by the rule of
+`epizoo.states.state_names`; a name that TSS in use or elements that regulate a gene contradict
+(`epizoo.states.name_evidence`) is refused.
 """
 
 import argparse
@@ -32,13 +36,13 @@ from epizoo.models.hmm.reference import HMMParameters
 from epizoo.models.hmm.run_lengths import Parameters, from_codes, reorder
 from epizoo.models.parameters import flatten_parameters
 from epizoo.recipes.run_folder import one_sentence_errors, prose
-from epizoo.recipes.state_data import CELLS, HELD_OUT, ROADMAP, codes_path, read_codes, read_published
+from epizoo.recipes.state_data import CELLS, HELD_OUT, ROADMAP, codes_path, order_like, read_codes, read_published
+from epizoo.recipes.state_evidence import ELEMENTS, MEASURED_ON, TSS, name_by_evidence, regulation_metrics
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model, write_model
 from epizoo.states.em import Learned, LearningConfig
 from epizoo.states.iterations import progress_bar
 from epizoo.states.learning_plan import FINALISTS, TRIAL_ITERATIONS, LearningPlan, LearningSequence, first_parameters
 from epizoo.states.restarts import learn_best
-from epizoo.states.state_names import name_states
 from epizoo.zoo.state_runs import BIN_BP, describe_config
 
 LEARNING = LearningConfig(
@@ -99,7 +103,7 @@ def _run(options: argparse.Namespace, command: str) -> None:
         if chrom not in HELD_OUT
     ]
     best, *results = learn(train, options.states, options.seed, options.restarts)
-    states, order = name_states(best.parameters.emission, marks, read_published(options.data, 15)[1])
+    order = order_like(read_published(options.data, 15)[1], best.parameters.emission, marks)
     config = ChromatinStateConfig(marks=marks, n_states=options.states, bin_bp=BIN_BP)
     parameters = HMMParameters(*reorder(best.parameters, order))
     arrays = flatten_parameters(ChromatinStateAnnotator.from_parameters(config, parameters))
@@ -109,8 +113,10 @@ def _run(options: argparse.Namespace, command: str) -> None:
         save_file(arrays, path)
     shipped = probabilities_of_logits(arrays)
     write_model(output / f"model_{options.states}.txt", ChromHMMModel(HMMParameters(*shipped), marks, "U"))
-    write_yaml(output / "config.yaml", describe_config(config, [states[state] for state in order]))
-    write_json(output / "metrics.json", _metrics(options, shipped, marks, compared))
+    states = name_by_evidence(shipped, marks, options.data)
+    write_yaml(output / "config.yaml", describe_config(config, states, MEASURED_ON))
+    metrics = [*_metrics(options, shipped, marks, compared), *regulation_metrics(shipped, states, options.data)]
+    write_json(output / "metrics.json", metrics)
     write_yaml(output / "about.yaml", words_of(options)["about"])
     training = _training(options, command, list(chromosomes), results)
     write_json(output / "training.json", training | {"seconds": round(time.perf_counter() - began, 1)})
@@ -148,6 +154,7 @@ def _training(
     """The content of ``training.json``."""
     words, kept = words_of(options), max(results, key=lambda result: result.log_likelihood)
     files = [*(codes_path(options.data, cell) for cell in CELLS), *ROADMAP[15].paths(options.data)]
+    files += [options.data / TSS, options.data / ELEMENTS]
     return {
         "trained_on": {
             "data": words["data"],

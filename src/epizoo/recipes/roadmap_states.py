@@ -87,7 +87,7 @@ def write_run(folder: Path, data: Path, n_states: int) -> None:
     words = prose("roadmap_states", states=n_states, title=source.title, marks=marks)
     config = ChromatinStateConfig(marks=model.marks, n_states=n_states, bin_bp=BIN_BP)
     columns = (reference.names, reference.descriptions, reference.colors)
-    states = [NamedState(*look, "", np.nan) for look in zip(*columns, strict=True)]
+    states = [NamedState(*look) for look in zip(*columns, strict=True)]
     training = {
         "trained_on": {
             "data": words["data"],

@@ -5,14 +5,23 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import UInt16
+from jaxtyping import Float64, Int64, UInt16
 
 from epizoo.errors import InputError
 from epizoo.states.chromhmm_models import ChromHMMModel, read_model
-from epizoo.states.state_names import ReferenceStates
 
 HELD_OUT = ("chr8", "chr11", "chr19")
 CELLS = ("GM12878", "K562")
+
+
+class ReferenceStates(NamedTuple):
+    """States of a published model; colours are "r,g,b"."""
+
+    marks: tuple[str, ...]
+    emission: Float64[np.ndarray, "state mark"]
+    names: tuple[str, ...]
+    descriptions: tuple[str, ...]
+    colors: tuple[str, ...]
 
 
 class Published(NamedTuple):
@@ -101,3 +110,27 @@ def read_states(path: Path) -> list[dict[str, str]]:
             f"{path}: cannot be read as a table with one_index, short_name, long_name and hex ({error}); give the "
             "folder of the data"
         ) from None
+
+
+def order_like(
+    reference: ReferenceStates, emission: Float64[np.ndarray, "state mark"], marks: tuple[str, ...]
+) -> Int64[np.ndarray, " state"]:
+    """The order of states that puts each where the nearest published state stands, the nearest of several first.
+
+    Distances are root mean squares over the marks that both have. Published states that show another mark with at least
+    0.3 are left out, and states that show no shared mark with 0.2, but another with 0.5, come last.
+
+    Raises:
+        InputError: the models share no mark.
+    """
+    shared = [mark for mark in reference.marks if mark in marks]
+    if not shared:
+        raise InputError(f"marks {', '.join(marks)}: none is among those of the model, {', '.join(reference.marks)}")
+    ours = emission[:, [marks.index(mark) for mark in shared]]
+    lacking = [number for number, mark in enumerate(reference.marks) if mark not in marks]
+    told = (reference.emission[:, lacking] < 0.3).all(axis=1)
+    theirs = reference.emission[:, [reference.marks.index(mark) for mark in shared]]
+    distance = np.where(told, np.sqrt(((ours[:, None] - theirs) ** 2).mean(axis=2)), np.inf)
+    others = emission[:, [number for number, mark in enumerate(marks) if mark not in reference.marks]]
+    is_other = (ours.max(axis=1) < 0.2) & (others.max(axis=1, initial=0) >= 0.5)
+    return np.lexsort((distance.min(axis=1), np.where(is_other, len(theirs), distance.argmin(axis=1))))

@@ -36,6 +36,7 @@ class LearningConfig:
         emission_pseudocount: added to the expected counts of each mark being present and absent in each state.
         accelerate: extrapolate every two steps (SQUAREM, Varadhan and Roland 2008); a step that would lose likelihood
             is not taken.
+        keep_emissions: leave the emissions of the start as they are.
     """
 
     max_iterations: int = 200
@@ -45,6 +46,7 @@ class LearningConfig:
     transition_pseudocount: float = 0.0
     emission_pseudocount: float = 0.0
     accelerate: bool = False
+    keep_emissions: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -99,6 +101,8 @@ def maximize(
     transition = _normalize(counts.transition + pseudo.transition, previous.transition)
     small = (transition < config.zero_transitions_below) & ~np.eye(len(transition), dtype=bool)
     transition = _normalize(np.where(small, 0, transition), previous.transition)
+    if config.keep_emissions:
+        return Float64Parameters(initial, transition, previous.emission)
     present = counts.occupancy.T @ (marks == 1) + pseudo.present
     measured = counts.occupancy.T @ (marks != MISSING) + pseudo.present + pseudo.absent
     emission = np.where(measured > 0, present / np.where(measured > 0, measured, 1), previous.emission)
@@ -214,6 +218,8 @@ def _squarem_cycle(objective: _Objective, state: _State) -> _State:
     step = step_length(state.parameters, first.parameters, second.parameters)
     length = min(step, state.longest_step)
     target = extrapolate(state.parameters, first.parameters, second.parameters, length)
+    if objective.config.keep_emissions:
+        target = target._replace(emission=state.parameters.emission)
     try:
         third = _em_step(objective, second._replace(parameters=target))
     except InputError:  # Impossible there: too far.

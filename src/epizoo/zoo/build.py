@@ -56,7 +56,8 @@ def write_entry(
               keyword arguments of PeakCallerConfig or ChromatinStateConfig (tuples as lists), ``bin_bp`` among them;
               for peak callers ``transform`` (keyword arguments of CoverageTransform) and ``calling`` (of
               PeakCallingConfig); for chromatin states ``states``, a list of ``{name, description, color}``, one for
-              each state in the model's order, colours as "r,g,b";
+              each state in the model's order, colours as "r,g,b", optionally with ``confidence`` and ``enrichment``
+              (`epizoo.zoo.description.State`), and ``measured_on``, which says what the enrichments are;
             - ``training.json``: ``trained_on: {data: [{name, source, license}], assembly, cell_types, chromosomes,
               held_out_chromosomes, held_out_cell_types}`` (lists of names), ``procedure`` (one or two sentences),
               ``command``, ``seed``, ``lineage`` (of what was fine-tuned, a list of ``{name, version, sha256}``, the

@@ -104,17 +104,27 @@ def _interface(entry: Entry) -> str:
             f"| {title} | `{name}` | {array['shape']} | {cell(array['doc'])} |" for name, array in schema[side].items()
         ]
     if isinstance(entry, ChromatinStateEntry):
-        return "\n".join([*lines, "", *_states(entry.config.states)])
+        note = ["", _paragraph(entry.config.measured_on)] if entry.config.measured_on else []
+        return "\n".join([*lines, "", *_states(entry.config.states), *note])
     assert isinstance(entry, PeakCallerEntry)
     return "\n".join([*lines, "", *_peaks(entry.config.calling)])
 
 
 def _states(states: Sequence[State]) -> list[str]:
-    rows = [
-        f"| {number} | {cell(state.name)} | {cell(state.description)} | {state.color} |"
-        for number, state in enumerate(states, start=1)
-    ]
-    return ["| state | name | description | colour |", "| --- | --- | --- | --- |", *rows]
+    titles = ["state", "name", "description", "colour"]
+    rows = [[str(number), state.name, state.description, state.color] for number, state in enumerate(states, start=1)]
+    if any(state.confidence is not None for state in states):
+        titles.append("confidence")
+        rows = [[*row, _number(state.confidence)] for row, state in zip(rows, states, strict=True)]
+    for key in dict.fromkeys(key for state in states for key in state.enrichment):
+        titles.append(key)
+        rows = [[*row, _number(state.enrichment.get(key))] for row, state in zip(rows, states, strict=True)]
+    lines = ["| " + " | ".join(map(cell, row)) + " |" for row in (titles, *rows)]
+    return [lines[0], "| --- " * len(titles) + "|", *lines[1:]]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
 
 
 def _peaks(rule: PeakCallingConfig) -> list[str]:

@@ -155,11 +155,21 @@ class PeakCallerSettings(Strict):
 
 
 class State(Strict):
-    """A chromatin state, its colour as ``red,green,blue``."""
+    """A chromatin state.
+
+    Attributes:
+        name: unique in its model.
+        description: of the state.
+        color: as ``red,green,blue``.
+        confidence: of the name, where a rule gave it; see `epizoo.states.state_names`.
+        enrichment: where the state lies, measured on what the name does not follow from.
+    """
 
     name: str = Field(min_length=1)
     description: str = ""
     color: str = Field(pattern=_COLOR)
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    enrichment: dict[str, float] = {}
 
     @property
     def style(self) -> StateStyle:
@@ -169,10 +179,14 @@ class State(Strict):
 
 
 class ChromatinStateSettings(Strict):
-    """The ``config`` of a chromatin-state model: its HMM, and what its states are called, in their order."""
+    """The ``config`` of a chromatin-state model: its HMM, and what its states are called, in their order.
+
+    ``measured_on`` says what the states' enrichments are, and where they were measured.
+    """
 
     model: ChromatinStateConfig
     states: tuple[State, ...]
+    measured_on: str = ""
 
     @model_validator(mode="after")
     def _each_state_has_a_name(self) -> Self:

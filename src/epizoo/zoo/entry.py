@@ -340,10 +340,16 @@ class ChromatinStateEntry(Entry):
 
     @property
     def states(self) -> "pd.DataFrame":
-        """The states in the model's order, numbered from 1: name, description, color (``red,green,blue``)."""
+        """The states in the model's order, numbered from 1: name, description, color (``red,green,blue``).
+
+        Where the entry holds them, columns of the confidence of the name and of enrichments follow.
+        """
         import pandas as pd
 
-        rows = [state.model_dump() for state in self.config.states]
+        dumps = [state.model_dump(exclude_unset=True) for state in self.config.states]
+        rows = [{"name": "", "description": "", "color": ""} | dump | dump.get("enrichment", {}) for dump in dumps]
+        for row in rows:
+            row.pop("enrichment", None)
         return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="state"))
 
     def emissions(self) -> "pd.DataFrame":

@@ -10,7 +10,7 @@ def state_order(names: Iterable[str]) -> tuple[str, ...]:
     """Names of all states, in its order, of the first entry that has states of all these names; empty without one.
 
     >>> state_order(["Quies", "TssA"])[:2]
-    ('TssA', 'TssA_H3K27me3')
+    ('TssA', 'TssWk')
     """
     wanted = set(names)
     for entry in list_entries():

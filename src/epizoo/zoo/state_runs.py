@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from safetensors.numpy import save_file
 
 from epizoo.files import atomic_path, write_yaml
@@ -35,8 +36,8 @@ def write_model_files(
     write_yaml(run / "config.yaml", describe_config(config, states))
 
 
-def describe_config(config: ChromatinStateConfig, states: list[NamedState]) -> dict[str, Any]:
-    """The content of ``config.yaml``."""
+def describe_config(config: ChromatinStateConfig, states: list[NamedState], measured_on: str = "") -> dict[str, Any]:
+    """The content of ``config.yaml``; ``measured_on`` says what the states' enrichments are."""
     return {
         "family": "chromatin_states",
         "window": {"window_bins": WINDOW_BINS, "flank_bins": FLANK_BINS},
@@ -46,8 +47,19 @@ def describe_config(config: ChromatinStateConfig, states: list[NamedState]) -> d
             "bin_bp": config.bin_bp,
             "start": config.start,
         },
-        "states": [{"name": s.name, "description": s.description, "color": s.color} for s in states],
+        "states": [describe_state(state) for state in states],
+        **({"measured_on": measured_on} if measured_on else {}),
     }
+
+
+def describe_state(state: NamedState) -> dict[str, Any]:
+    """A state as ``config.yaml`` and ``model.yaml`` hold it; see `epizoo.zoo.description.State`."""
+    described: dict[str, Any] = {"name": state.name, "description": state.description, "color": state.color}
+    if np.isfinite(state.confidence):
+        described["confidence"] = round(float(state.confidence), 2)
+    if state.enrichment:
+        described["enrichment"] = dict(state.enrichment)
+    return described
 
 
 def write_excerpt(chromosome: BinarizedChromosome, output: Path, bin_bp: int) -> dict[str, str]:
