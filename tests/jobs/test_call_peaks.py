@@ -244,6 +244,25 @@ def test_evidence_counts_reads_of_coverage_and_assumes_two_below_other_signal(en
     assert abs(background - 2.0) > 0.5
 
 
+def test_duplicates_and_saturated_positions_are_told(entry, tmp_path, caplog):
+    starts = np.random.default_rng(0).integers(0, 9_000, 20_000).tolist()
+    (tmp_path / "x.bed").write_text("".join(f"chr1\t{start}\t{start + 36}\tr\t0\t+\n" for start in starts))
+    (tmp_path / "sizes").write_text("chr1\t10000\n")
+
+    def told(**options):
+        caplog.clear()
+        found = entry.call_peaks(reads=tmp_path / "x.bed", chrom_sizes=tmp_path / "sizes", **options)
+        return " ".join(found.decided.notes), caplog.text
+
+    n_left = 20_000 - len(set(starts))
+    notes, warnings = told()
+    assert f"Left out {n_left:,} of 20,000 reads ({n_left / 20_000:.1%})" in notes
+    assert "--keep-duplicates auto" in warnings
+    notes, warnings = told(keep_duplicates="auto")
+    assert not warnings
+    assert "All duplicates" in told(keep_duplicates="all")[0]
+
+
 def test_peaks_of_reads_are_those_of_their_coverage_and_say_so(entry, tmp_path):
     rows = [f"chr1\t{20_000 + 7 * i % 600}\t{20_036 + 7 * i % 600}\tr\t0\t{'+-'[i % 2]}\n" for i in range(300)]
     rows += [f"chr{1 + i % 2}\t{50 * i}\t{50 * i + 36}\tr\t0\t+\n" for i in range(400)]
@@ -256,9 +275,10 @@ def test_peaks_of_reads_are_those_of_their_coverage_and_say_so(entry, tmp_path):
     again = entry.call_peaks(tmp_path / "x.bw", **options)
     assert len(found) > 0
     pd.testing.assert_frame_equal(found, again)
-    assert [note.split(":")[0].split(" ")[0] for note in found.decided.notes] == ["Read", "Left"]
+    assert [note.split(":")[0].split(" ")[0] for note in found.decided.notes] == ["Read", "Left", "Left"]
     assert "500 fragments" in found.decided.notes[0]
-    assert "200 reads" in found.decided.notes[1]
+    assert "0 of 500 reads (0.0%)" in found.decided.notes[1]
+    assert "200 reads" in found.decided.notes[2]
     assert again.decided.notes == (f"Detected in {tmp_path / 'x.bw'}: --signal-kind coverage.",)
 
 
