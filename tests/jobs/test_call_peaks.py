@@ -244,6 +244,32 @@ def test_evidence_counts_reads_of_coverage_and_assumes_two_below_other_signal(en
     assert abs(background - 2.0) > 0.5
 
 
+def test_scaffolds_are_called_as_each_by_itself(entry, tmp_path):
+    rng = np.random.default_rng(4)
+    sizes = {"chr1": 60_000} | {f"scaffold_{number}": int(rng.integers(300, 4_000)) for number in range(12)}
+    rows = []
+    for chrom, size in sizes.items():
+        starts = np.append(rng.integers(0, size - 40, size // 40), rng.integers(size // 2 - 90, size // 2, 60))
+        rows += [f"{chrom}\t{start}\t{start + 36}\tr\t0\t{'+-'[start % 2]}\n" for start in starts.tolist()]
+    (tmp_path / "x.bed").write_text("".join(rows))
+    (tmp_path / "sizes").write_text("".join(f"{chrom}\t{size}\n" for chrom, size in sizes.items()))
+    options = {
+        "reads": tmp_path / "x.bed",
+        "chrom_sizes": tmp_path / "sizes",
+        "enter_probability": 0.45,
+        "extend_probability": 0.4,
+    }
+    together = entry.call_peaks(**options)
+    alone = [
+        entry.call_peaks(regions=pd.DataFrame({"chrom": [chrom], "start": [0], "end": [size]}), **options)
+        for chrom, size in sorted(sizes.items())
+    ]
+    assert together["chrom"].nunique() > 6
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(together), pd.concat(map(pd.DataFrame, alone), ignore_index=True), check_dtype=False
+    )
+
+
 def test_duplicates_and_saturated_positions_are_told(entry, tmp_path, caplog):
     starts = np.random.default_rng(0).integers(0, 9_000, 20_000).tolist()
     (tmp_path / "x.bed").write_text("".join(f"chr1\t{start}\t{start + 36}\tr\t0\t+\n" for start in starts))

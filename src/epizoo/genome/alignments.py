@@ -2,11 +2,11 @@
 
 import os
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -44,6 +44,11 @@ class _Chromosome(NamedTuple):
     reverse: array
     pair_start: array
     pair_end: array
+
+    @classmethod
+    def nothing(cls) -> Self:
+        """No position yet."""
+        return cls(*(array("q") for _ in range(4)))
 
 
 def read_alignments(path: Path, wanted: PileUpConfig, progress: Progress | None) -> ReadFile:
@@ -113,7 +118,7 @@ class _Reader:
         self._wanted = wanted
         self._unused = _NEVER_USED | (_DUPLICATE if wanted.keep_duplicates == 1 else 0)
         self._waiting: dict[tuple[int, str], _Mate] = {}
-        self._found = [_Chromosome(*(array("q") for _ in range(4))) for _ in range(n_chroms)]
+        self._found: defaultdict[int, _Chromosome] = defaultdict(_Chromosome.nothing)
 
     def take(self, reads: "Iterator[pysam.AlignedSegment]") -> None:
         """Take in some reads."""
@@ -178,10 +183,9 @@ class _Reader:
         found.pair_end.append(end)
 
     def _pack(self) -> None:
-        for chrom, found in enumerate(self._found):
-            if any(found):
-                self.packed[chrom].append(ReadPositions(*(np.array(column, np.int64) for column in found)))
-                self._found[chrom] = _Chromosome(*(array("q") for _ in range(4)))
+        for chrom, found in self._found.items():
+            self.packed[chrom].append(ReadPositions(*(np.array(column, np.int64) for column in found)))
+        self._found.clear()
 
 
 def _looks_past(read: "pysam.AlignedSegment", flag: int) -> bool:

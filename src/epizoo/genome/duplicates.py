@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt64
+from jaxtyping import Int64, UInt64
 
 from epizoo.genome.pile_up_config import KeepDuplicates
 from epizoo.genome.read_positions import Genome, ReadPositions
@@ -52,6 +52,8 @@ def share_by_chance(genome: Genome, chrom_sizes: Mapping[str, int]) -> float:
     n_singles = sum(len(found.forward) + len(found.reverse) for found in genome.values())
     n_of_length = np.zeros(_LONGEST_TOLD_BP + 1)
     for found in genome.values():
+        if not len(found.pair_start):
+            continue
         length = np.minimum(found.pair_end - found.pair_start, _LONGEST_TOLD_BP)
         n_of_length += np.bincount(length, minlength=len(n_of_length))
     n_pairs = n_of_length.sum()
@@ -68,13 +70,16 @@ def _shared(n_reads: float, n_positions: float) -> float:
 
 def _at_most(found: ReadPositions, limit: int) -> ReadPositions:
     """At most so many reads with the same 5' end and strand, and pairs with the same ends."""
+    forward, reverse = _first_of_equals(found.forward, limit), _first_of_equals(found.reverse, limit)
+    if not len(found.pair_start):
+        return ReadPositions(forward, reverse, found.pair_start, found.pair_end)
     # Positions are below 2^32, so that both ends of a pair fit into one number.
     pairs = _first_of_equals(
         found.pair_start.astype(np.uint64) << np.uint64(32) | found.pair_end.astype(np.uint64), limit
     )
     return ReadPositions(
-        _first_of_equals(found.forward, limit),
-        _first_of_equals(found.reverse, limit),
+        forward,
+        reverse,
         (pairs >> np.uint64(32)).astype(np.int64),
         (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64),
     )
@@ -83,6 +88,5 @@ def _at_most(found: ReadPositions, limit: int) -> ReadPositions:
 def _first_of_equals(values: Int64[np.ndarray, " read"] | UInt64[np.ndarray, " read"], limit: int) -> np.ndarray:
     """The values, sorted, each at most `limit` times."""
     ordered = np.sort(values)
-    is_kept: Bool[np.ndarray, " read"] = np.ones(len(ordered), bool)
-    is_kept[limit:] = ordered[limit:] != ordered[:-limit]
-    return ordered[is_kept]
+    is_new = ordered[limit:] != ordered[:-limit]
+    return np.concatenate([ordered[:limit], ordered[limit:][is_new]])

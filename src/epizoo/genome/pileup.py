@@ -75,7 +75,7 @@ class ReadCoverage(SignalTrack):
         covered = 0
         for chrom, (starts, ends) in fragments.items():
             size = self.chrom_sizes[chrom]
-            low, high = np.clip(starts, 0, size), np.clip(ends, 0, size)
+            low, high = np.maximum(starts, 0), np.minimum(ends, size)
             inside = low < high
             # Each sorted by itself: coverage is how many have started less how many have ended.
             self._starts[chrom] = np.sort(low[inside].astype(np.uint32))
@@ -117,8 +117,10 @@ class ReadCoverage(SignalTrack):
         n_open = starts[0] - ends[0]
         if n_open == 0 and not len(starts[1]):
             return np.zeros(n_bins, np.float32)
-        bin_end = np.minimum(np.arange(1, n_bins + 1) * bin_bp, end - start)
-        width = np.diff(bin_end, prepend=0)
+        bin_end = np.arange(1, n_bins + 1) * bin_bp
+        bin_end[-1] = end - start
+        width = np.full(n_bins, bin_bp)
+        width[-1] += end - start - n_bins * bin_bp
         total = np.full(n_bins, float(n_open)) * width
         for sign, edges in ((1, starts[1] - start), (-1, ends[1] - start)):
             bins = edges // bin_bp

@@ -9,8 +9,8 @@ import pandas as pd
 from jaxtyping import Int32
 
 from epizoo.errors import InputError
-from epizoo.genome.intervals import DAMAGED_GZIP
-from epizoo.genome.text_rows import LONGEST_BP, numbered_rows, open_rows
+from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP
+from epizoo.genome.text_rows import numbered_rows, open_rows
 
 READ_SHIFT_BP = 100
 _READS_PER_CHUNK = 1_000_000

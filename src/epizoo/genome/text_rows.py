@@ -12,8 +12,6 @@ from epizoo.genome.intervals import SKIPPED_LINES, read_lines
 
 UNPLACED = (".\t", ". ")
 """How rows of reads begin that lie on no chromosome."""
-LONGEST_BP = 2**32 - 1
-"""The last position that bigWigs, and what is kept of reads, can hold."""
 NO_ROWS = (*SKIPPED_LINES, *UNPLACED)
 
 _BLOCK_BYTES = 1 << 20
