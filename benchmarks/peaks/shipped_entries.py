@@ -24,7 +24,8 @@ from benchmarks.peaks.macs3_labels import BACKGROUNDS, OPTIONS, macs3_peaks, wri
 
 from epizoo.genome.assemblies import chrom_sizes
 from epizoo.genome.bigwig_writer import write_track
-from epizoo.genome.pileup import PileUpConfig, pile_up
+from epizoo.genome.pile_up_config import PileUpConfig
+from epizoo.genome.pileup import pile_up
 from epizoo.zoo import ZOO_FOLDER
 
 OF_MUSCLE = ("peak_caller/h3k4me3", "peak_caller/universal")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from epizoo.calling.chunked_prediction import predict_track
+from epizoo.calling.chunked_prediction import Track, predict_track, predict_tracks
 
 FLANK = 6
 
@@ -61,3 +61,33 @@ def test_every_window_has_one_length_and_silence_is_computed_once(track):
     list(predict_track(predict, track_reader(track), start_bin=0, end_bin=403, flank_bins=FLANK, chunk_bins=10))
     assert shapes == {(10 + 2 * FLANK, 2)}
     assert silent == 1
+
+
+@pytest.mark.parametrize("chunk_bins", [16, 64, 1024])
+def test_tracks_side_by_side_give_what_each_gives_alone(chunk_bins):
+    rng = np.random.default_rng(5)
+    tracks = [rng.poisson(1.0, size=(length, 2)).astype(np.float32) for length in rng.integers(1, 40, 60)]
+    for silent in tracks[::7]:
+        silent[:] = 0
+    # Parts of a longer track: there is signal in their flanks.
+    whole = rng.poisson(1.0, size=(200, 2)).astype(np.float32)
+    wanted = [(track, 0, len(track)) for track in tracks]
+    wanted[10:10] = [(whole, 10, 25), (whole, 30, 42), (whole, 0, 200)]
+    n_windows = 0
+
+    def predict(window):
+        nonlocal n_windows
+        n_windows += 1
+        assert window.shape == (chunk_bins + 2 * FLANK, 2)
+        return smooth(window)
+
+    given = [Track(track_reader(track), start, end) for track, start, end in wanted]
+    found = [list(pieces) for pieces in predict_tracks(predict, given, flank_bins=FLANK, chunk_bins=chunk_bins)]
+    for (track, start, end), pieces in zip(wanted, found, strict=True):
+        alone = smooth(np.pad(track, ((FLANK, FLANK), (0, 0))))
+        values = np.concatenate([piece.outputs["values"] for piece in pieces])
+        np.testing.assert_allclose(values, alone["values"][start:end], rtol=1e-12, atol=1e-9)
+        np.testing.assert_array_equal(np.concatenate([piece.inputs for piece in pieces]), track[start:end])
+        assert pieces[0].start_bin == start
+    n_bins = sum(end - start + FLANK for _, start, end in wanted)
+    assert chunk_bins < 64 or n_windows <= 2 * n_bins / chunk_bins + 3

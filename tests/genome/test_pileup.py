@@ -5,63 +5,14 @@ import gzip
 import numpy as np
 import pysam
 import pytest
+from read_writers import SIZES, random_reads, write_bam, write_bed, write_paired_bam, write_text
 
 from epizoo.errors import InputError
 from epizoo.genome.bigwig_writer import write_track
 from epizoo.genome.coverage_transform import CoverageTransform
-from epizoo.genome.pileup import PileUpConfig, pile_up
+from epizoo.genome.pile_up_config import PileUpConfig
+from epizoo.genome.pileup import pile_up
 from epizoo.genome.signal import BigWig
-
-SIZES = {"chr1": 30_000, "chr2": 7_013, "chr3": 500}
-
-
-def random_reads(seed, n=3000, length=50):
-    """(chrom, start, end, strand), many of them at the same place, some near both ends of their chromosome."""
-    rng = np.random.default_rng(seed)
-    reads = []
-    for _ in range(n):
-        chrom = str(rng.choice(["chr1", "chr2"]))
-        start = int(rng.integers(0, SIZES[chrom] - length) // 7 * 7)
-        reads.append((chrom, start, start + length, str(rng.choice(["+", "-"]))))
-    return [*reads, ("chr2", 0, length, "-"), ("chr2", SIZES["chr2"] - length, SIZES["chr2"], "+")]
-
-
-def write_bed(path, reads):
-    text = "".join(f"{chrom}\t{start}\t{end}\tread\t7\t{strand}\n" for chrom, start, end, strand in reads)
-    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
-    return path
-
-
-def write_bam(path, reads, flags=0, quality=30, mark=()):
-    """Single reads; those numbered in `mark` get further flags."""
-    header = {"HD": {"VN": "1.6"}, "SQ": [{"SN": chrom, "LN": size} for chrom, size in SIZES.items()]}
-    with pysam.AlignmentFile(str(path), "wb", header=header) as file:
-        for number, (chrom, start, end, strand) in enumerate(reads):
-            read = pysam.AlignedSegment(file.header)
-            read.query_name, read.reference_id = f"r{number}", list(SIZES).index(chrom)
-            read.reference_start, read.cigartuples = start, [(0, end - start)]
-            read.query_sequence = "A" * (end - start)
-            read.flag = (16 if strand == "-" else 0) | (flags if number in mark else 0)
-            read.mapping_quality = quality if number in mark else 60
-            file.write(read)
-    return path
-
-
-def write_paired_bam(path, pairs, length=40):
-    header = {"SQ": [{"SN": chrom, "LN": size} for chrom, size in SIZES.items()]}
-    with pysam.AlignmentFile(str(path), "wb", header=header) as file:
-        for number, (chrom, start, end, proper) in enumerate(pairs):
-            for is_second, place in ((False, start), (True, end - length)):
-                read = pysam.AlignedSegment(file.header)
-                read.query_name, read.reference_id = f"p{number}", list(SIZES).index(chrom)
-                read.next_reference_id = read.reference_id
-                read.reference_start, read.next_reference_start = place, end - length if not is_second else start
-                read.cigartuples, read.query_sequence = [(0, length)], "C" * length
-                read.template_length = (end - start) * (-1 if is_second else 1)
-                read.flag = 1 | (2 if proper else 0) | (16 | 128 if is_second else 32 | 64)
-                read.mapping_quality = 60
-                file.write(read)
-    return path
 
 
 def one_at_a_time(spans):
@@ -110,7 +61,7 @@ def test_single_reads_pile_up_as_one_at_a_time(tmp_path, name, keep, width):
     else:
         write_bed(tmp_path / name, reads)
     sizes = None if name.endswith("am") else SIZES
-    coverage = pile_up(tmp_path / name, PileUpConfig(width, keep_duplicates=keep), chrom_sizes=sizes)
+    coverage = pile_up(tmp_path / name, PileUpConfig(width, keep_duplicates="all" if keep else 1), chrom_sizes=sizes)
     kept = reads if keep else sorted(set(reads))
     assert len(set(reads)) < len(reads)
     assert_piled_up(coverage, one_at_a_time(extended(kept, width)))
@@ -119,7 +70,7 @@ def test_single_reads_pile_up_as_one_at_a_time(tmp_path, name, keep, width):
 def test_reads_without_extension_pile_up_as_in_pysam(tmp_path):
     path = write_bam(tmp_path / "x.bam", sorted(random_reads(1)))
     pysam.index(str(path))
-    coverage = pile_up(path, PileUpConfig(50, keep_duplicates=True))
+    coverage = pile_up(path, PileUpConfig(50, keep_duplicates="all"))
     with pysam.AlignmentFile(str(path)) as file:
         for chrom, size in SIZES.items():
             counted = np.sum(file.count_coverage(chrom, quality_threshold=0, read_callback="nofilter"), axis=0)
@@ -150,9 +101,9 @@ def test_quotation_marks_in_names_lose_no_reads(tmp_path):
 
 def test_reads_on_chromosomes_of_unknown_length_are_counted(tmp_path):
     rows = ["chr1\t100\t150\ta\t0\t+\n", "chrEBV\t300\t350\tb\t0\t+\n", "chrEBV\t500\t550\tc\t0\t-\n"]
-    paths = [write_text(tmp_path / name, "".join(rows)) for name in ("x.bed", "y.bed")]
+    paths = [write_text(tmp_path / "x.bed", "".join(rows)), write_text(tmp_path / "y.bed", "".join(rows[::-1]))]
     coverage = pile_up(paths, chrom_sizes=SIZES)
-    assert (coverage.n_fragments, coverage.left_out) == (2, {"chrEBV": 4})
+    assert (coverage.n_fragments, coverage.left_out) == (1, {"chrEBV": 4})
 
 
 def test_a_reverse_read_without_alignment_is_no_evidence(tmp_path):
@@ -163,7 +114,7 @@ def test_a_reverse_read_without_alignment_is_no_evidence(tmp_path):
         reverse.cigar = None
         for read in reads:
             other.write(read)
-    keep = PileUpConfig(keep_duplicates=True)
+    keep = PileUpConfig(keep_duplicates="all")
     assert pile_up(tmp_path / "y.bam", keep).n_fragments == pile_up(path, keep).n_fragments - 1
 
 
@@ -211,7 +162,7 @@ def test_reads_that_are_no_evidence_are_left_out(tmp_path, flag):
     kept = sorted({read for number, read in enumerate(reads) if number not in marked})
     assert_piled_up(pile_up(path), one_at_a_time(extended(kept, 200)))
     if flag == 1024:
-        everything = pile_up(path, PileUpConfig(keep_duplicates=True))
+        everything = pile_up(path, PileUpConfig(keep_duplicates="all"))
         assert_piled_up(everything, one_at_a_time(extended(reads, 200)))
 
 
@@ -225,12 +176,49 @@ def test_reads_of_low_mapping_quality_are_left_out(tmp_path):
     )
 
 
-def test_pooled_files_add_up(tmp_path):
-    first, second = sorted(set(random_reads(6))), sorted(set(random_reads(7)))
+def test_files_are_pooled_before_duplicates_are_found(tmp_path):
+    first, second = random_reads(6), random_reads(7)
     paths = [write_bed(tmp_path / "a.bed", first), write_bam(tmp_path / "b.bam", second)]
     coverage = pile_up(paths, chrom_sizes=SIZES)
-    assert_piled_up(coverage, one_at_a_time(extended([*first, *second], 200)))
+    distinct = set(first) | set(second)
+    assert len(distinct) < len(set(first)) + len(set(second))
+    assert_piled_up(coverage, one_at_a_time(extended(sorted(distinct), 200)))
     assert coverage.sources == tuple(paths)
+    n_reads = len(first) + len(second)
+    assert (coverage.tally.n_reads, coverage.tally.n_duplicates) == (n_reads, n_reads - len(distinct))
+
+
+@pytest.mark.parametrize("way", ["name", "link", "copy"])
+def test_a_file_given_twice_is_refused(tmp_path, way):
+    path = write_bed(tmp_path / "x.bed", random_reads(0))
+    other = path if way == "name" else tmp_path / "y.bed"
+    if way == "link":
+        other.symlink_to(path)
+    elif way == "copy":
+        other.write_bytes(path.read_bytes())
+    with pytest.raises(InputError, match=rf"{other.name}: is given twice, or is a copy of .*x\.bed"):
+        pile_up([path, other], chrom_sizes=SIZES)
+
+
+def test_pairs_of_unusual_length_are_left_out_and_counted(tmp_path):
+    pairs = [("chr1", 100 * i, 100 * i + 150 + i, True) for i in range(100)]
+    far = [("chr1", 50 * i, 20_000 + 50 * i, True) for i in range(10)]
+    path = write_paired_bam(tmp_path / "x.bam", pairs + far)
+    coverage = pile_up(path)
+    assert_piled_up(coverage, one_at_a_time([pair[:3] for pair in pairs]))
+    assert sum(coverage.tally.left_out.values()) == len(far)
+    short = pile_up(path, PileUpConfig(min_fragment_bp=160, max_fragment_bp=170))
+    assert_piled_up(short, one_at_a_time([pair[:3] for pair in pairs[10:21]]))
+
+
+def test_positions_reach_to_four_billion(tmp_path):
+    size = 2**32 - 1
+    path = write_text(tmp_path / "x.bed", f"chr1\t{size - 300}\t{size}\tr\t0\t-\nchr1\t9\t99\tr\t0\t+\n")
+    coverage = pile_up(path, chrom_sizes={"chr1": size})
+    assert coverage.values("chr1", size - 400, size).sum() == coverage.values("chr1", 0, 400).sum() == 200
+    assert coverage.binned("chr1", size // 50 - 3, size // 50 + 1, 50).tolist() == [1, 1, 1, 1]
+    pairs = write_text(tmp_path / "x.bedpe", f"chr1\t{size - 300}\t{size}\n" * 2)
+    assert pile_up(pairs, chrom_sizes={"chr1": size}).values("chr1", size - 400, size).sum() == 300
 
 
 def test_coverage_survives_a_bigwig(tmp_path):
@@ -264,20 +252,17 @@ BAD = [
     (lambda folder: write_text(folder / "x.bed", "chr1\t1\t50\n"), SIZES, "line 1 .*strand"),
     (lambda folder: write_text(folder / "x.bed", "chr1\t50\t50\tn\t0\t+\n"), SIZES, r"line 1 .*start"),
     (lambda folder: write_text(folder / "x.bed", "chr1\t-5\t50\tn\t0\t+\n"), SIZES, "whole numbers"),
-    (lambda folder: write_text(folder / "x.bedpe", "chr1\t50\t1\n"), SIZES, "chr1:50-1 .*fragment"),
-    (lambda folder: write_text(folder / "x.bedpe", "chr1\ta\tb\n"), SIZES, "read as fragments"),
+    (lambda folder: write_text(folder / "x.bedpe", "chr1\t50\t1\n"), SIZES, "line 1 .*no fragment"),
+    (lambda folder: write_text(folder / "x.bedpe", "chr1\ta\tb\n"), SIZES, "line 1 .*no fragment"),
     (lambda folder: write_text(folder / "x.bedpe", "chr1\t1\n"), SIZES, r"line 1 .*\b2\b.*columns"),
     (lambda folder: write_text(folder / "x.bedpe", "# nothing\n"), SIZES, "no fragment"),
     (lambda folder: write_bytes(folder / "x.bw", b"\x26\xfc\x8f\x88\x04"), SIZES, "is a bigWig"),
-    (lambda folder: write_text(folder / "x.cram", "CRAM…"), SIZES, "is CRAM"),
+    (lambda folder: write_text(folder / "x.cram", "CRAM…"), SIZES, r"x\.cram: .*read as alignments"),
+    (lambda folder: write_text(folder / "x.bed", f"chr1\t1\t{10**20}\tn\t0\t+\n"), SIZES, "line 1 .*past the end"),
+    (lambda folder: write_text(folder / "x.bedpe", f"chr1\t1\t9\nchr1\t1\t{10**20}\n"), SIZES, "line 2 .*no fragment"),
     (lambda folder: write_text(folder / "x.bam", "chr1\t1\t50\n"), None, "read as alignments"),
     (lambda folder: cut_short(write_bam(folder / "x.bam", random_reads(0))), None, r"x\.bam: .*read"),
 ]
-
-
-def write_text(path, text):
-    path.write_text(text)
-    return path
 
 
 def write_bytes(path, content):
@@ -301,6 +286,12 @@ def test_bad_files_are_refused(tmp_path, make, sizes, message):
     [
         ({"fragment_length_bp": 0}, r"length .*\b0 bp"),
         ({"min_mapping_quality": 256}, r"quality .*\b256\b"),
+        ({"keep_duplicates": 0}, r"duplicates .*\b0\b"),
+        ({"keep_duplicates": True}, "duplicates .*True"),
+        ({"keep_duplicates": "some"}, "duplicates .*some"),
+        ({"pairs": "both"}, "pairs: 'both'"),
+        ({"min_fragment_bp": 300, "max_fragment_bp": 200}, r"\b300 to 200 bp"),
+        ({"reference": "none.fa"}, "none.fa: no such file"),
     ],
 )
 def test_impossible_settings_are_refused(values, message):
@@ -337,7 +328,7 @@ MACS3 = {
 @pytest.mark.data
 @pytest.mark.parametrize("name", list(MACS3))
 def test_real_reads_pile_up_as_in_macs3(data_dir, name):
-    config = PileUpConfig(keep_duplicates=name.startswith("PE"))
+    config = PileUpConfig(keep_duplicates="all" if name.startswith("PE") else 1)
     path = data_dir / "peaks" / "ctcf_chr22" / f"CTCF_{name}"
     values = pile_up(path, config, chrom_sizes={"chr22": 51_304_566}).values("chr22", 0, 51_304_566)
     values = values.astype(np.int64)

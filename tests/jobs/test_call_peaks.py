@@ -248,6 +248,51 @@ def test_evidence_counts_reads_of_coverage_and_assumes_two_below_other_signal(en
     assert abs(background - 2.0) > 0.5
 
 
+def test_scaffolds_are_called_as_each_by_itself(entry, tmp_path):
+    rng = np.random.default_rng(4)
+    sizes = {"chr1": 60_000} | {f"scaffold_{number}": int(rng.integers(300, 4_000)) for number in range(12)}
+    rows = []
+    for chrom, size in sizes.items():
+        starts = np.append(rng.integers(0, size - 40, size // 40), rng.integers(size // 2 - 90, size // 2, 60))
+        rows += [f"{chrom}\t{start}\t{start + 36}\tr\t0\t{'+-'[start % 2]}\n" for start in starts.tolist()]
+    (tmp_path / "x.bed").write_text("".join(rows))
+    (tmp_path / "sizes").write_text("".join(f"{chrom}\t{size}\n" for chrom, size in sizes.items()))
+    options = {
+        "reads": tmp_path / "x.bed",
+        "chrom_sizes": tmp_path / "sizes",
+        "enter_probability": 0.45,
+        "extend_probability": 0.4,
+    }
+    together = entry.call_peaks(**options)
+    alone = [
+        entry.call_peaks(regions=pd.DataFrame({"chrom": [chrom], "start": [0], "end": [size]}), **options)
+        for chrom, size in sorted(sizes.items())
+    ]
+    assert together["chrom"].nunique() > 6
+    # A q-value is of all that was searched.
+    tables = [pd.DataFrame(found).drop(columns="qValue") for found in (together, pd.concat(alone, ignore_index=True))]
+    pd.testing.assert_frame_equal(*tables, check_dtype=False)
+
+
+def test_duplicates_and_saturated_positions_are_told(entry, tmp_path, caplog):
+    starts = np.random.default_rng(0).integers(0, 9_000, 20_000).tolist()
+    (tmp_path / "x.bed").write_text("".join(f"chr1\t{start}\t{start + 36}\tr\t0\t+\n" for start in starts))
+    (tmp_path / "sizes").write_text("chr1\t10000\n")
+
+    def told(**options):
+        caplog.clear()
+        found = entry.call_peaks(reads=tmp_path / "x.bed", chrom_sizes=tmp_path / "sizes", **options)
+        return " ".join(found.decided.notes), caplog.text
+
+    n_left = 20_000 - len(set(starts))
+    notes, warnings = told()
+    assert f"Left out {n_left:,} of 20,000 reads ({n_left / 20_000:.1%})" in notes
+    assert "--keep-duplicates auto" in warnings
+    notes, warnings = told(keep_duplicates="auto")
+    assert "--keep-duplicates" not in warnings
+    assert "All duplicates" in told(keep_duplicates="all")[0]
+
+
 def test_peaks_of_reads_are_those_of_their_coverage_and_say_so(entry, tmp_path):
     rows = [f"chr1\t{20_000 + 7 * i % 600}\t{20_036 + 7 * i % 600}\tr\t0\t{'+-'[i % 2]}\n" for i in range(300)]
     starts = np.random.default_rng(0).choice(39_000, 400, replace=False).tolist()
@@ -264,9 +309,10 @@ def test_peaks_of_reads_are_those_of_their_coverage_and_say_so(entry, tmp_path):
     pd.testing.assert_frame_equal(found.drop(columns=values), again.drop(columns=values))
     # Reads are counted by the steps of the bigWig, of which few are lost.
     np.testing.assert_allclose(found[values], again[values], rtol=0.1)
-    assert [note.split(":")[0].split(" ")[0] for note in found.decided.notes] == ["Read", "Left"]
+    assert [note.split(":")[0].split(" ")[0] for note in found.decided.notes] == ["Read", "Left", "Left"]
     assert "500 fragments" in found.decided.notes[0]
-    assert "200 reads" in found.decided.notes[1]
+    assert "0 of 500 reads (0.0%)" in found.decided.notes[1]
+    assert "200 reads" in found.decided.notes[2]
     assert again.decided.notes == (f"Detected in {tmp_path / 'x.bw'}: --signal-kind coverage.",)
 
 

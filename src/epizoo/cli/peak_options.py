@@ -21,8 +21,8 @@ class Source:
         list[Path] | None,
         option(
             "FILE",
-            "Reads, in place of a bigWig: BAM, BED or tagAlign (single reads), BEDPE or fragments.tsv (fragments), "
-            "plain or gzipped. Repeat to pool files.",
+            "Reads, in place of a bigWig: BAM, SAM, CRAM, BED or tagAlign (single reads), BEDPE or fragments.tsv "
+            "(fragments), plain or gzipped. Repeat to pool files.",
         ),
     ] = None
     control: Annotated[
@@ -44,11 +44,35 @@ class ReadHandling:
         option("BP", "Extend single reads to this length (default: 200; with --atac, 150 around each cut site)."),
     ] = None
     min_mapping_quality: Annotated[
-        int | None, option("NUMBER", "Leave out reads of a lower mapping quality (BAM only; default: 0).")
+        int | None,
+        option(
+            "NUMBER",
+            "Leave out reads of a lower mapping quality, and pairs if either mate has one (BAM only; default: 0).",
+        ),
     ] = None
     keep_duplicates: Annotated[
-        bool, typer.Option("--keep-duplicates", help="Keep all reads at one position and strand, not just one.")
-    ] = False
+        str | None,
+        option(
+            "NUMBER|auto|all",
+            "Keep at most so many reads at one position and strand, over all files; auto: as many as chance gives, as "
+            "in MACS (default: 1).",
+        ),
+    ] = None
+    pairs: Annotated[
+        str | None,
+        option(
+            "template|as-single",
+            "Paired reads: proper pairs from end to end, or one mate of each as a single read, properly paired or not "
+            "(default: template).",
+        ),
+    ] = None
+    min_fragment_bp: Annotated[int | None, option("BP", "Leave out shorter pairs and fragments (default: 1).")] = None
+    max_fragment_bp: Annotated[int | None, option("BP", "Leave out longer pairs and fragments (default: 2,000).")] = (
+        None
+    )
+    reference: Annotated[
+        Path | None, option("FILE", "Reference genome of CRAM reads, FASTA (default: none; positions need none).")
+    ] = None
     atac: Annotated[
         bool, typer.Option("--atac", help="Pile up the cut sites of ATAC-seq: both ends, moved by +4 and -5 bp.")
     ] = False

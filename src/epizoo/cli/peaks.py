@@ -38,6 +38,8 @@ def call_peaks(
     for group in (source, handling, kinds, places, rule, files, engine):
         given |= vars(group)
     given |= {name: _only_one(f"--{name}", given[name]) for name in ("bigwig", "control")}
+    if (given["keep_duplicates"] or "").isdecimal():
+        given["keep_duplicates"] = int(given["keep_duplicates"])
     with progress_bar("Calling peaks") as progress:
         peaks = call(entry, **given, progress=progress)
     assert peaks.decided is not None

@@ -22,6 +22,8 @@ from epizoo.errors import InputError
 _BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
 _SIGNED = re.compile(rb"\t\+\d")
 SKIPPED_LINES = ("#", "track", "browser")
+LONGEST_BP = 2**32 - 1
+"""The last position that a bigWig, and what is kept of reads, can hold."""
 DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 """What reading a damaged gzipped file raises: its end is missing, its header or checksum is wrong, or its content."""
 
@@ -64,6 +66,8 @@ def read_chrom_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
         where = f"{path}: line {number}"
         if len(fields) < 2 or not fields[1].isdecimal() or int(fields[1]) == 0:
             raise InputError(f"{where}: expected a chromosome and its length in bp, found {line.strip()!r}; correct it")
+        if int(fields[1]) > LONGEST_BP:
+            raise InputError(f"{where}: {fields[0]} is {fields[1][:30]} bp long, expected {LONGEST_BP:,} bp at most")
         if fields[0] in sizes:
             raise InputError(f"{where}: chromosome {fields[0]} stands here a second time; keep one of the two lines")
         sizes[fields[0]] = int(fields[1])
@@ -230,9 +234,11 @@ def _read_plain_bed(path: str | os.PathLike[str]) -> pd.DataFrame | None:
             na_filter=False,
             quoting=csv.QUOTE_NONE,
         )
-    except (OSError, ValueError, *DAMAGED_GZIP):
+    except (OSError, ValueError, OverflowError, *DAMAGED_GZIP):
         return None
-    is_usual = ((table["start"] >= 0) & (table["start"] < table["end"])).all() and not (table == "").any(axis=None)
+    is_usual = ((table["start"] >= 0) & (table["start"] < table["end"]) & (table["end"] <= LONGEST_BP)).all() and not (
+        table == ""
+    ).any(axis=None)
     return table if is_usual else None
 
 
@@ -252,6 +258,8 @@ def _parse_bed_row(line: str, where: str) -> list[str | int]:
         raise InputError(
             f"{where}: start {start} is not below end {end}; a BED row is 0-based and half-open, correct it"
         )
+    if end > LONGEST_BP:
+        raise InputError(f"{where}: end {str(end)[:30]} is past the end of any chromosome; correct it")
     return [fields[0], start, end, *fields[3:6]]
 
 

@@ -17,15 +17,25 @@ def merged(intervals: pd.DataFrame, *, gap_bp: int = 0, grid_bp: int = 1) -> pd.
     >>> [merged(table, **how).values.tolist() for how in ({}, {"gap_bp": 1}, {"grid_bp": 4})]
     [[['a', 0, 8], ['a', 9, 12]], [['a', 0, 12]], [['a', 0, 12]]]
     """
-    parts = [intervals[["chrom", "start", "end"]].iloc[:0]]
-    for chrom, rows in intervals.groupby("chrom", sort=True):
-        ordered = rows.sort_values("start")
-        starts, ends = ordered["start"].to_numpy(), np.maximum.accumulate(ordered["end"].to_numpy())
-        is_apart = starts[1:] // grid_bp * grid_bp - gap_bp > -(-ends[:-1] // grid_bp) * grid_bp
-        first = np.concatenate([[True], is_apart])
-        last = np.append(np.flatnonzero(first)[1:] - 1, len(starts) - 1)
-        parts.append(pd.DataFrame({"chrom": str(chrom), "start": starts[first], "end": ends[last]}))
-    return pd.concat(parts[1:] or parts, ignore_index=True)
+    if intervals.empty:
+        return intervals[["chrom", "start", "end"]].iloc[:0].reset_index(drop=True)
+    code, chroms = pd.factorize(intervals["chrom"].astype(str), sort=True)
+    starts, ends = intervals["start"].to_numpy(np.int64), intervals["end"].to_numpy(np.int64)
+    order = np.lexsort((starts, code))
+    # Chromosomes are laid one behind the other, too far apart to be neighbours.
+    span = int(ends.max()) - min(int(starts.min()), 0) + max(gap_bp, 0) + 2 * grid_bp
+    shift = code[order] * (-(-span // grid_bp) * grid_bp)
+    starts, ends = starts[order] + shift, np.maximum.accumulate(ends[order] + shift)
+    is_apart = starts[1:] // grid_bp * grid_bp - gap_bp > -(-ends[:-1] // grid_bp) * grid_bp
+    first = np.concatenate([[True], is_apart])
+    last = np.append(np.flatnonzero(first)[1:] - 1, len(starts) - 1)
+    return pd.DataFrame(
+        {
+            "chrom": np.asarray(chroms, object)[code[order][first]],
+            "start": (starts - shift)[first],
+            "end": (ends - shift)[last],
+        }
+    )
 
 
 def cut(intervals: pd.DataFrame, regions: pd.DataFrame | None) -> pd.DataFrame:

@@ -1,54 +1,44 @@
 """Coverage piled up from reads: what a bigWig of raw coverage would hold, without writing one."""
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int32, Int64
+from jaxtyping import Float, Int64, UInt32
 
 from epizoo.errors import InputError
-from epizoo.genome.read_files import Progress, ReadPositions, is_single_cell, read_positions
+from epizoo.files import sha256
+from epizoo.genome.alignments import Progress
+from epizoo.genome.duplicates import share_by_chance, without_duplicates
+from epizoo.genome.pile_up_config import PileUpConfig
+from epizoo.genome.read_files import read_positions
+from epizoo.genome.read_positions import Genome, ReadFile, ReadPositions, joined
 from epizoo.genome.signal import SignalTrack, Summary
+from epizoo.genome.text_reads import is_single_cell
 
-FRAGMENT_LENGTH_BP = 200
-ATAC_WIDTH_BP = 150
 _TN5_FORWARD_BP, _TN5_REVERSE_BP = 4, -5
 
 
-@dataclass(frozen=True)
-class PileUpConfig:
-    """How reads become coverage.
+class ReadTally(NamedTuple):
+    """What became of the reads on chromosomes of known length.
 
     Attributes:
-        fragment_length_bp: single reads are extended from their 5' end to this length; with `atac`, the width around a
-            cut site. None: 200, and 150 with `atac`. Pairs span what lies between their ends.
-        keep_duplicates: whether all reads of one 5' end and strand (pairs of the same ends) count, or one of them.
-        min_mapping_quality: reads of a lower one are left out; BAM alone states it.
-        atac: pile up cut sites of the transposase: 5' ends, of both mates, moved by 4 bp on the forward and -5 bp on
-            the reverse strand, in the middle of `fragment_length_bp`. Ends in ``fragments.tsv`` have been moved before.
-
-    Raises:
-        InputError: the length is below 1 bp, or the mapping quality is not within 0 to 255.
+        n_reads: single reads and pairs that were found.
+        n_duplicates: those of them that were left out as duplicates.
+        most_kept: how many reads of one position were kept at most; None: all.
+        by_chance: share that would be duplicates if all reads fell on the genome's positions evenly.
+        left_out: how many others were left out, by reason.
     """
 
-    fragment_length_bp: int | None = None
-    keep_duplicates: bool = False
-    min_mapping_quality: int = 0
-    atac: bool = False
-
-    def __post_init__(self) -> None:
-        if self.fragment_length_bp is not None and self.fragment_length_bp < 1:
-            raise InputError(f"the fragment length is {self.fragment_length_bp} bp, expected 1 bp or more; correct it")
-        if not 0 <= self.min_mapping_quality <= 255:
-            raise InputError(f"the least mapping quality is {self.min_mapping_quality}, expected 0 to 255; correct it")
-
-    @property
-    def width_bp(self) -> int:
-        """Length of an extended read, or width around a cut site."""
-        return self.fragment_length_bp or (ATAC_WIDTH_BP if self.atac else FRAGMENT_LENGTH_BP)
+    n_reads: int = 0
+    n_duplicates: int = 0
+    most_kept: int | None = None
+    by_chance: float = 0.0
+    left_out: Mapping[str, int] = {}
 
 
 class ReadCoverage(SignalTrack):
@@ -62,6 +52,7 @@ class ReadCoverage(SignalTrack):
     Attributes:
         n_fragments: how many are piled up.
         left_out: how many reads and pairs lie on each chromosome of unknown length.
+        tally: what became of the others.
     """
 
     kind = "coverage"
@@ -72,21 +63,23 @@ class ReadCoverage(SignalTrack):
         chrom_sizes: Mapping[str, int],
         fragments: Mapping[str, tuple[Int64[np.ndarray, " fragment"], Int64[np.ndarray, " fragment"]]],
         left_out: Mapping[str, int] | None = None,
+        tally: ReadTally | None = None,
     ) -> None:
         self.path = Path(paths[0])
         self.left_out = dict(left_out or {})
+        self.tally = tally or ReadTally()
         self._sources = tuple(map(Path, paths))
         self.chrom_sizes = dict(chrom_sizes)
-        self._starts: dict[str, Int32[np.ndarray, " fragment"]] = {}
-        self._ends: dict[str, Int32[np.ndarray, " fragment"]] = {}
+        self._starts: dict[str, UInt32[np.ndarray, " fragment"]] = {}
+        self._ends: dict[str, UInt32[np.ndarray, " fragment"]] = {}
         covered = 0
         for chrom, (starts, ends) in fragments.items():
             size = self.chrom_sizes[chrom]
-            low, high = np.clip(starts, 0, size), np.clip(ends, 0, size)
+            low, high = np.maximum(starts, 0), np.minimum(ends, size)
             inside = low < high
             # Each sorted by itself: coverage is how many have started less how many have ended.
-            self._starts[chrom] = np.sort(low[inside].astype(np.int32))
-            self._ends[chrom] = np.sort(high[inside].astype(np.int32))
+            self._starts[chrom] = np.sort(low[inside].astype(np.uint32))
+            self._ends[chrom] = np.sort(high[inside].astype(np.uint32))
             covered += int((high - low)[inside].sum())
         self.n_fragments = sum(map(len, self._starts.values()))
         self.summary = Summary(covered, 0.0)
@@ -125,8 +118,10 @@ class ReadCoverage(SignalTrack):
         n_open = starts[0] - ends[0]
         if n_open == 0 and not len(starts[1]):
             return np.zeros(n_bins, np.float32)
-        bin_end = np.minimum(np.arange(1, n_bins + 1) * bin_bp, end - start)
-        width = np.diff(bin_end, prepend=0)
+        bin_end = np.arange(1, n_bins + 1) * bin_bp
+        bin_end[-1] = end - start
+        width = np.full(n_bins, bin_bp)
+        width[-1] += end - start - n_bins * bin_bp
         total = np.full(n_bins, float(n_open)) * width
         for sign, edges in ((1, starts[1] - start), (-1, ends[1] - start)):
             bins = edges // bin_bp
@@ -137,12 +132,12 @@ class ReadCoverage(SignalTrack):
 
     @staticmethod
     def _inside(
-        edges: Mapping[str, Int32[np.ndarray, " fragment"]], chrom: str, start: int, end: int
-    ) -> tuple[int, Int32[np.ndarray, " fragment"]]:
+        edges: Mapping[str, UInt32[np.ndarray, " fragment"]], chrom: str, start: int, end: int
+    ) -> tuple[int, UInt32[np.ndarray, " fragment"]]:
         """How many edges lie before a stretch, and those within it."""
-        of_chrom = edges.get(chrom, np.zeros(0, np.int32))
+        of_chrom = edges.get(chrom, np.zeros(0, np.uint32))
         # Of the same type: else all edges would be converted in every call.
-        first, after = np.searchsorted(of_chrom, np.array([start, end], np.int32))
+        first, after = np.searchsorted(of_chrom, np.array([start, end], np.uint32))
         return int(first), of_chrom[first:after]
 
 
@@ -153,51 +148,63 @@ def pile_up(
     chrom_sizes: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> ReadCoverage:
-    """Coverage of the reads of one file, or of several that are pooled; duplicates are found within a file.
+    """Coverage of the reads of one file, or of several that are pooled; duplicates are found over all of them.
+
+    Rows of single cells' fragments are distinct already, one for each cell, and all of them are kept.
 
     Args:
-        paths: BAM, BED, tagAlign, BEDPE or fragments; see `epizoo.genome.read_files.read_positions`.
+        paths: BAM, SAM, CRAM, BED, tagAlign, BEDPE or fragments; see `epizoo.genome.read_files.read_positions`.
         config: how reads become coverage.
         chrom_sizes: length of each chromosome in bp; not needed for BAM, whose header states them. Reads on other
             chromosomes are left out, and counted in `ReadCoverage.left_out`.
-        progress: see `read_positions`.
+        progress: called now and then with the bytes that are read and those there are, where that is known.
 
     Raises:
-        InputError: a file cannot be used, lengths are not given for files that state none or differ between files, no
-            read lies on a known chromosome, or one lies past the end of its chromosome.
+        InputError: a file cannot be used or is given twice, lengths are not given for files that state none or differ
+            between files, no read lies on a known chromosome, or one lies past the end of its chromosome.
     """
     files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    check_distinct(files)
     chosen = config or PileUpConfig()
     sizes: dict[str, int] = dict(chrom_sizes or {})
-    parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    bulk: list[Genome] = []
+    cells: list[Genome] = []
+    unknown: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
     for path in files:
-        genome, stated = read_positions(
-            path,
-            min_mapping_quality=chosen.min_mapping_quality,
-            keep_duplicates=chosen.keep_duplicates,
-            progress=progress,
-        )
-        if not sizes and stated is None:
+        found = read_positions(path, chosen, progress=progress)
+        if not sizes and found.sizes is None:
             raise InputError(f"{path}: states no chromosome lengths, as BAM does; give them with --chrom-sizes")
-        sizes = sizes or dict(stated or {})
-        known = {chrom: found for chrom, found in genome.items() if chrom in sizes}
-        if not known:
-            some, others = ", ".join(list(genome)[:3]), ", ".join(list(sizes)[:3])
-            raise InputError(
-                f"{path}: none of its chromosomes ({some}, …) has a known length ({others}, …); are the names of one "
-                "assembly?"
-            )
-        for chrom, found in genome.items():
-            if chrom not in known:
-                left_out[chrom] += len(found.forward) + len(found.reverse) + len(found.pair_start)
-                continue
-            _check_positions(path, chrom, found, sizes[chrom], (stated or sizes).get(chrom, sizes[chrom]))
-            parts.setdefault(chrom, []).append(fragments(found, chosen, shifted=is_single_cell(path)))
-    joined = {
-        chrom: tuple(np.concatenate(column) for column in zip(*found, strict=True)) for chrom, found in parts.items()
-    }
-    return ReadCoverage(files, sizes, joined, left_out)  # type: ignore[arg-type]
+        sizes = sizes or dict(found.sizes or {})
+        unknown += Counter({chrom: reads.n_reads for chrom, reads in found.genome.items() if chrom not in sizes})
+        left_out += found.left_out
+        (cells if found.sizes is None and is_single_cell(path) else bulk).append(_known(path, found, sizes))
+    pooled = _pooled(bulk)
+    distinct, most_kept = without_duplicates(pooled, chosen.keep_duplicates, sum(sizes.values()))
+    n_reads, n_kept = (sum(reads.n_reads for reads in genome.values()) for genome in (pooled, distinct))
+    by_chance = share_by_chance(pooled, sizes) if most_kept == 1 else 0.0
+    parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for genome, shifted in ((distinct, False), (_pooled(cells), True)):
+        for chrom, reads in genome.items():
+            parts.setdefault(chrom, []).append(fragments(reads, chosen, shifted=shifted))
+    spans = {chrom: tuple(np.concatenate(column) for column in zip(*of, strict=True)) for chrom, of in parts.items()}
+    tally = ReadTally(n_reads, n_reads - n_kept, most_kept, by_chance, left_out)
+    return ReadCoverage(files, sizes, spans, unknown, tally)  # type: ignore[arg-type]
+
+
+def check_distinct(files: Sequence[str | os.PathLike[str]]) -> None:
+    """Check that no file is given twice, under whatever name.
+
+    Raises:
+        InputError: two are one file, or of the same content.
+    """
+    there = [path for path in files if os.path.isfile(path)]
+    for first, second in itertools.combinations(there, 2):
+        is_same = os.path.samefile(first, second) or (
+            os.path.getsize(first) == os.path.getsize(second) and sha256(first) == sha256(second)
+        )
+        if is_same:
+            raise InputError(f"{second}: is given twice, or is a copy of {first}; give each file of reads once")
 
 
 def fragments(
@@ -220,6 +227,28 @@ def fragments(
         return starts, starts + width
     starts = np.concatenate([found.forward, found.reverse - width, found.pair_start])
     return starts, np.concatenate([found.forward + width, found.reverse, found.pair_end])
+
+
+def _pooled(genomes: Sequence[Genome]) -> Genome:
+    """The reads of several files by chromosome."""
+    parts: dict[str, list[ReadPositions]] = {}
+    for chrom, reads in itertools.chain.from_iterable(genome.items() for genome in genomes):
+        parts.setdefault(chrom, []).append(reads)
+    return {chrom: found[0] if len(found) == 1 else joined(found) for chrom, found in parts.items()}
+
+
+def _known(path: str | os.PathLike[str], found: ReadFile, sizes: Mapping[str, int]) -> Genome:
+    """The reads of a file on chromosomes of known length, whose positions are checked."""
+    known = {chrom: reads for chrom, reads in found.genome.items() if chrom in sizes}
+    if not known:
+        some, others = ", ".join(list(found.genome)[:3]), ", ".join(list(sizes)[:3])
+        raise InputError(
+            f"{path}: none of its chromosomes ({some}, …) has a known length ({others}, …); are the names of one "
+            "assembly?"
+        )
+    for chrom, reads in known.items():
+        _check_positions(path, chrom, reads, sizes[chrom], (found.sizes or sizes).get(chrom, sizes[chrom]))
+    return known
 
 
 def _check_positions(

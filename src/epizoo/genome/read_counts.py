@@ -1,7 +1,6 @@
 """Reads in BED files, counted per bin as ChromHMM counts them."""
 
 import csv
-import gzip
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,7 +9,8 @@ import pandas as pd
 from jaxtyping import Int32
 
 from epizoo.errors import InputError
-from epizoo.genome.intervals import DAMAGED_GZIP, SKIPPED_LINES, read_lines
+from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP
+from epizoo.genome.text_rows import numbered_rows, open_rows
 
 READ_SHIFT_BP = 100
 _READS_PER_CHUNK = 1_000_000
@@ -54,20 +54,19 @@ def count_reads(paths: Paths, chrom_sizes: Mapping[str, int], bin_bp: int = 200)
 def read_chunks(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
     """Chunks of the columns chrom, start, end and strand (of six columns the last, of four the last).
 
+    Comments and rows of reads without a place are skipped.
+
     Raises:
         InputError: a row is no stranded read, or the file is damaged.
     """
-    skipped, columns, separator = _layout(path)
+    columns, separator = _layout(path)
     names = {0: "chrom", 1: "start", 2: "end", columns - 1: "strand"}
     try:
-        with open(path, "rb") as file:
-            gzipped = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if gzipped else open(path, "rb") as file:
+        with open_rows(path) as rows:
             chunks = pd.read_csv(
-                file,
+                rows,
                 sep=separator,
                 header=None,
-                skiprows=skipped,
                 usecols=list(names),
                 chunksize=_READS_PER_CHUNK,
                 dtype={0: "category", 1: "int64", 2: "int64", columns - 1: "category"},
@@ -76,22 +75,20 @@ def read_chunks(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
             )
             for chunk in chunks:
                 renamed = chunk.rename(columns=names)
-                whole = (renamed["start"] >= 0) & (renamed["start"] < renamed["end"])
+                whole = (renamed["start"] >= 0) & (renamed["start"] < renamed["end"]) & (renamed["end"] <= LONGEST_BP)
                 if not (renamed["strand"].isin(["+", "-"]) & whole).all():
                     raise InputError(f"{path}: {_describe_bad_read(path, columns)}")
                 yield renamed
-    except (ValueError, *DAMAGED_GZIP) as error:
+    except (ValueError, OverflowError, *DAMAGED_GZIP) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: {_describe_bad_read(path, columns)}") from None
 
 
-def _layout(path: str | os.PathLike[str]) -> tuple[int, int, str]:
-    """Number of lines before the first read, number of columns that count (6 or 4), and their separator."""
-    for number, line in read_lines(path):
-        if line.strip() and not line.startswith(SKIPPED_LINES):
-            n_columns = len(_fields(line))
-            return number - 1, 4 if n_columns == 4 else 6, "\t" if "\t" in line else r"\s+"
+def _layout(path: str | os.PathLike[str]) -> tuple[int, str]:
+    """Number of columns that count (6 or 4), and their separator."""
+    for _, line in numbered_rows(path):
+        return 4 if len(_fields(line)) == 4 else 6, "\t" if "\t" in line else r"\s+"
     raise InputError(f"{path}: holds no reads; expected BED rows of six columns, the last the strand")
 
 
@@ -100,12 +97,12 @@ def _fields(line: str) -> list[str]:
 
 
 def _describe_bad_read(path: str | os.PathLike[str], columns: int) -> str:
-    for number, line in read_lines(path):
+    for number, line in numbered_rows(path):
         fields = _fields(line)
-        if not line.strip() or line.startswith(SKIPPED_LINES):
-            continue
         if len(fields) < columns or fields[columns - 1] not in ("+", "-"):
             return f"line {number} is no stranded read ({line[:60]!r}); expected {columns} columns, the last + or -"
         if not (fields[1].isdecimal() and fields[2].isdecimal() and int(fields[1]) < int(fields[2])):
             return f"line {number} has no whole numbers as start and end, the start first ({line[:60]!r}); correct it"
+        if int(fields[2]) > LONGEST_BP:
+            return f"line {number} ends at {fields[2][:30]}, past the end of any chromosome; correct it"
     return "cannot be read as BED rows of reads; was it written to its end?"

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 import pandas as pd
@@ -19,6 +19,7 @@ from epizoo.files import check_outputs
 from epizoo.genome.assemblies import check_blacklist_fits, excluded_sequences, read_blacklist, require_blacklist
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.overlaps import overlaps_any
+from epizoo.genome.pile_up_config import KeepDuplicates, Pairs
 from epizoo.genome.read_depth import read_depth
 from epizoo.genome.signal import SignalTrack, open_signal
 from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
@@ -29,6 +30,8 @@ from epizoo.zoo.entry import PeakCallerEntry, load_peak_caller
 from epizoo.zoo.windows import check_control, window_shape
 
 logger = logging.getLogger(__name__)
+
+_LONG_ENOUGH_BP = 10_000_000
 
 
 def call_peaks(
@@ -41,7 +44,11 @@ def call_peaks(
     chrom_sizes: File | None = None,
     fragment_length_bp: int | None = None,
     min_mapping_quality: int | None = None,
-    keep_duplicates: bool = False,
+    keep_duplicates: KeepDuplicates | None = None,
+    pairs: Pairs | None = None,
+    min_fragment_bp: int | None = None,
+    max_fragment_bp: int | None = None,
+    reference: File | None = None,
     atac: bool = False,
     regions: Intervals | None = None,
     blacklist: Intervals | None = None,
@@ -69,20 +76,29 @@ def call_peaks(
 ) -> CalledPeaks:
     """Call peaks over the whole genome of a bigWig or of reads, or over regions.
 
-    Memory does not grow with the genome, but for 8 bytes a fragment of reads. Files are written whole or not at all.
+    Memory does not grow with the genome, but for 8 bytes a fragment of reads (24 while they are read). Files are
+    written whole or not at all.
 
     Args:
         entry: A peak caller, its name in the zoo, or its folder.
         bigwig: The treatment: a bigWig, or another track; give either this or `reads`.
         control: The control (input, IgG), likewise; give either this or `control_reads`. Any entry takes one: a peak
             has to rise above it, and its p-value is against it. `peak_caller/tf` also looks at its shape.
-        reads: Reads of the treatment (BAM, BED, tagAlign, BEDPE or fragments.tsv); several files are pooled.
+        reads: Reads of the treatment (BAM, SAM, CRAM, BED, tagAlign, BEDPE or single cells' fragments); several files
+            are pooled.
         control_reads: Reads of the control.
         chrom_sizes: Chromosome lengths, for reads without them (all but BAM): an assembly such as hg38, or a file.
-        fragment_length_bp: Length that single reads are extended to; see `epizoo.genome.pileup.PileUpConfig`, also for
-            `min_mapping_quality`, `keep_duplicates` and `atac`.
-        min_mapping_quality: Reads of a lower mapping quality are left out (BAM only).
-        keep_duplicates: Whether all reads at one position and strand count, or one of them.
+        fragment_length_bp: Length that single reads are extended to (200 where None; 150 with `atac`). This and the
+            next seven are the settings of `epizoo.genome.pile_up_config.PileUpConfig`.
+        min_mapping_quality: Reads of a lower mapping quality are left out, and pairs if either mate has one (BAM, SAM
+            and CRAM only; 0 where None).
+        keep_duplicates: How many reads at one position and strand count, over all files: a number, ``auto`` (as many as
+            chance gives, as in MACS) or ``all``; 1 where None.
+        pairs: ``template`` (proper pairs span from end to end; also where None) or ``as-single`` (one mate of each pair
+            as a single read, properly paired or not).
+        min_fragment_bp: Shorter pairs and fragments are left out (1 where None).
+        max_fragment_bp: Longer pairs and fragments are left out (2,000 where None).
+        reference: The reference genome of a CRAM (FASTA); positions are read without it.
         atac: Whether to pile up the cut sites of ATAC-seq.
         regions: Where to call, an interval table or a BED file; the whole genome where None. Signal around a region is
             seen, and peaks end at its border.
@@ -126,18 +142,18 @@ def call_peaks(
         EntryError: the entry is unknown, or its weights are missing or do not match their hash.
         MissingDependencyError: the backend is not installed.
     """
-    inputs = PeakInputs(
-        bigwig,
-        control,
-        reads,
-        control_reads,
-        chrom_sizes,
-        fragment_length_bp,
-        min_mapping_quality,
-        keep_duplicates,
-        atac,
-        coverage,
-    )
+    handling = {
+        "fragment_length_bp": fragment_length_bp,
+        "min_mapping_quality": min_mapping_quality,
+        "keep_duplicates": keep_duplicates,
+        "pairs": pairs,
+        "min_fragment_bp": min_fragment_bp,
+        "max_fragment_bp": max_fragment_bp,
+        "reference": reference,
+        "atac": atac or None,
+    }
+    given = {name: value for name, value in handling.items() if value is not None}
+    inputs = PeakInputs(bigwig, control, reads, control_reads, chrom_sizes, coverage, given)
     caller = load_peak_caller(entry, backend)
     rule = _rule(
         config or caller.config.calling,
@@ -180,8 +196,7 @@ def call_peaks(
         control_kind=control_signal_kind,
         known_regions=known,
         n_tracks=len(caller.channels),
-        # Sequences in which no peaks are asked for say nothing of those in which they are.
-        excluded={*excluded, *(set(track.chrom_sizes) - set(where["chrom"]) if where is not None else ())},
+        excluded={*excluded, *_not_asked(track.chrom_sizes, where)},
         scale_blacklist=masked,
     )
     depth = read_depth(track, windows.fitted[0], frozenset(excluded))
@@ -235,6 +250,12 @@ def _blacklist_table(blacklist: Intervals, track: SignalTrack) -> pd.DataFrame:
         return read_blacklist(blacklist, track.chrom_sizes, str(track.path))
     check_blacklist_fits(blacklist, track.chrom_sizes, "the blacklist", str(track.path))
     return blacklist
+
+
+def _not_asked(sizes: Mapping[str, int], where: pd.DataFrame | None) -> set[str]:
+    """Sequences in which no peaks are asked for, if the others are long enough to set the scale by themselves."""
+    asked = set(sizes) if where is None else set(where["chrom"]) & set(sizes)
+    return set(sizes) - asked if sum(sizes[chrom] for chrom in asked) >= _LONG_ENOUGH_BP else set()
 
 
 def _scaled(transform: CoverageTransform, factor: float | None) -> CoverageTransform:

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from epizoo.calling.chunked_prediction import Predict, predict_track
+from epizoo.calling.chunked_prediction import Piece, Predict, Track, predict_tracks
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import PeakCollector, peak_table
 from epizoo.calling.significance import with_q_values
 from epizoo.errors import InputError
 from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.coverage_transform import FittedTransform
 from epizoo.genome.overlaps import merged
 from epizoo.genome.windows import CoverageWindows
 from epizoo.jobs.peak_inputs import File, Progress
@@ -63,46 +64,67 @@ def call_genome(
         excluded: sequences in which no peaks are called.
     """
     todo = [one for one in stretches(windows.intervals, entry.window.bin_bp) if one.chrom not in excluded]
-    lengths = [stretch.end_bin - stretch.start_bin for stretch in todo]
-    # Short regions need no long windows, and powers of two keep the number of compiled lengths small.
-    chunk_bins = min(CHUNK_BINS, 1 << (max(lengths) - 1).bit_length())
-    predict = _predictor(entry, (PROBABILITIES, *(name for name in writers if name != PROBABILITIES)), chunk_bins)
-    fitted = windows.fitted[0]
+    n_bins = sum(stretch.end_bin - stretch.start_bin for stretch in todo)
+    chunk_bins = _chunk_bins(todo, entry.window.flank_bins)
+    pieces = predict_tracks(
+        _predictor(entry, (PROBABILITIES, *(name for name in writers if name != PROBABILITIES)), chunk_bins),
+        (
+            Track(functools.partial(windows.coverage, stretch.chrom), stretch.start_bin, stretch.end_bin)
+            for stretch in todo
+        ),
+        flank_bins=entry.window.flank_bins,
+        chunk_bins=chunk_bins,
+    )
     done = 0
     tables = [peak_table()]
-    silent: dict[str, np.ndarray] = {}
-    for stretch in todo:
-        collector = PeakCollector(
-            stretch.chrom,
-            stretch.start_bin,
-            rule,
-            bin_bp=entry.window.bin_bp,
-            bounds=(stretch.start, stretch.end),
-            # Of other kinds the number of reads is unknown, and assumed as the transform assumes it for -log10 p.
-            reads_per_unit=fitted.background if fitted.kind == "coverage" else fitted.log10_p_background,
-            reads_per_area=None if reads is None else reads * fitted.background,
-        )
-        for piece in predict_track(
-            predict,
-            functools.partial(windows.coverage, stretch.chrom),
-            start_bin=stretch.start_bin,
-            end_bin=stretch.end_bin,
-            flank_bins=entry.window.flank_bins,
-            chunk_bins=chunk_bins,
-            silent=silent,
-        ):
-            # Folds over the background, so that treatment and control are of one depth.
-            folds = windows.folds(stretch.chrom, piece.start_bin, piece.inputs)
-            collector.add(piece.outputs[PROBABILITIES], *folds)
+    for stretch, of_stretch in zip(todo, pieces, strict=True):
+        collector: PeakCollector | None = None
+        for piece in of_stretch:
             for name, (writer, value) in writers.items():
                 writer.add(stretch.chrom, piece.start_bin, value(piece.outputs[name]))
             done += len(piece.inputs)
             if progress is not None:
-                progress(done, sum(lengths))
-        tables.append(collector.finish())
+                progress(done, n_bins)
+            is_whole = len(piece.inputs) == stretch.end_bin - stretch.start_bin
+            if is_whole and not _may_hold_peak(piece, rule):
+                # Most scaffolds of a draft assembly: their background is nobody's, so that none is taken in.
+                continue
+            collector = collector or _collector(stretch, rule, entry.window.bin_bp, windows.fitted[0], reads)
+            # Folds over the background, so that treatment and control are of one depth.
+            folds = windows.folds(stretch.chrom, piece.start_bin, piece.inputs)
+            collector.add(piece.outputs[PROBABILITIES], *folds)
+        if collector is not None:
+            tables.append(collector.finish())
     # Of thousands of scaffolds most are empty, and joining their tables takes longer than their network.
     found = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
     return with_q_values(found, sum(stretch.end - stretch.start for stretch in todo))
+
+
+def _chunk_bins(todo: list[Stretch], flank_bins: int) -> int:
+    """Bins of a chunk: short regions need no long windows, and powers of two keep the number of lengths small."""
+    lengths = [stretch.end_bin - stretch.start_bin for stretch in todo]
+    side_by_side = sum(lengths) + 2 * flank_bins * (len(lengths) - 1)
+    return min(CHUNK_BINS, 1 << (max(*lengths, side_by_side) - 1).bit_length())
+
+
+def _may_hold_peak(piece: Piece, rule: PeakCallingConfig) -> bool:
+    """Whether a bin is as probable as a peak's must be."""
+    return bool((piece.outputs[PROBABILITIES] >= rule.enter_probability).any())
+
+
+def _collector(
+    stretch: Stretch, rule: PeakCallingConfig, bin_bp: int, fitted: FittedTransform, reads: float | None
+) -> PeakCollector:
+    return PeakCollector(
+        stretch.chrom,
+        stretch.start_bin,
+        rule,
+        bin_bp=bin_bp,
+        bounds=(stretch.start, stretch.end),
+        # Of other kinds the number of reads is unknown, and assumed as the transform assumes it for -log10 p.
+        reads_per_unit=fitted.background if fitted.kind == "coverage" else fitted.log10_p_background,
+        reads_per_area=None if reads is None else reads * fitted.background,
+    )
 
 
 def open_writers(

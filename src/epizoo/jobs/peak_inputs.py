@@ -1,13 +1,16 @@
 """The signal that peaks are called in: bigWigs, or reads that are piled up."""
 
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from epizoo.errors import InputError
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.bigwig_writer import write_track
-from epizoo.genome.pileup import PileUpConfig, ReadCoverage, pile_up
+from epizoo.genome.pile_up_config import PileUpConfig
+from epizoo.genome.pileup import ReadCoverage, ReadTally, check_distinct, pile_up
 from epizoo.genome.signal import SignalTrack
 
 File = str | os.PathLike[str]
@@ -15,6 +18,9 @@ Reads = File | Sequence[File]
 """One file of reads, or several that are pooled."""
 Progress = Callable[[int, int], None]
 """Called now and then with what is done and what there is to do."""
+_LOGGER = logging.getLogger("epizoo")
+SATURATED = 0.1
+"""Share of duplicates by chance from which on a warning is given."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,9 @@ class PeakInputs:
     reads: Reads | None
     control_reads: Reads | None
     chrom_sizes: File | None
-    fragment_length_bp: int | None
-    min_mapping_quality: int | None
-    keep_duplicates: bool
-    atac: bool
     coverage: File | None
+    handling: Mapping[str, Any]
+    """The settings of `PileUpConfig` that were given."""
 
     def __post_init__(self) -> None:
         if (self.bigwig is None) == (not self.reads):
@@ -44,21 +48,18 @@ class PeakInputs:
             raise InputError("--control, --control-reads: both given, expected at most one of the two")
         if self.coverage is not None and not self.reads:
             raise InputError("--coverage: given without --reads; a bigWig is coverage already, leave it out")
-        numbers = (self.chrom_sizes, self.fragment_length_bp, self.min_mapping_quality)
-        is_set = self.keep_duplicates or self.atac or any(number is not None for number in numbers)
-        if is_set and not self.reads and not self.control_reads:
-            raise InputError(
-                "--chrom-sizes, --fragment-length-bp, --min-mapping-quality, --keep-duplicates, --atac: some given, "
-                "but they are about reads; leave them out, or give --reads"
-            )
-        if is_set:
-            _ = self.piling
+        given = [*(["chrom_sizes"] if self.chrom_sizes is not None else []), *self.handling]
+        if given and not self.reads and not self.control_reads:
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise InputError(f"{names}: given, but about reads; leave out, or give --reads")
+        check_distinct(_files(self.reads))
+        check_distinct(_files(self.control_reads))
+        _ = self.piling
 
     @property
     def piling(self) -> PileUpConfig:
         """How reads become coverage."""
-        quality = self.min_mapping_quality or 0
-        return PileUpConfig(self.fragment_length_bp, self.keep_duplicates, quality, self.atac)
+        return PileUpConfig(**self.handling)
 
     @property
     def first_of_control(self) -> File | SignalTrack | None:
@@ -68,6 +69,7 @@ class PeakInputs:
     def paths(self) -> list[File]:
         """All files that are read."""
         paths = [*_files(self.reads), *_files(self.control_reads), *_files(self.chrom_sizes)]
+        paths += _files(self.handling.get("reference"))
         for source in (self.bigwig, self.control):
             paths += source.sources if isinstance(source, SignalTrack) else _files(source)
         return paths
@@ -92,16 +94,37 @@ class PeakInputs:
     def _pile_up(self, reads: Reads, notes: list[str], progress: Progress | None) -> ReadCoverage:
         sizes = None if self.chrom_sizes is None else sizes_of(self.chrom_sizes)
         coverage = pile_up(reads, self.piling, chrom_sizes=sizes, progress=progress)
-        what = "around each cut site" if self.atac else "a single read, pairs from end to end"
+        what = "around each cut site" if self.piling.atac else "a single read, pairs from end to end"
         notes.append(
             f"Read {', '.join(map(str, _files(reads)))}: {coverage.n_fragments:,} fragments piled up, "
             f"{self.piling.width_bp} bp {what}."
         )
+        notes.append(_on_duplicates(coverage.tally))
+        notes += [f"Left out {number:,} reads {reason}." for reason, number in coverage.tally.left_out.items()]
         if coverage.left_out:
             names = ", ".join([*list(coverage.left_out)[:3], *(["…"] if len(coverage.left_out) > 3 else [])])
             n_reads = sum(coverage.left_out.values())
             notes.append(f"Left out {n_reads:,} reads on chromosomes of unknown length: {names}.")
         return coverage
+
+
+def _on_duplicates(tally: ReadTally) -> str:
+    """A sentence on the share of duplicates; warns where chance alone makes many."""
+    if not tally.n_reads:
+        return "These are fragments of single cells, of which every row counts."
+    if tally.most_kept is None:
+        return "All duplicates were kept."
+    if tally.by_chance >= SATURATED:
+        _LOGGER.warning(
+            "the reads are so many for this genome that %.0f%% of them would share their position by chance, and peaks "
+            "are flattened; consider --keep-duplicates auto",
+            100 * tally.by_chance,
+        )
+    share = tally.n_duplicates / tally.n_reads
+    return (
+        f"Left out {tally.n_duplicates:,} of {tally.n_reads:,} reads ({share:.1%}) as duplicates: at most "
+        f"{tally.most_kept} kept per position."
+    )
 
 
 def _files(files: Reads | None) -> list[File]:

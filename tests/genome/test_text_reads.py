@@ -1,0 +1,61 @@
+"""Fragments are known by their rows, and lines that are none are skipped wherever they stand."""
+
+import gzip
+
+import numpy as np
+import pytest
+from read_writers import SIZES, random_reads, write_bed, write_text
+
+from epizoo.errors import InputError
+from epizoo.genome import text_rows
+from epizoo.genome.pileup import pile_up
+
+COMMENTS = ["# id=s1", "#", "# reference_path=/x y"]
+
+
+def fragment_lines(n=500, seed=0):
+    rng = np.random.default_rng(seed)
+    starts = np.sort(rng.integers(0, 20_000, n)).tolist()
+    return [f"chr1\t{start}\t{start + 80 + start % 90}\tsample#{'ACGT'[start % 4] * 16}-1\t2" for start in starts]
+
+
+@pytest.mark.parametrize("name", ["Tcell.tsv", "Tcell.tsv.gz", "Tcell.bed.gz", "x.tsv.bgz", "x.bedpe", "fragments.tsv"])
+def test_fragments_of_cells_are_known_by_their_rows(tmp_path, name):
+    lines = fragment_lines()
+    text = "\n".join([*COMMENTS, *lines[:100], *COMMENTS, *lines[100:]]) + "\n"
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    values = np.zeros(SIZES["chr1"])
+    for line in lines:
+        start, end = map(int, line.split("\t")[1:3])
+        values[start:end] += 1
+    coverage = pile_up(path, chrom_sizes=SIZES)
+    assert coverage.n_fragments == len(lines)
+    np.testing.assert_array_equal(coverage.values("chr1", 0, SIZES["chr1"]), values)
+
+
+def test_a_header_and_windows_line_ends_change_nothing(tmp_path):
+    lines = fragment_lines(50)
+    plain = write_text(tmp_path / "plain.tsv", "\n".join(lines) + "\n")
+    other = tmp_path / "other.tsv"
+    other.write_bytes("\r\n".join(["chrom\tstart\tend\tbarcode\treadCount", *lines, ""]).encode())
+    first, second = (pile_up(path, chrom_sizes=SIZES).values("chr1", 0, 30_000) for path in (plain, other))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_five_columns_without_a_barcode_are_no_fragments(tmp_path):
+    with pytest.raises(InputError, match=r"line 1 .*strand.*\.bedpe"):
+        pile_up(write_text(tmp_path / "x.bed", "chr1\t5\t90\tread/1\t60\n"), chrom_sizes=SIZES)
+
+
+@pytest.mark.parametrize("block_bytes", [7, 64, 1 << 20])
+def test_lines_between_rows_are_skipped_wherever_they_stand(tmp_path, monkeypatch, block_bytes):
+    monkeypatch.setattr(text_rows, "_BLOCK_BYTES", block_bytes)
+    plain = write_bed(tmp_path / "x.bed", random_reads(1, n=200))
+    rows = plain.read_text().splitlines()
+    between = ["track name=x", "# a comment", ".\t-1\t-1\tn\t0\t.", "browser position chr1:1-9", ""]
+    mixed = [line for number, row in enumerate(rows) for line in (between[number % 5], row)]
+    other = write_text(tmp_path / "y.bed", "\n".join(mixed))
+    first, second = (pile_up(path, chrom_sizes=SIZES) for path in (plain, other))
+    for chrom, size in SIZES.items():
+        np.testing.assert_array_equal(first.values(chrom, 0, size), second.values(chrom, 0, size))
