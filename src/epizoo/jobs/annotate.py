@@ -79,27 +79,29 @@ def annotate(
 
     Args:
         entry: A chromatin-state annotator, its name or its folder.
-        binarized: A folder of ChromHMM's binarised text.
-        marks: Or a file for each mark: bigWigs, or BED or tagAlign files of reads.
-        controls: BED files of control reads for each mark, where marks are reads.
-        chrom_sizes: A file of chromosome lengths, or an assembly such as hg38, where marks are reads.
-        signal_kind: What the bigWigs of marks hold, one of `epizoo.genome.signal_kinds.SIGNAL_KINDS`.
-        read_length_bp: Length of the reads or fragments that make up coverage.
-        threshold: A mark is present where its bigWig's mean reaches this; ChromHMM's Poisson rule decides where None.
-        regions: Intervals (a table or a BED file) to report on; everything where None. Their chromosomes are decoded
-            whole, so that a state does not depend on where its region was cut, and posteriors cover them whole.
-        cell: The cell type, needed where the folder holds several.
-        allow_missing: Whether marks of the model may be absent; they then say nothing about the states.
-        viterbi: Take the most probable path.
-        backend: Compute window by window in jax, onnx or torch instead of by the kernels for whole genomes: the same
-            states, but for ties in float32, and slower.
-        output: The BED9 file to write, if any.
-        posteriors: A folder for a bigWig of posteriors for each state, if any; made where there is none.
-        hdf5: A file for states and posteriors in the layout of `epizoo.calling.state_hdf5`, if any.
-        chromhmm: A folder for ChromHMM's own files, if any; made where there is none.
-        state_by_line: With `chromhmm`, also write ``STATEBYLINE/``, a state for each bin.
-        text_posteriors: With `chromhmm`, also write ``POSTERIOR/``, the posteriors as text.
-        track_line: Name of the track, where the BED file begins with a line for UCSC's genome browser.
+        binarized: Folder of marks binarised by ChromHMM, instead of `marks`.
+        marks: File for each mark: bigWigs (give `signal_kind`), or BED or tagAlign files of reads (give
+            `chrom_sizes`).
+        controls: Control reads for each mark.
+        chrom_sizes: File of chromosome lengths, or an assembly such as hg38; required for marks given as reads.
+        signal_kind: Kind of signal in the marks' bigWigs: counts, coverage, cpm, fold_change or log10_p.
+        read_length_bp: Length of the reads or fragments that make up coverage, in bp.
+        threshold: A mark is present where its bigWig's mean reaches this, instead of ChromHMM's Poisson rule.
+        regions: Report on these intervals (BED) alone, not on the whole genome. Their chromosomes are decoded whole, so
+            that a state does not depend on where its region was cut, and posteriors cover them whole.
+        cell: Cell type to annotate, required where the folder holds several.
+        allow_missing: Continue without the marks that are not given; they then say nothing about the states.
+        viterbi: Most probable path instead of each bin's most probable state.
+        backend: Compute window by window in jax, onnx or torch; by default whole chromosomes are decoded by compiled
+            kernels, which is many times faster and gives the same states, but for ties in float32.
+        output: BED9 file to write.
+        posteriors: Also write each state's posterior probability, as bigWigs in this folder.
+        hdf5: Also write states and posteriors of every bin, as HDF5.
+        chromhmm: Also write ChromHMM's own files here: CELL_N_segments.bed, _dense.bed and _expanded.bed.
+        state_by_line: With `chromhmm`: STATEBYLINE/ too, a state for each bin.
+        text_posteriors: With `chromhmm`: POSTERIOR/ too, the posteriors as text.
+        track_line: Begin the file with a track line of this name, for upload to UCSC; most other tools refuse such
+            files.
         progress: Called after each step.
 
     Raises:

@@ -57,27 +57,28 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate peaks on human labels, true peaks or sites, several callers side by side.
 
-    Names of files may hold columns of the labels in braces, as in ``{sample}.bw``: one file for each sample.
+    Columns of the labels in braces, as in ``{sample}.bw``, name one file for each sample.
 
     Args:
-        peaks: Files of peaks by the name of their caller (narrowPeak, BED).
-        probabilities: bigWigs of the probabilities of these callers, for calibration and the curve of bins.
-        entry: Entries that call peaks in `bigwig`, or their names.
-        bigwig: The signal for the entries.
-        control: The signal of the control, for entries that take one.
-        signal_kind: Kind of signal in `bigwig`; detected where None.
-        control_signal_kind: Kind of signal in `control`; that of `bigwig` where None.
-        known_regions: BED file of the intervals in which no value means no signal.
-        labels: Labelled regions, a table or a file; see `epizoo.metrics.label_files.read_labels`.
-        truth: True peaks.
-        regions: Where `truth` is complete; everywhere where None.
-        sites: Sites near which summits should lie, such as motifs.
-        distance_bp: Maximum distance of a summit to the centre of a site.
-        top: Number of each caller's most confident peaks that are evaluated on `truth` and `sites`; all where None.
-        metrics: The JSON file of all figures to write, if any.
-        about: What the peaks are evaluated on, in words, kept in `metrics`.
-        picture: The picture to write, if any: curves, calibration and example loci, as PNG, SVG or PDF.
-        backend: Engine that computes; see `epizoo.jobs.call_peaks.call_peaks`.
+        peaks: Peaks of a caller (narrowPeak, BED), by its name. Columns of the labels may stand in braces: {sample}.
+        probabilities: Probabilities of this caller (bigWig), for calibration and the curve of bins.
+        entry: Also call peaks by this entry, or by several, in `bigwig`.
+        bigwig: Signal for the entries, a bigWig. Columns of the labels may stand in braces: {sample}.
+        control: Signal of the control (input), a bigWig, for entries that take one.
+        signal_kind: Kind of signal in the bigWig: counts, coverage, cpm, fold_change or log10_p (default: detected
+            where possible).
+        control_signal_kind: Kind of signal in the control (default: that of the bigWig).
+        known_regions: Intervals in which no value means no signal (BED), for a bigWig of a part of the genome.
+        labels: Labelled regions: chrom, start, end and noPeaks, peaks, peakStart or peakEnd.
+        truth: True peaks (BED).
+        regions: Regions in which `truth` is complete (BED; default: everywhere).
+        sites: Sites near which summits should lie, such as motifs (BED).
+        distance_bp: Maximum distance of a summit to the centre of a site, in bp.
+        top: Number of each caller's most confident peaks that count for `truth` and `sites` (default: all).
+        metrics: Write all figures as JSON.
+        about: Description of the data that peaks are evaluated on, kept in `metrics`.
+        picture: Draw curves, calibration and example loci: .png, .svg or .pdf.
+        backend: Engine that computes: jax, onnx or torch (default: the fastest that is installed).
         progress: Called while entries call peaks.
 
     Returns:
