@@ -1,7 +1,7 @@
 """Chromatin states of a whole genome by a chromatin-state entry: marks in, BED9 and posteriors out."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -110,7 +110,8 @@ def annotate(
         EntryError: there is no such entry, or its weights are missing or do not match their hash.
     """
     entry = load_annotator(entry, backend)
-    if backend is not None and viterbi:
+    by_windows = entry.chosen_backend is not None
+    if by_windows and viterbi:
         raise InputError(
             "viterbi: a most probable path is one of whole chromosomes, which is not found window by window; leave out "
             "the backend, or viterbi"
@@ -132,32 +133,44 @@ def annotate(
     outputs = StateOutputs(output, header, posteriors, hdf5, folder)
     given = [regions, *(source.all_paths() if isinstance(source, MarkFiles) else [source])]
     inputs = [path for path in given if isinstance(path, str | os.PathLike)]
-    outputs.check(styles, inputs)
     table = None if regions is None else interval_table(regions, "the regions")
-    with nullcontext() if backend is not None else loading_kernels(entry, viterbi):
-        genome = _read(entry, source, cell, allow_missing, table)
-    about = {"model": entry.name, "model_version": entry.version, "weights_sha256": entry.sha256}
-    shown = AnnotatedGenome(styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, about)
-    with StateWriter(outputs, shown, sorted(genome.chromosomes), inputs) as writer:
+    with outputs.folders():
+        outputs.check(styles, inputs)
+        with nullcontext() if by_windows else loading_kernels(entry, viterbi):
+            genome = _read(entry, source, cell, allow_missing, table)
+        about = {"model": entry.name, "model_version": entry.version, "weights_sha256": entry.sha256}
+        shown = AnnotatedGenome(styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, about)
         decode = (
-            partial(decode_chromosomes, entry, viterbi=viterbi)
-            if backend is None
-            else partial(decode_by_windows, entry)
+            partial(decode_by_windows, entry) if by_windows else partial(decode_chromosomes, entry, viterbi=viterbi)
         )
-        decoded = decode(genome.chromosomes, posteriors=outputs.needs_posteriors)
-        tables, log_likelihood, done = [], 0.0, 0
-        for chrom, decoding in decoded:
-            tables.append(_segments(entry, decoding, chrom, genome.sizes[chrom], table))
-            writer.add(chrom, tables[-1], decoding, list(missing_share(entry.channels, [genome.chromosomes[chrom]])))
-            log_likelihood += decoding.log_likelihood
-            done += len(decoding.states)
-            if progress is not None:
-                progress(done, sum(map(len, genome.chromosomes.values())))
-        writer.finish()
+        with StateWriter(outputs, shown, sorted(genome.chromosomes), inputs) as writer:
+            decoded = decode(genome.chromosomes, posteriors=outputs.needs_posteriors)
+            return _write(entry, genome, decoded, table, writer, progress)
+
+
+def _write(
+    entry: ChromatinStateEntry,
+    genome: GenomeMarks,
+    decoded: Iterable[tuple[str, "Decoding"]],
+    regions: pd.DataFrame | None,
+    writer: StateWriter,
+    progress: Progress | None,
+) -> Annotation:
+    """Write the chromosomes as they are decoded."""
+    tables, log_likelihood, done = [], 0.0, 0
+    for chrom, decoding in decoded:
+        tables.append(_segments(entry, decoding, chrom, genome.sizes[chrom], regions))
+        writer.add(chrom, tables[-1], decoding, list(missing_share(entry.channels, [genome.chromosomes[chrom]])))
+        log_likelihood += decoding.log_likelihood
+        done += len(decoding.states)
+        if progress is not None:
+            progress(done, sum(map(len, genome.chromosomes.values())))
+    writer.finish()
     segments = pd.concat(tables, ignore_index=True)
-    names = pd.Categorical.from_codes(segments["state"].to_numpy(), pd.Index([style.name for style in styles]))
+    names = pd.Index([state.name for state in entry.config.states])
+    states = pd.Categorical.from_codes(segments["state"].to_numpy(), names)
     missing = missing_share(entry.channels, list(genome.chromosomes.values()))
-    return Annotation(segments.assign(name=names), log_likelihood, done, missing)
+    return Annotation(segments.assign(name=states), log_likelihood, done, missing)
 
 
 def missing_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, "bin mark"]]) -> dict[str, float]:

@@ -58,7 +58,7 @@ def prepare_states(base: ChromatinStateEntry, path: Path, settings: StateSetting
     def run(target: Target) -> Tuning:
         if annotated is None:
             tuned = tune_states(
-                before, list(training.values()), settings, checkpoint=target.run_folder / "checkpoint.npz"
+                before, list(training.values()), settings, checkpoint=target.run_folder / "checkpoint.safetensors"
             )
         else:
             tuned = tune_states_on_annotation(before, training, annotated, settings)

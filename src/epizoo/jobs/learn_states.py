@@ -25,7 +25,7 @@ from epizoo.states.iterations import Report
 from epizoo.states.learning_plan import LearningPlan, LearningSequence, learn, make_plan
 from epizoo.zoo.build import write_entry
 from epizoo.zoo.entry import ChromatinStateEntry
-from epizoo.zoo.new_entries import Target, make_target, running
+from epizoo.zoo.new_entries import Target, make_target, running, write_metrics
 from epizoo.zoo.state_runs import write_excerpt, write_model_files
 
 File = str | os.PathLike[str]
@@ -190,7 +190,7 @@ def learn_entry(
     write_model_files(run, config, HMMParameters(*parameters), states)
     write_chromhmm_files(run, chromhmm_model(learned, parameters, data.marks), [state.name for state in states])
     write_yaml(run / "about.yaml", about_entry(data, known, plan, provenance["license"]))
-    write_json(run / "metrics.json", measured_metrics(parameters, order, training, left_out))
+    write_metrics(run, measured_metrics(parameters, order, training, left_out))
     told = describe_training(data, training, known, plan, learned, held_out, provenance)
     write_json(run / "training.json", told)
     entry = _build(target, data.marks, left_out or training, bin_bp)

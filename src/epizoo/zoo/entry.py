@@ -172,11 +172,16 @@ class Entry:
         """What computes predictions: ``jax``, ``onnx`` or ``torch``."""
         return self._backend or default_backend(self.family, self.zoo.backends)
 
+    @property
+    def chosen_backend(self) -> Backend | None:
+        """The backend that `with_backend` chose; None where it is left to epizoo."""
+        return self._backend
+
     def with_backend(self, backend: str | None = None) -> Self:
         """The same entry, computed by ``jax``, ``onnx`` or ``torch``; by the fastest that is installed where None.
 
         `model` and `gradient` are JAX's all the same, and whole genomes of chromatin states are decoded by compiled
-        kernels unless `annotate` is given a backend.
+        kernels unless a backend is chosen.
 
         Raises:
             InputError: there is no such backend.
@@ -222,7 +227,8 @@ class Entry:
         """Any of `output_names` and `layer_names` for a batch of windows, the flanks cropped; see `predict`."""
         for name in names:
             self._require_layer(name)
-        return self._engine(self.backend).run(self._checked(inputs), names)
+        checked = self._checked(inputs)
+        return self._engine(self.backend).run(checked, names) if names else {}
 
     def gradient(
         self, inputs: Mapping[str, Float[np.ndarray, "batch bin channel"]], scalar: "Scalar"

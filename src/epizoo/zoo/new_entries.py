@@ -1,5 +1,6 @@
 """New entries of a user's zoo: their folders, their descriptions, and how fine-tuned ones are built."""
 
+import math
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -190,8 +191,24 @@ def build_tuned_entry(
     write_yaml(run / "config.yaml", {"family": base.family, "window": window, **tuning.config})
     write_yaml(run / "about.yaml", _about(base, prepared.data, tuning))
     write_json(run / "training.json", _training(base, prepared, tuning, command, seed))
-    write_json(run / "metrics.json", tuning.metrics)
+    write_metrics(run, tuning.metrics)
     return write_entry(run, target.name, example_of(base), zoo_folder=target.zoo_folder)
+
+
+def write_metrics(run: Path, metrics: list[dict[str, Any]]) -> None:
+    """Write ``metrics.json``; what is no finite number, such as the likelihood of bins that a model rules out, as text.
+
+    No file of an entry holds such numbers, and a training of hours must not fail for one.
+    """
+
+    def plain(value: Any) -> Any:
+        return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+    rows: list[dict[str, Any]] = []
+    for row in metrics:
+        compared = {tool: plain(value) for tool, value in row.get("compared_with", {}).items()}
+        rows.append(row | {"value": plain(row["value"])} | ({"compared_with": compared} if compared else {}))
+    write_json(run / "metrics.json", rows)
 
 
 def example_of(entry: Entry) -> dict[str, Any]:
