@@ -9,7 +9,7 @@ from epizoo.errors import InputError
 from epizoo.finetuning.label_crops import crop_settings, fixed_crops
 from epizoo.finetuning.label_steps import balanced_mean, label_loss
 from epizoo.finetuning.label_tuning import fine_tune, fold_loci
-from epizoo.finetuning.labelled_samples import read_labels, read_stretches
+from epizoo.finetuning.labelled_samples import read_sample_labels, read_stretches
 from epizoo.finetuning.new_cell_type import read_peak_data
 from epizoo.finetuning.trainable import TRAIN, Trainables, model_arrays, with_arrays
 from epizoo.finetuning.tuning_settings import TuningSettings
@@ -32,7 +32,7 @@ def model():
 def stretches(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fitting")
     data = read_peak_data(write_new_yaml(folder, write_experiment(folder)))
-    return read_stretches(data, read_labels(data), CoverageTransform(), CONFIG.bin_bp, 30_000)
+    return read_stretches(data, read_sample_labels(data), CoverageTransform(), CONFIG.bin_bp, 30_000)
 
 
 class KilledError(Exception):

@@ -12,7 +12,7 @@ from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.errors import InputError
 from epizoo.finetuning.label_scale import scaled
 from epizoo.finetuning.label_tuning import Tuned, fine_tune, fold_loci
-from epizoo.finetuning.labelled_samples import loci_table, read_labels, read_stretches
+from epizoo.finetuning.labelled_samples import loci_table, read_sample_labels, read_stretches
 from epizoo.finetuning.leakage import check_loci, check_normalisation, is_near
 from epizoo.finetuning.new_cell_type import PeakData
 from epizoo.finetuning.other_callers import errors_of_calls, errors_of_mean
@@ -50,7 +50,7 @@ class Problem:
         if not self.data.test_samples:
             return None
         data = self.data.model_copy(update={"samples": self.data.test_samples, "test_samples": []})
-        return replace(self, data=data, labels=read_labels(data))
+        return replace(self, data=data, labels=read_sample_labels(data))
 
     def errors(self, model: PeakCaller, stretches: list[Stretch]) -> pd.DataFrame:
         """Label errors of the peaks of a model."""
@@ -58,7 +58,7 @@ class Problem:
         return call_errors(predictions, stretches, self.calling, self.model.config.bin_bp)
 
 
-class Evaluation(NamedTuple):
+class CrossValidation(NamedTuple):
     """Label errors of every method on held-out loci."""
 
     scheme: str
@@ -107,7 +107,7 @@ def cross_validate(
     allow: Collection[str] = (),
     whole_file_scale: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> Evaluation:
+) -> CrossValidation:
     """Errors on left-out loci, each judged by a model that was tuned without them.
 
     Args:
@@ -135,12 +135,12 @@ def cross_validate(
         if progress is not None:
             progress(number + 1, len(folds))
     ordered = {name: pd.concat(tables).sort_values(LABEL_KEYS, ignore_index=True) for name, tables in parts.items()}
-    return Evaluation(scheme, ordered, n_steps, [len(train) for train, _ in folds])
+    return CrossValidation(scheme, ordered, n_steps, [len(train) for train, _ in folds])
 
 
 def measure_test_samples(
     problem: Problem, tuned: PeakCaller, tests: Problem, allow: Collection[str] = (), scale_factor: float = 1.0
-) -> Evaluation:
+) -> CrossValidation:
     """Errors of a finished model and of the pretrained one on samples that were kept for the end.
 
     Raises:
@@ -154,7 +154,7 @@ def measure_test_samples(
     }
     errors |= errors_of_calls(tests.data, tests.labels)
     tables = {name: table.sort_values(LABEL_KEYS) for name, table in errors.items()}
-    return Evaluation("test samples", tables, [], [len(problem.labels)])
+    return CrossValidation("test samples", tables, [], [len(problem.labels)])
 
 
 def split(

@@ -22,7 +22,7 @@ BLOCK_BP = 1_000_000
 _FEWEST_STEPS = 8
 
 
-def read_labels(data: PeakData) -> pd.DataFrame:
+def read_sample_labels(data: PeakData) -> pd.DataFrame:
     """All labels of all samples: sample (its number), chrom, start, end, annotation, locus, share, window.
 
     ``locus`` numbers loci over all samples, ``share`` is 1 over the labels of the same region in all samples.
@@ -57,7 +57,7 @@ def read_stretches(
     *,
     unseen: pd.DataFrame | None = None,
 ) -> list[Stretch]:
-    """One stretch of signal for each sample and locus of `read_labels`.
+    """One stretch of signal for each sample and locus of `read_sample_labels`.
 
     Args:
         data: the samples.

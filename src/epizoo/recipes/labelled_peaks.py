@@ -35,7 +35,7 @@ from epizoo.peaks.training_batches import LabelledBatches, SimulatedBatches
 from epizoo.recipes.distilled_start import Distiller, read_distiller
 from epizoo.recipes.labelled_peaks_metrics import CrossValidation, data_hashes, write_metrics
 from epizoo.recipes.labelled_peaks_settings import ENTRIES, EntrySettings
-from epizoo.recipes.run_folder import Progress, describe_training, one_sentence_errors, plain, recipe_parser, write_run
+from epizoo.recipes.run_folder import Progress, one_sentence_errors, plain, recipe_parser, recipe_training, write_run
 
 NOT_FOR_TUNING = "chr9"
 THINNED_TO = 0.1
@@ -206,7 +206,7 @@ def _run(name: str, data: Path, seed: int, macs3: list[Path], output: Path) -> N
     final = recipe.fine_tune(pretrained, stretches)
     details = training_details(settings, distiller, data, stretches)
     chromosomes = {stretch.chrom for stretch in stretches}
-    training = describe_training(name, "labelled_peaks", seed, details, chromosomes=chromosomes, reads_data=True)
+    training = recipe_training(name, "labelled_peaks", seed, details, chromosomes=chromosomes, reads_data=True)
     write_run(output, name, final, settings.transform, validation.calling, settings.window_bins, training)
     progress.say(f"wrote {output}")
 

@@ -80,7 +80,7 @@ def prose(name: str, **fields: object) -> dict[str, Any]:
     return yaml.safe_load(text.format_map(fields) if fields else text)
 
 
-def describe_training(
+def recipe_training(
     name: str,
     recipe: str,
     seed: int,
@@ -129,7 +129,7 @@ def write_run(
         transform: how coverage is normalised.
         calling: the peak rule.
         window_bins: number of bins that are predicted at once.
-        training: see `describe_training`.
+        training: see `recipe_training`.
     """
     with atomic_path(folder / "weights.safetensors") as path:
         save_file(flatten_parameters(model), path)
