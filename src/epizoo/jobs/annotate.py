@@ -19,7 +19,8 @@ from epizoo.genome.windows import Intervals, interval_table
 from epizoo.jobs.state_decoding import decode_by_windows, decode_chromosomes, loading_kernels
 from epizoo.jobs.state_outputs import AnnotatedGenome, ChromHMMFolder, StateOutputs, StateWriter, chosen_states
 from epizoo.metrics.segmentations import Segmentation
-from epizoo.zoo.entry import ChromatinStateEntry, load_annotator
+from epizoo.zoo.entry import ChromatinStateEntry
+from epizoo.zoo.loading import load_annotator
 
 if TYPE_CHECKING:
     from epizoo.models.hmm.decoding import Decoding

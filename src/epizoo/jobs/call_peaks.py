@@ -25,7 +25,8 @@ from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
 from epizoo.jobs.genome_peaks import call_genome, open_writers
 from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads
 from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.entry import PeakCallerEntry, load_peak_caller
+from epizoo.zoo.entry import PeakCallerEntry
+from epizoo.zoo.loading import load_peak_caller
 from epizoo.zoo.windows import check_control, window_shape
 
 logger = logging.getLogger(__name__)

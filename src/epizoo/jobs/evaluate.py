@@ -27,7 +27,8 @@ from epizoo.metrics.caller_evaluation import (
     write_figures,
 )
 from epizoo.metrics.label_files import read_labels
-from epizoo.zoo.entry import Entry, PeakCallerEntry, load_peak_caller
+from epizoo.zoo.entry import Entry, PeakCallerEntry
+from epizoo.zoo.loading import load_peak_caller
 
 MARGIN_BP = 100_000
 """Around labels this much is called, so that peaks end where they end."""

@@ -13,7 +13,8 @@ from epizoo.finetuning.trainable import Train
 from epizoo.jobs.finetune_peaks import EvaluationPlan, Progress, prepare_labelled
 from epizoo.jobs.finetune_states import prepare_states
 from epizoo.jobs.finetune_unlabelled import prepare_unlabelled
-from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, load
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+from epizoo.zoo.loading import load
 from epizoo.zoo.new_entries import Prepared, build_tuned_entry, make_target, running
 
 File = str | os.PathLike[str]

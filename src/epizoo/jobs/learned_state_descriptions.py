@@ -19,7 +19,8 @@ from epizoo.states.known_states import UNKNOWN
 from epizoo.states.learning_plan import LearningPlan, LearningSequence, log_likelihood_per_bin
 from epizoo.states.state_names import NamedState, ReferenceStates, name_states
 from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.entry import ChromatinStateEntry, load
+from epizoo.zoo.entry import ChromatinStateEntry
+from epizoo.zoo.loading import load
 
 REFERENCE_ENTRY = "chromatin_states/roadmap-15"
 # Of the trajectory of a batch's likelihood, means of so many stretches are kept.
