@@ -157,4 +157,4 @@ def test_a_wrong_annotation_leaves_the_name_free(base, marks, tmp_path):
 
 
 def test_the_limits_of_the_pretrained_entry_are_headed_as_such(tuned, base):
-    assert tuned.zoo.limits[1:] == [f"Of the pretrained entry: {limit}" for limit in base.zoo.limits]
+    assert tuned.zoo.limits[1:] == [f"Pretrained entry: {limit}" for limit in base.zoo.limits]

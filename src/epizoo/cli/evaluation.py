@@ -84,7 +84,7 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 
 def notes(figures: dict[str, Any]) -> list[str]:
-    """Why figures have no interval, where they have none, and which callers' peaks lie elsewhere."""
+    """Reasons for figures without an interval, and callers whose peaks lie elsewhere."""
     from epizoo.metrics.label_errors import FEWEST_LOCI
 
     found = []

@@ -70,12 +70,12 @@ class Parameter(NamedTuple):
 
     @property
     def is_named(self) -> bool:
-        """Whether it takes files by name."""
+        """True if it takes files by name."""
         return "Mapping[" in self.annotation
 
     @property
     def is_repeated(self) -> bool:
-        """Whether it takes several values."""
+        """True if it takes several values."""
         return re.search(r"Mapping\[|Sequence\[|Collection\[|\bReads\b", self.annotation) is not None
 
     @property

@@ -55,7 +55,7 @@ def say(text: str) -> None:
 
 
 def is_quiet() -> bool:
-    """Whether progress is to be kept silent."""
+    """True if `--quiet` was given."""
     return any(isinstance(handler, _Terminal) and handler.quiet for handler in _LOGGER.handlers)
 
 

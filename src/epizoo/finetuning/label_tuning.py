@@ -184,7 +184,7 @@ class _Trainer:
         return Stage(changes, optimiser, stage.random), float(loss)
 
     def _batch(self, stage: Stage, stretches: list[Stretch]) -> tuple[Any, LabelBatch]:
-        """What one step learns from."""
+        """The data of one step."""
         if self.settings.train not in FROZEN_TRUNK:
             return random_crops(stage.random, stretches, self.settings.n_crops, self.crop_settings, self.bin_bp)
         # So few parameters need no augmentation: each step takes all labels, from what the trunk once made of them.

@@ -42,7 +42,7 @@ def errors_of_mean(
     calling: PeakCallingConfig,
     name: str,
 ) -> dict[str, pd.DataFrame]:
-    """What the mean peak probability of other cell types gets wrong, at the loci of which one of them has signal."""
+    """Label errors of the mean peak probability of other cell types, at the loci where one of them has signal."""
     tables = []
     for _, rows in labels.groupby(["sample", "locus"]):
         own = rows.drop(columns="sample").reset_index(drop=True)

@@ -22,13 +22,13 @@ from epizoo.states.priors import Prior, centred_prior
 
 LEARNING = LearningConfig(max_iterations=200, tolerance=0.01, accelerate=True)
 SPREAD = 0.5
-"""How far random starts are moved: the standard deviation of the log-odds of emissions."""
+"""Standard deviation by which random starts move the log-odds of emissions."""
 _ALWAYS = 1e9
 
 
 @dataclass(frozen=True)
 class StateSettings:
-    """How states are adapted.
+    """Settings of the adaptation of states.
 
     Attributes:
         strength: how many bins of each state the pretrained model counts for; 0 is plain EM from its parameters.
@@ -209,7 +209,7 @@ def take_blocks(sequences: Sequence[CodedMarks], fraction: float, block_bins: in
 
 
 def _keep_zeros(moved: Float64Parameters, start: Float64Parameters) -> Float64Parameters:
-    """What is impossible in the pretrained model stays impossible."""
+    """The moved parameters with the zeros of the pretrained model."""
     transition = np.where(start.transition > 0, moved.transition, 0)
     fixed = (start.emission == 0) | (start.emission == 1)
     return Float64Parameters(

@@ -11,7 +11,7 @@ from epizoo.models.hmm.run_lengths import CodedMarks, Float64Parameters, Paramet
 
 
 class Movement(NamedTuple):
-    """What changed, in nats where it is a divergence of the new model from the old one.
+    """Changes of a model; divergences of the new model from the old one are in nats.
 
     Attributes:
         emission_kl: of each state, over its marks.

@@ -23,7 +23,7 @@ _BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
 _SIGNED = re.compile(rb"\t\+\d")
 SKIPPED_LINES = ("#", "track", "browser")
 DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
-"""What reading a damaged gzipped file raises: its end is missing, its header or checksum is wrong, or its content."""
+"""Exceptions from a damaged gzipped file: its end is missing, its header, checksum or content is wrong."""
 
 
 def read_bed(path: str | os.PathLike[str]) -> pd.DataFrame:

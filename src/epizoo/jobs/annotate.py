@@ -188,7 +188,7 @@ def missing_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, 
 def _source(
     entry: ChromatinStateEntry, binarized: File | None, marks: MarkFiles | None, cell: str | None
 ) -> MarkFiles | File:
-    """Where the marks come from.
+    """The source of the marks.
 
     Raises:
         InputError: both or neither are given, or a cell type is named for files of one.

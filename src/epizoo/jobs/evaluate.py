@@ -196,7 +196,7 @@ def _caller_of_entry(
 
 
 def _provenance(entries: Sequence[PeakCallerEntry], files: Sequence[File], about: str | None) -> dict[str, Any]:
-    """What an evaluation was made with and on: entries with version, hash and rule, and the hashes of all files."""
+    """Provenance of an evaluation: entries with version, hash and rule, and the hashes of all files."""
     of_entries = {
         _caller_name(entry): {
             "name": entry.name,
@@ -215,7 +215,7 @@ def _caller_name(entry: PeakCallerEntry) -> str:
 
 
 def _around(truth: Truth, pattern: File, bigwig: str) -> pd.DataFrame | None:
-    """Where to call: the labels of this file and what lies around them, or the regions."""
+    """Intervals to call peaks in: around the labels of this file, or the regions."""
     if truth.labels is None:
         return truth.regions
     labels = truth.labels[[fill(pattern, dict(row)) == bigwig for _, row in truth.labels.iterrows()]]

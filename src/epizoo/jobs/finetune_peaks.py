@@ -55,7 +55,7 @@ FEW_LABELS = 13
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What is evaluated besides the fit.
+    """Evaluation of a fine-tuned peak caller.
 
     Attributes:
         scheme: what is held out as a whole, locus or chromosome; None: no cross-validation.
@@ -140,7 +140,7 @@ def problem_of(
 
 
 def default_train(n_labels: int) -> str:
-    """Which parameters are trained by default."""
+    """Parameters that are trained by default."""
     return "threshold" if n_labels < FEW_LABELS else "adapters"
 
 

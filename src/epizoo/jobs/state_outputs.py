@@ -49,7 +49,7 @@ class ChromHMMFolder:
 
 @dataclass(frozen=True)
 class StateOutputs:
-    """What to write; nothing where all are None.
+    """Files to write; none where all are None.
 
     Attributes:
         bed: BED9 with the states' names and colours.
@@ -67,7 +67,7 @@ class StateOutputs:
 
     @property
     def needs_posteriors(self) -> bool:
-        """Whether a file holds posteriors."""
+        """True if a file holds posteriors."""
         of_chromhmm = self.chromhmm is not None and self.chromhmm.posteriors
         return self.posteriors_folder is not None or self.hdf5 is not None or of_chromhmm
 
@@ -111,7 +111,7 @@ class StateOutputs:
 
 
 class AnnotatedGenome(NamedTuple):
-    """What the files say of the whole genome.
+    """Description of the whole genome for the files.
 
     Attributes:
         styles: name and colour of each state.

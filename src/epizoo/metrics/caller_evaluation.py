@@ -47,7 +47,7 @@ class Caller(NamedTuple):
 
 @dataclass(frozen=True)
 class Truth:
-    """What callers are held to; give one or more.
+    """Truth that callers are evaluated on; give one kind or more.
 
     Attributes:
         labels: chrom, start, end, annotation, and what names samples; see

@@ -33,7 +33,7 @@ class Stretch(NamedTuple):
 
 
 class CropSettings(NamedTuple):
-    """What random crops look like."""
+    """Settings of random crops."""
 
     n_bins: int
     flank_bins: int

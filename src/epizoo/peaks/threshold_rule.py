@@ -62,7 +62,7 @@ def smooth(signal: Float[np.ndarray, " bin"], smoothing_bp: int, bin_bp: int) ->
 def rule_errors(
     stretches: list[Stretch], candidates: Iterable[ThresholdRule], smoothing_bp: int, bin_bp: int
 ) -> dict[ThresholdRule, pd.DataFrame]:
-    """What `call_errors` gives for each rule."""
+    """The result of `call_errors` for each rule."""
     predictions = []
     for stretch in stretches:
         first, length = around_labels(stretch, bin_bp)
@@ -94,7 +94,7 @@ def choose_rule(
 
 
 def soft_calls(level: Float[np.ndarray, " bin"], rule: ThresholdRule, sharpness: float) -> Float[np.ndarray, " bin"]:
-    """How surely the rule calls each bin, 0.5 at its thresholds: a logistic curve over the log of the level.
+    """Confidence of the rule's call of each bin, 0.5 at its thresholds: a logistic curve over the log of the level.
 
     Inside a run of `extend` the smaller of two margins counts, the bin's over `extend` and the run's highest over
     `enter`, so that the bins of at least 0.5 are those of the rule's peaks.

@@ -29,7 +29,7 @@ from epizoo.zoo.new_entries import example_of
 
 PREFIX = "denoiser."
 METRIC = "denoised coverage"
-"""What names of its metrics begin with."""
+"""Prefix of the names of its metrics."""
 
 
 def add_denoiser(

@@ -48,7 +48,7 @@ _LABEL_COLORS = {
 
 
 class Locus(NamedTuple):
-    """Where an entry is shown: a title, the dataloader's arguments, the region, and what is known there."""
+    """A place to show an entry: a title, the dataloader's arguments, the region, and what is known there."""
 
     title: str
     arguments: Mapping[str, Any]

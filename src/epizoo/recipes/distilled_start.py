@@ -79,7 +79,7 @@ def read_distiller(
     not_for_tuning: str,
     progress: Progress,
 ) -> Distiller | None:
-    """What an entry's network starts from; None where that is a simulation."""
+    """The rule that an entry's network starts from; None where that is a simulation."""
     if settings.distillation is None:
         return None
     contigs: list[Contig] = []

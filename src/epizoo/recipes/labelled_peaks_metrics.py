@@ -114,7 +114,7 @@ def _error_metrics(errors: pd.DataFrame, others: dict[str, pd.DataFrame], on: st
 
 
 def _thinned_metrics(errors: pd.DataFrame, thinned: pd.DataFrame, on: str, keep: float) -> list[dict[str, Any]]:
-    """How many labels are wrong when fragments are drawn at random from each file, and the scale is fitted again."""
+    """Label errors when fragments are drawn at random from each file, and the scale is fitted again."""
     whole, shallow = summarise(errors), summarise(thinned)
     where = f"{on}; each fragment kept with a chance of {keep:g}"
     change = shallow.wrong_labels.value - whole.wrong_labels.value

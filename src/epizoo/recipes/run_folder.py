@@ -1,4 +1,4 @@
-"""What the recipes of peak callers share: their command line, their progress, and the run folder that they write.
+"""Command line, progress and run folder of the recipes of peak callers.
 
 A run folder holds ``weights.safetensors``, ``config.yaml``, ``about.yaml``, ``training.json`` and ``metrics.json``; see
 `epizoo.zoo.build.write_entry`. The prose is that of ``prose/NAME.yaml`` beside this file.
@@ -75,7 +75,7 @@ class Progress:
 
 
 def prose(name: str, **fields: object) -> dict[str, Any]:
-    """What is written by hand of an entry: ``about``, ``trained_on`` and ``procedure``; fields replace {names}."""
+    """Hand-written text of an entry: ``about``, ``trained_on`` and ``procedure``; fields replace {names}."""
     text = (_PROSE / f"{name}.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text.format_map(fields) if fields else text)
 

@@ -1,4 +1,4 @@
-"""Which entries the zoo holds, read from its folders alone, so that listing them is quick."""
+"""Entries of the zoo, read from its folders alone, so that listing them is quick."""
 
 import difflib
 import os

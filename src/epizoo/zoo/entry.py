@@ -97,7 +97,7 @@ class Entry:
 
     @property
     def backend(self) -> Backend:
-        """What computes predictions: ``jax``, ``onnx`` or ``torch``."""
+        """The engine of predictions: ``jax``, ``onnx`` or ``torch``."""
         return self._backend or default_backend(self.family, self.zoo.backends)
 
     @property
@@ -238,7 +238,7 @@ class PeakCallerEntry(Entry):
 
     @property
     def denoises(self) -> bool:
-        """Whether denoised coverage is among the outputs."""
+        """True if denoised coverage is among the outputs."""
         return self.config.model.denoise is not None
 
     @property

@@ -20,7 +20,7 @@ from epizoo.zoo.entry import Entry
 from epizoo.zoo.examples import example_arguments
 
 File = str | os.PathLike[str]
-OF_BASE = "Of the pretrained entry: "
+OF_BASE = "Pretrained entry: "
 _TAG = re.compile(r"^[A-Za-z0-9._-]+$")
 
 
@@ -136,7 +136,7 @@ def seen_in_training(base: Entry, chromosomes: Collection[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a fine-tuning gives its entry.
+    """Result of a fine-tuning, for its entry.
 
     Attributes:
         doc: first paragraph of the card.
