@@ -13,7 +13,7 @@ from epizoo.genome.intervals import check_intervals, read_bed
 from epizoo.genome.signal import BigWig
 from epizoo.metrics.label_errors import LOCUS_GAP_BP, assign_loci
 from epizoo.metrics.label_files import read_listed_peaks, read_region_labels
-from epizoo.peaks.labelled_stretches import Stretch, read_stretch
+from epizoo.peaks.labelled_stretches import LabelledStretch, read_stretch
 
 LONGEST_LOCUS_BP = 2_000_000
 """A longer locus, such as a chromosome that was looked through as a whole, is cut …"""
@@ -56,7 +56,7 @@ def read_stretches(
     pad_bp: int,
     *,
     unseen: pd.DataFrame | None = None,
-) -> list[Stretch]:
+) -> list[LabelledStretch]:
     """One stretch of signal for each sample and locus of `read_sample_labels`.
 
     Args:

@@ -32,7 +32,7 @@ Writers = dict[str, tuple[BigWigWriter, Callable[[np.ndarray], np.ndarray]]]
 """By the network's output, the bigWig that it is written to and what it becomes there."""
 
 
-class BinRange(NamedTuple):
+class Stretch(NamedTuple):
     """Consecutive bins of a chromosome, and the bp of them that were asked for."""
 
     chrom: str
@@ -128,12 +128,12 @@ def open_writers(
     return writers
 
 
-def stretches(intervals: pd.DataFrame, bin_bp: int) -> list[BinRange]:
+def stretches(intervals: pd.DataFrame, bin_bp: int) -> list[Stretch]:
     """Intervals as whole bins, joined where these touch, sorted by chromosome name and start."""
     union = merged(intervals, grid_bp=bin_bp)
     columns = (union[column].tolist() for column in ("chrom", "start", "end"))
     return [
-        BinRange(chrom, start // bin_bp, -(-end // bin_bp), start, end)
+        Stretch(chrom, start // bin_bp, -(-end // bin_bp), start, end)
         for chrom, start, end in zip(*columns, strict=True)
     ]
 

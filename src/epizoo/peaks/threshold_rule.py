@@ -15,7 +15,7 @@ from jaxtyping import Float
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.summits import smoothing_bins
 from epizoo.peaks.labelled_calls import Prediction, around_labels, call_errors, error_cost
-from epizoo.peaks.labelled_stretches import Stretch, crop
+from epizoo.peaks.labelled_stretches import LabelledStretch, crop
 
 NEIGHBOUR = 1.4
 """Rules whose thresholds differ by less than this factor share their errors when one is chosen."""
@@ -60,7 +60,7 @@ def smooth(signal: Float[np.ndarray, " bin"], smoothing_bp: int, bin_bp: int) ->
 
 
 def rule_errors(
-    stretches: list[Stretch], candidates: Iterable[ThresholdRule], smoothing_bp: int, bin_bp: int
+    stretches: list[LabelledStretch], candidates: Iterable[ThresholdRule], smoothing_bp: int, bin_bp: int
 ) -> dict[ThresholdRule, pd.DataFrame]:
     """The result of `call_errors` for each rule."""
     predictions = []

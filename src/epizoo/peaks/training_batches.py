@@ -9,7 +9,7 @@ from jaxtyping import Float, Shaped
 
 from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.peaks.distillation import Contig, DistillationSettings, random_windows
-from epizoo.peaks.labelled_stretches import CropSettings, Stretch, random_crops
+from epizoo.peaks.labelled_stretches import CropSettings, LabelledStretch, random_crops
 from epizoo.peaks.network_fit import TrainingBatch
 from epizoo.peaks.region_label_likelihood import LabelBatch, pack_labels
 from epizoo.peaks.threshold_rule import ThresholdRule
@@ -53,7 +53,7 @@ class LabelledBatches(ABC):
         """Windows alone."""
         return TrainingBatch(*self.windows(number), *_no_labels(self.crops.n_bins, 1))
 
-    def next(self, stretches: list[Stretch]) -> TrainingBatch:
+    def next(self, stretches: list[LabelledStretch]) -> TrainingBatch:
         """Windows, and augmented crops around labels of these stretches."""
         real, labels = random_crops(self.random, stretches, self.n_real, self.crops, self.bin_bp)
         return TrainingBatch(*self.windows(self.n_mixed), real[..., None], labels)
