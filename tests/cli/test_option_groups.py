@@ -26,6 +26,8 @@ def work(
     rate: float = 0.5,
     hold_out: Collection[str] = (),
     chrom_sizes: File | None = None,
+    keep: int | Literal["auto"] | None = None,
+    mask: Intervals | None = None,
     crop: bool = True,
     progress: Progress | None = None,
 ) -> None:
@@ -41,6 +43,8 @@ def work(
         rate: a rate.
         hold_out: chromosomes.
         chrom_sizes: an assembly.
+        keep: a number, or auto.
+        mask: intervals.
         crop: leave the flanks out.
         progress: not an option.
     """
@@ -48,9 +52,10 @@ def work(
 def other(rate: float) -> None:
     """Other."""
 '''
-GROUPS = {"": "width_bp", "Marks": "marks known reads", "Rule": "rate hold_out chrom_sizes crop"}
+GROUPS = {"": "width_bp", "Marks": "marks known reads", "Rule": "rate hold_out chrom_sizes keep mask crop"}
 FUNCTIONS = [
     "annotate.annotate",
+    "call_peaks.call_peaks",
     "evaluate.evaluate",
     "finetune.finetune",
     "learn_states.learn_states",
@@ -90,12 +95,17 @@ def test_the_function_gets_what_it_takes(command):
     _, seen = command("tf", "--width-bp", 5, "--known", "A=k.bed", "--chrom-sizes", "hg38")
     assert seen[1]["known"] == {"A": Path("k.bed")}
     assert seen[1]["chrom_sizes"] == "hg38"
+    _, seen = command("tf", "--width-bp", 5, "--keep", "2", "--mask", "a.bed")
+    assert (seen[1]["keep"], seen[1]["mask"]) == (2, Path("a.bed"))
+    assert command("tf", "--width-bp", 5, "--keep", "auto")[1][1]["keep"] == "auto"
 
 
 def test_an_option_without_a_default_is_required_and_a_wrong_one_is_refused(command):
     assert command("tf")[0].exit_code == 2
     assert command("tf", "--width-bp", "wide")[0].exit_code == 2
     assert isinstance(command("tf", "--width-bp", 5, "--marks", "a.bw")[0].exception, InputError)
+    twice = command("tf", "--width-bp", 5, "--mask", "a.bed", "--mask", "b.bed")[0].exception
+    assert str(twice) == "--mask: a.bed, b.bed given, expected one file"
 
 
 def test_the_docstring_is_the_help_in_panels(command):
@@ -110,7 +120,7 @@ def test_no_parameter_is_forgotten(command):
     with pytest.raises(LookupError, match="width_bp"):
         options_of("a_job.work", {"": "entry", **dict([*GROUPS.items()][1:])})(lambda: None)
     with pytest.raises(LookupError, match="rate"):
-        options_of("a_job.other", {"": "rate"})
+        options_of("a_job.other", {"": "rate"})(lambda: None)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -63,8 +63,7 @@ def test_settings_are_the_numbers_of_the_rule():
     assert "at least 100 bp wide" in rules["h3k4me3"]
     assert "calibrated" in rules["h3k4me3"]
     assert "weight 0.85" in rules["h3k4me3"]
-    assert "probability 0.25 to enter" in rules["atac"]
-    assert "-log10 p of the reads 8 or more" in rules["atac"]
+    assert "q-value of its reads at most" in rules["atac"]
     assert "not a probability" in rules["tf"]
 
 

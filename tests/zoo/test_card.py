@@ -160,10 +160,7 @@ def test_words_of_a_run_reach_the_card(tmp_path, random_zoo):
         ({}, "1000 times the highest probability in the peak, without further calibration"),
         ({"calibration": ((0.5, 0.2), (0.9, 0.8))}, "calibrated .* highest probability of 0.5 scores 200"),
         ({"score_evidence": True}, "evidence, not a probability"),
-        (
-            {"least_evidence": 8.0, "evident_probability": 0.25},
-            "probability 0.25 to enter and 0.25 to extend, -log10 p of the reads 8 or more",
-        ),
+        ({"most_q": 0.01}, "q-value of its reads at most 0.01"),
         ({"enter_probability": 0.6}, "probability 0.6 to enter and 0.5 to extend"),
     ],
 )

@@ -19,7 +19,7 @@ OutputFolder = Annotated[
 @options_of(
     "epizoo.jobs.finetune.finetune",
     {
-        "": "data name seed resume",
+        "": "data name output seed resume",
         "Peak callers": "train calibrate_scale unlabelled steps training_log",
         "Evaluation of peak callers": "evaluate folds from_scratch learning_curve allow whole_file_scale",
         "Chromatin states": "strength fraction restarts",

@@ -9,18 +9,15 @@ are read from the function's source, since importing what it computes with takes
 """
 
 import ast
-import copy
-import dataclasses
 import functools
 import importlib.util
 import inspect
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
-from typer.models import OptionInfo
 
 from epizoo.errors import InputError
 
@@ -31,12 +28,14 @@ METAVARS = {
     "allow": "LEAK",
     "base": "ENTRY",
     "binarized": "FOLDER",
+    "blacklist": "ASSEMBLY|FILE",
     "cell": "CELL",
     "chrom_sizes": "ASSEMBLY|FILE",
     "control_signal_kind": "KIND",
     "controls": "MARK=FILE",
     "entry": "ENTRY",
     "evaluate": "SCHEME",
+    "exclude": "NAMES",
     "fraction": "SHARE",
     "hold_out": "CHROM,CHROM",
     "init": "START",
@@ -81,7 +80,7 @@ class Parameter(NamedTuple):
     @property
     def kind(self) -> type:
         """The type of one value."""
-        if self.is_named or "Literal[" in self.annotation:
+        if self.is_named or re.search(r"Literal\[|\bstr \|", self.annotation):
             return str
         if re.search(_FILES, self.annotation):
             return Path
@@ -99,8 +98,8 @@ def options_of(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A decorator that gives a command the options of a function.
 
-    Parameters that the command declares itself are left to it. Its ``**given`` are those options that the user gives or
-    that have a default, as the function takes them.
+    Parameters that the command declares itself are left to it, at their place in the groups if they have one. Its
+    ``**given`` are those options that the user gives or that have a default, as the function takes them.
 
     Args:
         function: the function, by its full name.
@@ -117,19 +116,20 @@ def options_of(
     known, others = parameters_of(function), parameters_of(texts_of) if texts_of else {}
     shown = METAVARS | dict(metavars or {})
     names = {name: ("--" + name.replace("_", "-"),) for name in known} | FLAGS | dict(flags or {})
-    derived: dict[str, inspect.Parameter] = {}
-    for title, group in groups.items():
-        for name in group.split():
-            text = _help(known[name].text or others[name].text, names)
-            if name == trailing:
-                text += f" For several: {names[name][0]} {shown[name]} {shown[name]} …."
-            derived[name] = _option(name, known[name], text, names[name], shown.get(name), title)
+
+    def option(name: str, title: str) -> inspect.Parameter:
+        text = _help(known[name].text or others[name].text, names)
+        if name == trailing:
+            text += f" For several: {names[name][0]} {shown[name]} {shown[name]} …."
+        return _option(name, known[name], text, names[name], shown.get(name), title)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = own_parameters(command)
-        lost = set(known) - set(derived) - {one.name for one in own} - PYTHON_ALONE
+        own = {one.name: one for one in own_parameters(command)}
+        placed = {name: title for title, group in groups.items() for name in group.split()}
+        lost = set(known) - set(placed) - set(own) - PYTHON_ALONE
         if lost:
             raise LookupError(f"{function}: no option for {', '.join(sorted(lost))}")
+        derived = {name: option(name, title) for name, title in placed.items() if name not in own}
 
         @functools.wraps(command)
         def run(**given: Any) -> None:
@@ -139,8 +139,9 @@ def options_of(
                 given[name] = _value(known[name], given[name], names[name][0], shown.get(name, ""))
             command(**{name: value for name, value in given.items() if name not in derived or value is not None})
 
+        order = [*(name for name in own if name not in placed), *placed]
         more = [] if trailing is None else [_trailing(shown[trailing])]
-        return declare(run, [*own, *derived.values(), *more])
+        return declare(run, [*((own | derived)[name] for name in order), *more])
 
     return decorate
 
@@ -234,7 +235,8 @@ def _option(
         metavar = "NAME=FILE" if of.is_named else {Path: "FILE", str: "NAME"}.get(kind, numbers)
     # Texts that may be a name instead of a file are no paths.
     kind = str if metavar and kind is Path and ("|" in metavar or metavar == "ENTRY") else kind
-    is_list, default = of.is_repeated and "," not in (metavar or ""), of.default
+    # One file alone is a list too, so that a second one is refused and not preferred in silence.
+    is_list, default = (of.is_repeated and "," not in (metavar or "")) or kind is Path, of.default
     if of.is_repeated:
         default = _REQUIRED if default is _REQUIRED else None
         text += " May be repeated." if is_list and not re.search("several", text, re.IGNORECASE) else ""
@@ -263,58 +265,22 @@ def _trailing(metavar: str) -> inspect.Parameter:
 
 
 def _value(of: Parameter, given: Any, flag: str, metavar: str) -> Any:
-    """A value as the function takes it, or None where the function's own default is meant."""
+    """A value as the function takes it, or None where the function's own default is meant.
+
+    Raises:
+        InputError: two values are given where one is expected, or files by name are not of that form.
+    """
     if given is None or given == []:
         return None
     if of.is_named:
         one_file = len(given) == 1 and "=" not in given[0] and re.match(r"File \|", of.annotation)
         return Path(given[0]) if one_file else named_files(given, flag)
+    if not of.is_repeated and isinstance(given, list):
+        if len(given) > 1:
+            raise InputError(f"{flag}: {', '.join(map(str, given))} given, expected one file")
+        return given[0]
+    if isinstance(given, str) and given.isdecimal() and re.search(r"\bint\b", of.annotation):
+        return int(given)
     if of.is_repeated and "," in metavar:
         return [part.strip() for part in given.split(",") if part.strip()]
     return given
-
-
-def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose parameters of a dataclass's type are options, one for each field.
-
-    The first line of a dataclass's docstring, without its full stop, titles the panel of its options in the help.
-    """
-    hints = get_type_hints(command, include_extras=True)
-    parameters: list[inspect.Parameter] = []
-    groups: dict[str, type[Any]] = {}
-    for name, parameter in inspect.signature(command).parameters.items():
-        if dataclasses.is_dataclass(hints[name]):
-            groups[name] = hints[name]
-            parameters += _options(groups[name])
-        else:
-            parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
-
-    @functools.wraps(command)
-    def run(**given: Any) -> None:
-        for name, group in groups.items():
-            given[name] = group(**{field.name: given.pop(field.name) for field in dataclasses.fields(group)})
-        command(**given)
-
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return run
-
-
-def _options(group: type[Any]) -> list[inspect.Parameter]:
-    hints = get_type_hints(group, include_extras=True)
-    title = (inspect.getdoc(group) or group.__name__).split("\n")[0].rstrip(".")
-    options: list[inspect.Parameter] = []
-    for field in dataclasses.fields(group):
-        kind, info, *others = get_args(hints[field.name])
-        if isinstance(info, OptionInfo):
-            info = copy.copy(info)
-            info.rich_help_panel = title
-        options.append(
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default,
-                annotation=Annotated[(kind, info, *others)],
-            )
-        )
-    return options

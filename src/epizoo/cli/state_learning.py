@@ -25,7 +25,7 @@ _ABOUT = "known_states assembly source license resume"
 
 
 @app.command()
-@options_of(_LEARN_STATES, {"": f"states name {_ABOUT}", **_GROUPS}, trailing="marks")
+@options_of(_LEARN_STATES, {"": f"states name output {_ABOUT}", **_GROUPS}, trailing="marks")
 def learn_states(output: OutputFolder, **given: Any) -> None:
     """Learn chromatin states from marks, as ChromHMM's LearnModel does, and make an entry of them.
 
@@ -60,7 +60,7 @@ def learn_states(output: OutputFolder, **given: Any) -> None:
 @app.command()
 @options_of(
     "epizoo.jobs.select_states.select_states",
-    {"": "states to", **_GROUPS},
+    {"": "states output to", **_GROUPS},
     texts_of=_LEARN_STATES,
     trailing="marks",
 )
