@@ -78,12 +78,6 @@ def tune_states(
 
     The initial distribution is the pretrained one where only blocks are learned on, which start anywhere.
 
-    Args:
-        pretrained: the model to start from.
-        sequences: marks of each chromosome.
-        settings: how.
-        checkpoint: a file that keeps the state of learning (of the pretrained start); see `expectation_maximization`.
-
     Raises:
         InputError: the marks do not fit the model, or there is none.
     """

@@ -94,7 +94,8 @@ def call_peaks(
         known_regions: Intervals in which no value means no signal (BED), for a bigWig of a part of the genome.
         coverage: Write the coverage of `reads`, as bigWig.
         output: File of peaks to write; gzipped where its name ends in ``.gz``.
-        output_format: Format: narrowPeak, broadPeak, gappedPeak or bed (six columns); default: by the suffix of `output`.
+        output_format: Format: narrowPeak, broadPeak, gappedPeak or bed of six columns; default: by the suffix of
+            `output`.
         summits: Write all summits of all peaks, as BED.
         probabilities: Write the probability of a peak, as bigWig.
         denoised: Write denoised coverage, as bigWig: expected signal at the depth of the input. Peaks are the same with

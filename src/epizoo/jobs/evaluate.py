@@ -171,15 +171,7 @@ def _caller_of_entry(
     truth: Truth,
     options: Mapping[str, Any],
 ) -> Caller:
-    """A caller that calls each sample when it is first asked for, around labels or in the regions of the truth.
-
-    Args:
-        entry: the peak caller.
-        patterns: the files that `call_peaks` reads by its arguments, with samples in braces.
-        folder: where the bigWigs of probabilities are kept.
-        truth: what peaks are evaluated on.
-        options: the other arguments of `call_peaks`.
-    """
+    """A caller that calls each sample when it is first asked for, around labels or in the regions of the truth."""
     called: dict[str, tuple[pd.DataFrame, Path]] = {}
 
     def run(sample: Mapping[str, Any]) -> tuple[pd.DataFrame, Path]:

@@ -127,16 +127,7 @@ def make_entry(
     seed: int = 0,
     resume: bool = False,
 ) -> Entry:
-    """Run a prepared fine-tuning and build the entry of it.
-
-    Args:
-        base: the pretrained entry.
-        name: name of the new entry, ``TAG`` or ``FAMILY/TAG``.
-        output: folder of a zoo.
-        prepared: what one of the functions ``prepare_…`` returned.
-        command: options of ``epizoo finetune`` that make the entry again.
-        seed: seed of all random numbers.
-        resume: continue an interrupted run of this name.
+    """Run a prepared fine-tuning and build the entry of it, which ``command``, the words of options, makes again.
 
     Raises:
         InputError: the name exists already, or the training cannot be resumed.

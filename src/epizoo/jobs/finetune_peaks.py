@@ -87,14 +87,6 @@ def prepare_labelled(
 ) -> Prepared:
     """Check everything that fine-tuning on labels needs, before anything is written.
 
-    Args:
-        base: the pretrained entry.
-        path: YAML file of the new data.
-        settings: of `TuningSettings`; ``train`` may be absent or None: see `default_train`.
-        plan: what to evaluate.
-        log: any of csv, tensorboard and wandb.
-        progress: see `Progress`.
-
     Raises:
         InputError: the data or the settings cannot be used, or an evaluation would leak.
     """

@@ -35,11 +35,6 @@ def prepare_states(base: ChromatinStateEntry, path: Path, settings: StateSetting
 
     Chromosomes that the data name are held out, by default those that the pretrained entry held out.
 
-    Args:
-        base: the pretrained entry.
-        path: YAML file of the new data.
-        settings: how states are adapted.
-
     Raises:
         InputError: the data cannot be used, or marks or states do not fit the model.
     """

@@ -160,18 +160,9 @@ def learn_entry(
     resume: bool = False,
     report: Report | None = None,
 ) -> ChromatinStateEntry:
-    """Learn states from marks that were read, by a plan, and build an entry of them.
+    """Learn states from marks that were read, by a plan, and build an entry of them; see `learn_states`.
 
-    Args:
-        data: the marks.
-        plan: settings of learning.
-        name: as in `learn_states`.
-        output: as in `learn_states`.
-        held_out: chromosomes not to learn from, on which the model is measured.
-        provenance: assembly, source and license of the data, and the command that makes the entry again.
-        bin_bp: width of the marks' bins.
-        resume: as in `learn_states`.
-        report: see `epizoo.states.iterations.Report`.
+    ``provenance`` is assembly, source and license of the data, and the command that makes the entry again.
 
     Raises:
         InputError: the name exists already, or the data cannot be learned from.

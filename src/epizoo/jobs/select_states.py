@@ -107,13 +107,6 @@ def compare_plans(
 ) -> pd.DataFrame:
     """Learn from marks that were read by several plans, one for each number of states, and compare the models.
 
-    Args:
-        data: the marks.
-        plans: one for each number of states.
-        output: as in `select_states`.
-        held_out: chromosomes not to learn from, whose likelihood is measured.
-        report: see `epizoo.states.iterations.Report`.
-
     Returns:
         See `epizoo.states.model_selection.selection_table`.
 

@@ -86,12 +86,7 @@ def call_errors(
 def choose_calling(
     errors: Mapping[PeakCallingConfig, pd.DataFrame], without_chromosomes: Collection[str] = ()
 ) -> PeakCallingConfig:
-    """The rule with the lowest sum of both wrong-label rates, by region and by label; the first of equals.
-
-    Args:
-        errors: what `call_errors` gave for each rule.
-        without_chromosomes: whose labels have no say.
-    """
+    """The rule with the lowest sum of both wrong-label rates, by region and by label; the first of equals."""
 
     def cost(calling: PeakCallingConfig) -> float:
         table = errors[calling]

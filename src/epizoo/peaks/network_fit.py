@@ -78,10 +78,6 @@ def _make_step(graph: nnx.GraphDef, settings: FitSettings) -> tuple[Any, optax.G
 def compiled_step(objective: Callable[..., Float[Array, ""]], optimiser: optax.GradientTransformation) -> Any:
     """One compiled step of gradient descent.
 
-    Args:
-        objective: the loss of (parameters, *batch).
-        optimiser: turns gradients into updates.
-
     Returns:
         A function of (parameters, optimiser state, *batch) to the new parameters and state, and the loss before them.
     """

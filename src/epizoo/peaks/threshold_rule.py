@@ -79,10 +79,6 @@ def choose_rule(
 
     The scale of a file has an error, and few labels decide: the centre of a plateau is wanted, not the lowest
     point. Neighbours have the same extend share, gap and width, and thresholds within a factor of `NEIGHBOUR`.
-
-    Args:
-        errors: what `rule_errors` gave.
-        without_chromosomes: whose labels have no say.
     """
     cost = {rule: error_cost(table[~table["chrom"].isin(without_chromosomes)]) for rule, table in errors.items()}
 

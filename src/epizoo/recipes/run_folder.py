@@ -89,16 +89,7 @@ def recipe_training(
     chromosomes: Iterable[str] = (),
     reads_data: bool = False,
 ) -> dict[str, Any]:
-    """The content of ``training.json``.
-
-    Args:
-        name: name of the entry.
-        recipe: name of the recipe's module.
-        seed: seed of all random numbers.
-        details: settings and hashes, plain values.
-        chromosomes: chromosomes that were trained on.
-        reads_data: whether the recipe takes ``--data``.
-    """
+    """The content of ``training.json``."""
     words = prose(name)
     data = "--data DIR " if reads_data else ""
     return {
@@ -120,17 +111,7 @@ def write_run(
     window_bins: int,
     training: Mapping[str, Any],
 ) -> None:
-    """Write a run folder, but for its metrics.
-
-    Args:
-        folder: the run folder, which exists.
-        name: name of the entry.
-        model: the trained network.
-        transform: how coverage is normalised.
-        calling: the peak rule.
-        window_bins: number of bins that are predicted at once.
-        training: see `recipe_training`.
-    """
+    """Write a run folder, but for its metrics."""
     with atomic_path(folder / "weights.safetensors") as path:
         save_file(flatten_parameters(model), path)
     config = {

@@ -72,10 +72,6 @@ def make_target(family: str, name: str, output: File, resume: bool) -> Target:
 def full_name(family: str, name: str) -> str:
     """``FAMILY/TAG`` of what a user calls a new entry.
 
-    Args:
-        family: of the entry.
-        name: ``TAG`` or ``FAMILY/TAG``.
-
     Raises:
         InputError: the name is none or of another family.
     """
@@ -174,16 +170,7 @@ class Prepared(NamedTuple):
 def build_tuned_entry(
     target: Target, base: Entry, prepared: Prepared, tuning: Tuning, command: str, seed: int
 ) -> Entry:
-    """Write the run folder and build the entry of it, with the base's example files.
-
-    Args:
-        target: where it is written.
-        base: the entry that was fine-tuned.
-        prepared: what it was fine-tuned on.
-        tuning: what came of it.
-        command: the command that makes it again.
-        seed: seed of all random numbers.
-    """
+    """Write the run folder and build the entry of it, with the base's example files."""
     run = target.run_folder
     with atomic_path(run / "weights.safetensors") as path:
         save_file(dict(tuning.arrays), path)
