@@ -1,4 +1,4 @@
-"""What every exported file says of itself: which entry, which weights, which bins, which transform."""
+"""Metadata of every exported file: entry, weights, bins and transform."""
 
 import json
 

@@ -19,7 +19,7 @@ Run = Callable[[Float[np.ndarray, "batch bin channel"]], Named]
 
 
 class Tolerance(NamedTuple):
-    """How far an output may be off: ``absolute + relative * the largest value that JAX gives``."""
+    """Tolerance of an output: ``absolute + relative * the largest value that JAX gives``."""
 
     absolute: float
     relative: float = 0.0
@@ -58,12 +58,12 @@ class Check(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether it is close enough; NaN never is."""
+        """True if it is close enough; NaN never is."""
         return bool(self.difference <= self.allowed)
 
 
 class ParityReport(NamedTuple):
-    """What was compared, and how it came out."""
+    """Comparisons and their results."""
 
     entry: str
     sha256: str
@@ -72,7 +72,7 @@ class ParityReport(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Whether all checks passed, and there are some."""
+        """True if all checks passed, and there are some."""
         return len(self.checks) > 0 and all(check.passed for check in self.checks)
 
     def __str__(self) -> str:
@@ -121,7 +121,7 @@ def check_parity(
 
 
 def raw_scales(entry: Entry) -> Float[np.ndarray, " track"]:
-    """What the signal of each track is divided by where raw coverage is compared."""
+    """Scale of each track where raw coverage is compared."""
     return np.array([3.5, 0.8], np.float32)[: len(entry.channels)]
 
 

@@ -29,7 +29,7 @@ _TASK_TYPES = {"peak_caller": "peak-calling", "chromatin_states": "chromatin-sta
 
 
 class Published(NamedTuple):
-    """What a repository holds.
+    """Content of a repository.
 
     Attributes:
         repo_id: ``ORG/NAME``.

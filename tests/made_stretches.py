@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from epizoo.peaks.labelled_stretches import CropSettings, Stretch
+from epizoo.peaks.labelled_stretches import CropSettings, LabelledStretch
 from epizoo.peaks.region_label_likelihood import label_bins
 
 BIN_BP = 50
@@ -23,4 +23,4 @@ def make_stretch():
     ]
     labels = pd.DataFrame(bounds, columns=["annotation", "start", "end"]).assign(chrom="chr1", share=1.0)
     bins = [label_bins(*row, BIN_BP) for row in bounds]
-    return Stretch("chr1", 0, 15_000, signal, 2.0, labels.assign(bins=pd.Series(bins, dtype=object)))
+    return LabelledStretch("chr1", 0, 15_000, signal, 2.0, labels.assign(bins=pd.Series(bins, dtype=object)))

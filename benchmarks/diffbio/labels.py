@@ -14,7 +14,7 @@ from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.metrics.label_errors import compare, summarise
 from epizoo.peaks.labelled_calls import Prediction, call_errors, calling_candidates, choose_calling
-from epizoo.peaks.labelled_stretches import CropSettings, Stretch, read_stretches
+from epizoo.peaks.labelled_stretches import CropSettings, LabelledStretch, read_stretches
 from epizoo.peaks.training_batches import SimulatedBatches
 from epizoo.recipes.labelled_peaks_settings import BROAD_SIMULATION
 from epizoo.simulation.coverage import SimulationConfig
@@ -103,7 +103,7 @@ class Labels:
         parts = [by_rule[rule].query("chrom == @chrom") for chrom, rule in chosen.items()]
         return pd.concat(parts, ignore_index=True)
 
-    def _predict(self, trained: Trained, stretch: Stretch) -> Prediction:
+    def _predict(self, trained: Trained, stretch: LabelledStretch) -> Prediction:
         """Probabilities of a stretch, cut into windows as wide as those of training."""
         crops = self.mark.crops
         coverage = np.arcsinh(stretch.signal / stretch.scale).astype(np.float32)

@@ -26,7 +26,7 @@ from epizoo.conversion.torch.programs import blank_twin
 from epizoo.files import atomic_path
 from epizoo.metrics.label_errors import compare, summarise
 from epizoo.peaks.labelled_calls import Prediction, call_errors
-from epizoo.peaks.labelled_stretches import Stretch, crop, read_stretches
+from epizoo.peaks.labelled_stretches import LabelledStretch, crop, read_stretches
 from epizoo.plugins.grelu import SignalDataset, export_checkpoint, import_checkpoint, load_checkpoint
 from epizoo.plugins.grelu.models import twin_state
 from epizoo.zoo import load
@@ -52,7 +52,7 @@ SETTINGS = {
 }
 
 
-def bins_of(stretch: Stretch, bin_bp: int) -> pd.DataFrame:
+def bins_of(stretch: LabelledStretch, bin_bp: int) -> pd.DataFrame:
     """Labelled bins of a locus as intervals, with `peak` saying which."""
     rows = []
     for label in stretch.labels.itertuples():
@@ -71,7 +71,7 @@ def bins_of(stretch: Stretch, bin_bp: int) -> pd.DataFrame:
     return table.assign(chrom=stretch.chrom)[["chrom", "start", "end", "peak"]]
 
 
-def dataset_of(model: LightningModel, stretch: Stretch, folder: Path, known: pd.DataFrame) -> SignalDataset:
+def dataset_of(model: LightningModel, stretch: LabelledStretch, folder: Path, known: pd.DataFrame) -> SignalDataset:
     """The labelled bins of a locus and their surroundings."""
     bins = bins_of(stretch, model.model.bin_bp)
     labelled = bins[["chrom", "start", "end"]]
@@ -106,7 +106,7 @@ def tune(
     return Path(trainer.checkpoint_callback.best_model_path)
 
 
-def predict(model: LightningModel, stretch: Stretch) -> Prediction:
+def predict(model: LightningModel, stretch: LabelledStretch) -> Prediction:
     """Probabilities of a peak around the labels of a locus."""
     inner = model.model
     twin = blank_twin(inner.config)
@@ -120,7 +120,9 @@ def predict(model: LightningModel, stretch: Stretch) -> Prediction:
     return Prediction(stretch.start_bin + first, probabilities, crop(stretch.signal, first, n_bins))
 
 
-def cross_validate(checkpoint: Path, stretches: list[Stretch], data: list[SignalDataset], seed: int, folder: Path):
+def cross_validate(
+    checkpoint: Path, stretches: list[LabelledStretch], data: list[SignalDataset], seed: int, folder: Path
+):
     """A prediction for each locus by a model that did not see it."""
     order = np.random.default_rng(seed).permutation(len(stretches))
     found: dict[int, Prediction] = {}

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from epizoo.files import atomic_path
-from epizoo.finetuning.cross_validation import PRETRAINED, SCRATCH, TUNED, Evaluation, Problem, cross_validate
-from epizoo.finetuning.labelled_samples import read_labels
+from epizoo.finetuning.cross_validation import PRETRAINED, SCRATCH, TUNED, CrossValidation, Problem, cross_validate
+from epizoo.finetuning.labelled_samples import read_sample_labels
 from epizoo.finetuning.learning_curve import learning_curve, write_curve
 from epizoo.finetuning.new_cell_type import PeakData
 from epizoo.finetuning.tuning_settings import TuningSettings
@@ -64,7 +64,7 @@ def main() -> None:
     options = parser.parse_args()
     entry = load("peak_caller/h3k4me3")
     data = write_data(options.data / "peaks" / "histone_labels", options.scratch)
-    labels = read_labels(data)
+    labels = read_sample_labels(data)
     problem = Problem(
         model=entry.model(),
         data=data,
@@ -104,7 +104,7 @@ def main() -> None:
     write(options.output, content)
 
 
-def compared(parts: list[Evaluation], method: str, others: dict[str, pd.DataFrame]) -> dict:
+def compared(parts: list[CrossValidation], method: str, others: dict[str, pd.DataFrame]) -> dict:
     """All seeds of one method together, and against the pretrained model and MACS3."""
     own, before = (
         pd.concat([part.errors[name] for part in parts]).sort_values(KEYS, kind="stable")

@@ -21,7 +21,7 @@ from epizoo.finetuning import self_training as unlabelled
 from epizoo.finetuning.cross_validation import Problem
 from epizoo.finetuning.label_scale import label_scale_factor, scaled
 from epizoo.finetuning.label_tuning import fine_tune
-from epizoo.finetuning.labelled_samples import read_labels
+from epizoo.finetuning.labelled_samples import read_sample_labels
 from epizoo.finetuning.new_cell_type import PeakData
 from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.jobs.finetune_peaks import default_train
@@ -49,7 +49,7 @@ def problem_of(entry, folder: Path, name: str, settings: dict, seed: int) -> Pro
     return Problem(
         model=entry.model(),
         data=data,
-        labels=read_labels(data),
+        labels=read_sample_labels(data),
         transform=entry.config.transform,
         calling=entry.config.calling,
         settings=TuningSettings(),

@@ -177,7 +177,9 @@ def _about(file: str, config: ChromatinStateConfig, source: str, license_name: s
         "posterior probability of each state in each bin.",
         "license": license_name,
         "weights_license": f"The weights are the probabilities of {file} ({source}), in another format.",
-        "limits": ["What the model was learned from is known to its owner alone; no figure is of held-out data."],
+        "limits": [
+            "The training data are not recorded in the model file, so that no figure is known to be of held-out data."
+        ],
         "authors": ["The owner of the model (parameters)"],
         "tags": ["chromatin-states", "hmm", "chromhmm"],
     }

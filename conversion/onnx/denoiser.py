@@ -49,7 +49,7 @@ def denoised(graph: Graph, coverage: str, config: DenoiserConfig, arrays: Arrays
 
 
 def _steps(graph: Graph, signal: str, tiny: str) -> str:
-    """How far each bin is from the next one, of (batch, 1, 1, bin); 0 for the last."""
+    """Difference of each bin from the next one, of (batch, 1, 1, bin); 0 for the last."""
     end = np.iinfo(np.int64).max
     after, before = _slice(graph, signal, 1, int(end), 3), _slice(graph, signal, 0, -1, 3)
     gap = graph.op("Sub", after, before)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Leaf(NamedTuple):
-    """How one kind of parameter is called in JAX and in torch, and the axes of JAX's array in torch's order."""
+    """Names of one kind of parameter in JAX and in torch, and the axes of JAX's array in torch's order."""
 
     jax_name: str
     torch_name: str

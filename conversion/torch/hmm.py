@@ -25,14 +25,14 @@ class HMMParameters(NamedTuple):
 
 
 class Chunks(NamedTuple):
-    """How a recursion is cut up: see `epizoo.conversion.torch.scan.scan`."""
+    """Chunks of a recursion: see `epizoo.conversion.torch.scan.scan`."""
 
     chunk_bins: int
     max_chunks: int | None = None
 
 
 class Filtered(NamedTuple):
-    """What the past tells of each bin; see `epizoo.models.hmm.reference.Filtered`.
+    """Filtered states of each bin; see `epizoo.models.hmm.reference.Filtered`.
 
     ``emissions`` are the emission probabilities of the states within reach, relative to the best of them.
     """

@@ -25,7 +25,7 @@ _SIDE_BY_SIDE = 512
 
 
 class PeakCallerOutput(NamedTuple):
-    """What the peak caller says of every bin; see `epizoo.models.peak_caller.network.PeakCallerOutput`."""
+    """Outputs of the peak caller for every bin; see `epizoo.models.peak_caller.network.PeakCallerOutput`."""
 
     peak_scores: Float[Tensor, "batch bin"]
     peak_probabilities: Float[Tensor, "batch bin"]
@@ -114,7 +114,7 @@ class PeakCaller(nn.Module):
 
 
 class ChromatinStateOutput(NamedTuple):
-    """What a model says of each bin; see `epizoo.models.hmm.annotator.ChromatinStateOutput`."""
+    """Outputs of a model for each bin; see `epizoo.models.hmm.annotator.ChromatinStateOutput`."""
 
     state_posteriors: Float[Tensor, "batch bin state"]
     state_probabilities: Float[Tensor, "batch bin state"]
@@ -197,7 +197,7 @@ class ChromatinStateAnnotator(nn.Module):
 
 
 def suitable_chunks(marks: Float[Tensor, "batch bin mark"]) -> Chunks:
-    """How to cut up sequences: not at all where enough of them run side by side."""
+    """Chunks for sequences: none where enough of them run side by side."""
     batch, n_bins = marks.shape[:2]
     return Chunks(n_bins if batch >= _SIDE_BY_SIDE or n_bins <= 2 * _CHUNK_BINS else _CHUNK_BINS)
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 
 class Step(NamedTuple):
-    """What a step gives: the next carry, how much the bin weighs, and what is kept of the bin.
+    """Result of a step: the next carry, the weight of the bin, and the values kept of it.
 
     Attributes:
         carry: (..., state), normalised.

@@ -28,10 +28,6 @@ def arrays_from_state(
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
     """A twin's state dict as flat named JAX arrays, dtypes unchanged: the exact inverse of `to_torch.state_dict`.
 
-    Args:
-        config: of the model.
-        state: the state dict.
-
     Raises:
         EntryError: keys that the model lacks, that the state dict lacks, or wrong shapes; one error names them all.
     """

@@ -32,7 +32,7 @@ MODEL_TYPES = {model.family: name for name, model in MODELS.items()}
 TASKS = {"peak_caller": "binary", "chromatin_states": "multiclass"}
 LEARNING_RATES = {"peak_caller": 1e-3, "chromatin_states": 1e-2}
 OUTPUTS = {"peak_caller": "peak_probabilities", "chromatin_states": "state_posteriors"}
-"""What gReLU's predictions are called in the zoo."""
+"""Name of gReLU's predictions in the zoo."""
 
 
 def export(entry: Entry | str, path: str | os.PathLike[str]) -> ParityReport:
@@ -88,7 +88,7 @@ def lightning_model(entry: Entry) -> LightningModel:
 
 
 def description(entry: Entry) -> dict[str, Any]:
-    """What a checkpoint says of the entry that it was made from: plain values."""
+    """A checkpoint's description of the entry that it was made from: plain values."""
     settings = {key: value for key, value in entry.zoo.config.items() if key != "model"}
     return _plain(
         {
@@ -167,7 +167,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> LightningModel:
 
 
 def check(entry: Entry, model: LightningModel, task: int = 0) -> ParityReport:
-    """How far predictions of a model (of one task of a peak caller) are from an entry's, on the inputs of every export.
+    """Comparison of a model's predictions (of one task of a peak caller) with an entry's, on every export's inputs.
 
     Bins outside the chromosome, where an entry's posteriors are 0, are left out: gReLU's softmax sums to 1 anywhere.
     """

@@ -56,7 +56,7 @@ _ALIKE = ("bin_size", "seq_len", "label_len", "crop_len", "rc", "max_pair_shift"
 
 
 class WindowDataset(LabeledSeqDataset):
-    """What both datasets share. The attributes are those of gReLU's own datasets.
+    """Base of both datasets. The attributes are those of gReLU's own datasets.
 
     Attributes:
         seqs: signal (window, channel, bin) with flanks and room for shifts.

@@ -78,7 +78,7 @@ class StateHead(nn.Module):
 
     @property
     def is_identity(self) -> bool:
-        """Whether logits are the log posteriors."""
+        """True if logits are the log posteriors."""
         square = self.n_tasks == self.in_channels
         eye = torch.eye(self.n_tasks, device=self.weight.device)
         return square and torch.equal(self.weight[..., 0], eye) and not bool(self.bias.any())

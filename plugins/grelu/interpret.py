@@ -1,4 +1,4 @@
-"""Why a model calls a peak or a state: attributions by captum, and deletion of signal along the input.
+"""Explanations of peaks and states: attributions by captum, and deletion of signal along the input.
 
 Both explain the logits of one task, the log-odds of a peak or the log posterior of a state, summed over some bins of
 the output. Everything is in the entry's order of axes: input (batch, bin, channel), flanks included.
@@ -25,7 +25,7 @@ _METHODS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 class Deletion(NamedTuple):
-    """What becomes of a prediction where the signal of a stretch is deleted."""
+    """Change of a prediction where the signal of a stretch is deleted."""
 
     start_bins: Int[np.ndarray, " stretch"]
     """First bin of each stretch, counted from the first bin of the input."""
@@ -41,7 +41,7 @@ def attributions(
     bins: slice = slice(None),
     method: Method = "saliency",
 ) -> Float[np.ndarray, "batch bin channel"]:
-    """How much each input bin speaks for a task, by captum, as `grelu.interpret.score.get_attributions` does for DNA.
+    """Attribution of a task to each input bin, by captum, as `grelu.interpret.score.get_attributions` does for DNA.
 
     Args:
         model: the model.

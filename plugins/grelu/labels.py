@@ -87,7 +87,7 @@ def _track(source: Intervals, spans: Sequence[Span], bin_bp: int, task: str) -> 
 
 
 def _covered(table: pd.DataFrame, spans: Sequence[Span], bin_bp: int) -> Bool[np.ndarray, "span bin"]:
-    """Whether the centre of each bin lies in an interval."""
+    """Mask of the bins whose centre lies in an interval."""
     covered = np.zeros((len(spans), spans[0].end_bin - spans[0].first_bin), bool)
     for number, span in enumerate(spans):
         for start, end, _ in _inside(table, span, bin_bp, "start"):

@@ -68,7 +68,7 @@ class StateEmbedding(ChromatinStateAnnotator):
 
 
 class SignalModel(BaseModel):
-    """What the two models share: the frame of the input, and the head that is kept.
+    """Base of the two models: the frame of the input, and the head that is kept.
 
     Attributes:
         crop_len: bins that the output has less than the input, on each side.

@@ -95,7 +95,7 @@ def download_example(cls: Any, output_dir: str, absolute_path: bool = False, dry
 
 
 def installed_requirement() -> str:
-    """What pip needs to install this epizoo with its extra ``kipoi``: where it came from (PEP 610), or its version."""
+    """Requirement by which pip installs this epizoo with its extra ``kipoi``: its source (PEP 610), or its version."""
     distribution = importlib.metadata.distribution("epizoo")
     origin = json.loads(distribution.read_text("direct_url.json") or "{}")
     if "url" not in origin:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from epizoo.jobs.finetune import finetune
     from epizoo.jobs.learn_states import learn_states
     from epizoo.zoo.catalogue import list_entries
-    from epizoo.zoo.entry import load, load_annotator, load_peak_caller
+    from epizoo.zoo.loading import load, load_annotator, load_peak_caller
 
 __all__ = [
     "__version__",
@@ -57,9 +57,9 @@ _MODULES = {
     "finetune": "jobs.finetune",
     "learn_states": "jobs.learn_states",
     "list_entries": "zoo.catalogue",
-    "load": "zoo.entry",
-    "load_annotator": "zoo.entry",
-    "load_peak_caller": "zoo.entry",
+    "load": "zoo.loading",
+    "load_annotator": "zoo.loading",
+    "load_peak_caller": "zoo.loading",
 }
 _SUBPACKAGES = (
     "calling",

@@ -10,7 +10,7 @@ class EpizooError(Exception):
 
 
 class InputError(EpizooError, ValueError):
-    """What the user gave cannot be used: a file, an interval, a mark, an argument."""
+    """A user's file, interval, mark or argument cannot be used."""
 
 
 class EntryError(EpizooError, ValueError):

@@ -8,7 +8,7 @@ from epizoo.errors import MissingDependencyError
 
 
 def is_installed(*modules: str) -> bool:
-    """Whether all of these modules can be imported; none of them is."""
+    """True if all of these modules can be imported; none of them is."""
     return all(importlib.util.find_spec(module) is not None for module in modules)
 
 

@@ -50,7 +50,11 @@ def folder(random_zoo, tmp_path, monkeypatch):
     labels = [("H3K4me3", "tcell", "S1", "chr1", 9_000, 13_000, "peaks")]
     labels += [("H3K4me3", "tcell", "S1", "chr1", 11_500, 14_000, "noPeaks")]
     table(histones / "labels.tsv", ["mark", "celltype", "sample", "chrom", "start", "end", "annotation"], labels)
-    table(data / declared.CONSTITUTIVE_TSS, ["chrom", "pos", "bw", "window"], [("chr1", 9_500, file, "w"), ("chr1", 20_000, file, "w")])
+    table(
+        data / declared.CONSTITUTIVE_TSS,
+        ["chrom", "pos", "bw", "window"],
+        [("chr1", 9_500, file, "w"), ("chr1", 20_000, file, "w")],
+    )
     table(data / declared.NEARBY_TSS, ["chrom", "pos"], [("chr1", 9_500), ("chr1", 20_000)])
     bed(data / "true.bed", [("chr1", 2_500, 3_500)])
     (data / "genome.fa").write_text(f">chr1\n{'A' * 1_100}GAGAGAG{'A' * 3_000}\n")

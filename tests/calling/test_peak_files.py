@@ -114,6 +114,11 @@ def test_names_choose_the_format_and_contradictions_are_refused(tmp_path):
         peak_format(tmp_path / "x.bed", "bed12")
     with pytest.raises(InputError, match=r"x\.narrowPeak\.gz: .*\bnarrowPeak\b.*\bgappedPeak\b"):
         peak_format(tmp_path / "x.narrowPeak.gz", "gappedPeak")
+    assert peak_format("peaks") == "narrowPeak"
+    assert peak_format("x.txt", "bed") == "bed"
+    for name in ("x.parquet", "x.txt.gz"):
+        with pytest.raises(InputError, match=r"\.(parquet|txt) is no suffix.*\.narrowPeak, \.broadPeak.*--format"):
+            peak_format(name)
 
 
 def test_gzipped_files_hold_the_same_bytes_each_time(tmp_path, peaks):

@@ -159,7 +159,7 @@ def test_bad_input_is_one_sentence_exit_code_2_and_no_file(folder, arguments, me
     ],
 )
 def test_unwritable_outputs_are_refused_before_any_work(folder, output, message):
-    result = call(output=output)
+    result = call("--format", "bed", output=output)
     assert result.exit_code == 2
     assert re.search(message, result.stderr)
 

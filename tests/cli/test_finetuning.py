@@ -1,29 +1,14 @@
 """`epizoo finetune` and `epizoo.jobs.finetune.finetune` take the same options and refuse them by the same sentence."""
 
-import dataclasses
-import inspect
-
 import pytest
 import typer
 
 from epizoo.cli import app
-from epizoo.cli.reporting import Reporting
 from epizoo.errors import InputError
 from epizoo.jobs.finetune import finetune
 
 COMMAND = typer.main.get_command(app).commands["finetune"]
 NOT_OPTIONS = {"help", "progress"}
-
-
-def test_options_and_parameters_have_the_same_names():
-    options = {parameter.name: parameter for parameter in COMMAND.params}
-    parameters = inspect.signature(finetune).parameters
-    reporting = {field.name for field in dataclasses.fields(Reporting)}
-    assert set(parameters) - NOT_OPTIONS == set(options) - NOT_OPTIONS - reporting
-    for name in set(parameters) - NOT_OPTIONS - {"entry"}:
-        assert f"--{name.replace('_', '-')}" in options[name].opts
-        default = parameters[name].default
-        assert default is inspect.Parameter.empty or (options[name].default or None) == (default or None), name
 
 
 @pytest.mark.parametrize(

@@ -1,58 +1,136 @@
-"""Commands whose options come in groups."""
+"""Options of commands are made from the functions behind them."""
 
-from dataclasses import dataclass
-from typing import Annotated
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from typing import Annotated, Any
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
-from epizoo.cli.option_groups import grouped
+from epizoo.cli.option_groups import named_files, options_of, parameters_of
+from epizoo.errors import InputError
 
+SOURCE = '''
+from collections.abc import Collection, Mapping
 
-@dataclass(frozen=True)
-class Rule:
-    """Peak rule.
+def work(
+    entry: str,
+    width_bp: int,
+    *,
+    marks: Mapping[str, File] | None = None,
+    known: File | Mapping[str, File] | None = None,
+    reads: Reads | None = None,
+    rate: float = 0.5,
+    hold_out: Collection[str] = (),
+    chrom_sizes: File | None = None,
+    keep: int | Literal["auto"] | None = None,
+    mask: Intervals | None = None,
+    crop: bool = True,
+    progress: Progress | None = None,
+) -> None:
+    """Work.
 
-    More words.
+    Args:
+        entry: an entry.
+        width_bp: with `hold_out`, a ``width``
+            in bp
+        marks: marks.
+        known: what is known.
+        reads: reads.
+        rate: a rate.
+        hold_out: chromosomes.
+        chrom_sizes: an assembly.
+        keep: a number, or auto.
+        mask: intervals.
+        crop: leave the flanks out.
+        progress: not an option.
     """
 
-    width: Annotated[int, typer.Option("--min-width", help="Leave out narrower peaks.")]
-    gaps: Annotated[list[int] | None, typer.Option("--gap")] = None
+def other(rate: float) -> None:
+    """Other."""
+'''
+GROUPS = {"": "width_bp", "Marks": "marks known reads", "Rule": "rate hold_out chrom_sizes keep mask crop"}
+FUNCTIONS = [
+    "annotate.annotate",
+    "call_peaks.call_peaks",
+    "evaluate.evaluate",
+    "finetune.finetune",
+    "learn_states.learn_states",
+    "select_states.select_states",
+]
 
 
-@dataclass(frozen=True)
-class Output:
-    """Output."""
-
-    format: Annotated[str, typer.Option()] = "bed"
-
-
-def application(seen: list) -> typer.Typer:
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """Run a command of the function above; what it was given is returned beside the result."""
+    (tmp_path / "a_job.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
+    seen: list[Any] = []
     app = typer.Typer(rich_markup_mode="markdown")
 
     @app.command()
-    @grouped
-    def call(entry: Annotated[str, typer.Argument()], rule: Rule, output: Output, loud: bool = False) -> None:
-        """Call."""
-        seen.append((entry, rule, output, loud))
+    @options_of("a_job.work", GROUPS, trailing="marks")
+    def work(entry: Annotated[str, typer.Argument()], **given: Any) -> None:
+        seen.append((entry, given))
 
-    return app
+    def run(*arguments):
+        result = CliRunner().invoke(app, [str(one) for one in arguments], terminal_width=100)
+        return result, seen.pop() if seen else None
 
-
-def test_a_command_gets_its_groups_filled():
-    seen: list = []
-    result = CliRunner().invoke(application(seen), ["tf", "--min-width", "5", "--gap", "1", "--gap", "2", "--loud"])
-    assert result.exit_code == 0, result.output
-    assert seen == [("tf", Rule(5, [1, 2]), Output("bed"), True)]
+    yield run
+    parameters_of.cache_clear()
+    assert "a_job" not in sys.modules  # Its names do not exist; only its source was read.
 
 
-def test_an_option_without_a_default_is_required_and_a_wrong_one_is_refused():
-    assert CliRunner().invoke(application([]), ["tf"]).exit_code == 2
-    assert CliRunner().invoke(application([]), ["tf", "--min-width", "wide"]).exit_code == 2
+def test_the_function_gets_what_it_takes(command):
+    _, seen = command("tf", "--width-bp", 5, "--hold-out", "chr1, chr2", "--marks", "A=a.bw", "B=b.bw", "--no-crop")
+    marks = {"A": Path("a.bw"), "B": Path("b.bw")}
+    assert seen == ("tf", {"width_bp": 5, "hold_out": ["chr1", "chr2"], "marks": marks, "crop": False, "rate": 0.5})
+    _, seen = command("tf", "--width-bp", 5, "--reads", "a.bam", "--reads", "b.bam", "--known", "k.bed")
+    assert seen[1]["reads"] == [Path("a.bam"), Path("b.bam")]
+    assert seen[1]["known"] == Path("k.bed")
+    _, seen = command("tf", "--width-bp", 5, "--known", "A=k.bed", "--chrom-sizes", "hg38")
+    assert seen[1]["known"] == {"A": Path("k.bed")}
+    assert seen[1]["chrom_sizes"] == "hg38"
+    _, seen = command("tf", "--width-bp", 5, "--keep", "2", "--mask", "a.bed")
+    assert (seen[1]["keep"], seen[1]["mask"]) == (2, Path("a.bed"))
+    assert command("tf", "--width-bp", 5, "--keep", "auto")[1][1]["keep"] == "auto"
 
 
-def test_each_group_is_a_panel_of_the_help():
-    text = CliRunner().invoke(application([]), ["--help"], terminal_width=100).output
-    assert "Peak rule" in text
-    assert "More words" not in text
-    assert text.index("Peak rule") < text.index("--min-width") < text.index("Output") < text.index("--format")
+def test_an_option_without_a_default_is_required_and_a_wrong_one_is_refused(command):
+    assert command("tf")[0].exit_code == 2
+    assert command("tf", "--width-bp", "wide")[0].exit_code == 2
+    assert isinstance(command("tf", "--width-bp", 5, "--marks", "a.bw")[0].exception, InputError)
+    twice = command("tf", "--width-bp", 5, "--mask", "a.bed", "--mask", "b.bed")[0].exception
+    assert str(twice) == "--mask: a.bed, b.bed given, expected one file"
+
+
+def test_the_docstring_is_the_help_in_panels(command):
+    text = command("--help")[0].output
+    assert "With --hold-out, a width in bp." in text
+    assert "[default: 0.5]" in text
+    assert "--progress" not in text
+    assert text.index("--width-bp") < text.index("Marks") < text.index("--reads") < text.index("Rule")
+
+
+def test_no_parameter_is_forgotten(command):
+    with pytest.raises(LookupError, match="width_bp"):
+        options_of("a_job.work", {"": "entry", **dict([*GROUPS.items()][1:])})(lambda: None)
+    with pytest.raises(LookupError, match="rate"):
+        options_of("a_job.other", {"": "rate"})(lambda: None)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_is_read_from_the_source_is_the_function(function):
+    module, name = function.split(".")
+    parameters = inspect.signature(getattr(importlib.import_module(f"epizoo.jobs.{module}"), name)).parameters
+    read = parameters_of(f"epizoo.jobs.{function}")
+    assert {name: one.default for name, one in read.items()} == {name: one.default for name, one in parameters.items()}
+
+
+def test_one_name_has_one_file():
+    with pytest.raises(InputError, match=r"--marks: A is given twice, a\.bw and b\.bw"):
+        named_files(["A=a.bw", "A=b.bw"], "--marks")

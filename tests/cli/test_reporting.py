@@ -27,10 +27,7 @@ def one_command():
     """An application of one command, which says, logs and warns, and raises what a test puts into ``RAISED``."""
     application = _Application(cls=_Commands, name="epizoo", pretty_exceptions_enable=False)
 
-    @application.callback()
-    @module.grouped
-    def options(reporting: module.Reporting) -> None:
-        """Reporting before the command's name."""
+    application.callback()(module.reporting_options)
 
     @application.command()
     def work(file: Path | None = None) -> None:
@@ -117,7 +114,7 @@ def test_a_log_is_a_file_of_its_own(one_command, tmp_path):
 def test_python_warnings_are_one_line_and_in_the_log(one_command, tmp_path):
     show = module.warnings.showwarning
     log = tmp_path / "run.log"
-    with module._recorded(module.Reporting(quiet=True, log_file=log), "work", [], {}):
+    with module._recorded({"quiet": True, "verbose": False, "log_file": log}, "work", [], {}):
         module.warnings.showwarning(UserWarning("odd"), UserWarning, "lib.py", 3)
     assert module.warnings.showwarning is show
     assert "WARNING odd (UserWarning, lib.py:3)" in log.read_text()

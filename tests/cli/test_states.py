@@ -69,6 +69,18 @@ def test_segmentations_are_compared(folder):
     assert (folder / "t.pdf").stat().st_size > 1000
 
 
+def test_states_of_the_zoo_are_in_the_order_of_their_model(folder):
+    (folder / "named.bed").write_text("chr1\t0\t400\tQuies\nchr1\t400\t20000\tTssA\n")
+    assert run("enrichment", "named.bed", "--over", "a.bed", "-o", "t.tsv").exit_code == 0
+    table = pd.read_csv("t.tsv", sep="\t", index_col=0)
+    assert list(table.index) == ["TssA", "Quies", "Base"]
+    assert table.loc["Quies", "Genome %"] == pytest.approx(2)
+    assert run("compare-states", "named.bed", "named.bed", "-o", "t.tsv").exit_code == 0
+    table = pd.read_csv("t.tsv", sep="\t", index_col=0)
+    assert list(table.index) == list(table.columns) == ["TssA", "Quies"]
+    assert table.to_numpy().tolist() == [[19600, 0], [0, 400]]
+
+
 def test_models_are_compared_and_drawn(folder):
     labels = [f"{state + 1}_S{state}" for state in range(4)]
     rows = [["State", *MARKS]]

@@ -58,13 +58,12 @@ def test_show_fits_80_columns_and_says_what_decides(name):
 
 def test_settings_are_the_numbers_of_the_rule():
     rules = {name: " ".join(settings(epizoo.load(f"peak_caller/{name}"))) for name in ("h3k4me3", "atac", "tf")}
-    assert "probability >= 0.5" in rules["h3k4me3"]
-    assert "at most 200 bp" in rules["h3k4me3"]
-    assert "less than 100 bp" in rules["h3k4me3"]
+    assert "probability 0.5 to enter" in rules["h3k4me3"]
+    assert "gaps up to 200 bp joined" in rules["h3k4me3"]
+    assert "at least 100 bp wide" in rules["h3k4me3"]
     assert "calibrated" in rules["h3k4me3"]
     assert "weight 0.85" in rules["h3k4me3"]
-    assert ">= 0.25" in rules["atac"]
-    assert ">= 8.0" in rules["atac"]
+    assert "q-value of its reads at most" in rules["atac"]
     assert "not a probability" in rules["tf"]
 
 

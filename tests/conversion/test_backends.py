@@ -12,6 +12,7 @@ import epizoo.conversion
 from epizoo.cli import app
 from epizoo.conversion import with_backend
 from epizoo.errors import EpizooError, InputError, MissingDependencyError
+from epizoo.jobs import annotate as module
 from epizoo.optional import require
 from epizoo.zoo.engines import make_engine
 from epizoo.zoo.jax_engine import Scalar
@@ -65,6 +66,30 @@ def test_weights_in_float64_lose_no_digit_on_the_way_to_torch(name):
     marks = {"marks": np.random.default_rng(0).random((1, entry.window.input_bins, len(entry.channels)), np.float32)}
     found, expected = with_backend(entry, "torch").predict(marks), entry.predict(marks)
     np.testing.assert_allclose(found["log_likelihood"], expected["log_likelihood"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["jax", "onnx", "torch"])
+def test_no_names_are_no_arrays_and_no_error(zoo, backend):
+    for name in ENTRIES:
+        entry = zoo[name].with_backend(backend)
+        assert entry.activations({entry.input_name: entry.golden()[f"inputs.{entry.input_name}"]}, ()) == {}
+
+
+def test_states_are_annotated_by_the_backend_that_was_chosen(zoo, monkeypatch):
+    used, by_windows = [], module.decode_by_windows
+
+    def seen(entry, *chromosomes, **settings):
+        used.append(entry.backend)
+        return by_windows(entry, *chromosomes, **settings)
+
+    monkeypatch.setattr(module, "decode_by_windows", seen)
+    entry = zoo["chromatin_states/random"]
+    marks = entry.folder / "example_files" / "marks"
+    for chosen, expected in ((entry, []), (entry.with_backend("torch"), ["torch"]), (entry.with_backend(), ["torch"])):
+        chosen.annotate(marks)
+        assert used == expected
+    with pytest.raises(InputError, match="viterbi"):
+        entry.with_backend("jax").annotate(marks, viterbi=True)
 
 
 def test_the_entry_itself_keeps_its_backend(zoo):

@@ -21,7 +21,7 @@ from epizoo.finetuning.cross_validation import (
     split,
     subset,
 )
-from epizoo.finetuning.labelled_samples import loci_table, read_labels
+from epizoo.finetuning.labelled_samples import loci_table, read_sample_labels
 from epizoo.finetuning.leakage import LeakageError
 from epizoo.finetuning.learning_curve import different_shares, learning_curve
 from epizoo.finetuning.new_cell_type import read_peak_data
@@ -48,7 +48,7 @@ def problem(experiment):
     data = read_peak_data(write_new_yaml(folder, genome, calls={"another tool": "true.bed"}))
     data = data.model_copy(update={"other_cell_types": [genome.bigwig]})
     model = PeakCaller(CONFIG, rngs=nnx.Rngs(0))
-    return Problem(model, data, read_labels(data), CoverageTransform(), PeakCallingConfig(), QUICK)
+    return Problem(model, data, read_sample_labels(data), CoverageTransform(), PeakCallingConfig(), QUICK)
 
 
 @pytest.fixture(scope="module")

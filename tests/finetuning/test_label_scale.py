@@ -7,7 +7,7 @@ from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.finetuning.cross_validation import PRETRAINED, TUNED, Problem, cross_validate
 from epizoo.finetuning.label_scale import label_scale_factor, scaled
 from epizoo.finetuning.label_tuning import fine_tune
-from epizoo.finetuning.labelled_samples import read_labels
+from epizoo.finetuning.labelled_samples import read_sample_labels
 from epizoo.finetuning.new_cell_type import read_peak_data
 from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.genome.coverage_transform import CoverageTransform
@@ -30,7 +30,7 @@ def problem(tmp_path_factory):
         conv.bias.set_value(np.zeros(1, np.float32))
     model.threshold.set_value(np.float32(1.5))
     model.temperature.set_value(np.float32(1 / 8))
-    return Problem(model, data, read_labels(data), CoverageTransform(), PeakCallingConfig(), SETTINGS)
+    return Problem(model, data, read_sample_labels(data), CoverageTransform(), PeakCallingConfig(), SETTINGS)
 
 
 def test_a_scale_that_is_wrong_by_a_factor_is_mended_by_that_factor(problem):

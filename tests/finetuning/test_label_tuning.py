@@ -9,14 +9,14 @@ from epizoo.errors import InputError
 from epizoo.finetuning.label_crops import crop_settings, fixed_crops
 from epizoo.finetuning.label_steps import balanced_mean, label_loss
 from epizoo.finetuning.label_tuning import fine_tune, fold_loci
-from epizoo.finetuning.labelled_samples import read_labels, read_stretches
+from epizoo.finetuning.labelled_samples import read_sample_labels, read_stretches
 from epizoo.finetuning.new_cell_type import read_peak_data
 from epizoo.finetuning.trainable import TRAIN, Trainables, model_arrays, with_arrays
 from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
-from epizoo.peaks.labelled_stretches import Stretch
+from epizoo.peaks.labelled_stretches import LabelledStretch
 from epizoo.peaks.region_label_likelihood import label_bins
 
 CONFIG = PeakCallerConfig(n_filters=3, kernel_sizes=(3, 5), dilations=(2,), summit_window_bins=5)
@@ -32,7 +32,7 @@ def model():
 def stretches(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fitting")
     data = read_peak_data(write_new_yaml(folder, write_experiment(folder)))
-    return read_stretches(data, read_labels(data), CoverageTransform(), CONFIG.bin_bp, 30_000)
+    return read_stretches(data, read_sample_labels(data), CoverageTransform(), CONFIG.bin_bp, 30_000)
 
 
 class KilledError(Exception):
@@ -255,7 +255,7 @@ def locus(number, truth, n_labels=6):
         rows += [(says[0], start, start + 20), (says[1], start + 30, start + 50)]
     bins = [label_bins(annotation, 50 * start, 50 * end, 50) for annotation, start, end in rows]
     labels = pd.DataFrame({"annotation": [row[0] for row in rows], "chrom": "chr1", "locus": number, "share": 1.0})
-    return Stretch("chr1", 0, 23_000, signal, 2.0, labels.assign(bins=pd.Series(bins, dtype=object)))
+    return LabelledStretch("chr1", 0, 23_000, signal, 2.0, labels.assign(bins=pd.Series(bins, dtype=object)))
 
 
 ONE_LOOK = {"train": "head", "max_steps": 30, "check_every": 30, "learning_rate": 0.1, "pull": 0.0, "n_folds": 2}

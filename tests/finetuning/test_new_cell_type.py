@@ -5,7 +5,7 @@ import yaml
 from finetuning_files import write_experiment, write_new_yaml
 
 from epizoo.errors import InputError
-from epizoo.finetuning.labelled_samples import loci_table, read_labels, read_stretches
+from epizoo.finetuning.labelled_samples import loci_table, read_sample_labels, read_stretches
 from epizoo.finetuning.new_cell_type import file_hashes, read_peak_data, read_state_data
 from epizoo.genome.coverage_transform import CoverageTransform
 
@@ -64,13 +64,13 @@ def test_bad_state_data_are_refused(tmp_path, content, message):
 def test_every_locus_becomes_a_stretch_and_long_loci_are_cut(experiment, tmp_path):
     folder, genome = experiment
     data = read_peak_data(write_new_yaml(folder, genome))
-    labels = read_labels(data)
+    labels = read_sample_labels(data)
     assert len(loci_table(labels)) == labels["start"].floordiv(100_000).nunique()
     stretches = read_stretches(data, labels, CoverageTransform(), 50, 5_000)
     assert sum(len(stretch.labels) for stretch in stretches) == len(labels)
     rows = [["sim1", n * 40_000, n * 40_000 + 500, kind] for n, kind in enumerate(["noPeaks", "peaks"] * 60)]
     (tmp_path / "labels.bed").write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
-    one = read_labels(
+    one = read_sample_labels(
         data.model_copy(update={"samples": [data.samples[0].model_copy(update={"labels": tmp_path / "labels.bed"})]})
     )
     assert loci_table(one)["start"].tolist() == [0, 1_000_000, 2_000_000, 3_000_000, 4_000_000]
@@ -79,7 +79,7 @@ def test_every_locus_becomes_a_stretch_and_long_loci_are_cut(experiment, tmp_pat
 def test_the_scale_does_not_see_the_loci_that_it_must_not_see(experiment):
     folder, genome = experiment
     data = read_peak_data(write_new_yaml(folder, genome))
-    labels = read_labels(data)
+    labels = read_sample_labels(data)
     test, train = labels[labels["locus"] == 0], labels[labels["locus"] != 0]
     loud = folder / "loud.bw"
     source = pyBigWig.open(str(genome.bigwig))
@@ -107,20 +107,20 @@ def test_labels_must_be_of_both_kinds_and_inside_the_signal(experiment):
     folder, genome = experiment
     only = genome._replace(labels=genome.labels.query("annotation == 'noPeaks'"))
     with pytest.raises(InputError, match=r"labels\.bed: .*\bnoPeaks\b.*\bpeaks\b"):
-        read_labels(read_peak_data(write_new_yaml(folder, only)))
+        read_sample_labels(read_peak_data(write_new_yaml(folder, only)))
     only = genome._replace(labels=genome.labels.query("annotation != 'noPeaks'"))
     with pytest.raises(InputError, match=r"labels\.bed: .*\bpeaks\b.*\bnoPeaks\b"):
-        read_labels(read_peak_data(write_new_yaml(folder, only)))
+        read_sample_labels(read_peak_data(write_new_yaml(folder, only)))
     outside = genome._replace(
         labels=genome.labels.assign(start=lambda t: t["start"] + 50_000, end=lambda t: t["end"] + 50_000)
     )
     data = read_peak_data(write_new_yaml(folder, outside))
     with pytest.raises(InputError, match=r"labels\.bed: .*sim1:.* outside .*signal\.bed"):
-        read_stretches(data, read_labels(data), CoverageTransform(), 50, 0)
+        read_stretches(data, read_sample_labels(data), CoverageTransform(), 50, 0)
     past = genome._replace(labels=genome.labels.assign(end=lambda t: t["end"] + 10**8))
     data = read_peak_data(write_new_yaml(folder, past, known_regions=None))
     with pytest.raises(InputError, match=r"past the end"):
-        read_stretches(data, read_labels(data), CoverageTransform(), 50, 0)
+        read_stretches(data, read_sample_labels(data), CoverageTransform(), 50, 0)
 
 
 def test_a_bigwig_of_coarser_values_than_the_models_bins_is_refused(experiment):
@@ -134,4 +134,4 @@ def test_a_bigwig_of_coarser_values_than_the_models_bins_is_refused(experiment):
     coarse.close()
     data = read_peak_data(write_new_yaml(folder, genome, bigwig="coarse.bw"))
     with pytest.raises(InputError, match=r"coarse\.bw: .*\b1000 bp\b.*\b50 bp"):
-        read_stretches(data, read_labels(data), CoverageTransform(), 50, 0)
+        read_stretches(data, read_sample_labels(data), CoverageTransform(), 50, 0)

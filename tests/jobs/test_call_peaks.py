@@ -187,7 +187,7 @@ def test_nothing_is_left_of_a_run_that_is_interrupted(entry, random_zoo, small_c
 def test_outputs_never_replace_inputs_or_each_other(entry, random_zoo, tmp_path):
     before = random_zoo.bigwig.read_bytes()
     with pytest.raises(InputError, match=r"overwrite an input"):
-        entry.call_peaks(random_zoo.bigwig, output=random_zoo.bigwig)
+        entry.call_peaks(random_zoo.bigwig, output=random_zoo.bigwig, output_format="bed")
     with pytest.raises(InputError, match=r"overwrite another output"):
         entry.call_peaks(random_zoo.bigwig, output=tmp_path / "x", probabilities=tmp_path / "x")
     assert random_zoo.bigwig.read_bytes() == before

@@ -100,15 +100,13 @@ def test_a_grandchild_keeps_the_whole_lineage(tuned, new, tmp_path):
     assert limits[1] == (
         "Labels lie on sim1, which peak_caller/child was trained on: its figures may be optimistic there."
     )
-    assert not any(limit.count("Of the pretrained entry") > 1 for limit in limits)
+    assert not any(limit.count("Pretrained entry") > 1 for limit in limits)
 
 
 def test_the_card_tells_its_limits_from_those_of_the_pretrained_entry(tuned, random_zoo, new, tmp_path):
     base = load(random_zoo.folder / "peak_caller/random")
     assert tuned.zoo.limits[0].startswith("Tuned on 10 labels in 6 loci")
-    assert tuned.zoo.limits[-len(base.zoo.limits) :] == [
-        f"Of the pretrained entry: {limit}" for limit in base.zoo.limits
-    ]
+    assert tuned.zoo.limits[-len(base.zoo.limits) :] == [f"Pretrained entry: {limit}" for limit in base.zoo.limits]
     assert len(tuned.zoo.trained_on.loci) == 6
     plan = EvaluationPlan(n_folds=2, allow=["cell-type"])
     with pytest.raises(InputError, match=r"--allow locus"):

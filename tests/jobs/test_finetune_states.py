@@ -9,12 +9,15 @@ from typer.testing import CliRunner
 
 import epizoo
 from epizoo.cli import app
-from epizoo.errors import InputError
+from epizoo.errors import EntryError, InputError
 from epizoo.finetuning.new_cell_type import StateData
 from epizoo.finetuning.state_movement import MOVED
 from epizoo.jobs.finetune import finetune
 from epizoo.jobs.finetune_states import split_chromosomes
+from epizoo.validation import parse
 from epizoo.zoo import load
+from epizoo.zoo.description import Metric
+from epizoo.zoo.new_entries import write_metrics
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,14 @@ def test_the_result_keeps_states_and_describes_the_new_marks_better(tuned, base,
     here, there = tuned.annotate(marks), base.annotate(marks)
     assert here.log_likelihood > there.log_likelihood
     assert [one.name for one in tuned.zoo.lineage] == ["chromatin_states/random"]
+
+
+def test_metrics_that_are_no_finite_numbers_are_text(tmp_path):
+    row = {"name": "log-likelihood", "value": -np.inf, "on": "chr1", "compared_with": {"base": np.nan, "other": 2.5}}
+    write_metrics(tmp_path, [row, {"name": "share", "value": 0.5, "on": "chr1"}])
+    first, second = parse(list[Metric], json.loads((tmp_path / "metrics.json").read_text()), "metrics", EntryError)
+    assert (first.value, first.compared_with) == ("-inf", {"base": "nan", "other": 2.5})
+    assert second.value == 0.5
 
 
 def test_what_is_held_out_is_the_users_to_say(base, marks):
@@ -169,4 +180,4 @@ def test_a_wrong_annotation_leaves_the_name_free(base, marks, tmp_path):
 
 
 def test_the_limits_of_the_pretrained_entry_are_headed_as_such(tuned, base):
-    assert tuned.zoo.limits[1:] == [f"Of the pretrained entry: {limit}" for limit in base.zoo.limits]
+    assert tuned.zoo.limits[1:] == [f"Pretrained entry: {limit}" for limit in base.zoo.limits]

@@ -1,20 +1,16 @@
 """States are learned from a folder of marks into an entry that annotates, and into ChromHMM's files."""
 
-import inspect
 import json
 import re
 import shutil
-from dataclasses import fields
 
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from typer.testing import CliRunner
 
 import epizoo
 from epizoo.cli import app
-from epizoo.cli.reporting import Reporting
 from epizoo.errors import InputError
 from epizoo.genome.marks import BinarizedChromosome, write_binarized
 from epizoo.jobs.learn_states import learn_entry, learn_states
@@ -239,18 +235,6 @@ def test_a_mark_that_training_never_saw_does_not_lose_the_run(tmp_path):
     never_seen = next(metric for metric in entry.zoo.metrics if "never seen" in metric.on)
     # As in ChromHMM, what no state shows has the probability 1e-300 in all of them.
     assert never_seen.value == pytest.approx(np.log(1e-300), rel=0.01)
-
-
-@pytest.mark.parametrize(("command", "job"), [("learn-states", learn_states), ("select-states", select_states)])
-def test_commands_and_functions_have_the_same_options_and_defaults(command, job):
-    options = {option.name: option.default for option in typer.main.get_command(app).commands[command].params}
-    options = {name: default for name, default in options.items() if name not in {f.name for f in fields(Reporting)}}
-    parameters = {name: parameter.default for name, parameter in inspect.signature(job).parameters.items()}
-    # Only the command line splits texts, and only Python reports progress to a callable.
-    assert set(options) - {"more_marks"} == set(parameters) - {"report", "command"}
-    for name in set(options) - {"more_marks", "hold_out"}:
-        default = parameters[name]
-        assert options[name] == (None if default is inspect.Parameter.empty else default), name
 
 
 def test_the_function_does_what_the_command_does(tmp_path, monkeypatch):

@@ -199,7 +199,9 @@ def test_the_command_takes_the_same_options(entries, tmp_path):
     (tmp_path / "sizes").write_text("".join(f"{chrom}\t{size}\n" for chrom, size in SIZES.items()))
     command = ["call-peaks", "peak_caller/universal", "--reads", str(tmp_path / "r.bed"), "--chrom-sizes"]
     command += [str(tmp_path / "sizes"), "-o", str(tmp_path / "p.narrowPeak"), "--exclude", "chr2", "--q-value", "1e-6"]
-    result = CliRunner().invoke(app, [*command, "--cutoff-analysis", str(tmp_path / "c.tsv"), "--keep-duplicates", "all"])
+    result = CliRunner().invoke(
+        app, [*command, "--cutoff-analysis", str(tmp_path / "c.tsv"), "--keep-duplicates", "all"]
+    )
     assert result.exit_code == 0, result.output
     assert "q-value of its reads at most 1e-06" in " ".join(result.output.split())
     assert "Left out: chr2" in result.output

@@ -194,6 +194,8 @@ def test_the_command_writes_them_and_names_missing_marks(random_zoo, tmp_path):
         (["--backend", "tensorflow"], "backend: 'tensorflow'"),
         (["--backend", "jax", "--viterbi"], "backend.*viterbi|viterbi.*backend"),
         (["--hdf5", "none/s.h5"], r"none/s\.h5: "),
+        (["--chromhmm", "c", "--state-by-line", "--posteriors", "p", "--regions", "none.bed"], r"none\.bed: "),
+        (["--chromhmm", "c", "--text-posteriors", "--cell", "none"], "none"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(random_zoo, tmp_path, monkeypatch, arguments, message):

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epizoo.metrics.replicates import jaccard_index, most_confident, rank_consistency, replicate_agreement, share_of_peaks
+from epizoo.metrics.replicates import (
+    jaccard_index,
+    most_confident,
+    rank_consistency,
+    replicate_agreement,
+    share_of_peaks,
+)
 
 
 def replicate(rng, n):
@@ -38,9 +44,7 @@ def test_agreement_matches_counting(seed):
     assert jaccard_index(pairs).value == pytest.approx(expected)
     ways = [way for a, b in pairs for way in ((a, b), (b, a))]
     assert share_of_peaks(pairs).value == pytest.approx(np.mean([share(a, b) for a, b in ways]))
-    tops = [
-        np.mean([share(best(a, n), best(b, n)) for n in range(1, min(len(a), len(b)) + 1)]) for a, b in ways
-    ]
+    tops = [np.mean([share(best(a, n), best(b, n)) for n in range(1, min(len(a), len(b)) + 1)]) for a, b in ways]
     assert rank_consistency(pairs).value == pytest.approx(np.mean(tops))
 
 

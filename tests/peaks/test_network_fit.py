@@ -19,7 +19,7 @@ from epizoo.peaks.labelled_calls import (
     decided,
     predict_stretches,
 )
-from epizoo.peaks.network_fit import Batch, FitSettings, fit
+from epizoo.peaks.network_fit import FitSettings, TrainingBatch, fit
 from epizoo.peaks.region_label_likelihood import LabelBatch
 from epizoo.peaks.training_batches import SimulatedBatches
 from epizoo.recipes.labelled_peaks import average
@@ -110,7 +110,7 @@ def test_the_learning_rate_warms_up_and_falls_to_zero_along_a_cosine():
     n_steps, rate, warm_up = 60, 1e-2, 6
     windows = np.zeros((2, 60, 1), np.float32)
     labels = LabelBatch(*(np.zeros(1, np.int32),) * 2, np.zeros((1, 1), bool), np.zeros(1, np.int32), np.zeros(1))
-    batch = Batch(windows, np.zeros((2, 60), bool), np.ones((2, 60), np.float32), windows[:1], labels)
+    batch = TrainingBatch(windows, np.zeros((2, 60), bool), np.ones((2, 60), np.float32), windows[:1], labels)
     fitted_model = fit(model, lambda: batch, FitSettings(n_steps, rate, label_weight=0.0, weight_decay=0.0))
     falling = (1 + np.cos(np.pi * np.arange(n_steps - warm_up) / (n_steps - warm_up))) / 2
     expected = rate * (np.arange(warm_up).sum() / warm_up + falling.sum())

@@ -10,7 +10,7 @@ import yaml
 
 from epizoo.errors import InputError
 from epizoo.recipes import denoiser, labelled_peaks, peak_caller_examples, simulated_peaks
-from epizoo.recipes.run_folder import Progress, describe_training, one_sentence_errors, prose
+from epizoo.recipes.run_folder import Progress, one_sentence_errors, prose, recipe_training
 from epizoo.recipes.state_data import ROADMAP
 from epizoo.zoo import load
 
@@ -71,7 +71,7 @@ def test_the_command_of_a_recipe_is_one_that_it_takes(name, monkeypatch):
     else:
         recipe = RECIPES[name]
         module = recipe.__name__.rpartition(".")[2]
-        command = describe_training(name, module, 3, {}, reads_data=recipe is labelled_peaks)["command"]
+        command = recipe_training(name, module, 3, {}, reads_data=recipe is labelled_peaks)["command"]
     words, parse = shlex.split(command), argparse.ArgumentParser.parse_args
     assert words[:3] == ["python", "-m", recipe.__name__]
 

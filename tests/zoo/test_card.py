@@ -15,12 +15,13 @@ from typer.testing import CliRunner
 
 import epizoo
 from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.calling.rule_text import rule_in_words
 from epizoo.cli import app
 from epizoo.errors import EntryError
 from epizoo.recipes.card_pictures import WEIGHTS_KEY
 from epizoo.zoo import list_entries
 from epizoo.zoo.build import write_entry
-from epizoo.zoo.card import PICTURE_FILE, _peaks, render_card
+from epizoo.zoo.card import PICTURE_FILE, render_card
 from epizoo.zoo.card_evaluation import read_evaluation
 from epizoo.zoo.card_figures import MOST_HEADLINES, headline_figures
 from epizoo.zoo.description import CardText, HeadlineMetric, Metric
@@ -159,12 +160,12 @@ def test_words_of_a_run_reach_the_card(tmp_path, random_zoo):
         ({}, "1000 times the highest probability in the peak, without further calibration"),
         ({"calibration": ((0.5, 0.2), (0.9, 0.8))}, "calibrated .* highest probability of 0.5 scores 200"),
         ({"score_evidence": True}, "evidence, not a probability"),
-        ({"most_q": 1e-4}, r"q-value of a peak's reads .* at most 0\.0001"),
-        ({"enter_probability": 0.6}, "at least 0.5, one of which has at least 0.6"),
+        ({"most_q": 0.01}, "q-value of its reads at most 0.01"),
+        ({"enter_probability": 0.6}, "probability 0.6 to enter and 0.5 to extend"),
     ],
 )
 def test_the_score_is_described_as_the_rule_makes_it(settings, said):
-    assert re.search(said, "\n".join(_peaks(dataclasses.replace(PeakCallingConfig(), **settings))))
+    assert re.search(said, "\n".join(rule_in_words(dataclasses.replace(PeakCallingConfig(), **settings))))
 
 
 @pytest.mark.parametrize("name", ENTRIES)

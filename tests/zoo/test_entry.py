@@ -52,6 +52,15 @@ def test_every_entry_of_the_installed_zoo_loads():
         assert epizoo.load(name).name == name
 
 
+def test_a_folder_that_is_not_there_is_no_misspelt_name(random_zoo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zoo").mkdir()
+    for path in ("zoo/random", "zoo/peak_caller/random", tmp_path / "random"):
+        with pytest.raises(EntryError, match="no such folder") as found:
+            find_entry(path, random_zoo.folder)
+        assert "did you mean" not in str(found.value)
+
+
 def test_unknown_entry_lists_what_exists_and_suggests_the_nearest(random_zoo):
     with pytest.raises(EntryError, match=r"chromatin_states/random, peak_caller/random.* peak_caller/random\?"):
         find_entry("peak_caler/random", random_zoo.folder)

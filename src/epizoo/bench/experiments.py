@@ -86,7 +86,7 @@ class Experiment:
 
     @property
     def family(self) -> str:
-        """What experiments share that are the same but for how peaks are called: `data` without what follows a comma."""
+        """Name shared by experiments that differ only in how peaks are called: `data` up to a comma."""
         return self.data.partition(",")[0]
 
     @property
@@ -136,9 +136,7 @@ def _triform(kind: str, title: str, number: int) -> Experiment:
 def _fly_input(number: int) -> Experiment:
     file = f"peaks/controls/lcdb_input/input_{number}.bam"
     name, title = f"lcdb_input_{number}", f"fly input {number}"
-    return Experiment(
-        name, title, ("controls",), "point", file, span=_FLY, covered_bp=2_000_000, is_negative=True
-    )
+    return Experiment(name, title, ("controls",), "point", file, span=_FLY, covered_bp=2_000_000, is_negative=True)
 
 
 def _atac(number: int, cut_sites: bool) -> Experiment:
@@ -169,9 +167,7 @@ def _gaf(tissue: str, ip: int, control: int | None) -> Experiment:
 
 def _cssq(cell: str, title: str, number: int) -> Experiment:
     file = f"peaks/replicates/cssq/{cell}_IP_R{number}.bam"
-    return Experiment(
-        f"cssq_{cell}_{number}", f"H3K4me3 {title}", ("replicates",), "narrow", file, covered_bp=171_600
-    )
+    return Experiment(f"cssq_{cell}_{number}", f"H3K4me3 {title}", ("replicates",), "narrow", file, covered_bp=171_600)
 
 
 def _yeast(cut_sites: bool) -> Experiment:

@@ -42,9 +42,7 @@ class Metric(NamedTuple):
 COLUMNS = list(Figure._fields)
 
 
-def figure(
-    caller: str, truth: str, data: str, metric: Metric, found: Interval | float, count: str = ""
-) -> Figure:
+def figure(caller: str, truth: str, data: str, metric: Metric, found: Interval | float, count: str = "") -> Figure:
     """A row of a value, with its interval if it has one."""
     interval = found if isinstance(found, Interval) else Interval(float(found), float("nan"), float("nan"))
     return Figure(caller, truth, data, metric.name, *interval, metric.better, count)

@@ -5,9 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from epizoo.zoo.description import SETTINGS
 from epizoo.zoo.entry import Entry
-from pydantic import TypeAdapter
 
 
 def fingerprint(entry: Entry) -> dict[str, str]:

@@ -12,8 +12,8 @@ from epizoo.bench.experiments import CONSTITUTIVE_TSS, HISTONES, NEARBY_TSS, Exp
 from epizoo.bench.figures import Figure, Metric, figure
 from epizoo.bench.places import motif_sites, tss_places
 from epizoo.calling.peak_reader import summit_places
-from epizoo.genome.overlaps import cut, merged, overlaps_any, shared_bp
 from epizoo.genome.intervals import read_bed
+from epizoo.genome.overlaps import cut, merged, overlaps_any, shared_bp
 from epizoo.metrics.label_errors import label_errors, summarise
 from epizoo.metrics.locus_bootstrap import ranking, ratio
 from epizoo.metrics.nearby import BLOCK_BP, is_near, peaks_per_megabase, share, share_near
@@ -87,7 +87,9 @@ def control_figures(caller: str, calls: Calls, chosen: Chosen, data: Path) -> It
             yield figure(caller, "controls", one.data, AT_TSS, at_tss, count)
 
 
-def replicate_figures(caller: str, calls: Calls, chosen: Chosen, data: Path, n_best: Mapping[str, int]) -> Iterator[Figure]:
+def replicate_figures(
+    caller: str, calls: Calls, chosen: Chosen, data: Path, n_best: Mapping[str, int]
+) -> Iterator[Figure]:
     """Agreement of replicates, of all peaks and of equally many; `n_best` is their number for pairs of names."""
     for title, members in _by_data(chosen, calls):
         pairs = list(itertools.combinations(members, 2))

@@ -11,11 +11,11 @@ import pandas as pd
 from epizoo.bench.callers import BenchCaller, Call, FilesOfPeaks, entry_caller
 from epizoo.bench.experiments import TRUTHS, Experiment, experiments
 from epizoo.bench.figures import Figure, figure_table
+from epizoo.bench.fingerprints import fingerprint
 from epizoo.bench.macs3 import macs3_callers
 from epizoo.bench.peak_truths import SCORERS, n_best_of_pairs
 from epizoo.bench.state_truths import function_figures
 from epizoo.calling.peaks import NARROWPEAK_COLUMNS
-from epizoo.bench.fingerprints import fingerprint
 from epizoo.errors import EpizooError, InputError
 from epizoo.files import check_outputs, write_json
 from epizoo.zoo.entry import ChromatinStateEntry, load
@@ -52,16 +52,17 @@ def bench(
     """Score callers of peaks on independent truths, with 95% bootstrap intervals over loci.
 
     Args:
-        data: The folder of the public data.
-        entries: Peak callers or annotators by name or folder, or ``NAME=ASSAY:ENTRY,…`` for an entry of each assay.
-        macs3: MACS3's command, which is run with the settings of `epizoo.bench.macs3`.
-        peaks: Folders of anybody's peaks by name, a file for each experiment: `epizoo.bench.experiments.Experiment`.
-        truths: Which of `epizoo.bench.experiments.TRUTHS`; all where empty.
-        output: The JSON file to write, if any.
-        table: The tab-separated table of all figures to write, if any.
-        picture: The picture to write, if any: PNG, SVG or PDF.
-        keep: The folder to keep all peaks in, if any, as ``CALLER/EXPERIMENT.narrowPeak``; made where there is none.
-        backend: Engine that computes; see `epizoo.jobs.call_peaks.call_peaks`.
+        data: Folder of the public data.
+        entries: Entry that is scored, by name or folder, or an entry for each assay (narrow, broad, point, accessible)
+            under a name, as in ``zoo=narrow:peak_caller/h3k4me3,point:peak_caller/tf``.
+        macs3: Also run MACS3, whose command this is, with the settings of ``epizoo.bench.macs3``.
+        peaks: Also score the peaks in a folder, ``EXPERIMENT.narrowPeak``.
+        truths: Only score on this truth: labels, tss, controls, replicates, depth or function (default: all).
+        output: Write all figures as JSON.
+        table: Write all figures as a tab-separated table.
+        picture: Draw all figures: .png, .svg or .pdf.
+        keep: Keep all peaks in a folder as ``CALLER/EXPERIMENT.narrowPeak``, for `peaks`; made where there is none.
+        backend: Engine that computes: jax, onnx or torch (default: the fastest that is installed).
         progress: Called after each experiment with those that are done and those there are.
 
     Raises:

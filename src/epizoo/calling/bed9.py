@@ -28,11 +28,6 @@ def bed9_writer(
 ) -> Iterator[Callable[[pd.DataFrame], None]]:
     """Yield what writes a table of segments (chrom, start, end, state from 0) to a BED9 file, as a rule a chromosome.
 
-    Args:
-        path: The file to write.
-        styles: Name and colour of every state.
-        track: A first line for UCSC's genome browser.
-
     Raises:
         InputError: the file cannot be written.
     """

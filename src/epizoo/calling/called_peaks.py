@@ -9,6 +9,7 @@ import pandas as pd
 
 from epizoo.calling.peak_files import write_peaks
 from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.calling.rule_text import peaks_in_words
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,7 @@ class CallingDecisions:
 
     def summary(self) -> str:
         """The settings in words, in lines of at most 80 characters."""
-        rule = self.rule
-        enter, extend = rule.enter_probability, rule.extend_probability
-        width = f"at least {rule.min_width_bp:,} bp wide" if rule.min_width_bp else "any width"
-        gaps = f"gaps up to {rule.merge_gap_bp:,} bp joined" if rule.merge_gap_bp else "no gaps joined"
-        reads = f", q-value of its reads at most {rule.most_q:g}" if self.reads_from and rule.most_q < 1 else ""
+        reads = self.reads_from is not None
         by = f"background and peaks (weight {self.peak_weight:g})" if self.peak_weight else "background"
         signal = f"Signal: {self.signal_kind}, background {self.background:.4g}"
         told = {
@@ -51,7 +48,7 @@ class CallingDecisions:
             "noise": "Single reads cannot be seen in the signal: their number is that which makes its noise.",
         }.get(self.reads_from)
         lines = [
-            f"Peaks: probability {enter:.4g} to enter and {extend:.4g} to extend{reads}; {width}, {gaps}.",
+            f"Peaks: {peaks_in_words(self.rule, reads=reads)}.",
             f"{signal}; scale {self.scale:.4g}, set by {by}.",
             *([told] if told else []),
         ]
@@ -63,7 +60,7 @@ class CalledPeaks(pd.DataFrame):
 
     _metadata: ClassVar[list[str]] = ["decided"]
     decided: CallingDecisions | None = None
-    """How the peaks were called."""
+    """The settings that decided."""
 
     @property
     def _constructor(self) -> Any:

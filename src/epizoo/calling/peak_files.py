@@ -19,10 +19,10 @@ FORMATS = ("narrowPeak", "broadPeak", "gappedPeak", "bed")
 
 
 def peak_format(path: str | os.PathLike[str], wanted: str | None = None) -> str:
-    """The format that is asked for; else that of the file's suffix, else narrowPeak.
+    """The format that is asked for; else that of the file's suffix, or narrowPeak where it has none.
 
     Raises:
-        InputError: there is no such format, or the suffix is that of another one.
+        InputError: there is no such format, or the suffix is that of another one or of none.
 
     >>> [peak_format(path) for path in ("a.broadPeak", "a.gappedPeak.gz", "a.bed")]
     ['broadPeak', 'gappedPeak', 'bed']
@@ -30,6 +30,11 @@ def peak_format(path: str | os.PathLike[str], wanted: str | None = None) -> str:
     suffix = Path(os.fspath(path).removesuffix(".gz")).suffix.lower()
     by_suffix = {f".{name.lower()}": name for name in FORMATS}.get(suffix)
     if wanted is None:
+        if suffix and by_suffix is None:
+            known = ", ".join(f".{name}" for name in FORMATS)
+            raise InputError(
+                f"{path}: {suffix} is no suffix of peaks; choose {known} (also with .gz), or give --format"
+            )
         return by_suffix or "narrowPeak"
     chosen = {name.lower(): name for name in FORMATS}.get(wanted.lower())
     if chosen is None:

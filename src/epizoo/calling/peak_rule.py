@@ -15,7 +15,7 @@ from epizoo.validation import Config
 
 @dataclass(frozen=True)
 class PeakCallingConfig(Config):
-    """How probabilities become peaks; recorded with every peak-caller entry.
+    """The rule that turns probabilities into peaks; recorded with every peak-caller entry.
 
     A peak is a run of bins with at least `extend_probability`, one of which has at least `enter_probability`. Peaks
     with at most `merge_gap_bp` between them become one, and those narrower than `min_width_bp` are then dropped.
@@ -28,7 +28,7 @@ class PeakCallingConfig(Config):
     min_width_bp: Annotated[int, Field(le=1_000_000_000)] = 0
     merge_gap_bp: Annotated[int, Field(le=1_000_000_000)] = 0
     background_bp: Annotated[int, Field(le=1_000_000_000)] = 10_000
-    """How far on both sides the background of a summit and that of a peak's reads is taken from."""
+    """Distance on both sides over which the background of a summit, and that of a peak's reads, is taken."""
     summit_smoothing_bp: Annotated[int, Field(le=1_000_000_000)] = 250
     """Width of the triangle, at half its height, that smooths the signal in which summits are the maxima."""
     summit_valley: float = 0.6
@@ -37,7 +37,7 @@ class PeakCallingConfig(Config):
     """The share of true peaks among peaks of a highest probability, as corners (probability, share) of a rising line;
     without any, the probability itself. The score is made of it."""
     score_evidence: bool = False
-    """Whether the score grows with the evidence, without an end, instead of being a probability: see `call_peaks`."""
+    """Makes the score grow with the evidence, without an end, instead of being a probability: see `call_peaks`."""
     most_q: Annotated[float, Field(gt=0, le=1)] = 1.0
     """The highest q-value of a peak, by its reads: see `epizoo.calling.significance`. 1 leaves all peaks."""
 

@@ -287,7 +287,7 @@ class _Bins(NamedTuple):
     """Below 0 where there is none."""
 
     def runs(self) -> tuple[Int[np.ndarray, " run"], Int[np.ndarray, " run"]]:
-        """Where each run of neighbours begins and ends, as positions in these arrays."""
+        """Starts and ends of the runs of neighbours, as positions in these arrays."""
         breaks = np.flatnonzero(np.diff(self.number) != 1) + 1
         return np.concatenate([[0], breaks]), np.concatenate([breaks, [len(self.number)]])
 
@@ -298,7 +298,7 @@ class _Bins(NamedTuple):
 
 
 def _edges(group: Int[np.ndarray, " item"]) -> Int[np.ndarray, " edge"]:
-    """Where each group of equal neighbours begins, and where the last one ends."""
+    """Starts of the groups of equal neighbours, and the end of the last one."""
     return np.concatenate([[0], np.flatnonzero(np.diff(group)) + 1, [len(group)]])
 
 

@@ -12,8 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from typer.core import TyperGroup
 
 from epizoo.cli.failures import sentence, usage_sentence
-from epizoo.cli.option_groups import grouped
-from epizoo.cli.reporting import Reporting, err, is_quiet, out, reported, say
+from epizoo.cli.reporting import err, is_quiet, out, reported, reporting_options, say
 from epizoo.errors import InputError
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
     "app",
     "err",
     "give_graph",
-    "named_files",
     "option",
     "out",
     "progress_bar",
@@ -43,7 +41,6 @@ _BUG = (
 )
 # Typer has several homes for it, by version.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-_OF_MARKS = ("--marks", "--controls")
 # In the order of a user's work; commands that are not named here follow.
 COMMANDS = (
     *("list", "show", "example", "call-peaks", "evaluate", "bench", "annotate", "plot"),
@@ -90,7 +87,7 @@ def _fail(text: str) -> int:
 
 
 class _Application(typer.Typer):
-    """An application whose every command has the options of `Reporting`."""
+    """An application whose every command has the options of `reporting_options`."""
 
     def command(self, *arguments: Any, **settings: Any) -> Callable[[Any], Any]:
         register = super().command(*arguments, **settings)
@@ -129,13 +126,10 @@ def option(metavar: str, text: str) -> Any:
     return typer.Option(metavar=metavar, help=text, show_default=False)
 
 
-@app.callback()
-@grouped
-def options(reporting: Reporting) -> None:
-    """Call peaks and annotate chromatin states with trained models.
-
-    The options under Reporting belong to every command and may stand before or after its name.
-    """
+app.callback(
+    help="Call peaks and annotate chromatin states with trained models.\n\n"
+    "The options under Reporting belong to every command and may stand before or after its name."
+)(reporting_options)
 
 
 def give_graph(entry: Any) -> None:
@@ -160,21 +154,3 @@ def progress_bar(text: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal or is_quiet()) as bar:
         task = bar.add_task(text, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def named_files(texts: list[str], option: str) -> dict[str, Path]:
-    """`NAME=FILE` texts as a dict.
-
-    Raises:
-        InputError: a text is not of this form, or a name stands there twice.
-    """
-    files: dict[str, Path] = {}
-    for text in texts:
-        name, separator, path = text.partition("=")
-        if not (name and separator and path):
-            form = "MARK=FILE, such as H3K4me3=h3k4me3.bw" if option in _OF_MARKS else "NAME=FILE"
-            raise InputError(f"{option}: {text!r} is not of the form {form}")
-        if name in files:
-            raise InputError(f"{option}: {name} is given twice, {files[name]} and {path}; give one file for each")
-        files[name] = Path(path)
-    return files

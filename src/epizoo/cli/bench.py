@@ -1,96 +1,44 @@
 """`epizoo bench`."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
-from epizoo.cli.app import app, named_files, option, out, progress_bar, say
-from epizoo.cli.option_groups import grouped
-from epizoo.cli.peak_options import Engine
+from epizoo.cli.app import app, out, progress_bar, say
+from epizoo.cli.option_groups import options_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
-class Contenders:
-    """Callers to compare."""
-
-    entry: Annotated[
-        list[str] | None,
-        option(
-            "ENTRY|NAME=ASSAY:ENTRY,…",
-            "Entry that is scored, or one for each assay (narrow, broad, point, accessible) under a name. Repeat for "
-            "others.",
-        ),
-    ] = None
-    macs3: Annotated[Path | None, option("FILE", "Also run MACS3, whose command this is.")] = None
-    peaks: Annotated[
-        list[str] | None,
-        option("NAME=FOLDER", "Also score the peaks in a folder, EXPERIMENT.narrowPeak. Repeat for others."),
-    ] = None
-
-
-@dataclass(frozen=True)
-class Held:
-    """Truths."""
-
-    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of the public data.", show_default=False)]
-    truth: Annotated[
-        list[str] | None,
-        option(
-            "NAME",
-            "Only score on this truth: labels, tss, controls, replicates, depth or function. Repeat for others "
-            "(default: all).",
-        ),
-    ] = None
-
-
-@dataclass(frozen=True)
-class BenchFiles:
-    """Output."""
-
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write all figures as JSON.")] = (
-        None
-    )
-    table: Annotated[Path | None, option("FILE", "Write all figures as a tab-separated table.")] = None
-    picture: Annotated[Path | None, option("FILE", "Draw all figures: .png, .svg or .pdf.")] = None
-    keep: Annotated[
-        Path | None, option("FOLDER", "Keep all peaks as CALLER/EXPERIMENT.narrowPeak, for --peaks.")
-    ] = None
-
-
 @app.command()
-@grouped
-def bench(contenders: Contenders, held: Held, files: BenchFiles, engine: Engine) -> None:
+@options_of(
+    "epizoo.bench.run.bench",
+    {
+        "Callers to compare": "entries macs3 peaks",
+        "Truths": "data truths",
+        "Output": "output table picture keep",
+        "Computation": "backend",
+    },
+    metavars={"entries": "ENTRY|NAME=ASSAY:ENTRY…", "data": "FOLDER", "peaks": "NAME=FOLDER", "keep": "FOLDER"},
+    flags={"entries": ("--entry",), "truths": ("--truth",)},
+)
+def bench(**given: Any) -> None:
     """Score peak callers and annotators on independent truths: labels, TSS, controls, replicates, depth, function.
 
     Intervals are 95% bootstraps over loci. Needs the public data that the page docs/bench.md lists.
     """
     from epizoo.bench.run import bench as run
 
-    given: dict[str, Any] = vars(files) | vars(engine)
-    peaks = named_files(contenders.peaks or [], "--peaks")
     with progress_bar("Calling peaks") as progress:
-        found = run(
-            held.data,
-            entries=contenders.entry or (),
-            macs3=contenders.macs3,
-            peaks=peaks,
-            truths=held.truth or (),
-            progress=progress,
-            **given,
-        )
+        found = run(**given, progress=progress)
     wide = Console(width=max(out.width, 120), highlight=False)
     for table in tables(found.figures):
         wide.print(table)
-    for path in vars(files).values():
-        if path is not None:
-            say(f"Wrote {path}.")
+    for name in ("output", "table", "picture", "keep"):
+        if name in given:
+            say(f"Wrote {given[name]}.")
 
 
 def tables(figures: "pd.DataFrame") -> list[Table]:

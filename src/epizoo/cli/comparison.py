@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from epizoo.cli.app import Output, app, option, out, say
-from epizoo.cli.enrichment import Picture, check_outputs_and_pictures
+from epizoo.cli.enrichment import Picture, check_outputs_and_pictures, read_states
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,12 +33,11 @@ def compare_states(
     """Compare two segmentations: bp with each pair of states, adjusted Rand index, Jaccard index of each state."""
     from epizoo.figures.heatmaps import draw_heatmap
     from epizoo.files import atomic_path
-    from epizoo.metrics.segmentations import read_segmentation
     from epizoo.metrics.state_comparison import compare_segmentations, jaccard
 
     more = [] if per_state is None else [per_state]
     check_outputs_and_pictures([output, *more], [picture], [first, second])
-    found = compare_segmentations(read_segmentation(first), read_segmentation(second), bin_bp=bin_bp)
+    found = compare_segmentations(read_states(first), read_states(second), bin_bp=bin_bp)
     for path, table in zip([output, *more], (found.confusion, found.states.round(6)), strict=False):
         with atomic_path(path) as temporary:
             table.to_csv(temporary, sep="\t", lineterminator="\n")

@@ -1,32 +1,24 @@
 """`epizoo export`, `import-torch`, `import-chromhmm` and `import-grelu`."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from epizoo.cli.app import Entry, Output, app, give_graph, option, out, say, working
-from epizoo.cli.option_groups import grouped
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
     from epizoo.conversion.parity import ParityReport
 
 
-@dataclass(frozen=True)
-class NewEntry:
-    """New entry."""
-
-    name: Annotated[str, option("NAME", "Name of the new entry, such as muscle (letters, digits, - and _).")]
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FOLDER", help="Folder of a zoo; the entry is written to FOLDER/FAMILY/NAME."
-        ),
-    ]
-
-
+NewName = Annotated[str, option("NAME", "Name of the new entry, such as muscle (letters, digits, - and _).")]
+ZooFolder = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FOLDER", help="Folder of a zoo; the entry is written to FOLDER/FAMILY/NAME."
+    ),
+]
 EntryVersion = Annotated[
     str, typer.Option("--entry-version", metavar="VERSION", help="Version number of the new entry.")
 ]
@@ -67,11 +59,11 @@ def export(
 
 
 @app.command()
-@grouped
 def import_torch(
     state: Annotated[Path, typer.Argument(metavar="STATE", help="A state dict, .safetensors or .pt.")],
     base: Annotated[str, option("ENTRY", "Entry that the model was fine-tuned from.")],
-    new: NewEntry,
+    name: NewName,
+    output: ZooFolder,
     data: Annotated[str, option("TEXT", "Training data in a few words, for the card.")] = "",
     version: EntryVersion = "1.0.0",
 ) -> None:
@@ -85,15 +77,15 @@ def import_torch(
     from epizoo.conversion.torch.import_entry import import_state
 
     with working("Importing, and comparing with torch"):
-        entry = import_state(state, base, new.name, new.output, data=data, version=version)
+        entry = import_state(state, base, name, output, data=data, version=version)
     _finish(entry)
 
 
 @app.command()
-@grouped
 def import_grelu(
     checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A .ckpt file, or hf://ORG/NAME.")],
-    new: NewEntry,
+    name: NewName,
+    output: ZooFolder,
     base: Annotated[
         str | None,
         option("ENTRY", "Entry that the model was fine-tuned from, if the one that the checkpoint names is missing."),
@@ -105,15 +97,15 @@ def import_grelu(
     from epizoo.plugins.grelu import import_checkpoint
 
     with working("Importing, and comparing with the checkpoint"):
-        entry = import_checkpoint(checkpoint, new.name, new.output, base=base, task=task, version=version)
+        entry = import_checkpoint(checkpoint, name, output, base=base, task=task, version=version)
     _finish(entry)
 
 
 @app.command()
-@grouped
 def import_chromhmm(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model_N.txt of ChromHMM, plain or gzipped.")],
-    new: NewEntry,
+    name: NewName,
+    output: ZooFolder,
     binarized: Annotated[
         Path, option("FOLDER", "Marks of a cell type, binarised by ChromHMM, for the example and the likelihood.")
     ],
@@ -139,8 +131,8 @@ def import_chromhmm(
     with working("Importing, and measuring the likelihood"):
         entry = import_model(
             model,
-            new.name,
-            new.output,
+            name,
+            output,
             binarized=binarized,
             cell=cell,
             labels=labels,

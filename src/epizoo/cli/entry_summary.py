@@ -4,9 +4,11 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from epizoo.calling.rule_text import rule_in_words
+from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.zoo.card_evaluation import read_evaluation
 from epizoo.zoo.card_figures import MOST_HEADLINES, headline_figures
-from epizoo.zoo.entry import Entry
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
 
 _LABEL_WIDTH = 13
 
@@ -53,7 +55,7 @@ def as_text(entry: Entry, width: int) -> str:
         row("Intended use", *entry.zoo.card.intended_use)
     row("Inputs", *_inputs(entry))
     row("Settings", *settings(entry))
-    row("Trained on", *(f"{one.name} ({trained.assembly})" for one in trained.data))
+    row("Trained on", *(f"{one.name}; assembly: {trained.assembly}" for one in trained.data))
     held_out = [*trained.held_out_chromosomes, *trained.held_out_cell_types]
     row("Held out", ", ".join(held_out) or "nothing")
     row("Evaluation", *figures(entry))
@@ -70,22 +72,12 @@ def as_text(entry: Entry, width: int) -> str:
 
 def settings(entry: Entry) -> Iterator[str]:
     """The settings that decide what comes out, a sentence each."""
-    zoo = entry.zoo.model_dump(mode="json")
-    config, bin_bp = zoo["config"], entry.window.bin_bp
-    if entry.family == "chromatin_states":
-        yield f"The state of a bin of {bin_bp} bp is the one with the highest posterior probability."
-        yield f"States: {', '.join(state['name'] for state in config.get('states', []))}."
-        return
-    calling, transform = config.get("calling") or {}, config.get("transform") or {}
-    enter, extend = calling.get("enter_probability", 0.5), calling.get("extend_probability", 0.5)
-    rule = f"A peak has a bin of {bin_bp} bp with probability >= {enter}, and extends over bins with >= {extend}."
-    yield rule
-    if calling.get("most_q", 1) < 1:
-        yield f"The q-value of its reads, against its surroundings or the control, is at most {calling['most_q']}."
-    gap_bp, width_bp = calling.get("merge_gap_bp", 0), calling.get("min_width_bp", 0)
-    yield f"Gaps of at most {gap_bp} bp are closed; peaks of less than {width_bp} bp are dropped."
-    yield f"Score of a peak: {_score(calling)}."
-    yield f"Scale of a file: {_scale(transform)}."
+    if isinstance(entry, ChromatinStateEntry):
+        yield f"The state of a bin of {entry.window.bin_bp} bp is the one with the highest posterior probability."
+        yield f"States: {', '.join(state.name for state in entry.config.states)}."
+    elif isinstance(entry, PeakCallerEntry):
+        yield from rule_in_words(entry.config.calling)
+        yield f"Scale of a file: {_scale(entry.config.transform)}."
 
 
 def figures(entry: Entry) -> list[str]:
@@ -112,25 +104,17 @@ def _inputs(entry: Entry) -> Iterator[str]:
     yield f"A window is {width_bp:,} bp, seen with {flank_bp:,} bp more on both sides."
 
 
-def _score(calling: dict[str, Any]) -> str:
-    if calling.get("score_evidence"):
-        return "grows with the evidence; not a probability"
-    return f"1000 times its highest probability, {'calibrated' if calling.get('calibration') else 'not calibrated'}"
-
-
-def _scale(transform: dict[str, Any]) -> str:
-    weight, fold = transform.get("peak_weight", 0), transform.get("peak_fold")
-    background = "its background, the median over 1 kb stretches"
-    if transform.get("background_bin_bp", 1_000) != 1_000:
-        background = f"its background, the median over stretches of {transform['background_bin_bp']:,} bp"
-    level = f"the level of its peaks divided by {fold}"
-    text = background
-    if weight == 1:
-        text = level
-    elif weight:
-        text = f"between {background}, and {level} (weight {weight} of the latter, geometric)"
-    factor = transform.get("scale_factor", 1)
-    return text if factor == 1 else f"{text}; times {factor:.3g}"
+def _scale(transform: CoverageTransform) -> str:
+    weight, text = (
+        transform.peak_weight,
+        f"its background, the median over stretches of {transform.background_bin_bp:,} bp",
+    )
+    if weight:
+        text = (
+            f"the geometric mean of {text} (weight {1 - weight:.4g}), and of the level of its peaks divided by "
+            f"{transform.peak_fold:g} (weight {weight:g})"
+        )
+    return text if transform.scale_factor == 1 else f"{text}; times {transform.scale_factor:.3g}"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

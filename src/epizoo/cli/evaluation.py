@@ -1,17 +1,13 @@
 """`epizoo evaluate`."""
 
 import math
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
-from epizoo.cli.app import app, named_files, option, out, progress_bar, say
-from epizoo.cli.option_groups import grouped
-from epizoo.cli.peak_options import Engine, SignalKinds
+from epizoo.cli.app import app, out, progress_bar, say
+from epizoo.cli.option_groups import options_of
 
 TRUTH_COLUMNS = (
     "peaks",
@@ -20,69 +16,20 @@ TRUTH_COLUMNS = (
     "AP of bins",
     "AP of ranked peaks",
 )
-SAMPLES = "Columns of the labels may stand in braces: {sample}."
-
-
-@dataclass(frozen=True)
-class Callers:
-    """Callers to compare."""
-
-    peaks: Annotated[
-        list[str] | None, option("NAME=FILE", f"Peaks of a caller (narrowPeak, BED). Repeat for others. {SAMPLES}")
-    ] = None
-    probabilities: Annotated[
-        list[str] | None,
-        option("NAME=FILE", "Probabilities of this caller (bigWig), for calibration and the curve of bins."),
-    ] = None
-    entry: Annotated[
-        list[str] | None, option("ENTRY", "Also call peaks by this entry in --bigwig. Repeat for others.")
-    ] = None
-    bigwig: Annotated[str | None, option("FILE", f"Signal for the entries, a bigWig. {SAMPLES}")] = None
-    control: Annotated[
-        str | None, option("FILE", "Signal of the control (input), a bigWig, for entries that take one.")
-    ] = None
-
-
-@dataclass(frozen=True)
-class HeldTo:
-    """What peaks are evaluated on."""
-
-    labels: Annotated[
-        Path | None,
-        option("FILE", "Labelled regions: chrom, start, end and noPeaks, peaks, peakStart or peakEnd."),
-    ] = None
-    truth: Annotated[Path | None, option("FILE", "True peaks (BED).")] = None
-    regions: Annotated[
-        Path | None, option("FILE", "Regions in which --truth is complete (BED; default: everywhere).")
-    ] = None
-    sites: Annotated[Path | None, option("FILE", "Sites near which summits should lie, such as motifs (BED).")] = None
-    distance_bp: Annotated[
-        int, typer.Option(metavar="BP", help="Maximum distance of a summit to the centre of a site, in bp.")
-    ] = 100
-    top: Annotated[
-        int | None,
-        option(
-            "NUMBER", "Number of each caller's most confident peaks that count for --truth and --sites (default: all)."
-        ),
-    ] = None
-
-
-@dataclass(frozen=True)
-class Results:
-    """Output."""
-
-    metrics: Annotated[Path | None, option("FILE", "Write all figures as JSON.")] = None
-    about: Annotated[
-        str | None, option("TEXT", "Description of the data that peaks are evaluated on, kept in --metrics.")
-    ] = None
-    picture: Annotated[
-        Path | None, option("FILE", "Draw curves, calibration and example loci: .png, .svg or .pdf.")
-    ] = None
 
 
 @app.command()
-@grouped
-def evaluate(callers: Callers, kinds: SignalKinds, held_to: HeldTo, results: Results, engine: Engine) -> None:
+@options_of(
+    "epizoo.jobs.evaluate.evaluate",
+    {
+        "Callers to compare": "peaks probabilities entry bigwig control",
+        "Meaning of the signal": "signal_kind control_signal_kind known_regions",
+        "What peaks are evaluated on": "labels truth regions sites distance_bp top",
+        "Output": "metrics about picture",
+        "Computation": "backend",
+    },
+)
+def evaluate(**given: Any) -> None:
     """Evaluate peaks on human labels, true peaks or motif sites, several callers side by side.
 
     Labels are judged by PeakError's rules, with 95% bootstrap intervals over loci and a paired comparison of the first
@@ -90,10 +37,6 @@ def evaluate(callers: Callers, kinds: SignalKinds, held_to: HeldTo, results: Res
     """
     from epizoo.jobs.evaluate import evaluate as run
 
-    given: dict[str, Any] = {}
-    for group in (callers, kinds, held_to, results, engine):
-        given |= vars(group)
-    given |= {name: named_files(given[name] or [], f"--{name}") for name in ("peaks", "probabilities")}
     with progress_bar("Calling peaks") as progress:
         found = run(**given, progress=progress)
     # Wide enough for the intervals, also where the output is no terminal.
@@ -102,7 +45,7 @@ def evaluate(callers: Callers, kinds: SignalKinds, held_to: HeldTo, results: Res
         wide.print(table)
     for note in notes(found.figures):
         wide.print(note)
-    for path in (results.metrics, results.picture):
+    for path in (given.get("metrics"), given.get("picture")):
         if path is not None:
             say(f"Wrote {path}.")
 
@@ -141,7 +84,7 @@ def tables(figures: dict[str, Any]) -> list[Table]:
 
 
 def notes(figures: dict[str, Any]) -> list[str]:
-    """Why figures have no interval, where they have none, and which callers' peaks lie elsewhere."""
+    """Reasons for figures without an interval, and callers whose peaks lie elsewhere."""
     from epizoo.metrics.label_errors import FEWEST_LOCI
 
     found = []

@@ -1,26 +1,37 @@
 """`epizoo call-peaks`."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from epizoo.cli.app import Entry, app, progress_bar, say
-from epizoo.cli.option_groups import grouped
-from epizoo.cli.peak_options import Engine, Outputs, Places, ReadHandling, Rule, SignalKinds, Source
-from epizoo.errors import InputError
+from epizoo.cli.option_groups import options_of
+
+PeaksFile = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="File of peaks to write.", show_default=False, rich_help_panel="Output"
+    ),
+]
 
 
 @app.command()
-@grouped
-def call_peaks(
-    entry: Entry,
-    source: Source,
-    handling: ReadHandling,
-    kinds: SignalKinds,
-    places: Places,
-    rule: Rule,
-    files: Outputs,
-    engine: Engine,
-) -> None:
+@options_of(
+    "epizoo.jobs.call_peaks.call_peaks",
+    {
+        "Signal: a bigWig, or reads": "bigwig reads control control_reads",
+        "Handling of reads": "chrom_sizes fragment_length_bp min_mapping_quality keep_duplicates pairs "
+        "min_fragment_bp max_fragment_bp reference atac",
+        "Meaning of the signal": "signal_kind control_signal_kind known_regions",
+        "Regions": "regions blacklist exclude",
+        "Peak rule (default: the model's own, as its card states)": "enter_probability extend_probability min_width_bp "
+        "merge_gap_bp q_value scale_factor",
+        "Output": "output output_format summits probabilities denoised coverage cutoff_analysis track_line",
+        "Computation": "backend",
+    },
+)
+def call_peaks(entry: Entry, output: PeaksFile, **given: Any) -> None:
     """Call peaks in a bigWig, or in reads, and write them as narrowPeak, broadPeak, gappedPeak or BED.
 
     Columns of narrowPeak: the score (fifth) is 1000 times the probability of a peak, calibrated where the model has a
@@ -34,38 +45,22 @@ def call_peaks(
     """
     from epizoo.jobs.call_peaks import call_peaks as call
 
-    given: dict[str, Any] = {}
-    for group in (source, handling, kinds, places, rule, files, engine):
-        given |= vars(group)
-    given |= {name: _only_one(f"--{name}", given[name]) for name in ("bigwig", "control")}
-    if (given["keep_duplicates"] or "").isdecimal():
-        given["keep_duplicates"] = int(given["keep_duplicates"])
     with progress_bar("Calling peaks") as progress:
-        peaks = call(entry, **given, progress=progress)
+        peaks = call(entry, output=output, **given, progress=progress)
     assert peaks.decided is not None
     for note in peaks.decided.notes:
         say(note)
     covered = int((peaks["end"] - peaks["start"]).sum())
-    say(f"Wrote {files.output}: {len(peaks):,} peaks over {covered:,} bp, by {peaks.decided.caller}.")
+    say(f"Wrote {output}: {len(peaks):,} peaks over {covered:,} bp, by {peaks.decided.caller}.")
     say(peaks.decided.summary())
     n_summits = int(peaks["summits"].str.count(",").sum()) + len(peaks)
     in_bins = f"in bins of {peaks.decided.bin_bp} bp"
-    for path, what in (
-        (files.coverage, "fragments over each bp"),
-        (files.summits, f"{n_summits:,} summits"),
-        (files.probabilities, f"probability of a peak {in_bins}"),
-        (files.cutoff_analysis, "peaks by cut-off of the q-value"),
-        (files.denoised, f"denoised coverage {in_bins}, in the unit of the input"),
+    for name, what in (
+        ("coverage", "fragments over each bp"),
+        ("summits", f"{n_summits:,} summits"),
+        ("probabilities", f"probability of a peak {in_bins}"),
+        ("cutoff_analysis", "peaks by cut-off of the q-value"),
+        ("denoised", f"denoised coverage {in_bins}, in the unit of the input"),
     ):
-        if path is not None:
-            say(f"Wrote {path}: {what}.")
-
-
-def _only_one(option: str, files: list[Path] | None) -> Path | None:
-    if files and len(files) > 1:
-        pooling = "--reads" if option == "--bigwig" else "--control-reads"
-        raise InputError(
-            f"{option}: {', '.join(map(str, files))} given, expected one file; call each by itself, or pool the reads "
-            f"of all by {pooling}"
-        )
-    return files[0] if files else None
+        if name in given:
+            say(f"Wrote {given[name]}: {what}.")

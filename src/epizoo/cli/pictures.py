@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from epizoo.cli.app import Output, app, named_files, option, say
+from epizoo.cli.app import Output, app, option, say
+from epizoo.cli.option_groups import named_files
 
 if TYPE_CHECKING:
     from epizoo.figures.regions import Panel

@@ -17,14 +17,13 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, TextIO, get_type_hints
+from typing import Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
 
-from epizoo.cli.option_groups import grouped
+from epizoo.cli.option_groups import declare, own_parameters
 from epizoo.errors import InputError
 from epizoo.files import require_writable
 
@@ -56,7 +55,7 @@ def say(text: str) -> None:
 
 
 def is_quiet() -> bool:
-    """Whether progress is to be kept silent."""
+    """True if `--quiet` was given."""
     return any(isinstance(handler, _Terminal) and handler.quiet for handler in _LOGGER.handlers)
 
 
@@ -66,57 +65,48 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@dataclass(frozen=True)
-class Reporting:
-    """Reporting."""
+def _option(*flags: str, **settings: Any) -> Any:
+    return typer.Option(*flags, rich_help_panel="Reporting", show_default=False, **settings)
 
+
+def reporting_options(
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print results, warnings and errors only, and no progress.")
-    ] = False
+        bool, _option("--quiet", "-q", help="Print results, warnings and errors only, and no progress.")
+    ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Print what is read and decided, time and peak memory to stderr.")
-    ] = False
+        bool, _option("--verbose", "-v", help="Print what is read and decided, time and peak memory to stderr.")
+    ] = False,
     log_file: Annotated[
         Path | None,
-        typer.Option(
+        _option(
             "--log",
             metavar="FILE",
-            show_default=False,
             help="Append the command, versions, options, all messages, time and peak memory to this file.",
         ),
-    ] = None
+    ] = None,
     show_version: Annotated[
-        bool, typer.Option("--version", "-V", help="Show the version and exit.", callback=_print_version, is_eager=True)
-    ] = False
+        bool, _option("--version", "-V", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The options of every command, which may also stand before its name."""
 
-    def __or__(self, other: "Reporting") -> "Reporting":
-        return Reporting(*(getattr(self, name) or getattr(other, name) for name in _NAMES))
 
-
-_NAMES = [field.name for field in fields(Reporting)]
+_OPTIONS = {one.name: one for one in own_parameters(reporting_options)}
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with the options of `Reporting`, which may also stand before its name."""
-    hints = get_type_hints(command, include_extras=True)
-    own = [one.replace(annotation=hints[name]) for name, one in inspect.signature(command).parameters.items()]
+    """A command with `reporting_options`."""
 
     @functools.wraps(command)
-    def run(context: typer.Context, reporting: Reporting, **given: Any) -> None:
+    def run(context: typer.Context, **given: Any) -> None:
         before = context.parent.params if context.parent else {}
-        reporting |= Reporting(**{name: value for name, value in before.items() if name in _NAMES})
+        reporting = {name: given.pop(name) or before.get(name) for name in _OPTIONS}
         with _recorded(reporting, str(context.info_name), context.obj or [], given):
             command(**given)
 
-    added = {"context": typer.Context, "reporting": Reporting}
     kind = inspect.Parameter.KEYWORD_ONLY
-    parameters = [
-        *(one.replace(kind=kind) for one in own),
-        *(inspect.Parameter(name, kind, annotation=annotation) for name, annotation in added.items()),
-    ]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    return grouped(run)
+    of_typer = inspect.Parameter("context", kind, annotation=typer.Context)
+    return declare(run, [*own_parameters(command), of_typer, *_OPTIONS.values()])
 
 
 class _Terminal(logging.Handler):
@@ -146,18 +136,20 @@ class _LogFile(logging.FileHandler):
 
 
 @contextlib.contextmanager
-def _recorded(reporting: Reporting, name: str, arguments: list[str], given: Mapping[str, Any]) -> Iterator[None]:
+def _recorded(
+    reporting: Mapping[str, Any], name: str, arguments: list[str], given: Mapping[str, Any]
+) -> Iterator[None]:
     """Print and log what a command says and does while it runs."""
-    handlers: list[logging.Handler] = [_Terminal(reporting.quiet, reporting.verbose)]
-    if reporting.log_file is not None:
-        handlers.append(_open_log(reporting.log_file, given))
+    handlers: list[logging.Handler] = [_Terminal(reporting["quiet"], reporting["verbose"])]
+    if reporting["log_file"] is not None:
+        handlers.append(_open_log(reporting["log_file"], given))
     level, began, show_warning = _LOGGER.level, time.monotonic(), warnings.showwarning
     for handler in handlers:
         _LOGGER.addHandler(handler)
     _LOGGER.setLevel(logging.DEBUG)
     warnings.showwarning = _log_warning
     try:
-        if reporting.log_file is not None or reporting.verbose:
+        if reporting["log_file"] is not None or reporting["verbose"]:
             _log_start(name, arguments, given)
         yield
         outcome = "Done"

@@ -48,7 +48,9 @@ def _figure(figures: pd.DataFrame, truths: Mapping[str, str]) -> Figure:
     colors = {caller: COLORS[number % len(COLORS)] for number, caller in enumerate(callers)}
     for number, (title, rows) in enumerate(panels):
         _draw(figure.add_subplot(grid[divmod(number, _COLUMNS)]), title, rows, colors)
-    handles = [figure.axes[0].barh([0], [0], color=color, label=caller) for caller, color in colors.items()] if panels else []
+    handles = (
+        [figure.axes[0].barh([0], [0], color=color, label=caller) for caller, color in colors.items()] if panels else []
+    )
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(callers), 8) or 1, frameon=False)
     return figure
 

@@ -52,13 +52,6 @@ def draw_evaluation(
 ) -> None:
     """Draw an evaluation as PNG, SVG or PDF.
 
-    Args:
-        path: the file to write.
-        found: what `evaluate` gave.
-        callers: the callers that were evaluated.
-        truth: what they were held to.
-        bigwig: signal to show at the example loci, with samples' names in braces.
-
     Raises:
         InputError: the suffix is another one, or a file cannot be read or written.
     """

@@ -146,7 +146,7 @@ def _read_rows(
 
 
 def _absence(path: File, region: Region, chroms: set[str]) -> str:
-    """What to say in a panel whose file has nothing on the region's chromosome.
+    """Text for a panel whose file has nothing on the region's chromosome.
 
     Raises:
         InputError: the file names the chromosome with or without the prefix chr, as the region does not.
@@ -167,7 +167,7 @@ def _checked_rgb(text: str) -> str:
 
 
 def label_of(path: File) -> str:
-    """What to call a file where the user gives no name: its name without suffixes.
+    """Label of a file without a name of its own: the file's name without suffixes.
 
     >>> label_of("a/b/H3K4me3.tcell.bw")
     'H3K4me3.tcell'

@@ -12,7 +12,7 @@ from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.errors import InputError
 from epizoo.finetuning.label_scale import scaled
 from epizoo.finetuning.label_tuning import Tuned, fine_tune, fold_loci
-from epizoo.finetuning.labelled_samples import loci_table, read_labels, read_stretches
+from epizoo.finetuning.labelled_samples import loci_table, read_sample_labels, read_stretches
 from epizoo.finetuning.leakage import check_loci, check_normalisation, is_near
 from epizoo.finetuning.new_cell_type import PeakData
 from epizoo.finetuning.other_callers import errors_of_calls, errors_of_mean
@@ -21,7 +21,7 @@ from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.metrics.label_errors import Comparison, ErrorSummary, compare, summarise
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.labelled_calls import call_errors, predict_stretches
-from epizoo.peaks.labelled_stretches import Stretch
+from epizoo.peaks.labelled_stretches import LabelledStretch
 
 Scheme = Literal["locus", "chromosome"]
 TUNED, PRETRAINED, SCRATCH, MEAN = "fine-tuned", "pretrained", "from scratch", "mean of other cell types"
@@ -39,7 +39,7 @@ class Problem:
     calling: PeakCallingConfig
     settings: TuningSettings
 
-    def stretches(self, labels: pd.DataFrame, unseen: pd.DataFrame | None) -> list[Stretch]:
+    def stretches(self, labels: pd.DataFrame, unseen: pd.DataFrame | None) -> list[LabelledStretch]:
         """Labelled signal, its scales estimated without the unseen loci."""
         bin_bp = self.model.config.bin_bp
         pad_bp = (512 + 2 * self.model.receptive_field_bins) * bin_bp
@@ -50,15 +50,15 @@ class Problem:
         if not self.data.test_samples:
             return None
         data = self.data.model_copy(update={"samples": self.data.test_samples, "test_samples": []})
-        return replace(self, data=data, labels=read_labels(data))
+        return replace(self, data=data, labels=read_sample_labels(data))
 
-    def errors(self, model: PeakCaller, stretches: list[Stretch]) -> pd.DataFrame:
+    def errors(self, model: PeakCaller, stretches: list[LabelledStretch]) -> pd.DataFrame:
         """Label errors of the peaks of a model."""
         predictions = predict_stretches(model, stretches)
         return call_errors(predictions, stretches, self.calling, self.model.config.bin_bp)
 
 
-class Evaluation(NamedTuple):
+class CrossValidation(NamedTuple):
     """Label errors of every method on held-out loci."""
 
     scheme: str
@@ -107,7 +107,7 @@ def cross_validate(
     allow: Collection[str] = (),
     whole_file_scale: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> Evaluation:
+) -> CrossValidation:
     """Errors on left-out loci, each judged by a model that was tuned without them.
 
     Args:
@@ -135,12 +135,12 @@ def cross_validate(
         if progress is not None:
             progress(number + 1, len(folds))
     ordered = {name: pd.concat(tables).sort_values(LABEL_KEYS, ignore_index=True) for name, tables in parts.items()}
-    return Evaluation(scheme, ordered, n_steps, [len(train) for train, _ in folds])
+    return CrossValidation(scheme, ordered, n_steps, [len(train) for train, _ in folds])
 
 
 def measure_test_samples(
     problem: Problem, tuned: PeakCaller, tests: Problem, allow: Collection[str] = (), scale_factor: float = 1.0
-) -> Evaluation:
+) -> CrossValidation:
     """Errors of a finished model and of the pretrained one on samples that were kept for the end.
 
     Raises:
@@ -154,7 +154,7 @@ def measure_test_samples(
     }
     errors |= errors_of_calls(tests.data, tests.labels)
     tables = {name: table.sort_values(LABEL_KEYS) for name, table in errors.items()}
-    return Evaluation("test samples", tables, [], [len(problem.labels)])
+    return CrossValidation("test samples", tables, [], [len(problem.labels)])
 
 
 def split(
@@ -211,7 +211,7 @@ def make_folds(labels: pd.DataFrame, scheme: Scheme, n_folds: int, seed: int) ->
     return folds
 
 
-def train_from_scratch(problem: Problem, stretches: list[Stretch], seed: int) -> PeakCaller:
+def train_from_scratch(problem: Problem, stretches: list[LabelledStretch], seed: int) -> PeakCaller:
     """The same network from random weights, trained on these labels alone."""
     fresh = PeakCaller(problem.model.config, rngs=nnx.Rngs(seed))
     # Every part has yet to learn; 0.02 for the last layer is 2e-3 to 6e-3 for what comes before it.
@@ -250,7 +250,7 @@ def _measure(
     return errors | errors_of_calls(problem.data, test), n_steps
 
 
-def _tuned_or_as_it_is(model: PeakCaller, stretches: list[Stretch], settings: TuningSettings) -> Tuned:
+def _tuned_or_as_it_is(model: PeakCaller, stretches: list[LabelledStretch], settings: TuningSettings) -> Tuned:
     """With labels of one locus nothing can be held out to stop at: the pretrained model stays."""
     loci = {int(locus) for stretch in stretches for locus in stretch.labels["locus"]}
     if len(loci) < 2 and settings.steps is None:

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from epizoo.errors import InputError
 from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.metrics.label_errors import ANNOTATIONS
-from epizoo.peaks.labelled_stretches import CropSettings, Stretch, crop, cut_label
+from epizoo.peaks.labelled_stretches import CropSettings, LabelledStretch, crop, cut_label
 from epizoo.peaks.region_label_likelihood import LabelBatch, LabelBins, pack_labels
 
 _SMALLEST, _LARGEST, _STEP = 512, 4_096, 128
@@ -28,7 +28,7 @@ class FixedCrops(NamedTuple):
     """Of the crop: the label's share of its region, shared among its crops; 0 for crops that only fill up."""
 
 
-def crop_settings(stretches: list[Stretch], flank_bins: int) -> CropSettings:
+def crop_settings(stretches: list[LabelledStretch], flank_bins: int) -> CropSettings:
     """Crops of 512 bins, or so many more that the longest label about peaks fits.
 
     Raises:
@@ -48,7 +48,9 @@ def crop_settings(stretches: list[Stretch], flank_bins: int) -> CropSettings:
     return CropSettings(n_bins=n_bins, flank_bins=flank_bins, smallest_keep=0.5)
 
 
-def fixed_crops(stretches: list[Stretch], settings: CropSettings, *, most: int = 384, seed: int = 0) -> FixedCrops:
+def fixed_crops(
+    stretches: list[LabelledStretch], settings: CropSettings, *, most: int = 384, seed: int = 0
+) -> FixedCrops:
     """Crops centred on the labels, as arcsinh(signal / scale); a random `most` of the labels if there are more."""
     todo = [
         (stretch, bins, share, locus)

@@ -10,18 +10,18 @@ from epizoo.finetuning.label_steps import Names, balanced_mean, compile_steps
 from epizoo.finetuning.trainable import model_arrays
 from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.models.peak_caller.network import PeakCaller
-from epizoo.peaks.labelled_stretches import Stretch
+from epizoo.peaks.labelled_stretches import LabelledStretch
 
 LARGEST_LOG = 1.2
 _PRIOR_WEIGHT, _PRIOR_SD = 0.02, 0.5
 
 
-def scaled(stretches: Iterable[Stretch], factor: float) -> list[Stretch]:
+def scaled(stretches: Iterable[LabelledStretch], factor: float) -> list[LabelledStretch]:
     """The same signal, its scale multiplied."""
     return [stretch._replace(scale=stretch.scale * factor) for stretch in stretches]
 
 
-def label_scale_factor(model: PeakCaller, stretches: list[Stretch], settings: TuningSettings) -> float:
+def label_scale_factor(model: PeakCaller, stretches: list[LabelledStretch], settings: TuningSettings) -> float:
     """Factor of the scales at which the labels are most probable under the pretrained model.
 
     One parameter, on a grid, with a weak log-normal prior around 1, so that few labels suffice.

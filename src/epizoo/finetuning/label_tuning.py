@@ -23,7 +23,7 @@ from epizoo.finetuning.label_steps import Names, Stage, balanced_mean, compile_s
 from epizoo.finetuning.trainable import FROZEN_TRUNK, Arrays, model_arrays, with_arrays
 from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.models.peak_caller.network import PeakCaller
-from epizoo.peaks.labelled_stretches import CropSettings, Stretch, random_crops
+from epizoo.peaks.labelled_stretches import CropSettings, LabelledStretch, random_crops
 from epizoo.peaks.region_label_likelihood import LabelBatch
 
 Log = Callable[[dict[str, Any]], None]
@@ -48,7 +48,7 @@ class Tuned(NamedTuple):
 
 def fine_tune(
     model: PeakCaller,
-    stretches: Sequence[Stretch],
+    stretches: Sequence[LabelledStretch],
     settings: TuningSettings,
     *,
     checkpoint: Path | None = None,
@@ -80,7 +80,7 @@ class _Trainer:
     def __init__(
         self,
         model: PeakCaller,
-        stretches: list[Stretch],
+        stretches: list[LabelledStretch],
         settings: TuningSettings,
         checkpoint: Path | None,
         log: Log | None,
@@ -173,18 +173,18 @@ class _Trainer:
         self._note(row | ({} if training is None else {"training_loss": training}))
         return losses
 
-    def _start(self, stretches: list[Stretch], number: int) -> Stage:
+    def _start(self, stretches: list[LabelledStretch], number: int) -> Stage:
         changes = self.settings.trainables().start(self.base, self.settings.seed)
         random = np.random.default_rng([self.settings.seed, number + 1])
         return Stage(changes, self.optimiser.init(changes), random)
 
-    def _advance(self, stage: Stage, stretches: list[Stretch]) -> tuple[Stage, float]:
+    def _advance(self, stage: Stage, stretches: list[LabelledStretch]) -> tuple[Stage, float]:
         inputs, labels = self._batch(stage, stretches)
         changes, optimiser, loss = self.step(stage.changes, stage.optimiser, self.base, inputs, labels)
         return Stage(changes, optimiser, stage.random), float(loss)
 
-    def _batch(self, stage: Stage, stretches: list[Stretch]) -> tuple[Any, LabelBatch]:
-        """What one step learns from."""
+    def _batch(self, stage: Stage, stretches: list[LabelledStretch]) -> tuple[Any, LabelBatch]:
+        """The data of one step."""
         if self.settings.train not in FROZEN_TRUNK:
             return random_crops(stage.random, stretches, self.settings.n_crops, self.crop_settings, self.bin_bp)
         # So few parameters need no augmentation: each step takes all labels, from what the trunk once made of them.
@@ -195,7 +195,7 @@ class _Trainer:
     def _arrays(self, stage: Stage) -> Arrays:
         return self.settings.trainables().apply(self.base, stage.changes)
 
-    def _without(self, fold: np.ndarray) -> list[Stretch]:
+    def _without(self, fold: np.ndarray) -> list[LabelledStretch]:
         return [stretch for stretch in self.stretches if stretch.labels["locus"].iloc[0] not in set(fold.tolist())]
 
     def _note(self, row: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from epizoo.genome.intervals import check_intervals, read_bed
 from epizoo.genome.signal import BigWig
 from epizoo.metrics.label_errors import LOCUS_GAP_BP, assign_loci
 from epizoo.metrics.label_files import read_listed_peaks, read_region_labels
-from epizoo.peaks.labelled_stretches import Stretch, read_stretch
+from epizoo.peaks.labelled_stretches import LabelledStretch, read_stretch
 
 LONGEST_LOCUS_BP = 2_000_000
 """A longer locus, such as a chromosome that was looked through as a whole, is cut …"""
@@ -22,7 +22,7 @@ BLOCK_BP = 1_000_000
 _FEWEST_STEPS = 8
 
 
-def read_labels(data: PeakData) -> pd.DataFrame:
+def read_sample_labels(data: PeakData) -> pd.DataFrame:
     """All labels of all samples: sample (its number), chrom, start, end, annotation, locus, share, window.
 
     ``locus`` numbers loci over all samples, ``share`` is 1 over the labels of the same region in all samples.
@@ -56,8 +56,8 @@ def read_stretches(
     pad_bp: int,
     *,
     unseen: pd.DataFrame | None = None,
-) -> list[Stretch]:
-    """One stretch of signal for each sample and locus of `read_labels`.
+) -> list[LabelledStretch]:
+    """One stretch of signal for each sample and locus of `read_sample_labels`.
 
     Args:
         data: the samples.

@@ -50,7 +50,7 @@ def check_loci(train: pd.DataFrame, test: pd.DataFrame, allow: Collection[str] =
 
 
 def is_near(labels: pd.DataFrame, chrom: str, start: int, end: int) -> pd.Series:
-    """Which labels lie within 50 kb of an interval: in its locus."""
+    """Mask of the labels within 50 kb of an interval: in its locus."""
     reaches = (labels["start"] - LOCUS_GAP_BP < end) & (labels["end"] + LOCUS_GAP_BP > start)
     return (labels["chrom"] == chrom) & reaches
 

@@ -34,7 +34,7 @@ class CurvePoint(NamedTuple):
     share_better: float
 
 
-class Curve(NamedTuple):
+class LearningCurve(NamedTuple):
     """The points, and what the pretrained model and other callers get wrong on the same labels."""
 
     points: list[CurvePoint]
@@ -53,7 +53,7 @@ def learning_curve(
     seeds: Iterable[int] = range(5),
     allow: Collection[str] = (),
     progress: Callable[[int, int], None] | None = None,
-) -> Curve:
+) -> LearningCurve:
     """Cross-validation with ever larger shares of the training labels of each fold.
 
     Of few labels, small shares may be the same ones: a share that trains on no other labels than the one before it in
@@ -90,7 +90,7 @@ def learning_curve(
         others = {name: tuple(summarise(errors).mean_over_regions) for name, errors in together.items()}
     others.pop(TUNED)
     total = summarise(together[TUNED])
-    return Curve(points, others, total.n_loci, total.n_regions, len(draws))
+    return LearningCurve(points, others, total.n_loci, total.n_regions, len(draws))
 
 
 def different_shares(
@@ -107,7 +107,7 @@ def different_shares(
     return found
 
 
-def write_curve(curve: Curve, path: Path, title: str) -> list[Path]:
+def write_curve(curve: LearningCurve, path: Path, title: str) -> list[Path]:
     """Write the curve as ``.json``, ``.tsv`` and ``.png`` beside each other; the files."""
     files = [path.with_name(path.name + suffix) for suffix in (".json", ".tsv", ".png")]
     with atomic_path(files[0]) as temporary:
@@ -128,7 +128,7 @@ def _point(fraction: float, n_labels: float, errors: dict[str, pd.DataFrame]) ->
     )
 
 
-def _draw(curve: Curve, path: Path, title: str) -> None:
+def _draw(curve: LearningCurve, path: Path, title: str) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), layout="constrained")

@@ -14,7 +14,7 @@ from epizoo.genome.signal import BigWig
 from epizoo.metrics.label_errors import label_errors
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.labelled_calls import Prediction, call_errors, predict_stretches
-from epizoo.peaks.labelled_stretches import Stretch, read_stretch
+from epizoo.peaks.labelled_stretches import LabelledStretch, read_stretch
 
 _PAD_BP = 20_000
 
@@ -42,7 +42,7 @@ def errors_of_mean(
     calling: PeakCallingConfig,
     name: str,
 ) -> dict[str, pd.DataFrame]:
-    """What the mean peak probability of other cell types gets wrong, at the loci of which one of them has signal."""
+    """Label errors of the mean peak probability of other cell types, at the loci where one of them has signal."""
     tables = []
     for _, rows in labels.groupby(["sample", "locus"]):
         own = rows.drop(columns="sample").reset_index(drop=True)
@@ -55,7 +55,9 @@ def errors_of_mean(
     return {name: pd.concat(tables)} if tables else {}
 
 
-def _stretch(path: str, labels: pd.DataFrame, transform: CoverageTransform, model: PeakCaller) -> Stretch | None:
+def _stretch(
+    path: str, labels: pd.DataFrame, transform: CoverageTransform, model: PeakCaller
+) -> LabelledStretch | None:
     """The signal of another cell type around these labels; None where it has none."""
     chrom, end = str(labels["chrom"].iloc[0]), int(labels["end"].max())
     with BigWig(path) as bigwig:

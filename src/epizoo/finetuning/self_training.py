@@ -130,14 +130,7 @@ def self_train(
     settings: SelfTrainingSettings,
     progress: Callable[[int, int], None] | None = None,
 ) -> PeakCaller:
-    """A copy of the model, trained on its own confident calls of thinned, rescaled and mirrored signal.
-
-    Args:
-        model: the teacher of the first round.
-        windows: of the new bigWig.
-        settings: how.
-        progress: called with the steps that are done and those there are.
-    """
+    """A copy of the model, trained on its own confident calls of thinned, rescaled and mirrored signal."""
     graph, paths, base = model_arrays(model)
     trainables = Trainables(settings.train, learning_rate=settings.learning_rate)
     optimiser = trainables.optimiser()

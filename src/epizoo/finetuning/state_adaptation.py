@@ -23,7 +23,7 @@ from epizoo.states.priors import Prior, centred_prior
 
 LEARNING = LearningConfig(max_iterations=200, tolerance=0.01, accelerate=True)
 SPREAD = 0.5
-"""How far random starts are moved: the standard deviation of the log-odds of emissions."""
+"""Standard deviation by which random starts move the log-odds of emissions."""
 _ALWAYS = 1e9
 
 StateTrain = Literal["transitions", "emissions"]
@@ -33,7 +33,7 @@ STATE_TRAIN: tuple[str, ...] = get_args(StateTrain)
 
 @dataclass(frozen=True)
 class StateSettings:
-    """How states are adapted.
+    """Settings of the adaptation of states.
 
     Attributes:
         train: which parameters; where None, transitions, and emissions too on an annotation.
@@ -86,12 +86,6 @@ def tune_states(
     """Parameters of highest posterior probability, given the sequences and a prior centred on the pretrained model.
 
     The initial distribution is the pretrained one where only blocks are learned on, which start anywhere.
-
-    Args:
-        pretrained: the model to start from.
-        sequences: marks of each chromosome.
-        settings: how.
-        checkpoint: a file that keeps the state of learning (of the pretrained start); see `expectation_maximization`.
 
     Raises:
         InputError: the marks do not fit the model, or there is none.
@@ -226,7 +220,7 @@ def take_blocks(sequences: Sequence[CodedMarks], fraction: float, block_bins: in
 
 
 def _keep_zeros(moved: Float64Parameters, start: Float64Parameters) -> Float64Parameters:
-    """What is impossible in the pretrained model stays impossible."""
+    """The moved parameters with the zeros of the pretrained model."""
     transition = np.where(start.transition > 0, moved.transition, 0)
     fixed = (start.emission == 0) | (start.emission == 1)
     return Float64Parameters(

@@ -15,7 +15,7 @@ MOVED = 0.25
 
 
 class Movement(NamedTuple):
-    """What changed, in nats where it is a divergence of the new model from the old one.
+    """Changes of a model; divergences of the new model from the old one are in nats.
 
     Attributes:
         emission_kl: of each state, over its marks.

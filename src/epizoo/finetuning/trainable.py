@@ -1,4 +1,4 @@
-"""Which parameters of a peak caller are trained, how fast, and what a step changes of them."""
+"""The parameters of a peak caller that are trained, their learning rates, and their updates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -53,5 +53,5 @@ class TuningSettings:
             raise InputError(f"doubt: {self.doubt} found, expected a probability between 0 and 1")
 
     def trainables(self) -> Trainables:
-        """What changes, and how fast."""
+        """Parameters that are trained, and their learning rates."""
         return Trainables(self.train, self.rank, self.learning_rate)

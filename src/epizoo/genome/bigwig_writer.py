@@ -23,11 +23,6 @@ def write_track(
 ) -> None:
     """Write any track as a bigWig, its values of each bp as they are; stretches of 1 Mb without signal are left out.
 
-    Args:
-        path: the file to write.
-        track: what to write.
-        progress: called with the bp that are done and those there are.
-
     Raises:
         InputError: the track cannot be read or the file cannot be written.
     """

@@ -1,4 +1,4 @@
-"""What the peak caller sees of a bigWig: its kind of signal, its background and peak levels and the arcsinh transform.
+"""The transform of coverage for peak callers: kind of signal, background and peak levels, and arcsinh.
 
 The levels are estimated once per file, never per window, so that equal signal looks equal everywhere in a genome.
 """
@@ -97,7 +97,7 @@ def scaled_arcsinh(
 
 @dataclass(frozen=True)
 class CoverageTransform(Config):
-    """How the scale of a file is estimated; recorded in an entry's config, shared by training and use.
+    """Estimate of the scale of a file; recorded in an entry's config, shared by training and use.
 
     The background is the median over stretches of ``background_bin_bp`` in up to ``max_blocks`` blocks of 1 Mb, evenly
     spaced over what the file covers. Depth, and units that are a factor (CPM, fold change), cancel. Stretches are

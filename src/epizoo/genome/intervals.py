@@ -25,7 +25,7 @@ SKIPPED_LINES = ("#", "track", "browser")
 LONGEST_BP = 2**32 - 1
 """The last position that a bigWig, and what is kept of reads, can hold."""
 DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
-"""What reading a damaged gzipped file raises: its end is missing, its header or checksum is wrong, or its content."""
+"""Exceptions from a damaged gzipped file: its end is missing, its header, checksum or content is wrong."""
 
 
 def read_bed(path: str | os.PathLike[str]) -> pd.DataFrame:

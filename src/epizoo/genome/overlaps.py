@@ -57,7 +57,7 @@ def cut(intervals: pd.DataFrame, regions: pd.DataFrame | None) -> pd.DataFrame:
 
 
 def overlaps_any(intervals: pd.DataFrame, others: pd.DataFrame) -> Bool[np.ndarray, " interval"]:
-    """Whether each interval shares a bp with any of the others."""
+    """Mask of the intervals that share a bp with any of the others."""
     found = np.zeros(len(intervals), bool)
     union = dict(list(merged(others).groupby("chrom")))
     for chrom, rows in _by_chrom(intervals):

@@ -1,4 +1,4 @@
-"""How many reads a signal holds, told by the reads themselves, by the steps of the signal or by its noise."""
+"""The number of reads in a signal, told by the reads themselves, by the steps of the signal or by its noise."""
 
 from typing import Literal, NamedTuple
 

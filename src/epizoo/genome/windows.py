@@ -51,7 +51,7 @@ class WindowShape(NamedTuple):
 
 
 class _Tiles(NamedTuple):
-    """Where each window lies."""
+    """Positions of windows."""
 
     chrom: Shaped[np.ndarray, " window"]
     start_bin: Int64[np.ndarray, " window"]
@@ -119,7 +119,7 @@ class _Windows(ABC):
 
     @abstractmethod
     def _chrom_end(self, chrom: str) -> int:
-        """Where the chromosome ends for metadata, in bp."""
+        """End of the chromosome for metadata, in bp."""
 
 
 class CoverageWindows(_Windows):

@@ -1,7 +1,7 @@
 """Chromatin states of a whole genome by a chromatin-state entry: marks in, BED9 and posteriors out."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +19,8 @@ from epizoo.genome.windows import Intervals, interval_table
 from epizoo.jobs.state_decoding import decode_by_windows, decode_chromosomes, loading_kernels
 from epizoo.jobs.state_outputs import AnnotatedGenome, ChromHMMFolder, StateOutputs, StateWriter, chosen_states
 from epizoo.metrics.segmentations import Segmentation
-from epizoo.zoo.entry import ChromatinStateEntry, load_annotator
+from epizoo.zoo.entry import ChromatinStateEntry
+from epizoo.zoo.loading import load_annotator
 
 if TYPE_CHECKING:
     from epizoo.models.hmm.decoding import Decoding
@@ -79,27 +80,29 @@ def annotate(
 
     Args:
         entry: A chromatin-state annotator, its name or its folder.
-        binarized: A folder of ChromHMM's binarised text.
-        marks: Or a file for each mark: bigWigs, or BED or tagAlign files of reads.
-        controls: BED files of control reads for each mark, where marks are reads.
-        chrom_sizes: A file of chromosome lengths, or an assembly such as hg38, where marks are reads.
-        signal_kind: What the bigWigs of marks hold, one of `epizoo.genome.signal_kinds.SIGNAL_KINDS`.
-        read_length_bp: Length of the reads or fragments that make up coverage.
-        threshold: A mark is present where its bigWig's mean reaches this; ChromHMM's Poisson rule decides where None.
-        regions: Intervals (a table or a BED file) to report on; everything where None. Their chromosomes are decoded
-            whole, so that a state does not depend on where its region was cut, and posteriors cover them whole.
-        cell: The cell type, needed where the folder holds several.
-        allow_missing: Whether marks of the model may be absent; they then say nothing about the states.
-        viterbi: Take the most probable path.
-        backend: Compute window by window in jax, onnx or torch instead of by the kernels for whole genomes: the same
-            states, but for ties in float32, and slower.
-        output: The BED9 file to write, if any.
-        posteriors: A folder for a bigWig of posteriors for each state, if any; made where there is none.
-        hdf5: A file for states and posteriors in the layout of `epizoo.calling.state_hdf5`, if any.
-        chromhmm: A folder for ChromHMM's own files, if any; made where there is none.
-        state_by_line: With `chromhmm`, also write ``STATEBYLINE/``, a state for each bin.
-        text_posteriors: With `chromhmm`, also write ``POSTERIOR/``, the posteriors as text.
-        track_line: Name of the track, where the BED file begins with a line for UCSC's genome browser.
+        binarized: Folder of marks binarised by ChromHMM, instead of `marks`.
+        marks: File for each mark: bigWigs (give `signal_kind`), or BED or tagAlign files of reads (give
+            `chrom_sizes`).
+        controls: Control reads for each mark.
+        chrom_sizes: File of chromosome lengths, or an assembly such as hg38; required for marks given as reads.
+        signal_kind: Kind of signal in the marks' bigWigs: counts, coverage, cpm, fold_change or log10_p.
+        read_length_bp: Length of the reads or fragments that make up coverage, in bp.
+        threshold: A mark is present where its bigWig's mean reaches this, instead of ChromHMM's Poisson rule.
+        regions: Report on these intervals (BED) alone, not on the whole genome. Their chromosomes are decoded whole, so
+            that a state does not depend on where its region was cut, and posteriors cover them whole.
+        cell: Cell type to annotate, required where the folder holds several.
+        allow_missing: Continue without the marks that are not given; they then say nothing about the states.
+        viterbi: Most probable path instead of each bin's most probable state.
+        backend: Compute window by window in jax, onnx or torch; by default whole chromosomes are decoded by compiled
+            kernels, which is many times faster and gives the same states, but for ties in float32.
+        output: BED9 file to write.
+        posteriors: Also write each state's posterior probability, as bigWigs in this folder.
+        hdf5: Also write states and posteriors of every bin, as HDF5.
+        chromhmm: Also write ChromHMM's own files here: CELL_N_segments.bed, _dense.bed and _expanded.bed.
+        state_by_line: With `chromhmm`: STATEBYLINE/ too, a state for each bin.
+        text_posteriors: With `chromhmm`: POSTERIOR/ too, the posteriors as text.
+        track_line: Begin the file with a track line of this name, for upload to UCSC; most other tools refuse such
+            files.
         progress: Called after each step.
 
     Raises:
@@ -108,7 +111,8 @@ def annotate(
         EntryError: there is no such entry, or its weights are missing or do not match their hash.
     """
     entry = load_annotator(entry, backend)
-    if backend is not None and viterbi:
+    by_windows = entry.chosen_backend is not None
+    if by_windows and viterbi:
         raise InputError(
             "viterbi: a most probable path is one of whole chromosomes, which is not found window by window; leave out "
             "the backend, or viterbi"
@@ -130,32 +134,44 @@ def annotate(
     outputs = StateOutputs(output, header, posteriors, hdf5, folder)
     given = [regions, *(source.all_paths() if isinstance(source, MarkFiles) else [source])]
     inputs = [path for path in given if isinstance(path, str | os.PathLike)]
-    outputs.check(styles, inputs)
     table = None if regions is None else interval_table(regions, "the regions")
-    with nullcontext() if backend is not None else loading_kernels(entry, viterbi):
-        genome = _read(entry, source, cell, allow_missing, table)
-    about = {"model": entry.name, "model_version": entry.version, "weights_sha256": entry.sha256}
-    shown = AnnotatedGenome(styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, about)
-    with StateWriter(outputs, shown, sorted(genome.chromosomes), inputs) as writer:
+    with outputs.folders():
+        outputs.check(styles, inputs)
+        with nullcontext() if by_windows else loading_kernels(entry, viterbi):
+            genome = _read(entry, source, cell, allow_missing, table)
+        about = {"model": entry.name, "model_version": entry.version, "weights_sha256": entry.sha256}
+        shown = AnnotatedGenome(styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, about)
         decode = (
-            partial(decode_chromosomes, entry, viterbi=viterbi)
-            if backend is None
-            else partial(decode_by_windows, entry)
+            partial(decode_by_windows, entry) if by_windows else partial(decode_chromosomes, entry, viterbi=viterbi)
         )
-        decoded = decode(genome.chromosomes, posteriors=outputs.needs_posteriors)
-        tables, log_likelihood, done = [], 0.0, 0
-        for chrom, decoding in decoded:
-            tables.append(_segments(entry, decoding, chrom, genome.sizes[chrom], table))
-            writer.add(chrom, tables[-1], decoding, list(missing_share(entry.channels, [genome.chromosomes[chrom]])))
-            log_likelihood += decoding.log_likelihood
-            done += len(decoding.states)
-            if progress is not None:
-                progress(done, sum(map(len, genome.chromosomes.values())))
-        writer.finish()
+        with StateWriter(outputs, shown, sorted(genome.chromosomes), inputs) as writer:
+            decoded = decode(genome.chromosomes, posteriors=outputs.needs_posteriors)
+            return _write(entry, genome, decoded, table, writer, progress)
+
+
+def _write(
+    entry: ChromatinStateEntry,
+    genome: GenomeMarks,
+    decoded: Iterable[tuple[str, "Decoding"]],
+    regions: pd.DataFrame | None,
+    writer: StateWriter,
+    progress: Progress | None,
+) -> Annotation:
+    """Write the chromosomes as they are decoded."""
+    tables, log_likelihood, done = [], 0.0, 0
+    for chrom, decoding in decoded:
+        tables.append(_segments(entry, decoding, chrom, genome.sizes[chrom], regions))
+        writer.add(chrom, tables[-1], decoding, list(missing_share(entry.channels, [genome.chromosomes[chrom]])))
+        log_likelihood += decoding.log_likelihood
+        done += len(decoding.states)
+        if progress is not None:
+            progress(done, sum(map(len, genome.chromosomes.values())))
+    writer.finish()
     segments = pd.concat(tables, ignore_index=True)
-    names = pd.Categorical.from_codes(segments["state"].to_numpy(), pd.Index([style.name for style in styles]))
+    names = pd.Index([state.name for state in entry.config.states])
+    states = pd.Categorical.from_codes(segments["state"].to_numpy(), names)
     missing = missing_share(entry.channels, list(genome.chromosomes.values()))
-    return Annotation(segments.assign(name=names), log_likelihood, done, missing)
+    return Annotation(segments.assign(name=states), log_likelihood, done, missing)
 
 
 def missing_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, "bin mark"]]) -> dict[str, float]:
@@ -172,7 +188,7 @@ def missing_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, 
 def _source(
     entry: ChromatinStateEntry, binarized: File | None, marks: MarkFiles | None, cell: str | None
 ) -> MarkFiles | File:
-    """Where the marks come from.
+    """The source of the marks.
 
     Raises:
         InputError: both or neither are given, or a cell type is named for files of one.

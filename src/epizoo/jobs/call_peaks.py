@@ -26,7 +26,8 @@ from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
 from epizoo.jobs.genome_peaks import call_genome, open_writers
 from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads
 from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.entry import PeakCallerEntry, load_peak_caller
+from epizoo.zoo.entry import PeakCallerEntry
+from epizoo.zoo.loading import load_peak_caller
 from epizoo.zoo.windows import check_control, window_shape
 
 logger = logging.getLogger(__name__)
@@ -77,56 +78,55 @@ def call_peaks(
     """Call peaks over the whole genome of a bigWig or of reads, or over regions.
 
     Memory does not grow with the genome, but for 8 bytes a fragment of reads (24 while they are read). Files are
-    written whole or not at all.
+    written whole or not at all. Tracks may be `SignalTrack` objects too, and intervals tables.
 
     Args:
         entry: A peak caller, its name in the zoo, or its folder.
-        bigwig: The treatment: a bigWig, or another track; give either this or `reads`.
-        control: The control (input, IgG), likewise; give either this or `control_reads`. Any entry takes one: a peak
-            has to rise above it, and its p-value is against it. `peak_caller/tf` also looks at its shape.
-        reads: Reads of the treatment (BAM, SAM, CRAM, BED, tagAlign, BEDPE or single cells' fragments); several files
-            are pooled.
-        control_reads: Reads of the control.
-        chrom_sizes: Chromosome lengths, for reads without them (all but BAM): an assembly such as hg38, or a file.
-        fragment_length_bp: Length that single reads are extended to (200 where None; 150 with `atac`). This and the
-            next seven are the settings of `epizoo.genome.pile_up_config.PileUpConfig`.
-        min_mapping_quality: Reads of a lower mapping quality are left out, and pairs if either mate has one (BAM, SAM
-            and CRAM only; 0 where None).
-        keep_duplicates: How many reads at one position and strand count, over all files: a number, ``auto`` (as many as
-            chance gives, as in MACS) or ``all``; 1 where None.
-        pairs: ``template`` (proper pairs span from end to end; also where None) or ``as-single`` (one mate of each pair
-            as a single read, properly paired or not).
-        min_fragment_bp: Shorter pairs and fragments are left out (1 where None).
-        max_fragment_bp: Longer pairs and fragments are left out (2,000 where None).
-        reference: The reference genome of a CRAM (FASTA); positions are read without it.
-        atac: Whether to pile up the cut sites of ATAC-seq.
-        regions: Where to call, an interval table or a BED file; the whole genome where None. Signal around a region is
-            seen, and peaks end at its border.
-        blacklist: Peaks that overlap these intervals are left out: a table, a BED file, or the assembly (hg19, hg38,
-            mm10) whose ENCODE blacklist is meant.
-        signal_kind: One of `epizoo.genome.signal_kinds.SIGNAL_KINDS`; detected where None.
-        control_signal_kind: The same for the control; that of the treatment where None.
-        known_regions: Where an absent value means 0 when the background is estimated; see `CoverageTransform`.
-        coverage: The bigWig of the coverage of `reads` to write, if any.
-        output: The file of peaks to write, if any; gzipped where its name ends in ``.gz``.
-        output_format: narrowPeak, broadPeak, gappedPeak or bed; by the suffix of `output` where None, else narrowPeak.
-        summits: The BED file of all summits to write, if any.
-        probabilities: The bigWig of peak probabilities to write, if any; it covers the regions.
-        denoised: The bigWig of denoised coverage to write, if any: the expected signal of each bin, at the depth and in
-            the unit of the input; it covers the regions. Peaks are the same with and without it.
-        exclude: Names of sequences that are left out: no peaks are called there, and they do not set the scale of the
-            signal. Where None, the mitochondrial genome and that of the Epstein-Barr virus (`UNUSUAL_SEQUENCES`).
-        scale_factor: What the signal is multiplied by before peaks are called, such as a spike-in's factor between two
-            samples: with 2 it counts as twice as high over its background and the file's peaks. 1 where None.
-        q_value: The highest q-value of a peak by the number of its reads (Benjamini-Hochberg); the entry's own where
-            None; 1 asks for none. It does not apply where the reads of a signal cannot be told.
-        cutoff_analysis: The table (TSV) to write of how many peaks each cut-off of the q-value leaves, if any.
-        enter_probability: A peak reaches this probability; the entry's own value where None, as for the next three.
-        extend_probability: A peak extends as far as this probability.
-        min_width_bp: Narrower peaks are left out.
-        merge_gap_bp: Peaks with at most this between them are joined.
-        backend: jax, onnx or torch; where None, that of the entry, and for a name the fastest that is installed.
-        track_line: Name of a track line for UCSC's genome browser to begin the file of peaks with.
+        bigwig: Signal of the experiment, a bigWig; give either this or `reads`.
+        control: Signal of the control (input, IgG), a bigWig: peaks have to rise above it.
+        reads: Reads, in place of a bigWig: BAM, SAM, CRAM, BED or tagAlign (single reads), BEDPE or fragments of single
+            cells (fragments), plain or gzipped; several files are pooled.
+        control_reads: Reads of the control; several files are pooled.
+        chrom_sizes: Chromosome lengths, needed for all reads but BAM: hg38, or a file of two columns.
+        fragment_length_bp: Extend single reads to this length (default: 200; with `atac`, 150 around each cut site).
+        min_mapping_quality: Leave out reads of a lower mapping quality, and pairs if either mate has one (BAM, SAM and
+            CRAM only; default: 0).
+        keep_duplicates: Number of reads kept at one position and strand, over all files: a number, auto (as many as
+            chance gives, as in MACS) or all (default: 1).
+        pairs: template (proper pairs span from end to end; default) or as-single (one mate of each pair as a single
+            read, properly paired or not).
+        min_fragment_bp: Leave out shorter pairs and fragments (default: 1).
+        max_fragment_bp: Leave out longer pairs and fragments (default: 2,000).
+        reference: Reference genome of a CRAM (FASTA); positions are read without it.
+        atac: Pile up the cut sites of ATAC-seq: both ends, moved by +4 and -5 bp.
+        regions: Only call peaks in these intervals (BED; default: the whole genome). Signal around a region is seen,
+            and peaks end at its border.
+        blacklist: Leave out peaks on ENCODE's blacklist of hg19, hg38 or mm10, or on intervals (BED).
+        signal_kind: Kind of signal in the bigWig: counts, coverage, cpm, fold_change or log10_p (default: detected
+            where possible).
+        control_signal_kind: Kind of signal in the control (default: that of the bigWig).
+        known_regions: Intervals in which no value means no signal (BED), for a bigWig of a part of the genome.
+        coverage: Write the coverage of `reads`, as bigWig.
+        output: File of peaks to write; gzipped where its name ends in ``.gz``.
+        output_format: Format: narrowPeak, broadPeak, gappedPeak or bed of six columns; default: by the suffix of
+            `output`.
+        summits: Write all summits of all peaks, as BED.
+        probabilities: Write the probability of a peak, as bigWig.
+        denoised: Write denoised coverage, as bigWig: expected signal at the depth of the input. Peaks are the same with
+            and without it.
+        exclude: Leave out these sequences, also when the scale of the signal is estimated; comma-separated, or several
+            (default: mitochondria and the Epstein-Barr virus; none: leave out none).
+        scale_factor: Multiply the signal by this first, such as a spike-in's factor (default: 1).
+        q_value: Highest q-value of a peak, by the number of its reads against their surroundings or the control; 1 asks
+            for none.
+        cutoff_analysis: Write how many peaks each cut-off of the q-value leaves, as TSV.
+        enter_probability: Probability that a peak must reach.
+        extend_probability: Probability as far as which a peak extends.
+        min_width_bp: Leave out narrower peaks.
+        merge_gap_bp: Join peaks with at most this many bp between them.
+        backend: Engine that computes: jax, onnx or torch (default: the fastest that is installed).
+        track_line: Begin the file with a track line of this name, for upload to UCSC; most other tools refuse such
+            files.
         config: A whole rule of calling in place of the entry's; the values above replace parts of it.
         progress: Called while reads are read, coverage is written and peaks are called.
 

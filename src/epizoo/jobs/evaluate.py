@@ -27,7 +27,8 @@ from epizoo.metrics.caller_evaluation import (
     write_figures,
 )
 from epizoo.metrics.label_files import read_labels
-from epizoo.zoo.entry import Entry, PeakCallerEntry, load_peak_caller
+from epizoo.zoo.entry import Entry, PeakCallerEntry
+from epizoo.zoo.loading import load_peak_caller
 
 MARGIN_BP = 100_000
 """Around labels this much is called, so that peaks end where they end."""
@@ -57,27 +58,28 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate peaks on human labels, true peaks or sites, several callers side by side.
 
-    Names of files may hold columns of the labels in braces, as in ``{sample}.bw``: one file for each sample.
+    Columns of the labels in braces, as in ``{sample}.bw``, name one file for each sample.
 
     Args:
-        peaks: Files of peaks by the name of their caller (narrowPeak, BED).
-        probabilities: bigWigs of the probabilities of these callers, for calibration and the curve of bins.
-        entry: Entries that call peaks in `bigwig`, or their names.
-        bigwig: The signal for the entries.
-        control: The signal of the control, for entries that take one.
-        signal_kind: Kind of signal in `bigwig`; detected where None.
-        control_signal_kind: Kind of signal in `control`; that of `bigwig` where None.
-        known_regions: BED file of the intervals in which no value means no signal.
-        labels: Labelled regions, a table or a file; see `epizoo.metrics.label_files.read_labels`.
-        truth: True peaks.
-        regions: Where `truth` is complete; everywhere where None.
-        sites: Sites near which summits should lie, such as motifs.
-        distance_bp: Maximum distance of a summit to the centre of a site.
-        top: Number of each caller's most confident peaks that are evaluated on `truth` and `sites`; all where None.
-        metrics: The JSON file of all figures to write, if any.
-        about: What the peaks are evaluated on, in words, kept in `metrics`.
-        picture: The picture to write, if any: curves, calibration and example loci, as PNG, SVG or PDF.
-        backend: Engine that computes; see `epizoo.jobs.call_peaks.call_peaks`.
+        peaks: Peaks of a caller (narrowPeak, BED), by its name. Columns of the labels may stand in braces: {sample}.
+        probabilities: Probabilities of this caller (bigWig), for calibration and the curve of bins.
+        entry: Also call peaks by this entry, or by several, in `bigwig`.
+        bigwig: Signal for the entries, a bigWig. Columns of the labels may stand in braces: {sample}.
+        control: Signal of the control (input), a bigWig, for entries that take one.
+        signal_kind: Kind of signal in the bigWig: counts, coverage, cpm, fold_change or log10_p (default: detected
+            where possible).
+        control_signal_kind: Kind of signal in the control (default: that of the bigWig).
+        known_regions: Intervals in which no value means no signal (BED), for a bigWig of a part of the genome.
+        labels: Labelled regions: chrom, start, end and noPeaks, peaks, peakStart or peakEnd.
+        truth: True peaks (BED).
+        regions: Regions in which `truth` is complete (BED; default: everywhere).
+        sites: Sites near which summits should lie, such as motifs (BED).
+        distance_bp: Maximum distance of a summit to the centre of a site, in bp.
+        top: Number of each caller's most confident peaks that count for `truth` and `sites` (default: all).
+        metrics: Write all figures as JSON.
+        about: Description of the data that peaks are evaluated on, kept in `metrics`.
+        picture: Draw curves, calibration and example loci: .png, .svg or .pdf.
+        backend: Engine that computes: jax, onnx or torch (default: the fastest that is installed).
         progress: Called while entries call peaks.
 
     Returns:
@@ -169,15 +171,7 @@ def _caller_of_entry(
     truth: Truth,
     options: Mapping[str, Any],
 ) -> Caller:
-    """A caller that calls each sample when it is first asked for, around labels or in the regions of the truth.
-
-    Args:
-        entry: the peak caller.
-        patterns: the files that `call_peaks` reads by its arguments, with samples in braces.
-        folder: where the bigWigs of probabilities are kept.
-        truth: what peaks are evaluated on.
-        options: the other arguments of `call_peaks`.
-    """
+    """A caller that calls each sample when it is first asked for, around labels or in the regions of the truth."""
     called: dict[str, tuple[pd.DataFrame, Path]] = {}
 
     def run(sample: Mapping[str, Any]) -> tuple[pd.DataFrame, Path]:
@@ -194,7 +188,7 @@ def _caller_of_entry(
 
 
 def _provenance(entries: Sequence[PeakCallerEntry], files: Sequence[File], about: str | None) -> dict[str, Any]:
-    """What an evaluation was made with and on: entries with version, hash and rule, and the hashes of all files."""
+    """Provenance of an evaluation: entries with version, hash and rule, and the hashes of all files."""
     of_entries = {
         _caller_name(entry): {
             "name": entry.name,
@@ -213,7 +207,7 @@ def _caller_name(entry: PeakCallerEntry) -> str:
 
 
 def _around(truth: Truth, pattern: File, bigwig: str) -> pd.DataFrame | None:
-    """Where to call: the labels of this file and what lies around them, or the regions."""
+    """Intervals to call peaks in: around the labels of this file, or the regions."""
     if truth.labels is None:
         return truth.regions
     labels = truth.labels[[fill(pattern, dict(row)) == bigwig for _, row in truth.labels.iterrows()]]

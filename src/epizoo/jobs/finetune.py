@@ -13,7 +13,8 @@ from epizoo.finetuning.trainable import Train
 from epizoo.jobs.finetune_peaks import EvaluationPlan, Progress, prepare_labelled
 from epizoo.jobs.finetune_states import prepare_states
 from epizoo.jobs.finetune_unlabelled import prepare_unlabelled
-from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, load
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+from epizoo.zoo.loading import load
 from epizoo.zoo.new_entries import Prepared, build_tuned_entry, make_target, running
 
 File = str | os.PathLike[str]
@@ -53,37 +54,37 @@ def finetune(
 ) -> Entry:
     """Fine-tune an entry on a new cell type, evaluate the result and build a new entry.
 
-    The parameters are the options of ``epizoo finetune``. The same arguments give the same weights, to the last bit on
-    one machine. Peak callers are fitted to region labels or, with `unlabelled`, to the signal alone; chromatin states
-    are adapted by EM with a prior centred on the pretrained model. States keep their emissions, and so their meaning,
-    unless `train` is ``emissions``; a state whose emissions then move too far is named anew.
+    Peak callers take the arguments from `train` to `whole_file_scale`, chromatin states `train` and those from
+    `strength` to `restarts`; `data` is read as `epizoo.finetuning.new_cell_type.PeakData` or `StateData`. The same
+    arguments give the same weights, to the last bit on one machine. Peak callers are fitted to region labels or, with
+    `unlabelled`, to the signal alone; chromatin states are adapted by EM with a prior centred on the pretrained model.
+    States keep their emissions, and so their meaning, unless `train` is ``emissions``; a state whose emissions then
+    move too far is named anew.
 
     Args:
-        entry: the pretrained entry, its name or its folder.
-        data: YAML file of the new data: `epizoo.finetuning.new_cell_type.PeakData` for a peak caller, `StateData` for
-            chromatin states.
-        name: name of the new entry, ``TAG`` or ``FAMILY/TAG``.
-        output: folder of a zoo; the entry is written to ``output/FAMILY/TAG``, logs and reports to
-            ``output/runs/TAG``.
-        train: peak callers: which parameters are trained; see `epizoo.finetuning.trainable`. Default: threshold
-            with fewer than 13 labels or without labels, otherwise adapters. States: transitions (default) or emissions
-            (default with an annotation), which trains both.
-        calibrate_scale: peak callers: first fit a factor of the files' scale to the labels.
-        unlabelled: peak callers: read no labels; fit the scale and train on the model's own confident calls.
-        steps: peak callers: number of training steps; by default chosen on held-out loci.
-        training_log: peak callers: any of csv, tensorboard and wandb.
-        evaluate: peak callers: what is held out as a whole in cross-validation (default: locus).
-        folds: peak callers: number of folds of loci (default: 5).
-        from_scratch: peak callers: also evaluate the same network trained on the new labels alone.
-        learning_curve: peak callers: also evaluate with 5, 10, 20, 50 and 100% of the labels.
-        allow: peak callers: leaks to allow, any of locus, cell-type and normalisation.
-        whole_file_scale: peak callers: estimate scales on the test loci too; requires ``allow=["normalisation"]``.
-        strength: states: weight of the pretrained model, in bins per state (default: 100); 0 is plain EM.
-        fraction: states: share of the bins to learn from, in blocks (default: 1).
-        restarts: states: number of further starts from randomly moved parameters (default: 0).
-        seed: seed of all random numbers.
-        resume: continue an interrupted run of this name.
-        progress: called with a title, the steps done and their number.
+        entry: The pretrained entry, its name or its folder.
+        data: YAML file that names the files and labels of the new cell type.
+        name: Name of the new entry, such as muscle (letters, digits, ., - and _).
+        output: Folder of a zoo; the entry is written to ``output/FAMILY/NAME``, logs and reports to
+            ``output/runs/NAME``.
+        train: Parameters to train: of a peak caller threshold (default below 13 labels), head, adapters (default) or
+            all; of chromatin states transitions (default), or emissions too (default with an annotation).
+        calibrate_scale: First fit a factor of the files' scale to the labels.
+        unlabelled: Use no labels: fit the scale and train on the model's own confident calls.
+        steps: Number of training steps (default: the best on held-out loci).
+        training_log: Log to csv, tensorboard or wandb (offline).
+        evaluate: Hold out each locus (default) or chromosome in turn, or none.
+        folds: Number of folds of loci (default: 5).
+        from_scratch: Also evaluate training from scratch on the new labels.
+        learning_curve: Also evaluate with 5 to 100% of the labels, as a table and a figure.
+        allow: Allow a leak: locus, cell-type or normalisation.
+        whole_file_scale: Estimate the scale on the test loci too (requires ``--allow normalisation``).
+        strength: Weight of the pretrained model, in bins per state (default: 100); 0 is plain EM.
+        fraction: Share of the bins to learn from (default: 1); less is faster.
+        restarts: Further starts from randomly moved parameters (default: 0).
+        seed: Seed of all random numbers.
+        resume: Continue an interrupted run of this name.
+        progress: Called with a title, the steps done and their number.
 
     Returns:
         The new entry.
@@ -129,16 +130,7 @@ def make_entry(
     seed: int = 0,
     resume: bool = False,
 ) -> Entry:
-    """Run a prepared fine-tuning and build the entry of it.
-
-    Args:
-        base: the pretrained entry.
-        name: name of the new entry, ``TAG`` or ``FAMILY/TAG``.
-        output: folder of a zoo.
-        prepared: what one of the functions ``prepare_…`` returned.
-        command: options of ``epizoo finetune`` that make the entry again.
-        seed: seed of all random numbers.
-        resume: continue an interrupted run of this name.
+    """Run a prepared fine-tuning and build the entry of it, which ``command``, the words of options, makes again.
 
     Raises:
         InputError: the name exists already, or the training cannot be resumed.

@@ -14,7 +14,7 @@ from epizoo.finetuning.cross_validation import (
     PRETRAINED,
     SCRATCH,
     TUNED,
-    Evaluation,
+    CrossValidation,
     Problem,
     Scheme,
     cross_validate,
@@ -22,7 +22,7 @@ from epizoo.finetuning.cross_validation import (
     measure_test_samples,
 )
 from epizoo.finetuning.label_tuning import Tuned, fine_tune
-from epizoo.finetuning.labelled_samples import read_labels
+from epizoo.finetuning.labelled_samples import read_sample_labels
 from epizoo.finetuning.leakage import (
     check_allowances,
     check_cell_type,
@@ -55,7 +55,7 @@ FEW_LABELS = 13
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """What is evaluated besides the fit.
+    """Evaluation of a fine-tuned peak caller.
 
     Attributes:
         scheme: what is held out as a whole, locus or chromosome; None: no cross-validation.
@@ -87,20 +87,12 @@ def prepare_labelled(
 ) -> Prepared:
     """Check everything that fine-tuning on labels needs, before anything is written.
 
-    Args:
-        base: the pretrained entry.
-        path: YAML file of the new data.
-        settings: of `TuningSettings`; ``train`` may be absent or None: see `default_train`.
-        plan: what to evaluate.
-        log: any of csv, tensorboard and wandb.
-        progress: see `Progress`.
-
     Raises:
         InputError: the data or the settings cannot be used, or an evaluation would leak.
     """
     content = read_peak_data(path)
     check_cell_type(content.cell_type, base.zoo.trained_on.cell_types, check_allowances(plan.allow))
-    labels = read_labels(content)
+    labels = read_sample_labels(content)
     train = settings.get("train") or default_train(len(labels))
     problem = problem_of(base, content, labels, TuningSettings(**{**settings, "train": train}))
     _check_plan(base, problem, plan)
@@ -140,11 +132,11 @@ def problem_of(
 
 
 def default_train(n_labels: int) -> str:
-    """Which parameters are trained by default."""
+    """Parameters that are trained by default."""
     return "threshold" if n_labels < FEW_LABELS else "adapters"
 
 
-def peak_metrics(evaluations: list[Evaluation], tuned: Tuned) -> list[dict[str, Any]]:
+def peak_metrics(evaluations: list[CrossValidation], tuned: Tuned) -> list[dict[str, Any]]:
     """The rows of a card: label errors on held-out labels, beside those of every other method."""
     rows: list[dict[str, Any]] = []
     for evaluation in evaluations:
@@ -158,7 +150,7 @@ def peak_metrics(evaluations: list[Evaluation], tuned: Tuned) -> list[dict[str, 
     return rows
 
 
-def error_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+def error_rows(evaluation: CrossValidation) -> list[dict[str, Any]]:
     """The label errors of one evaluation, as rows of a card."""
     summaries = evaluation.summaries()
     own = summaries[TUNED]
@@ -201,7 +193,7 @@ def _check_plan(base: PeakCallerEntry, problem: Problem, plan: EvaluationPlan) -
         errors_of_calls(tests.data, tests.labels)
 
 
-def _evaluate(problem: Problem, tuned: Tuned, plan: EvaluationPlan, progress: Progress | None) -> list[Evaluation]:
+def _evaluate(problem: Problem, tuned: Tuned, plan: EvaluationPlan, progress: Progress | None) -> list[CrossValidation]:
     """Cross-validation, unless none is asked for, and the test samples, if there are any."""
     found = []
     if plan.scheme is not None:

@@ -40,11 +40,6 @@ def prepare_states(base: ChromatinStateEntry, path: Path, settings: StateSetting
 
     Chromosomes that the data name are held out, by default those that the pretrained entry held out.
 
-    Args:
-        base: the pretrained entry.
-        path: YAML file of the new data.
-        settings: how states are adapted.
-
     Raises:
         InputError: the data cannot be used, or marks or states do not fit the model.
     """
@@ -63,7 +58,7 @@ def prepare_states(base: ChromatinStateEntry, path: Path, settings: StateSetting
     def run(target: Target) -> Tuning:
         if annotated is None:
             tuned = tune_states(
-                before, list(training.values()), settings, checkpoint=target.run_folder / "checkpoint.npz"
+                before, list(training.values()), settings, checkpoint=target.run_folder / "checkpoint.safetensors"
             )
         else:
             tuned = tune_states_on_annotation(before, training, annotated, settings)
@@ -155,8 +150,8 @@ def _config(base: ChromatinStateEntry, renamed: Mapping[int, Renamed]) -> dict[s
 def _renamed_limits(base: ChromatinStateEntry, renamed: Mapping[int, Renamed]) -> list[str]:
     names = [state.name for state in base.config.states]
     return [
-        f"State {number + 1} is named {one.state.name} anew, {names[number]} in {base.name}: its emission of {one.mark} "
-        f"went from {one.before:.2f} to {one.after:.2f} (bound: {MOVED:g}). {one.state.description}."
+        f"State {number + 1} is named {one.state.name} anew, {names[number]} in {base.name}: its emission of "
+        f"{one.mark} went from {one.before:.2f} to {one.after:.2f} (bound: {MOVED:g}). {one.state.description}."
         for number, one in renamed.items()
     ]
 

@@ -31,12 +31,6 @@ def prepare_unlabelled(
     The gain can only be evaluated on test samples with labels. Without them, look at ``changed.bed`` in the run folder,
     the regions of the sampled windows whose call changed, before trusting the entry.
 
-    Args:
-        base: the pretrained entry.
-        path: YAML file of the new data; labels of its samples are not read.
-        settings: of self-training.
-        progress: see `epizoo.jobs.finetune_peaks.Progress`.
-
     Raises:
         InputError: the data cannot be used.
     """

@@ -25,7 +25,7 @@ from epizoo.states.iterations import Report
 from epizoo.states.learning_plan import LearningPlan, LearningSequence, learn, make_plan
 from epizoo.zoo.build import write_entry
 from epizoo.zoo.entry import ChromatinStateEntry
-from epizoo.zoo.new_entries import Target, make_target, running
+from epizoo.zoo.new_entries import Target, make_target, running, write_metrics
 from epizoo.zoo.state_runs import write_excerpt, write_model_files
 
 File = str | os.PathLike[str]
@@ -66,37 +66,39 @@ def learn_states(
     """Learn chromatin states from marks, as ChromHMM's LearnModel does, and build an entry of them.
 
     Args:
-        states: number of states.
-        name: name of the new entry, ``TAG`` or ``chromatin_states/TAG``.
-        output: folder of a zoo: the entry is ``output/chromatin_states/TAG``; ``model_N.txt``, ``emissions_N.txt`` and
-            ``transitions_N.txt`` are in ``output/runs/TAG``.
-        binarized: folder of marks binarised by ChromHMM; all its cell types are learned from together.
-        marks: instead of that folder, a bigWig or BED file of reads for each mark of one cell type.
-        cell: use only this cell type of the folder; for `marks` the name of the cell type.
-        signal_kind: what the bigWigs hold: counts, coverage, cpm, fold_change or log10_p.
-        read_length_bp: length of the reads that make up coverage, in bp.
-        threshold: a mark is present where the mean of its bigWig reaches this.
-        chrom_sizes: file of chromosome lengths, or an assembly such as hg38, for marks given as reads.
-        bin_bp: width of the bins, in bp.
-        init: first parameters: ``information`` (ChromHMM's), ``random``, an entry, or a ``model_N.txt``.
-        restarts: number of further starts; the best result is kept.
-        algorithm: ``em``, ``squarem``, ``incremental`` or ``gradient``; see `epizoo.states.learning_plan.LearningPlan`.
-        pseudo_count: added to every expected count, as a prior.
-        known_states: BED file whose fourth column names the states of some bins (gradient only), or such a file for
-            each cell type.
-        max_iterations: maximum number of passes over the data for each start (EM only); 200 where None.
-        tolerance: EM stops when an iteration gains less than this, in nats; 0.001 where None.
-        steps: number of steps of Adam (gradient only); 1000 where None.
-        learning_rate: initial learning rate (gradient only); 0.1 where None.
-        batch_bins: approximate number of bins in a step (gradient only); 65536 where None.
-        seed: seed of restarts, random starts and mini-batches.
-        hold_out: chromosomes not to learn from, on which the model is measured.
-        assembly: assembly of the positions, such as hg38, for the card.
-        source: where the data come from, for the card.
-        license: licence of the data, and of the weights.
-        resume: continue a run of this name that was killed, with the same final result.
-        command: what to note in the entry as the command that makes it again.
-        report: see `epizoo.states.iterations.Report`.
+        states: Number of states.
+        name: Name of the new entry (letters, digits, '.', '-' and '_').
+        output: Folder of a zoo: the entry is ``output/chromatin_states/NAME``; ``model_N.txt``, ``emissions_N.txt`` and
+            ``transitions_N.txt`` are in ``output/runs/NAME``.
+        binarized: Folder of marks binarised by ChromHMM; all its cell types are learned from together.
+        marks: Instead of that folder, a bigWig or BED file of reads for each mark of one cell type.
+        cell: Use only this cell type of the folder; with `marks`, the name of the cell type.
+        signal_kind: Kind of signal in the bigWigs: counts, coverage, cpm, fold_change or log10_p.
+        read_length_bp: Length of the reads that make up coverage, in bp.
+        threshold: A mark is present where the mean of its bigWig reaches this, instead of ChromHMM's Poisson rule.
+        chrom_sizes: File of chromosome lengths, or an assembly such as hg38; required for marks given as reads.
+        bin_bp: Width of the bins, in bp.
+        init: First parameters: information (ChromHMM's), random, an entry, or a model_N.txt of ChromHMM.
+        restarts: Number of further starts; the best result is kept.
+        algorithm: Algorithm: em (ChromHMM's -p, with the same result), squarem (accelerated EM; may end in another
+            optimum), incremental (ChromHMM's default) or gradient (Adam on mini-batches).
+        pseudo_count: Added to every expected count, as a prior. With 0, EM sets transitions below 1e-8 to zero, as
+            ChromHMM does.
+        known_states: BED file whose fourth column names the states of some bins of a cell type (gradient only); one
+            file for each cell type if there are several.
+        max_iterations: Maximum number of passes over the data for each start (default: 200).
+        tolerance: Stop when an iteration gains less than this, in nats (default: 0.001).
+        steps: Number of steps of Adam (default: 1000).
+        learning_rate: Initial learning rate, which falls to zero along a cosine (default: 0.1).
+        batch_bins: Approximate number of bins in a step (default: 65536).
+        seed: Seed of restarts, random starts and mini-batches.
+        hold_out: Chromosomes not to learn from, on which the model is measured.
+        assembly: Assembly of the positions, such as hg38, for the card.
+        source: Source of the data, for the card.
+        license: Licence of the data and of the weights, for the card.
+        resume: Continue a run of this name that was killed, with the same result.
+        command: The command that makes the entry again, for the card.
+        report: See `epizoo.states.iterations.Report`.
 
     Raises:
         InputError: a file or an option cannot be used, the name exists already, or the data cannot be learned from.
@@ -158,18 +160,9 @@ def learn_entry(
     resume: bool = False,
     report: Report | None = None,
 ) -> ChromatinStateEntry:
-    """Learn states from marks that were read, by a plan, and build an entry of them.
+    """Learn states from marks that were read, by a plan, and build an entry of them; see `learn_states`.
 
-    Args:
-        data: the marks.
-        plan: settings of learning.
-        name: as in `learn_states`.
-        output: as in `learn_states`.
-        held_out: chromosomes not to learn from, on which the model is measured.
-        provenance: assembly, source and license of the data, and the command that makes the entry again.
-        bin_bp: width of the marks' bins.
-        resume: as in `learn_states`.
-        report: see `epizoo.states.iterations.Report`.
+    ``provenance`` is assembly, source and license of the data, and the command that makes the entry again.
 
     Raises:
         InputError: the name exists already, or the data cannot be learned from.
@@ -188,7 +181,7 @@ def learn_entry(
     write_model_files(run, config, HMMParameters(*parameters), states)
     write_chromhmm_files(run, chromhmm_model(learned, parameters, data.marks), [state.name for state in states])
     write_yaml(run / "about.yaml", about_entry(data, known, plan, provenance["license"]))
-    write_json(run / "metrics.json", measured_metrics(parameters, order, training, left_out))
+    write_metrics(run, measured_metrics(parameters, order, training, left_out))
     told = describe_training(data, training, known, plan, learned, held_out, provenance)
     write_json(run / "training.json", told)
     entry = _build(target, data.marks, left_out or training, bin_bp)

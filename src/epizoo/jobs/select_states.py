@@ -19,7 +19,7 @@ from epizoo.states.model_selection import selection_table
 File = str | os.PathLike[str]
 
 
-def select_states(
+def select_states(  # noqa: D417 - the others are described once, in learn_states
     states: int | Sequence[int],
     output: File,
     *,
@@ -47,34 +47,14 @@ def select_states(
 ) -> pd.DataFrame:
     """Learn models of several numbers of states and compare them: BIC, held-out likelihood, recovery of states.
 
-    Options that are not described here are those of `epizoo.jobs.learn_states.learn_states`. Writes ``model_N.txt`` of
-    each model, ``selection.tsv``, ``selection.json`` and ``selection.png`` into a folder. A run that was killed
-    continues from its checkpoints when the same is asked for again.
+    Writes ``model_N.txt`` of each model, ``selection.tsv``, ``selection.json`` and ``selection.png`` into a folder. A
+    run that was killed continues from its checkpoints when the same is asked for again. All other arguments are those
+    of `epizoo.jobs.learn_states.learn_states`.
 
     Args:
-        states: numbers of states, or one of them together with `to`.
-        output: the folder, made where there is none.
-        to: compare every number from `states` to this one.
-        binarized: folder of marks binarised by ChromHMM.
-        marks: instead of that folder, a file for each mark of one cell type.
-        cell: use only this cell type of the folder; for `marks` the name of the cell type.
-        signal_kind: what the bigWigs hold.
-        read_length_bp: length of the reads that make up coverage, in bp.
-        threshold: a mark is present where the mean of its bigWig reaches this.
-        chrom_sizes: lengths of the chromosomes, for marks given as reads.
-        bin_bp: width of the bins, in bp.
-        init: first parameters.
-        restarts: number of further starts; the best result is kept.
-        algorithm: ``em``, ``squarem``, ``incremental`` or ``gradient``.
-        pseudo_count: added to every expected count, as a prior.
-        max_iterations: maximum number of passes over the data for each start (EM only).
-        tolerance: EM stops when an iteration gains less than this, in nats.
-        steps: number of steps of Adam (gradient only).
-        learning_rate: initial learning rate (gradient only).
-        batch_bins: approximate number of bins in a step (gradient only).
-        seed: seed of restarts, random starts and mini-batches.
-        hold_out: chromosomes not to learn from, on which the models are measured.
-        report: see `epizoo.states.iterations.Report`.
+        states: Number of states; several numbers, or one together with `to`.
+        output: The folder, made where there is none.
+        to: Compare every number from `states` to this one.
 
     Returns:
         See `epizoo.states.model_selection.selection_table`.
@@ -126,13 +106,6 @@ def compare_plans(
     report: Report | None = None,
 ) -> pd.DataFrame:
     """Learn from marks that were read by several plans, one for each number of states, and compare the models.
-
-    Args:
-        data: the marks.
-        plans: one for each number of states.
-        output: as in `select_states`.
-        held_out: chromosomes not to learn from, whose likelihood is measured.
-        report: see `epizoo.states.iterations.Report`.
 
     Returns:
         See `epizoo.states.model_selection.selection_table`.

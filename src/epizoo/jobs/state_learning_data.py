@@ -74,15 +74,7 @@ def read_learning_marks(
 ) -> LearningMarks:
     """Marks to learn from: all cell types of a folder of ChromHMM's binarised text, or files to be binarised.
 
-    Args:
-        binarized: the folder.
-        marks: one bigWig or BED file of reads for each mark, of one cell type.
-        cell: use only this cell type of the folder; for `marks` the name of the cell type.
-        signal_kind: what the bigWigs hold; this and the next three as in `epizoo.genome.mark_sources.MarkFiles`.
-        read_length_bp: length of the reads that make up coverage, in bp.
-        threshold: a mark is present where the mean of its bigWig reaches this.
-        chrom_sizes: lengths of the chromosomes, for marks given as reads.
-        bin_bp: width of a bin, in bp.
+    The arguments are those of `epizoo.jobs.learn_states.learn_states`.
 
     Raises:
         InputError: none or both of folder and files are given, settings belong to files that are not given, a file

@@ -13,7 +13,8 @@ from epizoo.metrics.state_comparison import Emissions
 from epizoo.models.hmm.run_lengths import Float64Parameters
 from epizoo.states.chromhmm_models import read_model, read_table
 from epizoo.zoo.catalogue import find_entry
-from epizoo.zoo.entry import ChromatinStateEntry, load
+from epizoo.zoo.entry import ChromatinStateEntry
+from epizoo.zoo.loading import load
 
 
 class StateModel(NamedTuple):

@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -40,10 +40,16 @@ class ChromHMMFolder:
     states_by_line: bool = False
     posteriors: bool = False
 
+    @property
+    def folders(self) -> list[Path]:
+        """All folders that files are written to, outer ones first."""
+        inner = [("STATEBYLINE", self.states_by_line), ("POSTERIOR", self.posteriors)]
+        return [Path(self.folder), *(Path(self.folder, name) for name, is_wanted in inner if is_wanted)]
+
 
 @dataclass(frozen=True)
 class StateOutputs:
-    """What to write; nothing where all are None.
+    """Files to write; none where all are None.
 
     Attributes:
         bed: BED9 with the states' names and colours.
@@ -61,20 +67,37 @@ class StateOutputs:
 
     @property
     def needs_posteriors(self) -> bool:
-        """Whether a file holds posteriors."""
+        """True if a file holds posteriors."""
         of_chromhmm = self.chromhmm is not None and self.chromhmm.posteriors
         return self.posteriors_folder is not None or self.hdf5 is not None or of_chromhmm
 
-    def check(self, styles: Sequence[StateStyle], inputs: Sequence[File]) -> None:
-        """Make the folders and check, before any work is done, that the files can be written.
+    @contextmanager
+    def folders(self) -> Iterator[None]:
+        """Make the folders; those that were made and are empty go again where the block fails.
 
         Raises:
-            InputError: a folder cannot be made, or a file cannot be written or would overwrite an input.
+            InputError: a folder cannot be made.
         """
-        folders = [self.posteriors_folder, self.chromhmm.folder if self.chromhmm else None]
-        for folder in folders:
-            if folder is not None:
-                _make_folder(Path(folder))
+        wanted = [] if self.posteriors_folder is None else [Path(self.posteriors_folder)]
+        if self.chromhmm is not None:
+            wanted += self.chromhmm.folders
+        new = [folder for folder in wanted if not folder.exists()]
+        try:
+            for folder in wanted:
+                _make_folder(folder)
+            yield
+        except BaseException:
+            for folder in reversed(new):
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
+
+    def check(self, styles: Sequence[StateStyle], inputs: Sequence[File]) -> None:
+        """Check, before any work is done, that the files can be written.
+
+        Raises:
+            InputError: a file cannot be written or would overwrite an input.
+        """
         single = [path for path in (self.bed, self.hdf5) if path is not None]
         check_outputs([*single, *self.posterior_paths(styles)], inputs)
 
@@ -88,7 +111,7 @@ class StateOutputs:
 
 
 class AnnotatedGenome(NamedTuple):
-    """What the files say of the whole genome.
+    """Description of the whole genome for the files.
 
     Attributes:
         styles: name and colour of each state.
@@ -189,7 +212,6 @@ class StateWriter:
         paths = [Path(wanted.folder, f"{self._prefix}_{kind}.bed") for kind in ("segments", "dense", "expanded")]
         for is_wanted, make in ((wanted.states_by_line, self._states_path), (wanted.posteriors, self._posteriors_path)):
             if is_wanted:
-                _make_folder(make(wanted, "").parent)
                 paths += [make(wanted, chrom) for chrom in chroms]
         return paths
 

@@ -47,7 +47,7 @@ class Caller(NamedTuple):
 
 @dataclass(frozen=True)
 class Truth:
-    """What callers are held to; give one or more.
+    """Truth that callers are evaluated on; give one kind or more.
 
     Attributes:
         labels: chrom, start, end, annotation, and what names samples; see
@@ -171,11 +171,6 @@ def caller_of_files(name: str, peaks: File, probabilities: File | None = None) -
 
 def write_figures(path: File, found: Evaluation, about: Mapping[str, Any] | None = None) -> None:
     """Write all figures as JSON, with the calibration tables; what is not defined is null.
-
-    Args:
-        path: the file.
-        found: what was measured.
-        about: what it was measured with and on, plain values.
 
     Raises:
         InputError: the file cannot be written.

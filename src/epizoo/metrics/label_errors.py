@@ -1,4 +1,4 @@
-"""How many human labels a set of peaks gets wrong, by PeakError's rules, with bootstraps over loci."""
+"""Errors of peaks on human labels, by PeakError's rules, with bootstraps over loci."""
 
 from typing import Any, NamedTuple
 

@@ -12,7 +12,7 @@ from epizoo.metrics.label_errors import ANNOTATIONS
 
 COLUMNS = ("chrom", "start", "end", "annotation")
 BORDER_BP = 250
-"""How far off the border of a listed peak may be before a call counts as wrong."""
+"""Tolerance of the border of a listed peak, in bp."""
 _ALIASES = {"chromStart": "start", "chromEnd": "end", "chr": "chrom", "label": "annotation"}
 
 

@@ -76,7 +76,9 @@ def ranking(
     return _bounded(value, area(counts @ true, counts @ other), n_loci)
 
 
-def _mean_ratio(part: Float[np.ndarray, "draw set"], whole: Float[np.ndarray, "draw set"]) -> Float[np.ndarray, " draw"]:
+def _mean_ratio(
+    part: Float[np.ndarray, "draw set"], whole: Float[np.ndarray, "draw set"]
+) -> Float[np.ndarray, " draw"]:
     return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0).mean(axis=1)
 
 
@@ -118,9 +120,7 @@ def _average_precision(
     return _over((true * precision).sum(axis=1), true.sum(axis=1))
 
 
-def _auroc(
-    true: Float[np.ndarray, "draw level"], other: Float[np.ndarray, "draw level"]
-) -> Float[np.ndarray, " draw"]:
+def _auroc(true: Float[np.ndarray, "draw level"], other: Float[np.ndarray, "draw level"]) -> Float[np.ndarray, " draw"]:
     below = other.sum(axis=1, keepdims=True) - np.cumsum(other, axis=1) + other / 2
     return _over((true * below).sum(axis=1), true.sum(axis=1) * other.sum(axis=1))
 

@@ -1,4 +1,4 @@
-"""How well peaks and probabilities fit intervals that are known to be peaks, and sites that should be summits."""
+"""Agreement of peaks and probabilities with intervals that are known to be peaks, and with sites of summits."""
 
 from typing import NamedTuple
 

@@ -38,6 +38,12 @@ class Segmentation(NamedTuple):
         """Heading of the states in tables, as ChromHMM writes it."""
         return f"State ({ORDERS[self.order]} order)" if self.order else "State"
 
+    def in_order(self, names: Sequence[str]) -> "Segmentation":
+        """The same with its labels in the order of names, which hold all of them."""
+        labels = tuple(sorted(self.labels, key=list(names).index))
+        number = np.array([labels.index(label) for label in self.labels], np.int64)
+        return self._replace(segments=self.segments.assign(state=number[self.segments["state"]]), labels=labels)
+
 
 def read_segmentation(path: File, names: Sequence[str] | None = None) -> Segmentation:
     """Read a BED file whose fourth column is a state: ours, ChromHMM's segments and dense files, Roadmap's mnemonics.

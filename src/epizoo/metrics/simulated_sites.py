@@ -1,4 +1,4 @@
-"""How well a peak caller finds simulated sites: average precision over bins, and found and false peaks."""
+"""Recovery of simulated sites by a peak caller: average precision over bins, found and false peaks."""
 
 from typing import NamedTuple
 
@@ -72,7 +72,7 @@ def _apart(inside: Bool[np.ndarray, "window bin"]) -> Bool[np.ndarray, " bin"]:
 
 
 def _overlapped(runs: Bool[np.ndarray, " bin"], others: Bool[np.ndarray, " bin"]) -> Bool[np.ndarray, " run"]:
-    """Which maximal runs share a bin with the others."""
+    """Mask of the maximal runs that share a bin with the others."""
     edges = np.flatnonzero(np.diff(runs, prepend=False, append=False))
     so_far = np.concatenate([[0], np.cumsum(others)])
     return so_far[edges[1::2]] > so_far[edges[::2]]

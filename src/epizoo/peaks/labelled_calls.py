@@ -17,7 +17,7 @@ from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.metrics.calibration import Cases, Corners, cases, fit_platt
 from epizoo.metrics.label_errors import ANNOTATIONS, label_errors, region_rates
 from epizoo.models.peak_caller.network import PeakCaller
-from epizoo.peaks.labelled_stretches import Stretch, crop
+from epizoo.peaks.labelled_stretches import LabelledStretch, crop
 
 # Peaks around a locus reach no further than this from its outermost labels, or are cut.
 _MARGIN_BP = 10_000
@@ -33,7 +33,7 @@ class Prediction(NamedTuple):
     signal: Float[np.ndarray, " bin"]
 
 
-def predict_stretches(model: PeakCaller, stretches: Iterable[Stretch]) -> list[Prediction]:
+def predict_stretches(model: PeakCaller, stretches: Iterable[LabelledStretch]) -> list[Prediction]:
     """The outputs around each stretch's labels, with the receptive field as flanks."""
     graph, parameters = nnx.split(model)
     bin_bp, flank = model.config.bin_bp, model.receptive_field_bins
@@ -49,7 +49,7 @@ def predict_stretches(model: PeakCaller, stretches: Iterable[Stretch]) -> list[P
     return predictions
 
 
-def around_labels(stretch: Stretch, bin_bp: int) -> tuple[int, int]:
+def around_labels(stretch: LabelledStretch, bin_bp: int) -> tuple[int, int]:
     """The first bin around a stretch's labels, counted from the stretch's first, and the number of bins."""
     margin = _MARGIN_BP // bin_bp
     first = min(label.start_bin for label in stretch.labels["bins"]) - margin
@@ -65,7 +65,7 @@ def _probabilities(graph: nnx.GraphDef) -> Callable[..., jax.Array]:
 
 
 def call_errors(
-    predictions: Iterable[Prediction], stretches: Iterable[Stretch], calling: PeakCallingConfig, bin_bp: int
+    predictions: Iterable[Prediction], stretches: Iterable[LabelledStretch], calling: PeakCallingConfig, bin_bp: int
 ) -> pd.DataFrame:
     """`label_errors` of all stretches, with peaks from `epizoo.calling.peaks`."""
     tables = []
@@ -86,12 +86,7 @@ def call_errors(
 def choose_calling(
     errors: Mapping[PeakCallingConfig, pd.DataFrame], without_chromosomes: Collection[str] = ()
 ) -> PeakCallingConfig:
-    """The rule with the lowest sum of both wrong-label rates, by region and by label; the first of equals.
-
-    Args:
-        errors: what `call_errors` gave for each rule.
-        without_chromosomes: whose labels have no say.
-    """
+    """The rule with the lowest sum of both wrong-label rates, by region and by label; the first of equals."""
 
     def cost(calling: PeakCallingConfig) -> float:
         table = errors[calling]
@@ -133,7 +128,7 @@ class Decided(NamedTuple):
         return Decided(Cases(*(column[chosen] for column in self.cases)), self.chrom[chosen])
 
 
-def decided(predictions: Iterable[Prediction], stretches: Iterable[Stretch]) -> Decided:
+def decided(predictions: Iterable[Prediction], stretches: Iterable[LabelledStretch]) -> Decided:
     """The cases of all stretches, in the order of their labels."""
     rows = []
     for prediction, stretch in zip(predictions, stretches, strict=True):

@@ -18,7 +18,7 @@ LABELS_FOLDER = Path("peaks") / "histone_labels"
 _MIRRORED = (0, 1, 3, 2)
 
 
-class Stretch(NamedTuple):
+class LabelledStretch(NamedTuple):
     """Coverage of one sample around the labels of one locus."""
 
     chrom: str
@@ -33,7 +33,7 @@ class Stretch(NamedTuple):
 
 
 class CropSettings(NamedTuple):
-    """What random crops look like."""
+    """Settings of random crops."""
 
     n_bins: int
     flank_bins: int
@@ -52,7 +52,7 @@ def read_stretches(
     pad_bp: int,
     *,
     keep: float = 1.0,
-) -> list[Stretch]:
+) -> list[LabelledStretch]:
     """All labelled loci of a mark in some cell types, one stretch for each sample, with `pad_bp` on both sides.
 
     Args:
@@ -69,7 +69,7 @@ def read_stretches(
     windows = _of(pd.read_csv(folder / "windows.tsv", sep="\t"), mark, cell_types)
     per_region = labels.groupby(["chrom", "start", "end"])["window"].transform("size")
     labels = labels.assign(locus=assign_loci(labels, LOCUS_GAP_BP), share=1 / per_region)
-    stretches: list[Stretch] = []
+    stretches: list[LabelledStretch] = []
     for file, own in windows.groupby("bw"):
         known = own[["chrom", "start", "end"]].reset_index(drop=True)
         with BigWig(folder / str(file)) as bigwig:
@@ -81,7 +81,7 @@ def read_stretches(
 
 
 def random_crops(
-    random: np.random.Generator, stretches: list[Stretch], n_crops: int, settings: CropSettings, bin_bp: int
+    random: np.random.Generator, stretches: list[LabelledStretch], n_crops: int, settings: CropSettings, bin_bp: int
 ) -> tuple[Float[np.ndarray, "crop bin"], LabelBatch]:
     """Augmented crops around random labels: arcsinh(signal / scale), and the labels that they hold.
 
@@ -112,8 +112,8 @@ def _of(table: pd.DataFrame, mark: str, cell_types: tuple[str, ...]) -> pd.DataF
     return table[(table["mark"] == mark) & table["celltype"].isin(cell_types)].reset_index(drop=True)
 
 
-def read_stretch(track: SignalTrack, scale: float, labels: pd.DataFrame, bin_bp: int, pad_bp: int) -> Stretch:
-    """The signal around the labels of one locus, with `pad_bp` on both sides; labels as of `Stretch`, without bins."""
+def read_stretch(track: SignalTrack, scale: float, labels: pd.DataFrame, bin_bp: int, pad_bp: int) -> LabelledStretch:
+    """The signal around the labels of one locus, with `pad_bp` on both sides; labels are without bins."""
     chrom = labels["chrom"].iloc[0]
     start_bin = (int(labels["start"].min()) - pad_bp) // bin_bp
     end_bin = -((-int(labels["end"].max()) - pad_bp) // bin_bp)
@@ -122,7 +122,7 @@ def read_stretch(track: SignalTrack, scale: float, labels: pd.DataFrame, bin_bp:
     moved = [LabelBins(code, first - start_bin, last - start_bin) for code, first, last in bins]
     signal = track.binned(chrom, start_bin, end_bin, bin_bp)
     labels = labels.assign(bins=pd.Series(moved, index=labels.index, dtype=object))
-    return Stretch(chrom, start_bin, track.chrom_sizes[chrom], signal, scale, labels)
+    return LabelledStretch(chrom, start_bin, track.chrom_sizes[chrom], signal, scale, labels)
 
 
 def crop(values: Float[np.ndarray, " bin"], start: int, n_bins: int) -> Float[np.ndarray, " crop"]:

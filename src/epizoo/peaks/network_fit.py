@@ -15,7 +15,7 @@ from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.region_label_likelihood import LabelBatch, label_loss
 
 
-class Batch(NamedTuple):
+class TrainingBatch(NamedTuple):
     """One step's data; either half may have weight 0."""
 
     simulated: Float[np.ndarray, "window bin track"]
@@ -41,7 +41,7 @@ class FitSettings(NamedTuple):
 
 def fit(
     model: PeakCaller,
-    next_batch: Callable[[], Batch],
+    next_batch: Callable[[], TrainingBatch],
     settings: FitSettings,
     report: Callable[[int, float], None] | None = None,
 ) -> PeakCaller:
@@ -78,10 +78,6 @@ def _make_step(graph: nnx.GraphDef, settings: FitSettings) -> tuple[Any, optax.G
 def compiled_step(objective: Callable[..., Float[Array, ""]], optimiser: optax.GradientTransformation) -> Any:
     """One compiled step of gradient descent.
 
-    Args:
-        objective: the loss of (parameters, *batch).
-        optimiser: turns gradients into updates.
-
     Returns:
         A function of (parameters, optimiser state, *batch) to the new parameters and state, and the loss before them.
     """
@@ -95,7 +91,7 @@ def compiled_step(objective: Callable[..., Float[Array, ""]], optimiser: optax.G
     return step
 
 
-def _loss(model: PeakCaller, batch: Batch, settings: FitSettings) -> Float[Array, ""]:
+def _loss(model: PeakCaller, batch: TrainingBatch, settings: FitSettings) -> Float[Array, ""]:
     logits = model.logits(jnp.concatenate([batch.simulated, batch.real]))
     simulated, real = logits[: len(batch.simulated)], logits[len(batch.simulated) :]
     bins = optax.sigmoid_binary_cross_entropy(simulated, batch.is_peak.astype(logits.dtype))

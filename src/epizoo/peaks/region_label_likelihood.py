@@ -87,7 +87,7 @@ def gather_labels(logits: Float[Array, "window bin"], labels: LabelBatch) -> Flo
 def label_loss(
     logits: Float[Array, "crop bin"], labels: LabelBatch, switch_cost: float, doubt: float
 ) -> Float[Array, " label"]:
-    """What each label costs: minus the log-probability that it is right, or that it is wrong by itself."""
+    """The loss of each label: minus the log-probability that it is right, or that it is wrong by itself."""
     right = region_log_likelihood(gather_labels(logits, labels), labels.inside, labels.annotation, switch_cost)
     return -jnp.logaddexp(right + jnp.log1p(-doubt), jnp.log(doubt))
 

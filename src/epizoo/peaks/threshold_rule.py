@@ -15,7 +15,7 @@ from jaxtyping import Float
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.summits import smoothing_bins
 from epizoo.peaks.labelled_calls import Prediction, around_labels, call_errors, error_cost
-from epizoo.peaks.labelled_stretches import Stretch, crop
+from epizoo.peaks.labelled_stretches import LabelledStretch, crop
 
 NEIGHBOUR = 1.4
 """Rules whose thresholds differ by less than this factor share their errors when one is chosen."""
@@ -60,9 +60,9 @@ def smooth(signal: Float[np.ndarray, " bin"], smoothing_bp: int, bin_bp: int) ->
 
 
 def rule_errors(
-    stretches: list[Stretch], candidates: Iterable[ThresholdRule], smoothing_bp: int, bin_bp: int
+    stretches: list[LabelledStretch], candidates: Iterable[ThresholdRule], smoothing_bp: int, bin_bp: int
 ) -> dict[ThresholdRule, pd.DataFrame]:
-    """What `call_errors` gives for each rule."""
+    """The result of `call_errors` for each rule."""
     predictions = []
     for stretch in stretches:
         first, length = around_labels(stretch, bin_bp)
@@ -79,10 +79,6 @@ def choose_rule(
 
     The scale of a file has an error, and few labels decide: the centre of a plateau is wanted, not the lowest
     point. Neighbours have the same extend share, gap and width, and thresholds within a factor of `NEIGHBOUR`.
-
-    Args:
-        errors: what `rule_errors` gave.
-        without_chromosomes: whose labels have no say.
     """
     cost = {rule: error_cost(table[~table["chrom"].isin(without_chromosomes)]) for rule, table in errors.items()}
 
@@ -94,7 +90,7 @@ def choose_rule(
 
 
 def soft_calls(level: Float[np.ndarray, " bin"], rule: ThresholdRule, sharpness: float) -> Float[np.ndarray, " bin"]:
-    """How surely the rule calls each bin, 0.5 at its thresholds: a logistic curve over the log of the level.
+    """Confidence of the rule's call of each bin, 0.5 at its thresholds: a logistic curve over the log of the level.
 
     Inside a run of `extend` the smaller of two margins counts, the bin's over `extend` and the run's highest over
     `enter`, so that the bins of at least 0.5 are those of the rule's peaks.

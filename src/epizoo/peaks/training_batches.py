@@ -9,8 +9,8 @@ from jaxtyping import Float, Shaped
 
 from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.peaks.distillation import Contig, DistillationSettings, random_windows
-from epizoo.peaks.labelled_stretches import CropSettings, Stretch, random_crops
-from epizoo.peaks.network_fit import Batch
+from epizoo.peaks.labelled_stretches import CropSettings, LabelledStretch, random_crops
+from epizoo.peaks.network_fit import TrainingBatch
 from epizoo.peaks.region_label_likelihood import LabelBatch, pack_labels
 from epizoo.peaks.threshold_rule import ThresholdRule
 from epizoo.simulation.coverage import SimulatedCoverage, SimulationConfig, simulate
@@ -18,7 +18,7 @@ from epizoo.simulation.fragments import FragmentSimulationConfig, SimulatedFragm
 
 
 class Windows(NamedTuple):
-    """Transformed coverage with a truth in every bin, see `Batch`."""
+    """Transformed coverage with a truth in every bin, see `TrainingBatch`."""
 
     coverage: Float[np.ndarray, "window bin track"]
     is_peak: Shaped[np.ndarray, "window bin"]
@@ -49,14 +49,14 @@ class LabelledBatches(ABC):
     def windows(self, number: int) -> Windows:
         """Windows with a truth in every bin."""
 
-    def next_windows(self, number: int) -> Batch:
+    def next_windows(self, number: int) -> TrainingBatch:
         """Windows alone."""
-        return Batch(*self.windows(number), *_no_labels(self.crops.n_bins, 1))
+        return TrainingBatch(*self.windows(number), *_no_labels(self.crops.n_bins, 1))
 
-    def next(self, stretches: list[Stretch]) -> Batch:
+    def next(self, stretches: list[LabelledStretch]) -> TrainingBatch:
         """Windows, and augmented crops around labels of these stretches."""
         real, labels = random_crops(self.random, stretches, self.n_real, self.crops, self.bin_bp)
-        return Batch(*self.windows(self.n_mixed), real[..., None], labels)
+        return TrainingBatch(*self.windows(self.n_mixed), real[..., None], labels)
 
 
 class SimulatedBatches(LabelledBatches):
@@ -120,10 +120,10 @@ class FragmentBatches:
         self.flank_bins = crops.flank_bins
         self.pool = simulate_fragments(self.random, n_pool, crops.n_bins, bin_bp, config)
 
-    def next(self, n_windows: int) -> Batch:
+    def next(self, n_windows: int) -> TrainingBatch:
         """Some windows of the pool, reflected or not."""
         drawn = _from_pool(self.random, self.pool, n_windows, self.flank_bins)
-        return Batch(*drawn, *_no_labels(*drawn.coverage.shape[1:]))
+        return TrainingBatch(*drawn, *_no_labels(*drawn.coverage.shape[1:]))
 
 
 def _from_pool(

@@ -23,12 +23,13 @@ from epizoo.recipes.denoiser import ABOUT_FILE, WEIGHTS_FILE, read_denoiser
 from epizoo.recipes.run_folder import one_sentence_errors, prose
 from epizoo.zoo.build import write_entry
 from epizoo.zoo.catalogue import ZOO_FOLDER
-from epizoo.zoo.entry import PeakCallerEntry, load
+from epizoo.zoo.entry import PeakCallerEntry
+from epizoo.zoo.loading import load
 from epizoo.zoo.new_entries import example_of
 
 PREFIX = "denoiser."
 METRIC = "denoised coverage"
-"""What names of its metrics begin with."""
+"""Prefix of the names of its metrics."""
 
 
 def add_denoiser(

@@ -30,7 +30,8 @@ from epizoo.recipes.simulated_peaks import ATAC
 from epizoo.simulation.fragments import site_truth
 from epizoo.zoo.card import PICTURE_FILE
 from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, load
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+from epizoo.zoo.loading import load
 from epizoo.zoo.new_entries import example_of
 
 WEIGHTS_KEY = "epizoo weights sha256"
@@ -47,7 +48,7 @@ _LABEL_COLORS = {
 
 
 class Locus(NamedTuple):
-    """Where an entry is shown: a title, the dataloader's arguments, the region, and what is known there."""
+    """A place to show an entry: a title, the dataloader's arguments, the region, and what is known there."""
 
     title: str
     arguments: Mapping[str, Any]

@@ -71,7 +71,7 @@ class DenoisingSettings:
     scale_error_sd: float = 0.2
     """Log standard deviation of a further error in the scale, new in every step."""
     repeat_share: float = 0.0
-    """How many windows of the pile-ups hold a ragged repeat, 50 to 500 times as high as the scale (or 10 reads)."""
+    """Share of the windows of pile-ups with a ragged repeat, 50 to 500 times as high as the scale (or 10 reads)."""
 
     def draw(self, random: np.random.Generator, n_windows: int) -> Experiments:
         """New experiments."""

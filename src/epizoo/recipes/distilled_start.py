@@ -8,7 +8,7 @@ import numpy as np
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.models.peak_caller.network import PeakCaller
 from epizoo.peaks.distillation import Contig, read_contigs
-from epizoo.peaks.labelled_stretches import Stretch
+from epizoo.peaks.labelled_stretches import LabelledStretch
 from epizoo.peaks.network_fit import fit
 from epizoo.peaks.threshold_rule import ThresholdRule, choose_rule, rule_errors
 from epizoo.peaks.training_batches import DistilledBatches
@@ -28,7 +28,12 @@ class Distiller:
     """
 
     def __init__(
-        self, settings: EntrySettings, seed: int, stretches: list[Stretch], contigs: list[Contig], not_for_tuning: str
+        self,
+        settings: EntrySettings,
+        seed: int,
+        stretches: list[LabelledStretch],
+        contigs: list[Contig],
+        not_for_tuning: str,
     ) -> None:
         assert settings.distillation is not None
         self.settings = settings
@@ -52,7 +57,7 @@ class Distiller:
     def teach(
         self,
         start: PeakCaller,
-        stretches: list[Stretch],
+        stretches: list[LabelledStretch],
         report: Callable[[int, float], None] | None = None,
     ) -> tuple[PeakCaller, DistilledBatches]:
         """A network that knows the rule of these stretches' chromosomes, and the batches to go on with."""
@@ -75,11 +80,11 @@ def read_distiller(
     data: Path,
     settings: EntrySettings,
     seed: int,
-    stretches: list[Stretch],
+    stretches: list[LabelledStretch],
     not_for_tuning: str,
     progress: Progress,
 ) -> Distiller | None:
-    """What an entry's network starts from; None where that is a simulation."""
+    """The rule that an entry's network starts from; None where that is a simulation."""
     if settings.distillation is None:
         return None
     contigs: list[Contig] = []

@@ -29,13 +29,13 @@ from epizoo.peaks.labelled_calls import (
     decided,
     predict_stretches,
 )
-from epizoo.peaks.labelled_stretches import Stretch, read_stretches
+from epizoo.peaks.labelled_stretches import LabelledStretch, read_stretches
 from epizoo.peaks.network_fit import fit
 from epizoo.peaks.training_batches import LabelledBatches, SimulatedBatches
 from epizoo.recipes.distilled_start import Distiller, read_distiller
 from epizoo.recipes.labelled_peaks_metrics import CrossValidation, data_hashes, write_metrics
 from epizoo.recipes.labelled_peaks_settings import ENTRIES, EntrySettings
-from epizoo.recipes.run_folder import Progress, describe_training, one_sentence_errors, plain, recipe_parser, write_run
+from epizoo.recipes.run_folder import Progress, one_sentence_errors, plain, recipe_parser, recipe_training, write_run
 
 NOT_FOR_TUNING = "chr9"
 THINNED_TO = 0.1
@@ -77,7 +77,7 @@ class Recipe:
         report = self.progress.steps("pretraining")
         return fit(start, lambda: self.batches.next_windows(n_windows), self.settings.pretraining, report)
 
-    def fine_tune(self, pretrained: PeakCaller, stretches: list[Stretch]) -> PeakCaller:
+    def fine_tune(self, pretrained: PeakCaller, stretches: list[LabelledStretch]) -> PeakCaller:
         """The average of several fine-tunings on the labels of these stretches; of none, the pretrained network."""
         number, settings = self.settings.n_fine_tunings, self.settings.fine_tuning
         batches: LabelledBatches
@@ -90,7 +90,7 @@ class Recipe:
         return average([fit(pretrained, lambda: batches.next(stretches), settings) for _ in range(number)])
 
     def cross_validate(
-        self, pretrained: PeakCaller, stretches: list[Stretch], thinned: list[Stretch]
+        self, pretrained: PeakCaller, stretches: list[LabelledStretch], thinned: list[LabelledStretch]
     ) -> CrossValidation:
         """Predictions for each chromosome by a network that did not see it, and errors of peaks made from them.
 
@@ -114,9 +114,9 @@ class Recipe:
     def score(
         self,
         predictions: list[Prediction],
-        stretches: list[Stretch],
+        stretches: list[LabelledStretch],
         shallow: list[Prediction],
-        thinned: list[Stretch],
+        thinned: list[LabelledStretch],
     ) -> CrossValidation:
         """Errors of left-out predictions, each chromosome called by the rule that suits the other chromosomes best."""
         bin_bp = self.settings.model.bin_bp
@@ -151,7 +151,7 @@ def average(models: list[PeakCaller]) -> PeakCaller:
     return nnx.merge(graphs[0], jax.tree.map(lambda *values: sum(values) / len(values), *states))
 
 
-def read_all(data: Path, settings: EntrySettings, keep: float = 1.0) -> list[Stretch]:
+def read_all(data: Path, settings: EntrySettings, keep: float = 1.0) -> list[LabelledStretch]:
     """The labelled stretches of all marks of an entry, from this share of the fragments."""
     bin_bp, pad_bp = settings.model.bin_bp, settings.crops.n_bins * settings.model.bin_bp
     return [
@@ -164,7 +164,7 @@ def read_all(data: Path, settings: EntrySettings, keep: float = 1.0) -> list[Str
 
 
 def training_details(
-    settings: EntrySettings, distiller: Distiller | None, data: Path, stretches: list[Stretch]
+    settings: EntrySettings, distiller: Distiller | None, data: Path, stretches: list[LabelledStretch]
 ) -> dict[str, Any]:
     """Settings of the steps that were taken and hashes of the data, for ``training.json``."""
     steps: dict[str, Any] = {}
@@ -206,7 +206,7 @@ def _run(name: str, data: Path, seed: int, macs3: list[Path], output: Path) -> N
     final = recipe.fine_tune(pretrained, stretches)
     details = training_details(settings, distiller, data, stretches)
     chromosomes = {stretch.chrom for stretch in stretches}
-    training = describe_training(name, "labelled_peaks", seed, details, chromosomes=chromosomes, reads_data=True)
+    training = recipe_training(name, "labelled_peaks", seed, details, chromosomes=chromosomes, reads_data=True)
     calling = dataclasses.replace(validation.calling, most_q=settings.most_q, background_bp=settings.background_bp)
     write_run(output, name, final, settings.transform, calling, settings.window_bins, training)
     progress.say(f"wrote {output}")

@@ -12,7 +12,7 @@ from epizoo.files import sha256, write_json
 from epizoo.metrics.calibration import Cases, brier_score, expected_calibration_error
 from epizoo.metrics.label_errors import Interval, compare, region_rates, summarise
 from epizoo.peaks.labelled_calls import Prediction, calibrated_left_out, decided
-from epizoo.peaks.labelled_stretches import LABELS_FOLDER, Stretch
+from epizoo.peaks.labelled_stretches import LABELS_FOLDER, LabelledStretch
 from epizoo.recipes.labelled_peaks_settings import LabelledSet
 
 _KEYS = ["window", "chrom", "start", "end", "annotation"]
@@ -33,7 +33,7 @@ class CrossValidation(NamedTuple):
 def write_metrics(
     folder: Path,
     validation: CrossValidation,
-    stretches: list[Stretch],
+    stretches: list[LabelledStretch],
     macs3: list[Path],
     labelled: tuple[LabelledSet, ...],
     thinned_to: float,
@@ -76,7 +76,7 @@ def write_metrics(
     write_json(folder / "evaluation.json", evaluation)
 
 
-def data_hashes(data: Path, stretches: list[Stretch]) -> dict[str, str]:
+def data_hashes(data: Path, stretches: list[LabelledStretch]) -> dict[str, str]:
     """SHA-256 of the tables and of every bigWig that was read, by path under `data`."""
     windows = pd.read_csv(data / LABELS_FOLDER / "windows.tsv", sep="\t")
     used = {window for stretch in stretches for window in stretch.labels["window"]}
@@ -114,7 +114,7 @@ def _error_metrics(errors: pd.DataFrame, others: dict[str, pd.DataFrame], on: st
 
 
 def _thinned_metrics(errors: pd.DataFrame, thinned: pd.DataFrame, on: str, keep: float) -> list[dict[str, Any]]:
-    """How many labels are wrong when fragments are drawn at random from each file, and the scale is fitted again."""
+    """Label errors when fragments are drawn at random from each file, and the scale is fitted again."""
     whole, shallow = summarise(errors), summarise(thinned)
     where = f"{on}; each fragment kept with a chance of {keep:g}"
     change = shallow.wrong_labels.value - whole.wrong_labels.value

@@ -1,4 +1,4 @@
-"""What sets the peak callers that learn from human labels apart: one `EntrySettings` for each of them."""
+"""Settings of the peak callers that learn from human labels: one `EntrySettings` for each of them."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -45,7 +45,7 @@ class EntrySettings:
     n_simulated: int = 8
     n_real: int = 10
     n_fine_tunings: int = 3
-    """How many are averaged; none: the labels reach no weight but through the rule that is learned, if there is one."""
+    """Number that are averaged; 0: the labels reach no weight but through the rule that is learned, if there is one."""
     window_bins: int = 1_000
     distillation: DistillationSettings | None = None
     """Settings of learning a threshold rule first; None: the network starts from the simulation."""

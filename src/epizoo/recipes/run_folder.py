@@ -1,4 +1,4 @@
-"""What the recipes of peak callers share: their command line, their progress, and the run folder that they write.
+"""Command line, progress and run folder of the recipes of peak callers.
 
 A run folder holds ``weights.safetensors``, ``config.yaml``, ``about.yaml``, ``training.json`` and ``metrics.json``; see
 `epizoo.zoo.build.write_entry`. The prose is that of ``prose/NAME.yaml`` beside this file.
@@ -75,12 +75,12 @@ class Progress:
 
 
 def prose(name: str, **fields: object) -> dict[str, Any]:
-    """What is written by hand of an entry: ``about``, ``trained_on`` and ``procedure``; fields replace {names}."""
+    """Hand-written text of an entry: ``about``, ``trained_on`` and ``procedure``; fields replace {names}."""
     text = (_PROSE / f"{name}.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text.format_map(fields) if fields else text)
 
 
-def describe_training(
+def recipe_training(
     name: str,
     recipe: str,
     seed: int,
@@ -89,16 +89,7 @@ def describe_training(
     chromosomes: Iterable[str] = (),
     reads_data: bool = False,
 ) -> dict[str, Any]:
-    """The content of ``training.json``.
-
-    Args:
-        name: name of the entry.
-        recipe: name of the recipe's module.
-        seed: seed of all random numbers.
-        details: settings and hashes, plain values.
-        chromosomes: chromosomes that were trained on.
-        reads_data: whether the recipe takes ``--data``.
-    """
+    """The content of ``training.json``."""
     words = prose(name)
     data = "--data DIR " if reads_data else ""
     return {
@@ -120,17 +111,7 @@ def write_run(
     window_bins: int,
     training: Mapping[str, Any],
 ) -> None:
-    """Write a run folder, but for its metrics.
-
-    Args:
-        folder: the run folder, which exists.
-        name: name of the entry.
-        model: the trained network.
-        transform: how coverage is normalised.
-        calling: the peak rule.
-        window_bins: number of bins that are predicted at once.
-        training: see `describe_training`.
-    """
+    """Write a run folder, but for its metrics."""
     with atomic_path(folder / "weights.safetensors") as path:
         save_file(flatten_parameters(model), path)
     config = {

@@ -23,7 +23,7 @@ from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
 from epizoo.peaks.labelled_stretches import CropSettings
 from epizoo.peaks.network_fit import FitSettings, fit
 from epizoo.peaks.training_batches import FragmentBatches
-from epizoo.recipes.run_folder import Progress, describe_training, one_sentence_errors, plain, recipe_parser, write_run
+from epizoo.recipes.run_folder import Progress, one_sentence_errors, plain, recipe_parser, recipe_training, write_run
 from epizoo.simulation.fragments import FragmentSimulationConfig, simulate_fragments
 
 DEPTHS = (3e6, 3e7)
@@ -145,7 +145,7 @@ def main() -> None:
         model = train(settings, arguments.seed, progress)
         progress.say("measuring on new windows")
         write_json(run / "metrics.json", measure(settings, model, arguments.seed))
-        training = describe_training(settings.name, "simulated_peaks", arguments.seed, training_details(settings))
+        training = recipe_training(settings.name, "simulated_peaks", arguments.seed, training_details(settings))
         write_run(run, settings.name, model, settings.transform, settings.calling, settings.window_bins, training)
         progress.say(f"wrote {run}")
 

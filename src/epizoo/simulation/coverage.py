@@ -60,7 +60,7 @@ class SimulatedCoverage(NamedTuple):
     is_clear: Bool[np.ndarray, "window bin"]
     """False where nobody could tell: weak peaks, and the flanks of strong ones."""
     expected: Float[np.ndarray, "window bin"]
-    """What the coverage would be with endless reads of the same library, at the same depth."""
+    """Expected coverage: that of endless reads of the same library, at the same depth."""
 
 
 def simulate(
@@ -172,7 +172,7 @@ def _artefacts(random: np.random.Generator, n_steps: int, depth: float) -> Float
 
 
 def _truth(expected: Float[np.ndarray, " step"], config: SimulationConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Which steps are peak, and which are clear: not so near a level that another draw might be judged otherwise."""
+    """Masks of the steps that are peak, and of those that are clear: no other draw is likely to differ there."""
     if config.truth_width_bp:
         n_mean = config.truth_width_bp // STEP_BP
         expected = np.convolve(expected, np.full(n_mean, 1 / n_mean), mode="same")

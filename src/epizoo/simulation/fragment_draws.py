@@ -1,4 +1,4 @@
-"""What simulated experiments are drawn from: libraries, sites, waves and hot spots, and fragments of them, piled up."""
+"""Draws of simulated experiments: libraries, sites, waves and hot spots, and fragments of them, piled up."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,7 +16,7 @@ _POINTS = 200
 
 
 class Library(NamedTuple):
-    """How fragments are made, and how reads are piled up."""
+    """Settings of fragments, and of the pile-up of reads."""
 
     lengths: Callable[[np.random.Generator, int], Int[np.ndarray, " fragment"]]
     width_bp: int
@@ -32,32 +32,32 @@ class Library(NamedTuple):
 
 
 class Sites(NamedTuple):
-    """Where the factor binds, or the chromatin is open; positions in bp."""
+    """Sites that the factor binds, or where the chromatin is open; positions in bp."""
 
     centre: Float[np.ndarray, " site"]
     width_bp: Float[np.ndarray, " site"]
     enrichment: Float[np.ndarray, " site"]
     """See `epizoo.simulation.fragments.FragmentSimulationConfig`."""
     fragments: Float[np.ndarray, " site"]
-    """How many are expected: the enrichment times those of background over the site."""
+    """Expected number: the enrichment times those of background over the site."""
 
 
 class Reads(NamedTuple):
-    """What is piled up, half-open; it may reach outside the stretch."""
+    """Intervals to pile up, half-open; they may reach outside the stretch."""
 
     start: Int[np.ndarray, " read"]
     end: Int[np.ndarray, " read"]
 
 
 class Fragments(NamedTuple):
-    """Where fragments begin, and how long they are, in bp."""
+    """Starts and lengths of fragments, in bp."""
 
     left: Int[np.ndarray, " fragment"]
     length: Int[np.ndarray, " fragment"]
 
 
 class Intensity(NamedTuple):
-    """What the treatment's fragments are drawn from, once everything but the reads themselves is fixed."""
+    """Intensity of the treatment's fragments, once everything but the reads themselves is fixed."""
 
     background: Float[np.ndarray, " bp"]
     """Expected background fragments that begin at each bp; many copies of one are chance, and not in it."""
@@ -99,7 +99,7 @@ def waves(random: np.random.Generator, n_bp: int, largest_sd: float) -> Float[np
 
 
 def hot_spots(random: np.random.Generator, n_bp: int) -> Float[np.ndarray, " bp"]:
-    """What any experiment, its control too, has more of: open chromatin and repeats that the assembly lacks."""
+    """Excess of any experiment, its control too: open chromatin and repeats that the assembly lacks."""
     rate = np.ones(n_bp)
     for _ in range(random.poisson(n_bp / 15_000)):
         centre, sd = random.integers(n_bp), np.exp(random.uniform(np.log(100), np.log(1_500)))
@@ -167,7 +167,7 @@ def site_fragments(
 
 
 def anchor_offsets(random: np.random.Generator, n: int, library: Library) -> Float[np.ndarray, " fragment"]:
-    """Where in a fragment its anchor lies: a factor anywhere, the transposase around its own middle."""
+    """Offset of the anchor in a fragment: anywhere for a factor, around the middle for the transposase."""
     return np.full(n, 0.5) if library.cuts else random.random(n)
 
 
@@ -202,7 +202,7 @@ def join(*parts: Fragments) -> Fragments:
 
 
 def piled_reads(random: np.random.Generator, fragments: Fragments, library: Library) -> Reads:
-    """What is piled up of fragments: themselves, their ends extended, or both of their cuts."""
+    """Intervals that fragments are piled up as: themselves, their ends extended, or both of their cuts."""
     lefts, rights = fragments.left, fragments.left + fragments.length
     if library.pairs:
         return Reads(lefts, rights)

@@ -47,7 +47,7 @@ class FragmentSimulationConfig:
     enrichment: Range = (8.0, 1.2, 1.0, 300.0)
     """Fragments of a site over those that its width would hold of background: median, log sd, smallest, largest."""
     site_bp: Range = (20.0, 0.5, 1.0, 100.0)
-    """Where the fragments of a site may be anchored: median width, log sd, smallest, largest."""
+    """Width over which fragments of a site may be anchored: median, log sd, smallest, largest."""
     decoys_per_10kb: tuple[float, float] = (0.3, 5.0)
     decoy_bp: Range = (700.0, 0.6, 300.0, 3_000.0)
     """Wider and weaker than sites: what sticks to open chromatin, in the treatment alone, and is no peak."""
@@ -61,7 +61,7 @@ class FragmentSimulationConfig:
     cuts: bool = False
     """Piles up both ends of each fragment (ATAC) instead of fragments or extended reads."""
     control_share: float = 0.6
-    """How many windows have a control; the others have one without any signal. 0: there is no control track."""
+    """Share of windows with a control; the others have one without any signal. 0: there is no control track."""
     artefact_share: float = 0.6
     """Of the windows with a control, how many have artefacts in both tracks, the decoys among them; none is a peak."""
     artefacts_per_10kb: tuple[float, float] = (0.3, 4.0)
@@ -234,7 +234,7 @@ def _correlated(random: np.random.Generator, n_tracks: int, correlation: float) 
 def site_truth(
     sites: Sites, n_bp: int, config: FragmentSimulationConfig
 ) -> tuple[Bool[np.ndarray, " bp"], Bool[np.ndarray, " bp"]]:
-    """Which bp are peak, and which are clear, as of `SimulatedFragments`."""
+    """Masks of the bp that are peak, and of those that are clear, as of `SimulatedFragments`."""
     is_peak, is_weak = np.zeros(n_bp, bool), np.zeros(n_bp, bool)
     width = np.full(len(sites.centre), float(config.peak_bp)) if config.peak_bp else sites.width_bp
     for centre, half, enrichment, fragments in zip(

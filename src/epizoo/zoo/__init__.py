@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from epizoo.zoo.catalogue import ZOO_FOLDER, find_entry, list_entries
 
 if TYPE_CHECKING:
-    from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, load, load_annotator, load_peak_caller
+    from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+    from epizoo.zoo.loading import load, load_annotator, load_peak_caller
 
 __all__ = [
     "ZOO_FOLDER",
@@ -26,7 +27,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from epizoo.zoo import entry
+        from epizoo.zoo import loading
 
-        return getattr(entry, name)
+        return getattr(loading, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -27,7 +27,8 @@ from epizoo.zoo import kipoi_yaml
 from epizoo.zoo.card import render_card
 from epizoo.zoo.catalogue import ZOO_FOLDER, list_entries
 from epizoo.zoo.description import About, Ancestor, Family, Metric, TrainedOn, Window
-from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, load
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+from epizoo.zoo.loading import load
 
 DEFAULT_ENTRY = "peak_caller/h3k4me3"
 WEIGHTS_FILE = "weights.safetensors"

@@ -6,10 +6,9 @@ The headings are those of Hugging Face's and bioimage.io's cards. A section that
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import yaml
 
-from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.calling.rule_text import rule_in_words
 from epizoo.zoo.card_evaluation import EntryEvaluation, evaluation_table, read_evaluation
 from epizoo.zoo.card_figures import MOST_HEADLINES, cell, headline_figures, headline_table, metrics_table
 from epizoo.zoo.card_use import how_to_use
@@ -18,6 +17,10 @@ from epizoo.zoo.description import Metric, State
 from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
 
 PICTURE_FILE = "card.png"
+_COLUMNS_7_TO_9 = (
+    "- Signal value (column 7): fold change of the signal at the summit over the local background. Columns 8 and "
+    "9 are -log10 of the p-value and the q-value of the peak's reads, -1 where reads cannot be told from the signal."
+)
 _CITE_US = "Cite epizoo as CITATION.cff says, with the entry's name and version."
 _EXAMPLES_OF_OURS = "The code is MIT. DATA_LICENSES.md lists the example files, their sources and their licences."
 _EXAMPLES_OF_USERS = (
@@ -107,7 +110,9 @@ def _interface(entry: Entry) -> str:
         note = ["", _paragraph(entry.config.measured_on)] if entry.config.measured_on else []
         return "\n".join([*lines, "", *_states(entry.config.states), *note])
     assert isinstance(entry, PeakCallerEntry)
-    return "\n".join([*lines, "", *_peaks(entry.config.calling)])
+    return "\n".join(
+        [*lines, "", *(f"- {sentence}" for sentence in rule_in_words(entry.config.calling)), _COLUMNS_7_TO_9]
+    )
 
 
 def _states(states: Sequence[State]) -> list[str]:
@@ -125,42 +130,6 @@ def _states(states: Sequence[State]) -> list[str]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:g}"
-
-
-def _peaks(rule: PeakCallingConfig) -> list[str]:
-    """How probabilities become peaks, and what the columns of narrowPeak hold."""
-    extend, enter = f"{rule.extend_probability:g}", f"{rule.enter_probability:g}"
-    runs = f"at least {extend}" if extend == enter else f"at least {extend}, one of which has at least {enter}"
-    lines = [
-        f"- Peaks: runs of bins with a probability of {runs}. Gaps of up to {rule.merge_gap_bp:,} bp are closed, and "
-        f"peaks narrower than {rule.min_width_bp:,} bp are dropped."
-    ]
-    if rule.most_q < 1:
-        lines.append(
-            f"- Significance: the q-value of a peak's reads (column 9) must be at most {rule.most_q:g}. Reads are "
-            f"expected as in the surroundings of {rule.background_bp:,} bp on both sides, the whole file or the control, "
-            "whichever holds most."
-        )
-    if rule.score_evidence:
-        score = (
-            "evidence, not a probability: 200 log10(1 + odds x E), at most 1000. The odds are those of the peak's "
-            "highest probability (19 at most). E is -log10 of the Poisson probability of the reads at the summit, "
-            "given the background there."
-        )
-    elif rule.calibration:
-        half = 1000 * float(rule.calibrated(np.array([0.5]))[0])
-        score = (
-            "1000 times a calibrated probability: the share of true peaks among peaks with the same highest "
-            f"probability. A highest probability of 0.5 scores {half:.0f}."
-        )
-    else:
-        score = "1000 times the highest probability in the peak, without further calibration."
-    lines.append(f"- Score (column 5): {score}")
-    lines.append(
-        "- Signal value (column 7): fold change of the signal at the summit over the local background. p-value and "
-        "q-value (columns 8 and 9): -log10, of the number of reads in the peak; -1 where it cannot be told."
-    )
-    return lines
 
 
 def _training(entry: Entry) -> str:

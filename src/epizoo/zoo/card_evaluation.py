@@ -1,4 +1,4 @@
-"""What `epizoo evaluate` measured of an entry's shipped weights, as its card shows it.
+"""Figures of `epizoo evaluate` for an entry's shipped weights, as its card shows them.
 
 Beside ``model.yaml`` may lie ``metrics.json``, which ``epizoo evaluate --entry ENTRY … --metrics metrics.json`` wrote.
 """
@@ -16,7 +16,7 @@ _Figures = Mapping[str, Any]
 
 
 class EntryEvaluation(NamedTuple):
-    """What ``metrics.json`` holds.
+    """The content of ``metrics.json``.
 
     Attributes:
         name: of the entry among the callers.

@@ -96,7 +96,7 @@ def _of_evaluation(evaluation: EntryEvaluation) -> list[HeadlineFigure]:
             for name, (value, low, high) in by_caller.items()
         }
         own = texts.pop(evaluation.name)
-        figures.append(HeadlineFigure(_titled(title, better), data, own, _best(texts, better)))
+        figures.append(HeadlineFigure(_titled(f"{title}, shipped weights", better), data, own, _best(texts, better)))
     return figures
 
 

@@ -1,4 +1,4 @@
-"""How an entry is used, as its card says it: commands and Python that run on the entry's own example files."""
+"""The section of a card on use: commands and Python that run on the entry's own example files."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which entries the zoo holds, read from its folders alone, so that listing them is quick."""
+"""Entries of the zoo, read from its folders alone, so that listing them is quick."""
 
 import difflib
 import os
@@ -49,6 +49,9 @@ def find_entry(entry: str | os.PathLike[str], zoo_folder: str | os.PathLike[str]
             "`epizoo import-grelu` and `epizoo import-torch` of others"
         )
     names = list_entries(zoo_folder)
+    parts = Path(entry).parts
+    if Path(entry).is_absolute() or len(parts) > 2 or (len(parts) == 2 and Path(parts[0]).is_dir()):
+        raise EntryError(f"{entry}: no such folder; give the folder of an entry, or a name that `epizoo list` shows")
     nearest = _nearest(os.fspath(entry), names)
     hint = f"; did you mean {nearest}?" if nearest else ""
     raise EntryError(f"{entry}: unknown entry, the zoo has {', '.join(names) or 'none'}{hint}")

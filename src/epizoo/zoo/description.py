@@ -1,4 +1,4 @@
-"""What an entry's ``model.yaml`` says in its ``zoo`` block, checked when it is read.
+"""The ``zoo`` block of an entry's ``model.yaml``, checked when it is read.
 
 Kipoi ignores keys that it does not know, so the block lives in Kipoi's own file and an entry has one description.
 """
@@ -55,7 +55,7 @@ class DataSource(Strict):
 
 
 class TrainedOn(Strict):
-    """What training saw and what was held out from it; empty lists say that nothing was.
+    """Data of the training, and data held out from it; empty lists say that nothing was.
 
     ``loci``, as ``chr2:1000-2000`` from 0, are those whose labels were trained on, where the recipe knows them.
     """
@@ -103,7 +103,7 @@ class HeadlineMetric(Strict):
 
 
 class CardText(Strict):
-    """What a card says that follows from nothing else; a section without words is left out.
+    """Hand-written text of a card; a section without words is left out.
 
     Attributes:
         intended_use: what the model is for, one sentence each.
@@ -294,7 +294,7 @@ class _Test(BaseModel):
 
 
 class KipoiPart(BaseModel):
-    """What epizoo reads of Kipoi's part of a ``model.yaml``; other keys are Kipoi's to check."""
+    """The keys that epizoo reads of Kipoi's part of a ``model.yaml``; the others are Kipoi's to check."""
 
     info: _Info
     schema_: _Schema = Field(alias="schema")

@@ -1,4 +1,4 @@
-"""What computes an entry's predictions: JAX, ONNX Runtime or torch, behind one interface, chosen here alone.
+"""Engines of an entry's predictions: JAX, ONNX Runtime or torch, behind one interface, chosen here alone.
 
 JAX is the reference, to which `epizoo.conversion.parity` holds the others; the model itself and gradients are always
 JAX's. ONNX Runtime needs no JAX.

@@ -2,29 +2,24 @@
 
 import copy
 import html
-import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from epizoo.errors import EntryError, InputError
-from epizoo.validation import parse, read_yaml
-from epizoo.zoo.catalogue import ChromatinStateName, PeakCallerName, find_entry, list_entries
+from epizoo.validation import parse
 from epizoo.zoo.description import (
     DENOISED,
     SETTINGS,
     Backend,
     ChromatinStateSettings,
-    KipoiPart,
     PeakCallerSettings,
     ZooBlock,
 )
 from epizoo.zoo.engines import Arrays, Engine, check_backend, default_backend, make_engine
-from epizoo.zoo.remote import is_remote
 from epizoo.zoo.upward import Method
 from epizoo.zoo.weights import check_sha256, read_arrays
 
@@ -38,73 +33,6 @@ if TYPE_CHECKING:
     from epizoo.zoo.jax_engine import JaxEngine, Scalar
     from epizoo.zoo.windows import coverage_windows as _coverage_windows
     from epizoo.zoo.windows import mark_windows as _mark_windows
-
-_LOGGER = logging.getLogger("epizoo")
-_Path = str | os.PathLike[str]
-
-
-@overload
-def load(entry: PeakCallerName) -> "PeakCallerEntry": ...
-@overload
-def load(entry: ChromatinStateName) -> "ChromatinStateEntry": ...
-@overload
-def load(entry: _Path) -> "PeakCallerEntry | ChromatinStateEntry": ...
-def load(entry: _Path) -> "PeakCallerEntry | ChromatinStateEntry":
-    """Load a zoo entry by its name, such as ``peak_caller/h3k4me3``, by its folder, or from the hub (``hf://ORG/NAME``).
-
-    The weights are read when they are first used.
-
-    Raises:
-        EntryError: there is no such entry, or its ``model.yaml`` is not what an entry's must be.
-    """
-    folder = find_entry(entry)
-    kipoi, zoo = read_model_yaml(folder / "model.yaml")
-    loaded = ENTRY_CLASSES[zoo.family](folder, kipoi, zoo)
-    if is_remote(entry):
-        loaded.check_files()
-    _LOGGER.debug("Entry %s %s: %s, weights sha256 %s", loaded.name, loaded.version, folder, loaded.sha256)
-    return loaded
-
-
-def load_peak_caller(entry: "Entry | _Path", backend: str | None = None) -> "PeakCallerEntry":
-    """The peak caller of this name, folder or reference, or the entry itself, with another backend if one is named.
-
-    Raises:
-        InputError: it is of another family, or there is no such backend.
-        EntryError: see `load`.
-        MissingDependencyError: the backend is not installed.
-    """
-    loaded = entry if isinstance(entry, Entry) else load(entry)
-    if not isinstance(loaded, PeakCallerEntry):
-        raise InputError(f"{loaded.name}: this entry does not call peaks; {_others('peak_caller')}")
-    return loaded if backend is None else loaded.with_backend(backend)
-
-
-def load_annotator(entry: "Entry | _Path", backend: str | None = None) -> "ChromatinStateEntry":
-    """The chromatin-state annotator of this name, folder or reference, or the entry itself; see `load_peak_caller`."""
-    loaded = entry if isinstance(entry, Entry) else load(entry)
-    if not isinstance(loaded, ChromatinStateEntry):
-        raise InputError(f"{loaded.name}: this entry does not annotate states; {_others('chromatin_states')}")
-    return loaded if backend is None else loaded.with_backend(backend)
-
-
-def _others(family: str) -> str:
-    names = [name for name in list_entries() if name.startswith(f"{family}/")]
-    return f"use {', '.join(names) or 'an entry that does'}"
-
-
-def read_model_yaml(path: Path) -> tuple[dict[str, Any], ZooBlock]:
-    """Kipoi's part and the ``zoo`` block of a ``model.yaml``.
-
-    Raises:
-        EntryError: it is not YAML, or a key that epizoo reads is missing, unknown or of another type.
-    """
-    content = read_yaml(path, EntryError)
-    if not isinstance(content, dict) or not isinstance(content.get("zoo"), dict):
-        raise EntryError(f"{path}: the zoo block is missing; an entry's model.yaml describes itself under the key zoo")
-    block = content.pop("zoo")
-    parse(KipoiPart, content, str(path), EntryError)
-    return content, parse(ZooBlock, block, f"{path}: zoo", EntryError)
 
 
 class Entry:
@@ -169,14 +97,19 @@ class Entry:
 
     @property
     def backend(self) -> Backend:
-        """What computes predictions: ``jax``, ``onnx`` or ``torch``."""
+        """The engine of predictions: ``jax``, ``onnx`` or ``torch``."""
         return self._backend or default_backend(self.family, self.zoo.backends)
+
+    @property
+    def chosen_backend(self) -> Backend | None:
+        """The backend that `with_backend` chose; None where it is left to epizoo."""
+        return self._backend
 
     def with_backend(self, backend: str | None = None) -> Self:
         """The same entry, computed by ``jax``, ``onnx`` or ``torch``; by the fastest that is installed where None.
 
         `model` and `gradient` are JAX's all the same, and whole genomes of chromatin states are decoded by compiled
-        kernels unless `annotate` is given a backend.
+        kernels unless a backend is chosen.
 
         Raises:
             InputError: there is no such backend.
@@ -222,7 +155,8 @@ class Entry:
         """Any of `output_names` and `layer_names` for a batch of windows, the flanks cropped; see `predict`."""
         for name in names:
             self._require_layer(name)
-        return self._engine(self.backend).run(self._checked(inputs), names)
+        checked = self._checked(inputs)
+        return self._engine(self.backend).run(checked, names) if names else {}
 
     def gradient(
         self, inputs: Mapping[str, Float[np.ndarray, "batch bin channel"]], scalar: "Scalar"
@@ -304,7 +238,7 @@ class PeakCallerEntry(Entry):
 
     @property
     def denoises(self) -> bool:
-        """Whether denoised coverage is among the outputs."""
+        """True if denoised coverage is among the outputs."""
         return self.config.model.denoise is not None
 
     @property
@@ -404,12 +338,6 @@ class ChromatinStateEntry(Entry):
     else:
         annotate = Method("epizoo.jobs.annotate:annotate")
         windows = Method("epizoo.zoo.windows:mark_windows")
-
-
-ENTRY_CLASSES: dict[str, type[PeakCallerEntry] | type[ChromatinStateEntry]] = {
-    "peak_caller": PeakCallerEntry,
-    "chromatin_states": ChromatinStateEntry,
-}
 
 
 def _compared(values: Mapping[str, object]) -> str:

@@ -1,5 +1,6 @@
 """New entries of a user's zoo: their folders, their descriptions, and how fine-tuned ones are built."""
 
+import math
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from epizoo.zoo.entry import Entry
 from epizoo.zoo.examples import example_arguments
 
 File = str | os.PathLike[str]
-OF_BASE = "Of the pretrained entry: "
+OF_BASE = "Pretrained entry: "
 _TAG = re.compile(r"^[A-Za-z0-9._-]+$")
 
 
@@ -70,10 +71,6 @@ def make_target(family: str, name: str, output: File, resume: bool) -> Target:
 
 def full_name(family: str, name: str) -> str:
     """``FAMILY/TAG`` of what a user calls a new entry.
-
-    Args:
-        family: of the entry.
-        name: ``TAG`` or ``FAMILY/TAG``.
 
     Raises:
         InputError: the name is none or of another family.
@@ -135,7 +132,7 @@ def seen_in_training(base: Entry, chromosomes: Collection[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a fine-tuning gives its entry.
+    """Result of a fine-tuning, for its entry.
 
     Attributes:
         doc: first paragraph of the card.
@@ -173,16 +170,7 @@ class Prepared(NamedTuple):
 def build_tuned_entry(
     target: Target, base: Entry, prepared: Prepared, tuning: Tuning, command: str, seed: int
 ) -> Entry:
-    """Write the run folder and build the entry of it, with the base's example files.
-
-    Args:
-        target: where it is written.
-        base: the entry that was fine-tuned.
-        prepared: what it was fine-tuned on.
-        tuning: what came of it.
-        command: the command that makes it again.
-        seed: seed of all random numbers.
-    """
+    """Write the run folder and build the entry of it, with the base's example files."""
     run = target.run_folder
     with atomic_path(run / "weights.safetensors") as path:
         save_file(dict(tuning.arrays), path)
@@ -190,8 +178,24 @@ def build_tuned_entry(
     write_yaml(run / "config.yaml", {"family": base.family, "window": window, **tuning.config})
     write_yaml(run / "about.yaml", _about(base, prepared.data, tuning))
     write_json(run / "training.json", _training(base, prepared, tuning, command, seed))
-    write_json(run / "metrics.json", tuning.metrics)
+    write_metrics(run, tuning.metrics)
     return write_entry(run, target.name, example_of(base), zoo_folder=target.zoo_folder)
+
+
+def write_metrics(run: Path, metrics: list[dict[str, Any]]) -> None:
+    """Write ``metrics.json``; what is no finite number, such as the likelihood of bins that a model rules out, as text.
+
+    No file of an entry holds such numbers, and a training of hours must not fail for one.
+    """
+
+    def plain(value: Any) -> Any:
+        return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+    rows: list[dict[str, Any]] = []
+    for row in metrics:
+        compared = {tool: plain(value) for tool, value in row.get("compared_with", {}).items()}
+        rows.append(row | {"value": plain(row["value"])} | ({"compared_with": compared} if compared else {}))
+    write_json(run / "metrics.json", rows)
 
 
 def example_of(entry: Entry) -> dict[str, Any]:

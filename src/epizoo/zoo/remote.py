@@ -36,7 +36,7 @@ class Reference(NamedTuple):
 
 
 def is_remote(entry: object) -> bool:
-    """Whether a name means an entry on the hub."""
+    """True if a name means an entry on the hub."""
     return isinstance(entry, str) and entry.startswith(PREFIX)
 
 
@@ -144,7 +144,7 @@ def progress_on_terminals(hub: ModuleType) -> Iterator[None]:
 
 
 def hub_error(text: str, error: Exception) -> EntryError:
-    """What the client raised, in one sentence."""
+    """The client's error, in one sentence."""
     reason = {
         "RepositoryNotFoundError": "the hub has no such repository, or it is private",
         "GatedRepoError": "its authors must grant you access first",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.entry import load_annotator
+from epizoo.zoo.loading import load_annotator
 
 
 def state_order(names: Iterable[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def imported(reference: str) -> Any:
-    """What ``module:name`` refers to."""
+    """The object that ``module:name`` refers to."""
     module, _, name = reference.partition(":")
     return getattr(importlib.import_module(module), name)
 

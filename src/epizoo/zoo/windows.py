@@ -16,7 +16,7 @@ File = str | os.PathLike[str]
 
 
 class Argument(NamedTuple):
-    """What Kipoi is told of a dataloader's argument: what it means, and the type that its command line gives."""
+    """Description of a dataloader's argument for Kipoi: its meaning, and the type that Kipoi's command line gives."""
 
     doc: str
     type: str = "str"

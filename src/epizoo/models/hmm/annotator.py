@@ -49,12 +49,7 @@ class ChromatinStateAnnotator(nnx.Module):
     """
 
     def __init__(self, config: ChromatinStateConfig, *, rngs: nnx.Rngs):
-        """Start at random, with states that last: the starting point of DiffBio's annotator.
-
-        Args:
-            config: the shape of the model.
-            rngs: source of the random start, stream ``params``.
-        """
+        """Start at random, with states that last: the starting point of DiffBio's annotator."""
         self.config = config
         n_states, n_marks = config.n_states, len(config.marks)
         normal = jax.random.normal

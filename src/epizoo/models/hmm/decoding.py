@@ -117,10 +117,6 @@ def load_kernels(parameters: Parameters, *, viterbi: bool = False) -> None:
     """Load the compiled kernels, which takes a third of a second, or some seconds where they must be compiled first.
 
     They are loaded when they are first called anyway; a thread can do it while something else is done.
-
-    Args:
-        parameters: any model.
-        viterbi: also those of most probable paths.
     """
     decode(parameters, np.zeros(2, np.uint16), viterbi=viterbi)
 

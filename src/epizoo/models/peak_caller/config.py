@@ -25,21 +25,21 @@ class PeakCallerConfig(Config):
     n_tracks: Size = 1
     """1 is the treatment alone, 2 is the treatment and its control."""
     optional_control: bool = False
-    """Whether the network also knows a second track that is 0 everywhere, so that the control may be left out."""
+    """Lets the network know a second track that is 0 everywhere, so that the control may be left out."""
     n_filters: Size = 32
     kernel_sizes: tuple[Size, ...] = (5, 11, 21)
     dilations: tuple[Size, ...] = ()
     """One residual block of context for each, in bins."""
     threshold: float = 0.5
-    """Where the learned threshold starts, on the scale of `peak_scores`."""
+    """Initial value of the learned threshold, on the scale of `peak_scores`."""
     temperature: float = 1.0
-    """Where the learned temperature starts."""
+    """Initial value of the learned temperature."""
     summit_window_bins: Size = 50
     """A summit is a soft maximum over this many bins around it."""
     heads: tuple[str, ...] = ()
     """Names of cell types, each with a last layer, threshold and temperature of its own over one trunk; none is one."""
     paired: bool = False
-    """Whether the input is two conditions, all tracks of the first before those of the second, and a peak is one of the
+    """The input is two conditions, all tracks of the first before those of the second, and a peak is one of the
     first that is none of the second: a siamese network, whose trunk sees each condition by itself."""
     denoise: DenoiserConfig | None = None
     """The shape of the part that gives denoised coverage (a mapping of its values will do), if there is one."""
@@ -69,7 +69,7 @@ class PeakCallerConfig(Config):
 
     @property
     def receptive_field_bins(self) -> int:
-        """How far, on either side, an input bin can reach any output."""
+        """Distance, in bins on either side, over which an input bin reaches any output."""
         scores = max(self.kernel_sizes) // 2 + 1 + sum(self.dilations) * (CONTEXT_KERNEL // 2)
         peaks = scores + max(self.summit_window_bins // 2, 1)
         return max(peaks, self.denoise.reach_bins if self.denoise is not None else 0)

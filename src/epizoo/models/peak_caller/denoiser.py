@@ -50,13 +50,13 @@ class Denoiser(nnx.Module):
 
     @property
     def n_levels(self) -> int:
-        """How many constants there are."""
+        """Number of constants."""
         return len(self.config.levels)
 
     def _seen(
         self, signal: Float[Array, "batch bin"], means: Float[Array, "batch bin window"]
     ) -> Float[Array, "batch bin ratio"]:
-        """What the network sees of each bin."""
+        """The network's features of each bin."""
         after, before = signal[:, 1:], signal[:, :-1]
         steps = jnp.pad((after - before) ** 2 / (after + before + TINY), ((0, 0), (0, 1)))
         grain = _convolved(steps, grain_kernels(self.config.widths))

@@ -1,4 +1,4 @@
-"""What denoised coverage is made of: bell-shaped windows over the bins around a bin, and fixed levels. NumPy alone."""
+"""The parts of denoised coverage: bell-shaped windows over the bins around a bin, and fixed levels. NumPy alone."""
 
 import itertools
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class DenoiserConfig(Config):
 
     @property
     def reach_bins(self) -> int:
-        """How far, on either side, a bin can reach the result: half of the widest window and a step."""
+        """Distance, on either side, over which a bin reaches the result: half of the widest window and a step."""
         return self.widths[-1] // 2 + 1
 
 

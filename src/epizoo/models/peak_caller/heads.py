@@ -16,10 +16,6 @@ _PER_HEAD = ("output_conv.bias", "output_conv.kernel", "threshold", "temperature
 def with_heads(model: PeakCaller, names: Sequence[str]) -> PeakCaller:
     """A peak caller with a head for each cell type, all of which begin as the model's own.
 
-    Args:
-        model: a pretrained model without named heads.
-        names: of the cell types.
-
     Raises:
         InputError: no name or one twice, or the model has heads already.
     """

@@ -17,7 +17,7 @@ TEMPERATURE_FLOOR = 1e-6
 
 
 class PeakCallerOutput(NamedTuple):
-    """What the peak caller says of every bin, in DiffBio's names."""
+    """Outputs of the peak caller for every bin, in DiffBio's names."""
 
     peak_scores: Float[Array, "batch bin"]
     """Unbounded; higher is more like a peak."""
@@ -108,7 +108,7 @@ class PeakCaller(nnx.Module):
         return (self.scores(coverage, head) - threshold) / temperature
 
     def denoised(self, coverage: Float[Array, "batch bin track"]) -> Float[Array, "batch bin"]:
-        """What the treatment's coverage would be without noise, at the same depth, as the transform gives it.
+        """The treatment's coverage without noise, at the same depth, as the transform gives it.
 
         Of coverage ``arcsinh(signal / scale)`` this is ``arcsinh(expected signal / scale)``. The trunk takes no part.
 
@@ -134,7 +134,7 @@ class PeakCaller(nnx.Module):
 
     @property
     def receptive_field_bins(self) -> int:
-        """How far, on either side, an input bin can reach any output."""
+        """Distance, in bins on either side, over which an input bin reaches any output."""
         return self.config.receptive_field_bins
 
 

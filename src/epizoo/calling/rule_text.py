@@ -1,0 +1,47 @@
+"""The rule of calling in words, the same in cards, in `epizoo show` and in what `epizoo call-peaks` prints."""
+
+import numpy as np
+
+from epizoo.calling.peak_rule import PeakCallingConfig
+
+_EVIDENCE_SCORE = (
+    "evidence, not a probability: 200 log10(1 + odds x E), at most 1000. The odds are those of the peak's highest "
+    "probability (19 at most). E is -log10 of the Poisson probability of the reads at the summit, given the background "
+    "there."
+)
+
+
+def peaks_in_words(rule: PeakCallingConfig, *, reads: bool = True) -> str:
+    """The thresholds of a peak; without ``reads``, those where reads cannot be told from the signal.
+
+    >>> peaks_in_words(PeakCallingConfig(merge_gap_bp=200, most_q=0.05))
+    'probability 0.5 to enter and 0.5 to extend, q-value of its reads at most 0.05; any width, gaps up to 200 bp joined'
+    """
+    width = f"at least {rule.min_width_bp:,} bp wide" if rule.min_width_bp else "any width"
+    gaps = f"gaps up to {rule.merge_gap_bp:,} bp joined" if rule.merge_gap_bp else "no gaps joined"
+    significant = f", q-value of its reads at most {rule.most_q:g}" if reads and rule.most_q < 1 else ""
+    probability = f"probability {rule.enter_probability:.4g} to enter and {rule.extend_probability:.4g} to extend"
+    return f"{probability}{significant}; {width}, {gaps}"
+
+
+def rule_in_words(rule: PeakCallingConfig) -> list[str]:
+    """Sentences on the rule of an entry: peaks, significance where it is asked for, and the score."""
+    sentences = [f"Peaks: {peaks_in_words(rule)}."]
+    if rule.most_q < 1:
+        sentences.append(
+            f"Significance (column 9): reads are expected as in the surroundings of {rule.background_bp:,} bp on both "
+            "sides, the whole file or the control, whichever holds most."
+        )
+    return [*sentences, f"Score (column 5): {_score_in_words(rule)}"]
+
+
+def _score_in_words(rule: PeakCallingConfig) -> str:
+    if rule.score_evidence:
+        return _EVIDENCE_SCORE
+    if not rule.calibration:
+        return "1000 times the highest probability in the peak, without further calibration."
+    half = 1000 * float(rule.calibrated(np.array([0.5]))[0])
+    return (
+        "1000 times a calibrated probability: the share of true peaks among peaks with the same highest probability. A "
+        f"highest probability of 0.5 scores {half:.0f}."
+    )
