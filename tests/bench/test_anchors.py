@@ -24,13 +24,13 @@ def test_the_shallow_peaks_of_hsc(data_dir, tmp_path):
     assert found["share of true peaks that are found"].value == pytest.approx(0.469, abs=5e-4)
     f1 = found["F1 by bp"].value
     assert f1 / (2 - f1) == pytest.approx(0.359, abs=5e-4)  # The Jaccard index.
-    assert found["F1 by bp"].count == "331 peaks, 595 true"
+    assert found["F1 by bp"].counted == "331 peaks, 595 true"
 
 
 def test_hmmratac_on_yeast(data_dir, tmp_path):
     found = figures(data_dir, tmp_path, "atac_yeast", "peaks/atac_yeast/macs3_hmmratac.narrowPeak")
     near = found["share of summits within 250 bp of a TSS"]
-    assert (near.count, near.value) == ("1559 peaks", pytest.approx(0.554, abs=5e-4))
+    assert (near.counted, near.value) == ("1559 peaks", pytest.approx(0.554, abs=5e-4))
     assert found["share of TSS with a peak within 250 bp"].value == pytest.approx(0.237, abs=5e-4)
 
 

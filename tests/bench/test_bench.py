@@ -158,7 +158,7 @@ def test_n_best_is_the_fewest_of_any_caller_that_gave_five(folder):
     bed(few / "gaf_2.bed", [("chr1", 100, 200, "p", 1)])
     found = bench_run.bench("data", peaks={"mine": "mine", "few": few}, truths=["replicates"]).figures
     rows = found[found["metric"] == "Jaccard index, N best"].set_index("caller")
-    assert rows["count"].to_dict() == {"mine": "N 6"}
+    assert rows["counted"].to_dict() == {"mine": "N 6"}
 
 
 def test_every_experiment_has_a_file_name_of_its_own():

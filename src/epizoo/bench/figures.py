@@ -18,7 +18,7 @@ class Figure(NamedTuple):
         value: the figure; NaN where it is not defined.
         low, high: its 95% bootstrap interval over loci; NaN where there are too few loci, or where it has none.
         better: whether ``higher`` or ``lower`` values are better; empty where neither is.
-        count: what the figure is about, such as how many peaks.
+        counted: what the figure is about, such as how many peaks.
     """
 
     caller: str
@@ -29,7 +29,7 @@ class Figure(NamedTuple):
     low: float
     high: float
     better: str
-    count: str
+    counted: str
 
 
 class Metric(NamedTuple):

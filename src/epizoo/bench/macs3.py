@@ -96,18 +96,18 @@ def write_bedgraphs(bigwig: Path, windows: pd.DataFrame, treatment: Path, backgr
         treatment: the bedGraph to write.
         background: the bedGraphs to write by the statistic that is their level: mean or median.
     """
-    values, joined = [], merged(windows)
+    values, stretches = [], [Stretch(*row) for row in merged(windows).itertuples(index=False, name=None)]
     with BigWig(bigwig) as track, open(treatment, "w", encoding="utf-8") as file:
-        for window in joined.itertuples():
-            coverage = np.nan_to_num(track.values(window.chrom, window.start, window.end))
+        for chrom, low, high in stretches:
+            coverage = np.nan_to_num(track.values(chrom, low, high))
             edges = np.flatnonzero(np.diff(coverage, prepend=np.nan, append=np.nan))
-            starts, ends = edges[:-1] + window.start, edges[1:] + window.start
-            rows = pd.DataFrame({"chrom": window.chrom, "start": starts, "end": ends, "value": coverage[edges[:-1]]})
+            starts, ends = edges[:-1] + low, edges[1:] + low
+            rows = pd.DataFrame({"chrom": chrom, "start": starts, "end": ends, "value": coverage[edges[:-1]]})
             rows.to_csv(file, sep="\t", header=False, index=False, float_format="%g")
             values.append(coverage)
     for name, path in background.items():
-        level = {"mean": np.mean, "median": np.median}[name](np.concatenate(values))
-        lines = (f"{window.chrom}\t{window.start}\t{window.end}\t{level:.5f}\n" for window in joined.itertuples())
+        level = float(np.mean(np.concatenate(values)) if name == "mean" else np.median(np.concatenate(values)))
+        lines = (f"{chrom}\t{low}\t{high}\t{level:.5f}\n" for chrom, low, high in stretches)
         path.write_text("".join(lines), encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from epizoo.bench.callers import BIN_BP, Call, region_table
-from epizoo.bench.experiments import CONSTITUTIVE_TSS, HISTONES, NEARBY_TSS, Experiment, read_table
+from epizoo.bench.experiments import CONSTITUTIVE_TSS, HISTONES, NEARBY_TSS, Experiment, Stretch, read_table
 from epizoo.bench.figures import Figure, Metric, figure
 from epizoo.bench.places import motif_sites, tss_places
 from epizoo.calling.peak_reader import summit_places
@@ -203,6 +203,6 @@ def _summits(peaks: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"chrom": peaks["chrom"].to_numpy(), "start": places, "end": places + 1})
 
 
-def _inner(one: Experiment) -> Iterator[tuple[str, int, int]]:
+def _inner(one: Experiment) -> Iterator[Stretch]:
     """The span without 1 kb at both ends, where half of a TSS's surroundings would lie outside."""
-    return ((chrom, start + AT_TSS_BP, end - AT_TSS_BP) for chrom, start, end in one.span)
+    return (Stretch(chrom, start + AT_TSS_BP, end - AT_TSS_BP) for chrom, start, end in one.span)

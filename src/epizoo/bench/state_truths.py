@@ -15,6 +15,7 @@ from jaxtyping import Float, Int64
 
 from epizoo.bench.experiments import CRISPRI, TSS_OF_CELLS, read_table
 from epizoo.bench.figures import Figure, Metric, figure
+from epizoo.bench.places import tss_places
 from epizoo.genome.marks import arrange_marks, decode
 from epizoo.jobs.state_decoding import decode_chromosomes
 from epizoo.metrics.label_errors import Interval, assign_loci
@@ -36,31 +37,28 @@ Scores = dict[str, dict[str, Float[np.ndarray, " bin"]]]
 
 def function_figures(caller: str, entry: ChromatinStateEntry, data: Path) -> Iterator[Figure]:
     """How well the states of two cell types tell TSS in use and elements that regulate a gene."""
-    tss, elements = read_table(data / TSS_OF_CELLS), read_table(data / CRISPRI)
+    tss, elements = tss_places(data / TSS_OF_CELLS), read_table(data / CRISPRI)
     bin_bp, at_tss = entry.window.bin_bp, {}
     for cell in CELLS:
         scores = _bin_scores(entry, data, cell)
-        at_tss[cell] = _highest(scores, "promoter", tss["chrom"], tss["pos"], tss["pos"] + 1, bin_bp, _REACH_BINS)
+        at_tss[cell] = _highest(scores, "promoter", tss, bin_bp, _REACH_BINS)
         yield _tss_figure(caller, cell, tss, at_tss[cell])
         if cell == "K562":
-            where = (elements[column] for column in ("chrom", "start", "end"))
-            at_elements = _highest(scores, "regulatory", *where, bin_bp, 0)
+            at_elements = _highest(scores, "regulatory", elements, bin_bp, 0)
             is_true = elements["regulates"].to_numpy(bool)
             found = _ranked(elements, at_elements, is_true, "average_precision")
             count = f"{is_true.sum()} of {len(is_true)} elements"
             yield figure(caller, "function", cell, Metric(_ELEMENTS, "higher"), found, count)
     rows = tss["differential"].isin(["K562_only", "GM12878_only"]).to_numpy()
     is_k562 = (tss["differential"] == "K562_only").to_numpy()
-    places = tss.assign(start=tss["pos"], end=tss["pos"] + 1)
     difference = at_tss["K562"] - at_tss["GM12878"]
-    found = _ranked(places[rows], difference[rows], is_k562[rows], "auroc")
+    found = _ranked(tss[rows], difference[rows], is_k562[rows], "auroc")
     yield figure(caller, "function", " and ".join(CELLS), Metric(_TSS[1], "higher"), found, f"{rows.sum()} TSS")
 
 
 def _tss_figure(caller: str, cell: str, tss: pd.DataFrame, scores: Float[np.ndarray, " tss"]) -> Figure:
     rows = tss[f"class_{cell}"].isin(["active", "silent"]).to_numpy()
-    places = tss.assign(start=tss["pos"], end=tss["pos"] + 1)[rows]
-    found = _ranked(places, scores[rows], (places[f"class_{cell}"] == "active").to_numpy(), "auroc")
+    found = _ranked(tss[rows], scores[rows], (tss.loc[rows, f"class_{cell}"] == "active").to_numpy(), "auroc")
     return figure(caller, "function", cell, Metric(_TSS[0], "higher"), found, f"{rows.sum()} TSS")
 
 
@@ -91,11 +89,11 @@ def _weights(names: list[str], by_pattern: Mapping[str, float]) -> Float[np.ndar
 
 
 def _highest(
-    scores: Scores, truth: str, chrom: pd.Series, start: pd.Series, end: pd.Series, bin_bp: int, reach_bins: int
+    scores: Scores, truth: str, places: pd.DataFrame, bin_bp: int, reach_bins: int
 ) -> Float[np.ndarray, " place"]:
     """The highest score of the bins that each place touches, and of some beyond; 0 on other chromosomes."""
-    found = np.zeros(len(chrom))
-    columns = (column.to_numpy() for column in (chrom, start, end))
+    found = np.zeros(len(places))
+    columns = (places[column].tolist() for column in ("chrom", "start", "end"))
     for number, (name, low, high) in enumerate(zip(*columns, strict=True)):
         if name in scores:
             first, after = low // bin_bp - reach_bins, -(-high // bin_bp) + reach_bins

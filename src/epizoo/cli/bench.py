@@ -52,7 +52,8 @@ def tables(figures: "pd.DataFrame") -> list[Table]:
         for column in ("data", "figure", *callers):
             table.add_column(column, justify="right" if column in callers else "left")
         for (data, metric), here in rows.groupby(["data", "metric"], sort=False):
-            cells = {row.caller: _cell(row.value, row.low, row.high) for row in here.itertuples()}
+            columns = (here[column].tolist() for column in ("caller", "value", "low", "high"))
+            cells = {caller: _cell(*values) for caller, *values in zip(*columns, strict=True)}
             table.add_row(str(data), str(metric), *(cells.get(caller, "") for caller in callers))
         found.append(table)
     return found

@@ -35,7 +35,7 @@ def draw_bench(path: str | os.PathLike[str], figures: pd.DataFrame, truths: Mapp
 def _figure(figures: pd.DataFrame, truths: Mapping[str, str]) -> Figure:
     callers = list(dict.fromkeys(figures["caller"]))
     panels = [
-        (f"{truths[truth]}: {metric}{_ARROWS[better]}", rows)
+        (f"{truths[truth]}: {metric}{_ARROWS[str(better)]}", rows)
         for truth in truths
         for (metric, better), rows in figures[figures["truth"] == truth].groupby(["metric", "better"], sort=False)
     ]
@@ -57,14 +57,15 @@ def _figure(figures: pd.DataFrame, truths: Mapping[str, str]) -> Figure:
 
 def _draw(axes: Axes, title: str, rows: pd.DataFrame, colors: Mapping[str, str]) -> None:
     data = list(dict.fromkeys(rows["data"]))
-    for row in rows.itertuples():
-        place = data.index(row.data) * (len(colors) + 1) + list(colors).index(row.caller)
-        if np.isnan(row.value):
+    columns = (rows[column].tolist() for column in ("caller", "data", "value", "low", "high"))
+    for caller, where, value, low, high in zip(*columns, strict=True):
+        place = data.index(where) * (len(colors) + 1) + list(colors).index(caller)
+        if np.isnan(value):
             continue
-        axes.barh(place, row.value, height=0.8, color=colors[row.caller], linewidth=0)
-        if not np.isnan(row.low):
-            axes.plot([row.low, row.high], [place, place], color=INK, linewidth=0.8)
-        axes.text(row.value, place, f" {row.value:.3g}", va="center", fontsize=6)
+        axes.barh(place, value, height=0.8, color=colors[caller], linewidth=0)
+        if not np.isnan(low):
+            axes.plot([low, high], [place, place], color=INK, linewidth=0.8)
+        axes.text(value, place, f" {value:.3g}", va="center", fontsize=6)
     middles = [number * (len(colors) + 1) + (len(colors) - 1) / 2 for number in range(len(data))]
     axes.set_yticks(middles, data)
     axes.invert_yaxis()

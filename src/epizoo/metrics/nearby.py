@@ -46,8 +46,8 @@ def peaks_per_megabase(peaks: pd.DataFrame, regions: pd.DataFrame, covered_bp: i
     megabases = width * (1.0 if covered_bp is None else covered_bp / width.sum()) / _MEGABASE
     counts = np.zeros(len(blocks))
     middle = (peaks["start"] + peaks["end"]) // 2
-    for number, block in enumerate(blocks.itertuples()):
-        counts[number] = np.sum((peaks["chrom"] == block.chrom) & (middle >= block.start) & (middle < block.end))
+    for number, (chrom, start, end) in enumerate(blocks.itertuples(index=False, name=None)):
+        counts[number] = np.sum((peaks["chrom"] == chrom) & (middle >= start) & (middle < end))
     # Spread out, so that each block is a locus of its own.
     apart = pd.DataFrame({"chrom": "blocks", "start": np.arange(len(blocks)) * _MEGABASE})
     found = ratio(apart.assign(end=apart["start"] + 1), counts, megabases)
@@ -56,8 +56,8 @@ def peaks_per_megabase(peaks: pd.DataFrame, regions: pd.DataFrame, covered_bp: i
 
 def _blocks(regions: pd.DataFrame) -> pd.DataFrame:
     rows = [
-        (region.chrom, start, min(start + BLOCK_BP, region.end))
-        for region in regions.itertuples()
-        for start in range(region.start, region.end, BLOCK_BP)
+        (chrom, start, min(start + BLOCK_BP, end))
+        for chrom, first, end in regions[["chrom", "start", "end"]].itertuples(index=False, name=None)
+        for start in range(first, end, BLOCK_BP)
     ]
     return pd.DataFrame(rows, columns=["chrom", "start", "end"])

@@ -71,11 +71,11 @@ def rank_consistency(pairs: Sequence[Pair]) -> Interval:
     has fewer. NaN where a replicate has no peaks or no scores.
     """
     ways = _both_ways(pairs)
-    ranks = [tuple(map(_order, way)) for way in ways]
-    if any(order is None for way in ranks for order in way):
-        return _NOTHING
     parts, wholes = [], []
-    for (one, other), (rank, other_rank) in zip(ways, ranks, strict=True):
+    for one, other in ways:
+        rank, other_rank = _order(one), _order(other)
+        if rank is None or other_rank is None:
+            return _NOTHING
         weights = _weights(min(len(one), len(other)))
         # A peak counts from the n on at which it and one that it overlaps are both among the best.
         found_at = np.maximum(rank, _best_overlapped(one, other, other_rank))
