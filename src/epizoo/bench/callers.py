@@ -17,7 +17,8 @@ from epizoo.calling.peak_reader import peak_rank, read_peaks
 from epizoo.errors import InputError
 from epizoo.genome.signal import BigWig
 from epizoo.jobs.call_peaks import call_peaks
-from epizoo.zoo.entry import PeakCallerEntry, load_peak_caller
+from epizoo.zoo.entry import PeakCallerEntry
+from epizoo.zoo.loading import load_peak_caller
 
 BIN_BP = 50
 _SUFFIXES = (".narrowPeak", ".broadPeak", ".bed", ".narrowPeak.gz", ".broadPeak.gz", ".bed.gz")
@@ -58,9 +59,9 @@ class EntryCaller:
     entries: Mapping[str, PeakCallerEntry]
 
     def call(self, experiment: Experiment, data: Path) -> Call | None:
-        """See `BenchCaller`; a control is for entries that take one."""
+        """See `BenchCaller`."""
         entry = self.entries.get(experiment.assay, self.entries.get(_ANY))
-        if entry is None or (experiment.control is not None and "control" not in entry.channels):
+        if entry is None:
             return None
         given = _arguments(experiment, data)
         if experiment.true_peaks is None:

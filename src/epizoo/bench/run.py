@@ -18,7 +18,8 @@ from epizoo.bench.state_truths import function_figures
 from epizoo.calling.peaks import NARROWPEAK_COLUMNS
 from epizoo.errors import EpizooError, InputError
 from epizoo.files import check_outputs, write_json
-from epizoo.zoo.entry import ChromatinStateEntry, load
+from epizoo.zoo.entry import ChromatinStateEntry
+from epizoo.zoo.loading import load
 
 File = str | os.PathLike[str]
 

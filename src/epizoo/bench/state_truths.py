@@ -25,7 +25,7 @@ from epizoo.zoo.entry import ChromatinStateEntry
 
 PROMOTERS = {r"TssA": 1.0, r"TssA?Flnk[UD]?": 0.5}
 """Weights of states by their whole name, for TSS in use."""
-REGULATORY = {r"TssA|TssA?Flnk[UD]?|Enh_H3K27ac|EnhA\d?": 1.0}
+REGULATORY = {r"TssA|TssA?Flnk[UD]?|EnhA\d?": 1.0}
 """Weights of states by their whole name, for elements that regulate."""
 _REACH_BINS = 1
 _TSS = ("active against silent TSS, AUROC", "TSS active in one of the two, AUROC of the difference")
