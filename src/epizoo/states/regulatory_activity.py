@@ -1,8 +1,8 @@
 """Regulatory activity: the probability that an open element regulates a gene, from the states in and around it.
 
-A logistic regression over square roots of posteriors, averaged over the element and over rings on both of its sides up
-to 5 kb, trained on elements that were silenced one by one (CRISPRi). Distance to genes is no input, and tells most where
-it is known: combine the two. `benchmarks/states/regulatory_activity.py` measures both.
+A logistic regression over square roots of posteriors, averaged over the element and over rings on both sides, up to 5
+kb away, trained on elements that were silenced one by one (CRISPRi). Distance to genes is no input, though it tells
+most: combine the two where it is known. `benchmarks/states/regulatory_activity.py` measures both.
 """
 
 import itertools
