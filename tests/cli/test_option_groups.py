@@ -10,6 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from epizoo.cli import app as epizoo_app
 from epizoo.cli.option_groups import named_files, options_of, parameters_of
 from epizoo.errors import InputError
 
@@ -108,6 +109,7 @@ def test_an_option_without_a_default_is_required_and_a_wrong_one_is_refused(comm
     assert str(twice) == "--mask: a.bed, b.bed given, expected one file"
 
 
+<<<<<<< HEAD
 def test_the_docstring_is_the_help_in_panels(command):
     text = command("--help")[0].output
     assert "With --hold-out, a width in bp." in text
@@ -134,3 +136,26 @@ def test_what_is_read_from_the_source_is_the_function(function):
 def test_one_name_has_one_file():
     with pytest.raises(InputError, match=r"--marks: A is given twice, a\.bw and b\.bw"):
         named_files(["A=a.bw", "A=b.bw"], "--marks")
+=======
+def test_each_group_is_a_panel_of_the_help():
+    text = CliRunner().invoke(application([]), ["--help"], terminal_width=100).output
+    assert "Peak rule" in text
+    assert "More words" not in text
+    assert text.index("Peak rule") < text.index("--min-width") < text.index("Output") < text.index("--format")
+
+
+def single_valued():
+    commands = typer.main.get_command(epizoo_app).commands
+    for name, command in commands.items():
+        for option in command.params:
+            if option.param_type_name == "option" and not (option.multiple or option.is_flag or option.count):
+                yield pytest.param(name, option.opts[0], id=f"{name} {option.opts[0]}")
+
+
+@pytest.mark.parametrize(("name", "option"), list(single_valued()))
+def test_an_option_of_one_value_is_refused_when_it_is_given_twice(name, option):
+    # Which files there are, and what else is missing, is found later.
+    result = CliRunner().invoke(epizoo_app, [name, option, "1", option, "2"])
+    assert result.exit_code == 2
+    assert option in result.stderr
+    assert "given more than once" in result.stderr
