@@ -78,7 +78,9 @@ def read_chrom_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
 
 
 def whole_number(text: str) -> int:
-    """The number that digits (and a minus sign) stand for; 2**63 for any of more than 18 digits, which Python may refuse.
+    """The number that digits (and a minus sign) stand for; 2**63 for any of more than 18 characters.
+
+    Python refuses to read numbers of some thousands of digits.
 
     >>> whole_number("12"), whole_number("9" * 5000) == 2**63
     (12, True)
