@@ -109,7 +109,6 @@ def test_an_option_without_a_default_is_required_and_a_wrong_one_is_refused(comm
     assert str(twice) == "--mask: a.bed, b.bed given, expected one file"
 
 
-<<<<<<< HEAD
 def test_the_docstring_is_the_help_in_panels(command):
     text = command("--help")[0].output
     assert "With --hold-out, a width in bp." in text
@@ -136,12 +135,6 @@ def test_what_is_read_from_the_source_is_the_function(function):
 def test_one_name_has_one_file():
     with pytest.raises(InputError, match=r"--marks: A is given twice, a\.bw and b\.bw"):
         named_files(["A=a.bw", "A=b.bw"], "--marks")
-=======
-def test_each_group_is_a_panel_of_the_help():
-    text = CliRunner().invoke(application([]), ["--help"], terminal_width=100).output
-    assert "Peak rule" in text
-    assert "More words" not in text
-    assert text.index("Peak rule") < text.index("--min-width") < text.index("Output") < text.index("--format")
 
 
 def single_valued():
