@@ -1,14 +1,14 @@
-"""Values of a bigWig file, in plain NumPy: several times as fast as libBigWig, and safe whatever the file holds."""
+"""Values of a bigWig file, in plain NumPy, safe whatever the file holds."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Bool, Int64, Shaped
 
 from epizoo.genome.bigwig_format import BigWigStructure
-from epizoo.genome.bigwig_records import ZOOM_RECORD, BadBlockError, Records, joined, read_block, spread, within
+from epizoo.genome.bigwig_records import ZOOM_RECORD, BadBlockError, Records, joined, read_block, within
 
 
 class Summary(NamedTuple):
@@ -82,19 +82,22 @@ class BigWigReader:
         if not fitting:
             return {chrom: found for chrom in self.chrom_sizes if len((found := self._positive_records(chrom))[0])}
         records = self._zoom_records(max(fitting, key=levels.__getitem__))
+        records = records[self._is_positive(records)]
         names = list(self.chrom_sizes)
-        # The highest of values that are not all numbers is none, and says nothing.
-        is_positive = records["maximum"] > 0
-        for number in np.flatnonzero(np.isnan(records["maximum"])).tolist():
-            _, start, end = (int(records[name][number]) for name in ("chrom", "start", "end"))
-            found = spread(self.records(names[records["chrom"][number]], start, end), start, end)
-            is_positive[number] = bool((found > 0).any())
-        records = records[is_positive]
         number, start, end = (records[name].astype(np.int64) for name in ("chrom", "start", "end"))
         edges = np.searchsorted(number, np.arange(len(names) + 1)).tolist()
         return {
             names[i]: (start[edges[i] : edges[i + 1]], end[edges[i] : edges[i + 1]]) for i in np.unique(number).tolist()
         }
+
+    def _is_positive(self, summaries: Shaped[np.ndarray, " record"]) -> Bool[np.ndarray, " record"]:
+        """Whether values above 0 are summarised; where one is NaN, the highest is NaN too, and says nothing."""
+        is_positive = summaries["maximum"] > 0
+        names = list(self.chrom_sizes)
+        for place in np.flatnonzero(np.isnan(summaries["maximum"])).tolist():
+            chrom, start, end = (int(summaries[name][place]) for name in ("chrom", "start", "end"))
+            is_positive[place] = bool((self.records(names[chrom], start, end).value > 0).any())
+        return is_positive
 
     def _positive_records(self, chrom: str) -> tuple[Int64[np.ndarray, " record"], Int64[np.ndarray, " record"]]:
         """Where values above 0 lie on a chromosome, by its records."""
