@@ -115,3 +115,11 @@ def test_chromhmms_posteriors_survive_reading_and_writing(data_dir, tmp_path):
     (cell, chrom), states, posteriors = read_bins(path)
     chromhmm_files.write_posteriors(tmp_path / "posterior.txt", posteriors, cell, chrom, states[0][0])
     assert (tmp_path / "posterior.txt").read_bytes() == gzip.decompress(path.read_bytes())
+
+
+def test_a_damaged_gzipped_file_is_named(tmp_path):
+    content = bytearray(gzip.compress(b"some text of a model\n" * 99))
+    content[20:40] = b"\xff" * 20
+    (tmp_path / "model.txt").write_bytes(content)
+    with pytest.raises(InputError, match=r"model\.txt: cannot be read"):
+        chromhmm_files.read_lines(tmp_path / "model.txt")

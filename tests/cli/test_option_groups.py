@@ -10,6 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from epizoo.cli import app as epizoo_app
 from epizoo.cli.option_groups import named_files, options_of, parameters_of
 from epizoo.errors import InputError
 
@@ -134,3 +135,20 @@ def test_what_is_read_from_the_source_is_the_function(function):
 def test_one_name_has_one_file():
     with pytest.raises(InputError, match=r"--marks: A is given twice, a\.bw and b\.bw"):
         named_files(["A=a.bw", "A=b.bw"], "--marks")
+
+
+def single_valued():
+    commands = typer.main.get_command(epizoo_app).commands
+    for name, command in commands.items():
+        for option in command.params:
+            if option.param_type_name == "option" and not (option.multiple or option.is_flag or option.count):
+                yield pytest.param(name, option.opts[0], id=f"{name} {option.opts[0]}")
+
+
+@pytest.mark.parametrize(("name", "option"), list(single_valued()))
+def test_an_option_of_one_value_is_refused_when_it_is_given_twice(name, option):
+    # Which files there are, and what else is missing, is found later.
+    result = CliRunner().invoke(epizoo_app, [name, option, "1", option, "2"])
+    assert result.exit_code == 2
+    assert option in result.stderr
+    assert "given more than once" in result.stderr

@@ -18,6 +18,7 @@ from epizoo.genome.intervals import (
     tile,
     whole_genome,
 )
+from epizoo.metrics.label_files import read_labels
 
 SIZES = {"chr1": 1000, "chr2": 500}
 
@@ -253,3 +254,16 @@ def test_a_blacklist_that_shares_a_chromosome_is_of_the_assembly():
     check_blacklist(table(("chr1", 0, 5), ("chrUn", 0, 5)), SIZES, "blacklist.bed", "x.bw")
     with pytest.raises(InputError, match=r"blacklist\.bed: .*\bchrUn\b.*x\.bw.*\bchr1\b"):
         check_blacklist(table(("chrUn", 0, 5)), SIZES, "blacklist.bed", "x.bw")
+
+
+@pytest.mark.parametrize("end", [2**32, 2**63 + 5, 10**25])
+def test_positions_past_any_chromosome_are_refused_with_their_line(tmp_path, end):
+    (tmp_path / "x.bed").write_text(f"chr1\t0\t10\nchr1\t5\t{end}\n")
+    with pytest.raises(InputError, match=rf"x\.bed: line 2: .*{end}"):
+        read_bed(tmp_path / "x.bed")
+    (tmp_path / "x.sizes").write_text(f"chr1\t10\nchr2\t{end}\n")
+    with pytest.raises(InputError, match=rf"x\.sizes: line 2: .*{end}"):
+        read_chrom_sizes(tmp_path / "x.sizes")
+    (tmp_path / "labels.bed").write_text(f"chr1\t0\t10\tpeaks\nchr1\t5\t{end}\tnoPeaks\n")
+    with pytest.raises(InputError, match=rf"labels\.bed: line 2: .*{end}"):
+        read_labels(tmp_path / "labels.bed")

@@ -17,6 +17,7 @@ from jaxtyping import Float, Integer
 from epizoo.calling.state_colors import Color
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
+from epizoo.genome.intervals import DAMAGED_GZIP
 
 File = str | os.PathLike[str]
 ORDERS = {"E": "Emission", "T": "Transition", "U": "User", "F": "Fixed"}
@@ -143,7 +144,7 @@ def read_lines(path: File) -> list[str]:
         text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give a file that ChromHMM wrote") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, *DAMAGED_GZIP) as error:
         raise InputError(f"{path}: cannot be read as text, plain or gzipped: {error}; fetch it again") from None
     return text.splitlines()
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from epizoo.cli.failures import sentence, usage_sentence
 from epizoo.cli.reporting import err, is_quiet, out, reported, reporting_options, say
@@ -86,11 +86,25 @@ def _fail(text: str) -> int:
     return 2
 
 
+class _Command(TyperCommand):
+    """A command that refuses an option that is given twice and takes one value, of which only the last would count."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given: list[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
+        for option in given:
+            takes_one = option.param_type_name == "option" and not (option.multiple or option.is_flag or option.count)
+            if takes_one and given.count(option) > 1:
+                raise typer.BadParameter(
+                    "given more than once, expected one value; run the command for each", ctx, option
+                )
+        return super().parse_args(ctx, args)
+
+
 class _Application(typer.Typer):
     """An application whose every command has the options of `reporting_options`."""
 
     def command(self, *arguments: Any, **settings: Any) -> Callable[[Any], Any]:
-        register = super().command(*arguments, **settings)
+        register = super().command(*arguments, **({"cls": _Command} | settings))
 
         def add(function: Callable[..., None]) -> Callable[..., None]:
             register(reported(function))

@@ -10,7 +10,9 @@ import numpy as np
 import pyBigWig
 from jaxtyping import Float
 
+from epizoo.errors import InputError
 from epizoo.files import atomic_path
+from epizoo.genome.bigwig_reader import BigWigReader
 from epizoo.genome.signal import SignalTrack
 
 _ZOOM_LEVELS = 10
@@ -40,6 +42,9 @@ def write_track(
 class BigWigWriter:
     """A context manager that writes a bigWig piece by piece; on any failure no file is left.
 
+    What was written is read again and counted before the file gets its name: the library that writes reports no error
+    of a full disk.
+
     Values are rounded to `decimals` and equal neighbours within a piece are stored as one, which keeps files of
     probabilities small.
 
@@ -61,13 +66,14 @@ class BigWigWriter:
         self.bin_bp = bin_bp
         self.decimals = decimals
         self._stack = ExitStack()
+        self._n_records = self._covered_bp = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            temporary = stack.enter_context(atomic_path(self.path))
-            self._file = pyBigWig.open(str(temporary), "w")
+            self._temporary = stack.enter_context(atomic_path(self.path))
+            self._file = pyBigWig.open(str(self._temporary), "w")
             # Closed before the file is renamed or removed, because the callbacks run in reverse.
-            stack.callback(self._file.close)
+            stack.push(self._close)
             self._file.addHeader(list(self.chrom_sizes.items()), maxZooms=_ZOOM_LEVELS)
             self._stack = stack.pop_all()
         return self
@@ -76,6 +82,28 @@ class BigWigWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
+
+    def _close(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._file.close()
+        if kind is None and self._n_records:
+            try:
+                found = self._count()
+            except InputError as error:
+                raise self._failed(str(error)) from None
+            if found != (self._n_records, self._covered_bp):
+                raise self._failed(f"{found[0]:,} of {self._n_records:,} records are there")
+
+    def _count(self) -> tuple[int, int]:
+        """Records, and the bp that they cover, that are in the file."""
+        reader = BigWigReader(self._temporary)
+        try:
+            found = [reader.records(chrom, 0, size) for chrom, size in self.chrom_sizes.items()]
+            return sum(len(of.start) for of in found), sum(int((of.end - of.start).sum()) for of in found)
+        finally:
+            reader.close()
+
+    def _failed(self, reason: str) -> InputError:
+        return InputError(f"{self.path}: was not written to its end ({reason}); is the disk full?")
 
     def add(self, chrom: str, start_bin: int, values: Float[np.ndarray, " bin"]) -> None:
         """Append the values of consecutive bins, which must follow all bins added before (chromosomes by name).
@@ -93,7 +121,9 @@ class BigWigWriter:
 
     def _add_whole_bins(self, chrom: str, start_bin: int, values: Float[np.ndarray, " bin"]) -> None:
         if len(values):
-            self._file.addEntries(chrom, start_bin * self.bin_bp, values=values, span=self.bin_bp, step=self.bin_bp)
+            self._n_records += len(values)
+            self._covered_bp += len(values) * self.bin_bp
+            self._add(chrom, start_bin * self.bin_bp, values=values, span=self.bin_bp, step=self.bin_bp)
 
     def _add_runs(self, chrom: str, start_bin: int, values: Float[np.ndarray, " bin"]) -> None:
         if not len(values):
@@ -101,9 +131,14 @@ class BigWigWriter:
         changes = np.flatnonzero(np.diff(values)) + 1
         first = np.concatenate([[0], changes])
         after = np.concatenate([changes, [len(values)]])
-        self._file.addEntries(
-            np.full(len(first), chrom),
-            (first + start_bin) * self.bin_bp,
-            ends=np.minimum((after + start_bin) * self.bin_bp, self.chrom_sizes[chrom]),
-            values=values[first],
-        )
+        starts = (first + start_bin) * self.bin_bp
+        ends = np.minimum((after + start_bin) * self.bin_bp, self.chrom_sizes[chrom])
+        self._n_records += len(starts)
+        self._covered_bp += int((ends - starts).sum())
+        self._add(np.full(len(first), chrom), starts, ends=ends, values=values[first])
+
+    def _add(self, *place: object, **entries: object) -> None:
+        try:
+            self._file.addEntries(*place, **entries)
+        except RuntimeError as error:
+            raise self._failed(" ".join(str(error).split())) from None

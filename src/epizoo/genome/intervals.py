@@ -24,6 +24,7 @@ _SIGNED = re.compile(rb"\t\+\d")
 SKIPPED_LINES = ("#", "track", "browser")
 LONGEST_BP = 2**32 - 1
 """The last position that a bigWig, and what is kept of reads, can hold."""
+_MOST_DIGITS = 18
 DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 """Exceptions from a damaged gzipped file: its end is missing, its header, checksum or content is wrong."""
 
@@ -64,9 +65,9 @@ def read_chrom_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
         if not fields or line.startswith("#"):
             continue
         where = f"{path}: line {number}"
-        if len(fields) < 2 or not fields[1].isdecimal() or int(fields[1]) == 0:
+        if len(fields) < 2 or not fields[1].isdecimal() or whole_number(fields[1]) == 0:
             raise InputError(f"{where}: expected a chromosome and its length in bp, found {line.strip()!r}; correct it")
-        if int(fields[1]) > LONGEST_BP:
+        if whole_number(fields[1]) > LONGEST_BP:
             raise InputError(f"{where}: {fields[0]} is {fields[1][:30]} bp long, expected {LONGEST_BP:,} bp at most")
         if fields[0] in sizes:
             raise InputError(f"{where}: chromosome {fields[0]} stands here a second time; keep one of the two lines")
@@ -74,6 +75,17 @@ def read_chrom_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
     if not sizes:
         raise InputError(f"{path}: holds no chromosome; expected lines of a chromosome's name and its length in bp")
     return sizes
+
+
+def whole_number(text: str) -> int:
+    """The number that digits (and a minus sign) stand for; 2**63 for any of more than 18 characters.
+
+    Python refuses to read numbers of some thousands of digits.
+
+    >>> whole_number("12"), whole_number("9" * 5000) == 2**63
+    (12, True)
+    """
+    return int(text) if len(text.strip()) <= _MOST_DIGITS else 2**63
 
 
 def whole_genome(chrom_sizes: Mapping[str, int]) -> pd.DataFrame:
@@ -251,15 +263,15 @@ def _parse_bed_row(line: str, where: str) -> list[str | int]:
         raise InputError(
             f"{where}: start and end must be whole numbers, found {fields[1]!r} and {fields[2]!r}; correct them"
         )
-    start, end = int(fields[1]), int(fields[2])
+    start, end = whole_number(fields[1]), whole_number(fields[2])
     if start < 0:
         raise InputError(f"{where}: start {start} is negative; BED positions are 0-based, correct it")
+    if end > LONGEST_BP:
+        raise InputError(f"{where}: end {fields[2].strip()[:30]} is past the end of any chromosome; correct it")
     if start >= end:
         raise InputError(
             f"{where}: start {start} is not below end {end}; a BED row is 0-based and half-open, correct it"
         )
-    if end > LONGEST_BP:
-        raise InputError(f"{where}: end {str(end)[:30]} is past the end of any chromosome; correct it")
     return [fields[0], start, end, *fields[3:6]]
 
 

@@ -13,11 +13,12 @@ from jaxtyping import Float, Int64, UInt32
 from epizoo.errors import InputError
 from epizoo.files import sha256
 from epizoo.genome.alignments import Progress
+from epizoo.genome.bigwig_reader import Summary
 from epizoo.genome.duplicates import share_by_chance, without_duplicates
 from epizoo.genome.pile_up_config import PileUpConfig
 from epizoo.genome.read_files import read_positions
 from epizoo.genome.read_positions import Genome, ReadFile, ReadPositions, joined
-from epizoo.genome.signal import SignalTrack, Summary
+from epizoo.genome.signal import SignalTrack
 from epizoo.genome.text_reads import is_single_cell
 
 _TN5_FORWARD_BP, _TN5_REVERSE_BP = 4, -5

@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Int32
 
 from epizoo.errors import InputError
-from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP
+from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP, whole_number
 from epizoo.genome.text_rows import numbered_rows, open_rows
 
 READ_SHIFT_BP = 100
@@ -101,8 +101,8 @@ def _describe_bad_read(path: str | os.PathLike[str], columns: int) -> str:
         fields = _fields(line)
         if len(fields) < columns or fields[columns - 1] not in ("+", "-"):
             return f"line {number} is no stranded read ({line[:60]!r}); expected {columns} columns, the last + or -"
-        if not (fields[1].isdecimal() and fields[2].isdecimal() and int(fields[1]) < int(fields[2])):
-            return f"line {number} has no whole numbers as start and end, the start first ({line[:60]!r}); correct it"
-        if int(fields[2]) > LONGEST_BP:
+        if fields[2].isdecimal() and whole_number(fields[2]) > LONGEST_BP:
             return f"line {number} ends at {fields[2][:30]}, past the end of any chromosome; correct it"
+        if not (fields[1].isdecimal() and fields[2].isdecimal() and whole_number(fields[1]) < whole_number(fields[2])):
+            return f"line {number} has no whole numbers as start and end, the start first ({line[:60]!r}); correct it"
     return "cannot be read as BED rows of reads; was it written to its end?"

@@ -1,41 +1,22 @@
 """Signal per base pair from bigWig files and the like, averaged into bins."""
 
 import os
-import struct
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
-import pyBigWig
 from jaxtyping import Float
 
 from epizoo.errors import InputError
+from epizoo.genome.bigwig_reader import BigWigReader, Summary
+from epizoo.genome.bigwig_records import spread
 
 _CHUNK_BP = 1 << 20
-# libBigWig reads little-endian files alone.
 _BIGWIG_MAGIC = b"\x26\xfc\x8f\x88"
 _BIGBED_MAGIC = b"\xeb\xf2\x89\x87"
-_HEADER_BYTES = 64
-_SUMMARY_POINTER = 44
-_ZOOM_HEADER_BYTES = 24
-_INDEX_HEADER_BYTES = 48
-
-
-class Summary(NamedTuple):
-    """The summary of all values in a bigWig's header.
-
-    It is read here, since pyBigWig truncates it to integers and crashes on an infinite one.
-
-    Attributes:
-        covered_bp: base pairs that have a value.
-        minimum: smallest value.
-    """
-
-    covered_bp: int
-    minimum: float
 
 
 class SignalTrack(ABC):
@@ -111,11 +92,9 @@ class SignalTrack(ABC):
     def _chunk(self, chrom: str, first_bin: int, end_bin: int, bin_bp: int) -> Float[np.ndarray, " bin"]:
         size = self.chrom_sizes[chrom]
         start, end = first_bin * bin_bp, min(end_bin * bin_bp, size)
-        values = self.values(chrom, start, end)
-        absent = np.isnan(values)
-        if absent.all():
+        values = self._filled(chrom, start, end)
+        if values is None:
             return np.zeros(end_bin - first_bin, np.float32)
-        np.copyto(values, 0, where=absent)
         n_whole = (end - start) // bin_bp
         means = np.empty(end_bin - first_bin, np.float32)
         # Several times faster than mean(axis=1) on rows of tens of bp.
@@ -125,9 +104,18 @@ class SignalTrack(ABC):
             means[n_whole] = values[n_whole * bin_bp :].mean()
         return means
 
+    def _filled(self, chrom: str, start: int, end: int) -> Float[np.ndarray, " bp"] | None:
+        """The value of each bp, 0 where there is none; None where there is none at all."""
+        values = self.values(chrom, start, end)
+        absent = np.isnan(values)
+        if absent.all():
+            return None
+        np.copyto(values, 0, where=absent)
+        return values
+
 
 class BigWig(SignalTrack):
-    """A bigWig file. The constructor checks it; it can be pickled and forked: every process opens its own handle.
+    """A bigWig file. The constructor checks it; it can be pickled and forked.
 
     Raises:
         InputError: the file is missing, empty, damaged, a bigBed or of another format, or holds no value.
@@ -135,9 +123,10 @@ class BigWig(SignalTrack):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._handles: dict[int, Any] = {}
-        self.summary = _read_summary(self.path)
-        self.chrom_sizes: dict[str, int] = dict(self._handle.chroms())
+        _check_readable(self.path)
+        self._open: BigWigReader | None = None
+        self.chrom_sizes: dict[str, int] = self._reader.chrom_sizes
+        self.summary = self._reader.summary()
         if not self.chrom_sizes or self.summary.covered_bp == 0:
             self.close()
             raise InputError(f"{self.path}: this bigWig holds no value at all; was it written to its end?")
@@ -153,14 +142,17 @@ class BigWig(SignalTrack):
             InputError: the file is damaged.
         """
         blocks = []
+        positive = self._reader.positive_stretches(block_bp)
         for chrom, size in self.chrom_sizes.items():
+            if chrom not in positive:
+                continue
             n_blocks = max(size // block_bp, 1)
-            try:
-                highest = self._handle.stats(chrom, 0, size, nBins=n_blocks, type="max")
-            except RuntimeError:
-                raise _damaged(self.path) from None
-            edges = [size * block // n_blocks for block in range(n_blocks + 1)]
-            blocks += [(chrom, edges[i], edges[i + 1]) for i, value in enumerate(highest) if value and value > 0]
+            edges = np.arange(n_blocks + 1) * size // n_blocks
+            starts, ends = positive[chrom]
+            first = np.searchsorted(edges, starts, side="right") - 1
+            after = np.searchsorted(edges, ends, side="left")
+            steps = np.bincount(first, minlength=n_blocks + 1) - np.bincount(after, minlength=n_blocks + 1)
+            blocks += [(chrom, int(edges[i]), int(edges[i + 1])) for i in np.flatnonzero(np.cumsum(steps)[:-1])]
         return blocks
 
     def values(self, chrom: str, start: int, end: int) -> Float[np.ndarray, " bp"]:
@@ -169,31 +161,28 @@ class BigWig(SignalTrack):
         Raises:
             InputError: the file is damaged there.
         """
-        try:
-            return np.asarray(self._handle.values(chrom, start, end, numpy=True))
-        except RuntimeError:
-            raise _damaged(self.path) from None
+        return spread(self._reader.records(chrom, start, end), start, end)
+
+    def _filled(self, chrom: str, start: int, end: int) -> Float[np.ndarray, " bp"] | None:
+        found = self._reader.records(chrom, start, end)
+        if not len(found.value):
+            return None
+        return spread(found._replace(value=np.where(np.isnan(found.value), 0, found.value)), start, end, absent=0)
 
     def close(self) -> None:
-        """Close this process's handle; it opens again when needed."""
-        handle = self._handles.pop(os.getpid(), None)
-        if handle is not None:
-            handle.close()
+        """Close the file; it opens again when needed."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_handles": {}}
+        return self.__dict__ | {"_open": None}
 
     @property
-    def _handle(self) -> Any:
-        # A handle from before a fork shares its file offset with the parent, so it is neither used nor closed here.
-        handle = self._handles.get(os.getpid())
-        if handle is None:
-            try:
-                handle = pyBigWig.open(str(self.path))
-            except RuntimeError:
-                raise _damaged(self.path) from None
-            self._handles[os.getpid()] = handle
-        return handle
+    def _reader(self) -> BigWigReader:
+        if self._open is None:
+            self._open = BigWigReader(self.path)
+        return self._open
 
 
 def open_signal(source: str | os.PathLike[str] | SignalTrack) -> SignalTrack:
@@ -206,8 +195,8 @@ def infinite_value(path: Path, locus: str) -> InputError:
     return InputError(f"{path}: holds an infinite value near {locus}; cap or remove such values")
 
 
-def _read_summary(path: Path) -> Summary:
-    """Check a file's header and read its summary (Kent et al., Bioinformatics 2010, supplement, tables 5 to 8)."""
+def _check_readable(path: Path) -> None:
+    """Check that a file is a bigWig, by its first bytes."""
     if not path.exists():
         raise InputError(f"{path}: no such file; give the path of a bigWig file")
     if path.is_dir():
@@ -215,21 +204,7 @@ def _read_summary(path: Path) -> Summary:
     if not os.access(path, os.R_OK):
         raise InputError(f"{path}: no permission to read it; change its permissions")
     with open(path, "rb") as file:
-        header = file.read(_HEADER_BYTES)
-        _check_magic(path, header[:4])
-        if len(header) < _HEADER_BYTES:
-            raise _damaged(path)
-        zooms = file.read(_ZOOM_HEADER_BYTES * struct.unpack_from("<H", header, 6)[0])
-        # An index stands behind the data it points to, so a file that was cut short lacks its last one.
-        indices = [struct.unpack_from("<Q", header, 24)[0], *(zoom[3] for zoom in struct.iter_unpack("<IIQQ", zooms))]
-        file.seek(struct.unpack_from("<Q", header, _SUMMARY_POINTER)[0])
-        summary = file.read(16)
-    if len(summary) < 16 or max(indices) + _INDEX_HEADER_BYTES > path.stat().st_size:
-        raise _damaged(path)
-    return Summary(*struct.unpack("<Qd", summary))
-
-
-def _check_magic(path: Path, magic: bytes) -> None:
+        magic = file.read(4)
     if not magic:
         raise InputError(f"{path}: the file is empty (0 bytes), expected a bigWig; download or write it again")
     if magic == _BIGBED_MAGIC:
@@ -238,7 +213,3 @@ def _check_magic(path: Path, magic: bytes) -> None:
         raise InputError(f"{path}: holds reads or compressed text, expected a bigWig; give reads with --reads")
     if magic != _BIGWIG_MAGIC:
         raise InputError(f"{path}: is not a bigWig (it begins with {magic!r}); convert it, as with bedGraphToBigWig")
-
-
-def _damaged(path: Path) -> InputError:
-    return InputError(f"{path}: this bigWig is damaged or cut short; copy or write it again")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from epizoo.errors import InputError
-from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP
+from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP, whole_number
 from epizoo.genome.read_counts import read_chunks
 from epizoo.genome.read_positions import Genome, ReadFile, ReadPositions, joined, pairs, singles
 from epizoo.genome.text_rows import numbered_rows, open_rows
@@ -151,7 +151,7 @@ def _bad_fragment(path: Path, reason: str) -> InputError:
         fields = line.split("\t")
         numbers = [field.strip().removeprefix("-") for field in fields[1:3]]
         is_whole = len(numbers) == 2 and all(map(str.isdecimal, numbers))
-        if len(fields) < 6 and not (is_whole and 0 <= int(fields[1]) < int(fields[2]) <= LONGEST_BP):
+        if len(fields) < 6 and not (is_whole and 0 <= whole_number(fields[1]) < whole_number(fields[2]) <= LONGEST_BP):
             return InputError(
                 f"{path}: line {number} is no fragment ({line[:60]!r}); expected tab-separated chrom, start and end, "
                 "whole numbers from 0, the start below the end"

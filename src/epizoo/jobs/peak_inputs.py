@@ -48,9 +48,9 @@ class PeakInputs:
             raise InputError("--control, --control-reads: both given, expected at most one of the two")
         if self.coverage is not None and not self.reads:
             raise InputError("--coverage: given without --reads; a bigWig is coverage already, leave it out")
-        given = [*(["chrom_sizes"] if self.chrom_sizes is not None else []), *self.handling]
-        if given and not self.reads and not self.control_reads:
-            names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        settings = [*(["chrom_sizes"] if self.chrom_sizes is not None else []), *self.handling]
+        if settings and not self.reads and not self.control_reads:
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in settings)
             raise InputError(f"{names}: given, but about reads; leave out, or give --reads")
         check_distinct(_files(self.reads))
         check_distinct(_files(self.control_reads))

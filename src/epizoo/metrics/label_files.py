@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from epizoo.errors import InputError
-from epizoo.genome.intervals import SKIPPED_LINES, read_bed, read_lines
+from epizoo.genome.intervals import LONGEST_BP, SKIPPED_LINES, read_bed, read_lines, whole_number
 from epizoo.genome.overlaps import merged
 from epizoo.metrics.label_errors import ANNOTATIONS
 
@@ -155,7 +155,10 @@ def _label(fields: list[str], columns: list[str], where: str) -> dict[str, str |
     if len(fields) < len(columns) or not (values["start"].isdecimal() and values["end"].isdecimal()):
         found = " ".join(fields)[:60]
         raise InputError(f"{where}: expected {', '.join(columns)}, found {found!r}; correct it")
-    start, end, annotation = int(values["start"]), int(values["end"]), values["annotation"].strip()
+    start, end = whole_number(values["start"]), whole_number(values["end"])
+    annotation = values["annotation"].strip()
+    if end > LONGEST_BP:
+        raise InputError(f"{where}: end {values['end'][:30]} is past the end of any chromosome; correct it")
     if start >= end:
         raise InputError(f"{where}: start {start} is not below end {end}; correct it")
     if annotation not in ANNOTATIONS:
