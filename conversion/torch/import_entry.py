@@ -76,7 +76,7 @@ def _write_run(run: Path, base: Entry, state: Mapping[str, Tensor], data: str) -
         f"on {data or 'data that were not named'}",
         "in torch",
         "The terms of the data that it was fine-tuned on were not stated.",
-        "How good it is after fine-tuning was not measured.",
+        "The model was not evaluated after fine-tuning.",
     )
     write_yaml(run / "about.yaml", about)
     write_json(run / "training.json", _training(base, data))
