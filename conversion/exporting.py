@@ -31,12 +31,12 @@ def export(
 
     Args:
         entry: the entry, its name or its folder.
-        to: ``onnx``; ``pt2`` (a program for torch alone); ``torch`` or ``safetensors`` (the state dict of the twin).
+        to: Format: onnx, torch, pt2 (a program for torch alone), safetensors or, on the command line, grelu.
         path: the file to write.
-        opset: of ONNX, see `epizoo.conversion.onnx.programs.build_onnx`, as are the other options.
-        raw_coverage: for ONNX.
-        layers: for ONNX and pt2.
-        crop: for ONNX and pt2.
+        opset: Version of ONNX's operator set; by default the oldest that the models need.
+        raw_coverage: Normalise in the graph, which then takes the scale too (ONNX, peak callers).
+        layers: Make hidden layers outputs too (ONNX and pt2).
+        crop: Leave the flanks out of the outputs (ONNX and pt2).
 
     Raises:
         InputError: an unknown target, an option that it does not have, or a path that cannot be written.

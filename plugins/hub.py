@@ -55,11 +55,11 @@ def publish(
 
     Args:
         entries: the entries, or their names. One entry lies at the top of the repository, several in ``FAMILY/TAG``.
-        repo_id: ``ORG/NAME``; made where there is none.
-        dry_run: make everything and upload nothing.
-        folder: an empty or new folder to leave the files in, too.
-        private: whether a new repository is private.
-        base_model: what the card says it was fine-tuned from, such as a repository; the entry's own where None.
+        repo_id: Repository on the Hugging Face hub, made where there is none.
+        dry_run: Make all files and upload nothing.
+        folder: Keep the files in this new folder too.
+        private: Make the repository private, if it is new.
+        base_model: Repository of the model that these were fine-tuned from, for the card.
 
     Raises:
         InputError: no entry, an entry twice, a repository's name that is none, or a folder that is not empty or

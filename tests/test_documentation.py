@@ -1,5 +1,6 @@
 """What the documentation says can be typed: commands and their options exist, links lead somewhere, README's run."""
 
+import ast
 import importlib.util
 import itertools
 import os
@@ -22,6 +23,23 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "model_zoo").glob("*/*/README.md")),
 ]
+
+
+def _docstrings() -> list[tuple[str, str]]:
+    """The place and the text of every docstring of a module, class or function of the package."""
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef
+    return [
+        (f"{path.relative_to(ROOT)}: {getattr(node, 'name', 'module')}", ast.get_docstring(node) or "")
+        for folder in ("src", "conversion", "plugins")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, kinds)
+    ]
+
+
+def test_docstrings_begin_with_a_phrase_that_stands_alone():
+    clauses = re.compile(r"(What|Whether|How|Where|Which|When|Who|Why)\b")
+    assert [place for place, text in _docstrings() if clauses.match(text)] == []
 
 
 def blocks(page: Path, language: str) -> list[str]:

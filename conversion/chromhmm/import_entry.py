@@ -47,18 +47,18 @@ def import_model(
 
     Args:
         path: the model, plain or gzipped.
-        name: ``TAG`` or ``chromatin_states/TAG`` of the new entry.
-        output: folder of a zoo, made where there is none; the entry is ``OUTPUT/chromatin_states/TAG``.
-        binarized: marks of one cell type as ChromHMM binarised them: the log-likelihood is measured on them, and the
-            beginning of their longest chromosome becomes the example. Marks that they lack count as missing.
-        cell: which cell type, where the folder holds several.
-        labels: names of the states as ChromHMM takes them (its option ``-m``): state, tab, name; E1, E2, … without.
-        colors: their colours (its option ``-c``): state, tab, red,green,blue; ChromHMM's own without.
-        bin_bp: width of a bin.
-        assembly: of the data that the model was learned from.
-        source: where the model comes from, for the card.
-        license_name: of the model and of the example.
-        version: of the new entry.
+        name: Name of the new entry, such as muscle (letters, digits, - and _).
+        output: Folder of a zoo; the entry is written to ``FOLDER/FAMILY/NAME``.
+        binarized: Marks of a cell type, binarised by ChromHMM, for the example and the likelihood. Marks that they lack
+            count as missing.
+        cell: Cell type to take, if the folder holds several.
+        labels: Names of the states, in the format of ChromHMM's ``-m``: state, tab, name.
+        colors: Colours of the states, in the format of ChromHMM's ``-c``: state, tab, red,green,blue.
+        bin_bp: Width of the model's bins.
+        assembly: Assembly of the training data, such as hg38.
+        source: Source of the model, for the card.
+        license_name: Licence of the model, for the card.
+        version: Version number of the new entry.
 
     Raises:
         InputError: a file is missing or in another format, states are named that the model lacks, none of the model's

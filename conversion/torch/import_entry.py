@@ -35,11 +35,11 @@ def import_state(
 
     Args:
         path: the state dict, as ``.safetensors`` or written by `torch.save`.
-        base: the entry that it was fine-tuned from.
-        name: ``TAG`` or ``FAMILY/TAG`` of the new entry.
-        output: folder of a zoo, made where there is none; the entry is ``OUTPUT/FAMILY/TAG``.
-        data: what it was fine-tuned on, in a few words for the card.
-        version: of the new entry.
+        base: Entry that the model was fine-tuned from.
+        name: Name of the new entry, such as muscle (letters, digits, - and _).
+        output: Folder of a zoo; the entry is written to ``FOLDER/FAMILY/NAME``.
+        data: Training data in a few words, for the card.
+        version: Version number of the new entry.
 
     Raises:
         InputError: there is no such file, it is no state dict, or the name is none or taken.
@@ -76,7 +76,7 @@ def _write_run(run: Path, base: Entry, state: Mapping[str, Tensor], data: str) -
         f"on {data or 'data that were not named'}",
         "in torch",
         "The terms of the data that it was fine-tuned on were not stated.",
-        "How good it is after fine-tuning was not measured.",
+        "The model was not evaluated after fine-tuning.",
     )
     write_yaml(run / "about.yaml", about)
     write_json(run / "training.json", _training(base, data))

@@ -41,11 +41,11 @@ def import_checkpoint(
 
     Args:
         path: a checkpoint that gReLU wrote.
-        name: ``TAG`` or ``FAMILY/TAG`` of the new entry.
-        output: folder of a zoo, made where there is none; the entry is ``OUTPUT/FAMILY/TAG``.
-        base: the entry that it was fine-tuned from; the one that the checkpoint names where None.
-        task: which of several kinds of peaks.
-        version: of the new entry.
+        name: Name of the new entry, such as muscle (letters, digits, - and _).
+        output: Folder of a zoo; the entry is written to ``FOLDER/FAMILY/NAME``.
+        base: Entry that the model was fine-tuned from, if the one that the checkpoint names is missing.
+        task: Kind of peaks to import, if the model calls several.
+        version: Version number of the new entry.
 
     Raises:
         InputError: the checkpoint is of another model type, says nothing of an entry, or was fine-tuned from other

@@ -1,7 +1,5 @@
 """Calibration against closed forms, brute force and data that is calibrated by construction."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,6 @@ from epizoo.metrics.calibration import (
     brier_score,
     cases,
     expected_calibration_error,
-    fit_isotonic,
     fit_platt,
     reliability_table,
 )
@@ -24,42 +21,13 @@ def draw(seed, n, truth):
     return cases(probability, rng.uniform(size=n) < truth(probability))
 
 
-def best_steps(is_true, weight):
-    """The best rising step function over sorted cases, by trying every partition into blocks."""
-    n, best = len(is_true), (np.inf, None)
-    for cuts in itertools.product([False, True], repeat=n - 1):
-        edges = [0, *(i + 1 for i, cut in enumerate(cuts) if cut), n]
-        means = [np.average(is_true[a:b], weights=weight[a:b]) for a, b in itertools.pairwise(edges)]
-        if all(a <= b for a, b in itertools.pairwise(means)):
-            values = np.repeat(means, np.diff(edges))
-            error = float(np.sum(weight * (values - is_true) ** 2))
-            if error < best[0] - 1e-12:
-                best = (error, values)
-    return best[1]
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_isotonic_regression_is_the_best_rising_function(seed):
-    rng = np.random.default_rng(seed)
-    probability = np.sort(rng.uniform(size=9))
-    is_true, weight = rng.uniform(size=9) < probability, rng.uniform(0.5, 2, size=9)
-    config = PeakCallingConfig(calibration=fit_isotonic(cases(probability, is_true, weight)))
-    np.testing.assert_allclose(config.calibrated(probability), best_steps(is_true, weight), atol=1e-12)
-
-
-def test_equal_probabilities_get_one_share():
-    corners = fit_isotonic(cases([0.5, 0.5, 0.5, 0.9, 0.9], [False, True, True, True, True]))
-    assert corners == ((0.5, pytest.approx(2 / 3)), (0.9, 1.0))
-
-
-@pytest.mark.parametrize("fit", [fit_isotonic, fit_platt])
-def test_a_fit_on_one_half_calibrates_the_other(fit):
+def test_a_fit_on_one_half_calibrates_the_other():
     def truth(probability):
         log_odds = np.log(probability / (1 - probability))
         return 1 / (1 + np.exp(-(0.4 * log_odds - 0.8)))
 
     learned, held_out = draw(0, 4000, truth), draw(1, 4000, truth)
-    config = PeakCallingConfig(calibration=fit(learned))
+    config = PeakCallingConfig(calibration=fit_platt(learned))
     mended = held_out._replace(probability=config.calibrated(held_out.probability))
     assert expected_calibration_error(held_out) > 0.15
     assert expected_calibration_error(mended) < 0.03

@@ -1,4 +1,4 @@
-"""Who calls peaks: entries, and files of anybody's peaks."""
+"""Callers of peaks: entries, and files of anybody's peaks."""
 
 import re
 import tempfile
@@ -26,7 +26,7 @@ _ANY = "any"
 
 
 class Call(NamedTuple):
-    """What a caller makes of an experiment.
+    """Result of a caller on an experiment.
 
     Attributes:
         peaks: with the columns of `epizoo.calling.peak_reader.read_peaks`.
@@ -42,13 +42,13 @@ class BenchCaller(Protocol):
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Name in tables."""
 
     def call(self, experiment: Experiment, data: Path) -> Call | None:
         """Its peaks; None where the experiment is not one for it."""
 
     def about(self) -> dict[str, Any]:
-        """What it is, in plain values."""
+        """Description in plain values."""
 
 
 @dataclass(frozen=True)

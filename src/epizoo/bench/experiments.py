@@ -91,7 +91,7 @@ class Experiment:
 
     @property
     def is_coverage(self) -> bool:
-        """Whether the treatment is a bigWig."""
+        """True if the treatment is a bigWig."""
         return self.treatment.endswith(".bw")
 
 

@@ -1,4 +1,4 @@
-"""What identifies an entry's figures: weights and settings, so that figures of another model are seen to be stale."""
+"""Identity of an entry's figures: weights and settings, so that figures of another model are seen to be stale."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ def fingerprint(entry: Entry) -> dict[str, str]:
 
 
 def is_stale(recorded: Mapping[str, Any], entry: Entry) -> bool:
-    """Whether figures were measured with other weights or settings than the entry has now.
+    """True if figures were measured with other weights or settings than the entry has now.
 
     Args:
         recorded: the `fingerprint` that was written beside the figures.

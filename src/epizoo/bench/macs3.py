@@ -112,7 +112,7 @@ def write_bedgraphs(bigwig: Path, windows: pd.DataFrame, treatment: Path, backgr
 
 
 def run(*command: str) -> str:
-    """What a command prints.
+    """Output of a command.
 
     Raises:
         InputError: it cannot be run, or fails.

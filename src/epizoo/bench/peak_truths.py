@@ -144,7 +144,7 @@ def n_best_of_pairs(calls: Mapping[str, Calls], chosen: Chosen) -> dict[str, int
 
 
 def pair_name(one: Experiment, other: Experiment) -> str:
-    """What a pair of replicates is called, however peaks are called in them."""
+    """Name of a pair of replicates, however peaks are called in them."""
     numbers = [member.treatment.rsplit("/", 1)[-1] for member in (one, other)]
     return f"{one.family}: {numbers[0]}, {numbers[1]}"
 

@@ -36,7 +36,7 @@ Scores = dict[str, dict[str, Float[np.ndarray, " bin"]]]
 
 
 def function_figures(caller: str, entry: ChromatinStateEntry, data: Path) -> Iterator[Figure]:
-    """How well the states of two cell types tell TSS in use and elements that regulate a gene."""
+    """Figures of how well the states of two cell types tell TSS in use and elements that regulate a gene."""
     tss, elements = tss_places(data / TSS_OF_CELLS), read_table(data / CRISPRI)
     bin_bp, at_tss = entry.window.bin_bp, {}
     for cell in CELLS:

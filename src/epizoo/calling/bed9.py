@@ -10,13 +10,13 @@ from epizoo.calling.state_colors import StateStyle
 from epizoo.files import atomic_path
 
 
-def track_line(kind: str, name: str, description: str = "") -> str:
+def track_line(kind: str, name: str) -> str:
     """The line that UCSC's genome browser wants before rows of `bed9` or of a format of peaks; other tools refuse it.
 
     >>> track_line("bed9", "GM12878")
     'track name="GM12878" description="GM12878" visibility=1 itemRgb="On"'
     """
-    label = f'name="{name}" description="{description or name}"'
+    label = f'name="{name}" description="{name}"'
     if kind not in ("bed", "bed9"):
         return f"track type={kind} {label} visibility=2"
     return f"track {label} visibility=1" + (' itemRgb="On"' if kind == "bed9" else "")

@@ -77,7 +77,7 @@ class _SharedWindow:
         self._next, self._ends_silent = 0, True
 
     def has_room(self, signal: Float[np.ndarray, "bin track"]) -> bool:
-        """Whether a track fits, given with its flanks."""
+        """True if a track fits, given with its flanks."""
         n_bins = len(signal) - 2 * self._flank
         return len(self._tracks) < _MOST_TRACKS and self._place(signal) + n_bins <= self._chunk
 
@@ -107,7 +107,7 @@ class _SharedWindow:
         self._tracks, self._next, self._ends_silent = [], 0, True
 
     def _place(self, signal: Float[np.ndarray, "bin track"]) -> int:
-        """Where a track's outputs begin: silent flanks, as beyond the ends of chromosomes, are shared by neighbours."""
+        """Start of a track's outputs: silent flanks, as beyond the ends of chromosomes, are shared by neighbours."""
         if not self._next or (self._ends_silent and not signal[: self._flank].any()):
             return self._next
         return self._next + self._flank

@@ -1,4 +1,4 @@
-"""Whether peaks hold more reads than their surroundings let expect: p-values, q-values and cut-offs."""
+"""Significance of peaks by their reads against their surroundings: p-values, q-values and cut-offs."""
 
 import os
 
@@ -58,7 +58,7 @@ def significant(peaks: pd.DataFrame, most_q: float) -> pd.DataFrame:
 
 
 def cutoff_table(peaks: pd.DataFrame) -> pd.DataFrame:
-    """How many peaks each cut-off of the q-value would leave, with the columns of MACS's cut-off analysis.
+    """Number of peaks that each cut-off of the q-value would leave, with the columns of MACS's cut-off analysis.
 
     Returns:
         `qscore` (-log10 q), `pscore` (the least -log10 p among the peaks left), `npeaks`, `lpeaks` (bp in them) and

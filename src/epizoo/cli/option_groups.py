@@ -25,6 +25,7 @@ PYTHON_ALONE = {"command", "config", "progress", "report"}
 """Parameters of functions that no option stands for."""
 METAVARS = {
     "about": "TEXT",
+    "base_model": "ORG/NAME",
     "allow": "LEAK",
     "base": "ENTRY",
     "binarized": "FOLDER",
@@ -52,7 +53,12 @@ METAVARS = {
     "version": "VERSION",
 }
 """Placeholders of values, where the type of a parameter does not say enough."""
-FLAGS = {"output": ("--output", "-o"), "output_format": ("--format",), "version": ("--entry-version",)}
+FLAGS = {
+    "license_name": ("--license",),
+    "output": ("--output", "-o"),
+    "output_format": ("--format",),
+    "version": ("--entry-version",),
+}
 """Names of options that are not those of their parameters."""
 
 _OF_MARKS = ("--marks", "--controls")
@@ -166,11 +172,13 @@ def own_parameters(command: Callable[..., None]) -> list[inspect.Parameter]:
 @functools.cache
 def parameters_of(function: str) -> dict[str, Parameter]:
     """The parameters of a function by name, read from its source without importing it."""
-    module, _, name = function.rpartition(".")
-    spec = importlib.util.find_spec(module)
-    assert spec is not None, module
-    assert spec.origin is not None, module
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    top, *parts, name = function.split(".")
+    spec = importlib.util.find_spec(f"{top}.{parts[0]}" if parts else top)
+    assert spec is not None, function
+    # Finding a deeper module would import the packages that it is in.
+    folders = spec.submodule_search_locations
+    path = Path(folders[0], *parts[1:]).with_suffix(".py") if folders else Path(str(spec.origin))
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     node = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
     texts = argument_texts(ast.get_docstring(node) or "")
     defaults: list[ast.expr | None] = [None] * (len(node.args.args) - len(node.args.defaults))
@@ -247,7 +255,7 @@ def _option(
         *flags,
         metavar=metavar,
         help=text,
-        show_default=kind is not bool and default not in (None, _REQUIRED, ""),
+        show_default=default is not False and default not in (None, _REQUIRED, ""),
         rich_help_panel=title or None,
     )
     return inspect.Parameter(

@@ -29,7 +29,7 @@ _FIELDS = "required_fields=0x1ff"
 
 
 class _Mate(NamedTuple):
-    """What is known of a pair once one mate was read."""
+    """State of a pair once one mate was read."""
 
     start: int
     end: int
@@ -165,7 +165,7 @@ class _Reader:
             self._add_pair(read.reference_id, min(mate.start, read.reference_start), max(mate.end, end))
 
     def _counts_by_its_mate(self, flag: int) -> bool:
-        """Whether a read is a second mate whose first mate counts for both, which with cut sites it does not."""
+        """True if a read is a second mate whose first mate counts for both, which with cut sites it does not."""
         is_second = flag & _PAIRED and flag & _SECOND and not flag & _MATE_UNMAPPED
         return bool(is_second) and not self._wanted.atac
 
@@ -189,7 +189,7 @@ class _Reader:
 
 
 def _looks_past(read: "pysam.AlignedSegment", flag: int) -> bool:
-    """Whether the mate on the reverse strand begins before the one on the forward strand.
+    """True if the mate on the reverse strand begins before the one on the forward strand.
 
     The length of such a template spans from 5' end to 5' end, and not all that the mates cover.
     """

@@ -17,7 +17,7 @@ _PAIRS: tuple[str, ...] = get_args(Pairs)
 
 @dataclass(frozen=True)
 class PileUpConfig:
-    """How reads become coverage.
+    """Settings by which reads become coverage.
 
     Attributes:
         fragment_length_bp: single reads are extended from their 5' end to this length; with `atac`, the width around a

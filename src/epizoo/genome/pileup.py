@@ -25,7 +25,7 @@ _TN5_FORWARD_BP, _TN5_REVERSE_BP = 4, -5
 
 
 class ReadTally(NamedTuple):
-    """What became of the reads on chromosomes of known length.
+    """Counts of the reads on chromosomes of known length.
 
     Attributes:
         n_reads: single reads and pairs that were found.
@@ -135,7 +135,7 @@ class ReadCoverage(SignalTrack):
     def _inside(
         edges: Mapping[str, UInt32[np.ndarray, " fragment"]], chrom: str, start: int, end: int
     ) -> tuple[int, UInt32[np.ndarray, " fragment"]]:
-        """How many edges lie before a stretch, and those within it."""
+        """Number of edges before a stretch, and those within it."""
         of_chrom = edges.get(chrom, np.zeros(0, np.uint32))
         # Of the same type: else all edges would be converted in every call.
         first, after = np.searchsorted(of_chrom, np.array([start, end], np.uint32))

@@ -63,7 +63,7 @@ def read_positions(
 
 
 def is_alignment_file(path: Path) -> bool:
-    """Whether a file is BAM, SAM or CRAM, by its content and name.
+    """True if a file is BAM, SAM or CRAM, by its content and name.
 
     Raises:
         InputError: it is missing, empty or a bigWig.

@@ -1,4 +1,4 @@
-"""What is kept of a file's reads: 5' ends of single reads, outer ends of pairs, and what was left out."""
+"""Positions of a file's reads: 5' ends of single reads, outer ends of pairs, and what was left out."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from jaxtyping import Int64
 
 
 class ReadPositions(NamedTuple):
-    """Where the reads of one chromosome lie, unsorted; positions are edges between bases, 0-based.
+    """Positions of the reads of one chromosome, unsorted: edges between bases, 0-based.
 
     Attributes:
         forward: 5' ends of single reads on the forward strand (their start).

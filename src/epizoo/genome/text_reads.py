@@ -56,7 +56,7 @@ def _by_chromosome(chunk: pd.DataFrame) -> Iterator[tuple[str, dict[str, np.ndar
 
 
 def is_single_cell(path: str | os.PathLike[str]) -> bool:
-    """Whether a file holds fragments of single cells: rows of chrom, start, end, barcode and number of reads.
+    """True if a file holds fragments of single cells: rows of chrom, start, end, barcode and number of reads.
 
     Known by a first row of five columns with a barcode (eight bases or more) and a count, or by the name
     ``fragments.tsv``. Their ends are cut sites already, moved by +4 and -5 bp, and duplicates of a cell are one row.
@@ -137,7 +137,7 @@ def _fragment_chunks(path: Path) -> Iterator[pd.DataFrame]:
 
 
 def _between_mates(chunk: pd.DataFrame) -> pd.DataFrame:
-    """What lies between the outer ends of mates; mates without a place or on two chromosomes are no fragment."""
+    """Fragments between the outer ends of mates; mates without a place or on two chromosomes are no fragment."""
     same = chunk["chrom"].astype(str) == chunk["chrom2"].astype(str)
     found = chunk[same & (chunk["start"] >= 0) & (chunk["start2"] >= 0)]
     ends = found[["end", "end2"]].max(axis=1)

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from epizoo.genome.intervals import SKIPPED_LINES, read_lines
 
 UNPLACED = (".\t", ". ")
-"""How rows of reads begin that lie on no chromosome."""
+"""Beginnings of rows of reads that lie on no chromosome."""
 NO_ROWS = (*SKIPPED_LINES, *UNPLACED)
 
 _BLOCK_BYTES = 1 << 20
@@ -36,7 +36,7 @@ def numbered_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
 
 
 def is_gzip(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is gzipped, by its content."""
+    """True if a file is gzipped, by its content."""
     with open(path, "rb") as file:
         return file.read(2) == b"\x1f\x8b"
 

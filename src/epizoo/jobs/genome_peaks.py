@@ -108,7 +108,7 @@ def _chunk_bins(todo: list[Stretch], flank_bins: int) -> int:
 
 
 def _may_hold_peak(piece: Piece, rule: PeakCallingConfig) -> bool:
-    """Whether a bin is as probable as a peak's must be."""
+    """True if a bin is as probable as a peak's must be."""
     return bool((piece.outputs[PROBABILITIES] >= rule.enter_probability).any())
 
 

@@ -25,7 +25,7 @@ SATURATED = 0.1
 
 @dataclass(frozen=True)
 class PeakInputs:
-    """Where the signal of a treatment and its control comes from; see `epizoo.jobs.call_peaks.call_peaks`.
+    """Sources of the signal of a treatment and its control; see `epizoo.jobs.call_peaks.call_peaks`.
 
     Raises:
         InputError: not just one source of the treatment is given, two of the control, or options of reads without any.
@@ -58,12 +58,12 @@ class PeakInputs:
 
     @property
     def piling(self) -> PileUpConfig:
-        """How reads become coverage."""
+        """Settings by which reads become coverage."""
         return PileUpConfig(**self.handling)
 
     @property
     def first_of_control(self) -> File | SignalTrack | None:
-        """What the control is called by, if there is one."""
+        """The first file of the control, if there is one."""
         return next(iter(_files(self.control_reads)), self.control)
 
     def paths(self) -> list[File]:

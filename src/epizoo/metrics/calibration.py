@@ -1,10 +1,8 @@
-"""Calibration: how often what was called with a probability is true.
+"""Calibration: the share of true cases among those of a probability, and fits of it.
 
-A fit gives corners for `PeakCallingConfig.calibration`; fit it on validation data, never on what
-the network was trained on.
+A fit gives corners for `PeakCallingConfig.calibration`; fit it on validation data, never on training data.
 """
 
-import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -53,30 +51,6 @@ def cases(
     if not ((arrays[0] >= 0) & (arrays[0] <= 1)).all() or not (weights > 0).all():
         raise InputError("calibration: a probability is outside 0 to 1, or a weight is not above 0; correct them")
     return Cases(*arrays, weights)
-
-
-def fit_isotonic(found: Cases) -> Corners:
-    """The rising step function with the least squared error, as corners joined by lines (pool adjacent violators).
-
-    Needs hundreds of cases; with fewer, `fit_platt` is the safer choice.
-
-    >>> fit_isotonic(cases([0.1, 0.3, 0.5, 0.9], [False, True, False, True]))
-    ((0.1, 0.0), (0.3, 0.5), (0.5, 0.5), (0.9, 1.0))
-    """
-    order = np.argsort(found.probability, kind="stable")
-    probability, is_true, weight = (column[order] for column in found)
-    blocks: list[list[float]] = []  # Lowest and highest probability, share, weight.
-    for p, truth, w in zip(probability.tolist(), is_true.tolist(), weight.tolist(), strict=True):
-        blocks.append([p, p, float(truth), w])
-        while len(blocks) > 1 and (blocks[-2][2] >= blocks[-1][2] or blocks[-2][1] == blocks[-1][0]):
-            low, high, share, total = blocks.pop()
-            last = blocks[-1]
-            mean = (last[2] * last[3] + share * total) / (last[3] + total)
-            blocks[-1] = [min(last[0], low), high, mean, last[3] + total]
-    corners = itertools.chain.from_iterable(
-        [(low, share)] if low == high else [(low, share), (high, share)] for low, high, share, _ in blocks
-    )
-    return tuple(corners)
 
 
 def fit_platt(found: Cases) -> Corners:

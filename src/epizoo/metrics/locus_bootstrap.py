@@ -50,7 +50,7 @@ def ranking(
     locus: Int[np.ndarray, " case"],
     statistic: Statistic = "average_precision",
 ) -> Interval:
-    """How well scores rank true cases above others, with its 95% bootstrap interval over loci.
+    """Ranking of true cases above others by their scores, with its 95% bootstrap interval over loci.
 
     Cases of equal score are taken together. The interval is that of scores rounded to a thousand levels.
 
@@ -83,7 +83,7 @@ def _mean_ratio(
 
 
 def _draws(n_loci: int, n_draws: int) -> Float[np.ndarray, "draw locus"]:
-    """How often each locus is drawn, of as many as there are."""
+    """Number of times that each locus is drawn, of as many as there are."""
     return np.random.default_rng(0).multinomial(n_loci, np.full(n_loci, 1 / n_loci), size=n_draws).astype(np.float64)
 
 

@@ -13,7 +13,7 @@ _MEGABASE = 1_000_000
 
 
 def is_near(intervals: pd.DataFrame, others: pd.DataFrame, distance_bp: int) -> Bool[np.ndarray, " interval"]:
-    """Whether each interval has one of the others within a distance, which is 1 for neighbours that touch.
+    """Mask of the intervals with one of the others within a distance, which is 1 for neighbours that touch.
 
     >>> at, other = (pd.DataFrame({"chrom": ["c"], "start": [x], "end": [x + 1]}) for x in (10, 15))
     >>> [is_near(at, other, distance).tolist() for distance in (4, 5)]

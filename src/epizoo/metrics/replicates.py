@@ -124,7 +124,7 @@ def _order(peaks: pd.DataFrame) -> Int64[np.ndarray, " peak"] | None:
 
 
 def _weights(n_best: int) -> Float[np.ndarray, " place"]:
-    """What a peak adds to the mean over n = 1 … n_best that is counted from its place (from 0) on; 0 beyond the last.
+    """Contribution of a peak to the mean over n = 1 … n_best, counted from its place (from 0) on; 0 beyond the last.
 
     >>> _weights(2).tolist()
     [0.75, 0.25, 0.0]

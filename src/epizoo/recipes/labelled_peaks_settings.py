@@ -54,7 +54,7 @@ class EntrySettings:
     most_q: float = 1e-4
     """Highest q-value of the reads of a peak, asked for by the entry but not where rules are compared."""
     background_bp: int = 10_000
-    """How far the surroundings of a peak reach, for its q-value."""
+    """Reach of the surroundings of a peak, for its q-value."""
 
 
 H3K4ME3_LABELS = LabelledSet(

@@ -1,4 +1,4 @@
-"""Where states lie by assays that they were not learned from: TSS in use (RAMPAGE), elements that regulate (CRISPRi).
+"""Evidence of states from assays they were not learned from: TSS in use (RAMPAGE), regulating elements (CRISPRi).
 
 Names are chosen on the chromosomes that states are learned on; the held-out ones are not looked at.
 """
@@ -54,7 +54,7 @@ def name_by_evidence(parameters: Parameters, marks: tuple[str, ...], data: Path)
 
 
 def regulation_metrics(parameters: Parameters, named: Sequence[NamedState], data: Path) -> list[dict[str, Any]]:
-    """How often elements in states named EnhA regulate a gene, on held-out chromosomes: a row of ``metrics.json``.
+    """Share of elements in states named EnhA that regulate a gene, on held-out chromosomes: a row of ``metrics.json``.
 
     Chromosomes without tested elements give no row.
     """

@@ -17,7 +17,7 @@ STANDARD_ERRORS = 2
 
 
 class StateEvidence(NamedTuple):
-    """Where the bins of a state lie in one cell type; NaN is not measured.
+    """Places of the bins of a state in one cell type; NaN is not measured.
 
     Attributes:
         genome: share of all bins.
@@ -60,7 +60,7 @@ class StateEvidence(NamedTuple):
 
 
 class Promise(NamedTuple):
-    """What a name promises, and whether evidence breaks it; comparisons with NaN break nothing."""
+    """Promise of a name, and the evidence that breaks it; comparisons with NaN break nothing."""
 
     text: str
     is_broken: Callable[[StateEvidence], bool]

@@ -15,7 +15,7 @@ KINDS = ("H3K4me3", "H3K4me1", "acetylation", "H3K36me3", "H3K27me3", "H3K9me3",
 """Kinds of marks; the strongest mark of no other kind (CTCF, H2A.Z, H4K20me1, …) is `other`."""
 
 INPUTS = ("wce", "input", "control", "igg")
-"""What inputs are called, in small letters."""
+"""Names of inputs, in small letters."""
 
 
 class Pattern(NamedTuple):
@@ -27,7 +27,7 @@ class Pattern(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What stands beside a name: description, colour ("r,g,b"), and the name of the wider claim, if there is one."""
+    """Text beside a name: description, colour ("r,g,b"), and the name of the wider claim, if there is one."""
 
     description: str
     color: str

@@ -210,7 +210,7 @@ def _score(pattern: Pattern, levels: Mapping[str, float]) -> float:
 
 
 def _certainty(letter: str, emission: float | None) -> float:
-    """How certain it is that a mark is as a letter of the table asks; None is a mark that the model lacks."""
+    """Certainty that a mark is as a letter of the table asks; None is a mark that the model lacks."""
     if emission is None:
         return float(letter not in "+fwpn")
     present, full, some = (_above(emission, level) for level in (PRESENT, FULL, ABSENT))

@@ -46,7 +46,7 @@ def test_what_was_trained_in_torch_is_the_entry(zoo, tmp_path, name, suffix):
     assert (entry.zoo.base_model, entry.zoo.lineage[-1].sha256) == (base.name, base.sha256)
     assert entry.zoo.metrics == []
     card = (entry.folder / "README.md").read_text()
-    assert "was not measured" in card
+    assert "was not evaluated" in card
     assert "Fine-tuned from" in card
     inputs = base.golden()[f"inputs.{base.input_name}"]
     found = entry.predict({base.input_name: inputs})
