@@ -10,8 +10,9 @@ from kipoi.metadata import GenomicRanges
 
 from epizoo.errors import EntryError, InputError
 from epizoo.plugins.kipoi.patches import mend_kipoi, protect_inputs
-from epizoo.zoo import entry as entries
+from epizoo.zoo.entry import Entry
 from epizoo.zoo.kipoi_yaml import required_arguments
+from epizoo.zoo.loading import load
 
 mend_kipoi()
 
@@ -31,7 +32,7 @@ class EntryDataset(Dataset):
             raise EntryError(
                 f"{type(self).__name__}: belongs to no entry; take it from kipoi.get_dataloader_factory or of_entry()"
             )
-        entry = entries.load(folder)
+        entry = load(folder)
         for name in required_arguments(entry.zoo.family):
             if kwargs.get(name) is None:
                 required = " and ".join(required_arguments(entry.zoo.family))
@@ -43,7 +44,7 @@ class EntryDataset(Dataset):
         protect_inputs(value for value in values if isinstance(value, str | os.PathLike) and os.path.exists(value))
 
     @classmethod
-    def of_entry(cls, entry: entries.Entry) -> type["EntryDataset"]:
+    def of_entry(cls, entry: Entry) -> type["EntryDataset"]:
         """The dataloader class of an entry, without Kipoi's sources."""
         return type(cls.__name__, (cls,), {"source_dir": os.fspath(entry.folder)})
 

@@ -12,7 +12,8 @@ from kipoi.model import BaseModel, GradientMixin, LayerActivationMixin
 
 from epizoo.errors import EntryError, InputError
 from epizoo.plugins.kipoi.patches import mend_kipoi
-from epizoo.zoo import entry as entries
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+from epizoo.zoo.loading import load
 
 if TYPE_CHECKING:
     from epizoo.zoo.jax_engine import AxisIndex
@@ -33,7 +34,7 @@ class EntryModel(BaseModel, GradientMixin, LayerActivationMixin):
         EntryError: the entry is of another family, or its files do not match their hashes.
     """
 
-    entry_class: ClassVar[type[entries.Entry]]
+    entry_class: ClassVar[type[Entry]]
     final_layer: ClassVar[str]
     # What an output is before its nonlinearity, where that is a layer.
     pre_nonlinearities: ClassVar[Mapping[str, str]] = {}
@@ -41,7 +42,7 @@ class EntryModel(BaseModel, GradientMixin, LayerActivationMixin):
     def __init__(self, entry: str = ".", backend: str = "jax") -> None:
         # Kipoi constructs models in the folder of their model.yaml, and resolves test.expect in that of its caller.
         self._folder = Path.cwd()
-        self.entry = entries.load(Path(os.path.abspath(entry)))
+        self.entry = load(Path(os.path.abspath(entry)))
         if not isinstance(self.entry, self.entry_class):
             raise EntryError(f"{self.entry.folder}: of the family {self.entry.family}, not for {type(self).__name__}")
         self.entry.check_files()
@@ -129,7 +130,7 @@ class EntryModel(BaseModel, GradientMixin, LayerActivationMixin):
 class KipoiPeakCaller(EntryModel):
     """A peak caller of the zoo."""
 
-    entry_class = entries.PeakCallerEntry
+    entry_class = PeakCallerEntry
     final_layer = "peak_probabilities"
     pre_nonlinearities: ClassVar[Mapping[str, str]] = {"peak_probabilities": "logits"}
 
@@ -137,7 +138,7 @@ class KipoiPeakCaller(EntryModel):
 class KipoiChromatinStateAnnotator(EntryModel):
     """A chromatin-state annotator of the zoo."""
 
-    entry_class = entries.ChromatinStateEntry
+    entry_class = ChromatinStateEntry
     final_layer = "state_posteriors"
 
 
