@@ -83,6 +83,8 @@ def call_peaks(genome: Genome, folder: Path) -> pd.DataFrame:
     return entry.call_peaks(
         genome.bigwig,
         signal_kind="coverage",
+        # The made-up signal is no pile-up of reads, so that there is nothing to count.
+        q_value=1,
         output=folder / "peaks.narrowPeak",
         probabilities=folder / "peaks.bw",
     )

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import bioframe
+import numpy as np
 import pandas as pd
 import pyBigWig
 import pytest
@@ -80,11 +81,9 @@ BAD_INPUTS = [
     ),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "words.bed"], "whole numbers"),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--blacklist", "nochr.bed"], r"nochr\.bed: .*\b1\b"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--control", "good.bw"], r"control: .*good\.bw"),
     (["call-peaks", PEAK_CALLER], "--bigwig, --reads: .*neither"),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--reads", "good.bed"], "--bigwig, --reads: .*both"),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--atac"], "--atac: .*reads"),
-    (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--control-reads", "x.bam"], r"control: .*x\.bam"),
     (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--enter-probability", "2"], r"enter_probability\b.*\b2\.0\b"),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--format", "bed12"], "'bed12'"),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--coverage", "out/c.bw"], "--coverage: .*--reads"),
@@ -212,7 +211,11 @@ def test_reads_become_gapped_peaks_and_summits(folder):
     assert {len(row.split("\t")) for row in peaks} == {15}
     again = run("call-peaks", PEAK_CALLER, "--bigwig", "out/c.bw", *options[2:], "-o", "out/y.gappedPeak", *out[4:6])
     assert again.exit_code == 0, again.output
-    assert (folder / "out" / "y.gappedPeak").read_text().splitlines() == peaks
+    # All but p- and q-value: of reads that end where others begin the bigWig shows no step.
+    other = (folder / "out" / "y.gappedPeak").read_text().splitlines()
+    assert [row.split("\t")[:13] for row in other] == [row.split("\t")[:13] for row in peaks]
+    both = np.array([[row.split("\t")[13:] for row in rows] for rows in (peaks, other)], float)
+    np.testing.assert_allclose(both[0], both[1], rtol=0.05)
     assert len((folder / "out" / "s.bed").read_text().splitlines()) >= len(peaks)
 
 

@@ -19,9 +19,10 @@ def test_half_of_the_surest_summits_lie_at_a_motif(data_dir, tmp_path, name):
     coverage = pile_up(folder / f"CTCF_{name}", PileUpConfig(), chrom_sizes=SIZES)
     peaks = epizoo.load("peak_caller/h3k4me3").call_peaks(coverage)
     write_peaks(tmp_path / "x.narrowPeak", peaks)
-    truth = Truth(sites=read_bed(folder / "CTCF_motif.hg19.chr22.bed"), n_peaks=725)
+    truth = Truth(sites=read_bed(folder / "CTCF_motif.hg19.chr22.bed"), n_peaks=600)
     found = evaluate_callers([caller_of_files("ours", tmp_path / "x.narrowPeak")], truth)
     found = found.figures["callers"]["ours"]["sites"]
-    # MACS3 with a control reaches 51.9% and 53.1%; this entry is for another mark and has no control. Chance is 0.5%.
-    assert found["peaks"] == 725
+    # MACS3 with a control reaches 51.9% and 53.1% with its 725 and 715; this entry is for another mark and has none.
+    # Chance is 0.5%.
+    assert found["peaks"] == 600
     assert found["share_of_summits"] > 0.48

@@ -1,8 +1,9 @@
 """Annotators on K562 and GM12878: TSS in use, and elements that regulate a gene.
 
 An annotator has no score for either, so that one is made of its states' names: the posterior of states that are said to
-be active promoters (their flanks count half), and of states that are said to be active promoters, their flanks or
-acetylated enhancers. Names that promise what the state does not hold lower the figure.
+be active promoters (weak promoters, flanks and active enhancers, which lie beside TSS in use, count half), and of
+states that are said to be active promoters, their flanks or acetylated enhancers. Names that promise what the state
+does not hold lower the figure.
 """
 
 import re
@@ -23,7 +24,7 @@ from epizoo.metrics.locus_bootstrap import Statistic, ranking
 from epizoo.recipes.state_data import CELLS, read_codes
 from epizoo.zoo.entry import ChromatinStateEntry
 
-PROMOTERS = {r"TssA": 1.0, r"TssA?Flnk[UD]?": 0.5}
+PROMOTERS = {r"TssA": 1.0, r"TssWk|TssA?Flnk[UD]?|EnhA\d?": 0.5}
 """Weights of states by their whole name, for TSS in use."""
 REGULATORY = {r"TssA|TssA?Flnk[UD]?|EnhA\d?": 1.0}
 """Weights of states by their whole name, for elements that regulate."""

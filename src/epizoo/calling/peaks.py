@@ -77,11 +77,11 @@ def call_peaks(
         `signalValue` is the fold of the signal in the summit's bin over the local background: the mean of bins below
         `extend_probability` within `background_bp` of the summit (in blocks of about a tenth of it; of all such bins
         where there are none so near), but at least `least_background` and the control in the summit's bin. `pValue` is
-        -log10 of the Poisson probability of so many reads over the peak, where as many are expected as at the highest
-        of four backgrounds: `least_background`, the mean of all bins from `background_bp` before to as far after the
-        peak, the control over the peak, and the control over the same surroundings. `qValue` is -log10 of the q-value,
-        see `epizoo.calling.significance`; peaks above `config.most_q` are left out. Both are -1 where reads are not
-        known.
+        -log10 of the Poisson probability of so many reads in the stretches that were joined to the peak, where as many
+        are expected as at the highest of four backgrounds: `least_background`, the mean of all bins from
+        `background_bp` before to as far after the peak, the control over the peak, and the control over the same
+        surroundings. `qValue` is -log10 of the q-value, see `epizoo.calling.significance`; peaks above `config.most_q`
+        are left out. Both are -1 where reads are not known.
     """
     collector = PeakCollector(
         chrom,

@@ -27,9 +27,9 @@ def reads_log10_p(
 def with_q_values(peaks: pd.DataFrame, n_bp: int) -> pd.DataFrame:
     """The peaks with `qValue`, -log10 q by Benjamini and Hochberg (1995), from their `pValue`.
 
-    A peak of w bp was found among ``n_bp / w`` places of its width. That many tests were made, so that a p-value times
-    their number is how many peaks as wide and as significant are expected where there are none; the q-value is that
-    number over the rank of the peak, and never falls with the p-value.
+    A peak of w bp was found among about ``n_bp / w`` places of its width, taken side by side. A p-value times that
+    number is about how many peaks as wide and as significant are expected where there are none; the q-value is that
+    number over the rank of the peak by it, and the least of those of worse ranks.
 
     Args:
         peaks: narrowPeak's columns; `pValue` is -log10 p, or -1 where it is unknown, and so is `qValue` then.
@@ -61,7 +61,7 @@ def cutoff_table(peaks: pd.DataFrame) -> pd.DataFrame:
     """Number of peaks that each cut-off of the q-value would leave, with the columns of MACS's cut-off analysis.
 
     Returns:
-        `qscore` (-log10 q), `pscore` (the least -log10 p among the peaks left), `npeaks`, `lpeaks` (bp in them) and
+        `pscore` (the least -log10 p among the peaks left), `qscore` (-log10 q), `npeaks`, `lpeaks` (bp in them) and
         `avelpeak` (their mean length in bp), from the strictest cut-off that leaves a peak to none.
     """
     rows = []
@@ -69,8 +69,8 @@ def cutoff_table(peaks: pd.DataFrame) -> pd.DataFrame:
         left = peaks[peaks["qValue"] >= cutoff]
         if len(left):
             n_bp = int((left["end"] - left["start"]).sum())
-            rows.append((cutoff, left["pValue"].min(), len(left), n_bp, n_bp / len(left)))
-    return pd.DataFrame(rows, columns=["qscore", "pscore", "npeaks", "lpeaks", "avelpeak"])
+            rows.append((left["pValue"].min(), cutoff, len(left), n_bp, n_bp / len(left)))
+    return pd.DataFrame(rows, columns=["pscore", "qscore", "npeaks", "lpeaks", "avelpeak"])
 
 
 def write_cutoffs(path: str | os.PathLike[str], peaks: pd.DataFrame) -> None:

@@ -131,7 +131,7 @@ class _Reader:
             if flag & _PAIRED and self._wanted.pairs == "template":
                 if not flag & _PROPER_PAIR or flag & _MATE_UNMAPPED:
                     self.left_out["in no proper pair (--pairs as-single uses them)"] += 1
-                elif least or _looks_past(read, flag):
+                elif least or _looks_past(read, flag) or read.template_length == 0:
                     self._match(read)
                 elif read.template_length > 0:
                     # The mate that lies left counts for both; its own end is the outer one where it is longer.

@@ -11,8 +11,11 @@ from epizoo.genome.intervals import check_blacklist, read_bed, read_chrom_sizes
 
 BLACKLISTS = ("hg19", "hg38", "mm10")
 """Assemblies whose blacklist is installed with the package: version 2 of ENCODE's (Amemiya et al., Sci Rep 2019)."""
-UNUSUAL_SEQUENCES = ("chrM", "chrMT", "M", "MT", "Mito", "chrMito", "chrEBV", "EBV")
-"""Names of sequences that are present in many copies per cell: mitochondrial genomes and the Epstein-Barr virus."""
+UNUSUAL_SEQUENCES = (
+    *("chrM", "chrMT", "M", "MT", "Mito", "chrMito", "MtDNA", "mitochondrion_genome"),
+    *("chrC", "ChrC", "Pt", "chrPt", "chrEBV", "EBV"),
+)
+"""Names of sequences with many copies per cell: genomes of mitochondria, chloroplasts and the Epstein-Barr virus."""
 _FOLDER = Path(__file__).parent / "blacklists"
 _SAME_ASSEMBLY = {"grch37": "hg19", "grch38": "hg38", "grcm38": "mm10"}
 
@@ -63,7 +66,11 @@ def excluded_sequences(
         found = tuple(name for name in sizes if name.lower() in usual and name not in (asked or ()))
         # A file of the mitochondrial genome alone is about it.
         return found if len(found) < len(sizes) else ()
-    wanted = [name for given in named for name in given.split(",") if name and name != "none"]
+    texts = [named] if isinstance(named, str) else named
+    wanted = [name.strip() for given in texts for name in given.split(",") if name.strip()]
+    if "none" in wanted and len(wanted) > 1:
+        raise InputError(f"--exclude: {', '.join(wanted)} given; name sequences, or none alone")
+    wanted = [name for name in wanted if name != "none"]
     unknown = [name for name in wanted if name not in sizes]
     if unknown:
         raise InputError(

@@ -5,6 +5,7 @@ Plain Python and NumPy: a wrong number in a damaged file gives an error, where C
 
 import os
 import struct
+import weakref
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,8 @@ class BigWigStructure:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = os.open(path, os.O_RDONLY)
+        # Also when nobody closes it.
+        self._closing = weakref.finalize(self, os.close, self._file)
         try:
             self._size = os.fstat(self._file).st_size
             self._read()
@@ -84,7 +87,7 @@ class BigWigStructure:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._file)
+        self._closing()
 
     def damaged(self, reason: str) -> InputError:
         """The error of a damaged file."""
@@ -211,7 +214,7 @@ class BigWigStructure:
 
 
 def _is_in_order(blocks: Shaped[np.ndarray, " block"]) -> bool:
-    """Whether blocks lie one behind the other, and span something."""
+    """True if blocks lie one behind the other, and span something."""
     first, last, start, end = (blocks[name].astype(np.int64) for name in ("first_chrom", "last_chrom", "start", "end"))
     follows = (first[1:] > last[:-1]) | ((first[1:] == last[:-1]) & (start[1:] >= end[:-1]))
     return bool(follows.all() and ((first < last) | ((first == last) & (start < end))).all())

@@ -69,6 +69,17 @@ class BigWigReader:
         high += high < after and not self._is_checked[high]
         return within(joined(self._read(low, max(high, low))), start, end)
 
+    def count(self) -> tuple[int, int]:
+        """All records, and the bp that they cover, block by block.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        n_records, n_bp = 0, 0
+        for found in self._read(0, len(self._blocks)):
+            n_records, n_bp = n_records + len(found.start), n_bp + int((found.end - found.start).sum())
+        return n_records, n_bp
+
     def positive_stretches(
         self, width_bp: int
     ) -> dict[str, tuple[Int64[np.ndarray, " stretch"], Int64[np.ndarray, " stretch"]]]:
@@ -91,7 +102,7 @@ class BigWigReader:
         }
 
     def _is_positive(self, summaries: Shaped[np.ndarray, " record"]) -> Bool[np.ndarray, " record"]:
-        """Whether values above 0 are summarised; where one is NaN, the highest is NaN too, and says nothing."""
+        """True for summaries of values above 0; where one is NaN, the highest is NaN too, and says nothing."""
         is_positive = summaries["maximum"] > 0
         names = list(self.chrom_sizes)
         for place in np.flatnonzero(np.isnan(summaries["maximum"])).tolist():
@@ -100,7 +111,7 @@ class BigWigReader:
         return is_positive
 
     def _positive_records(self, chrom: str) -> tuple[Int64[np.ndarray, " record"], Int64[np.ndarray, " record"]]:
-        """Where values above 0 lie on a chromosome, by its records."""
+        """Starts and ends of the records of a chromosome with values above 0."""
         found = joined(self._read(*self._of_chrom[chrom]))
         is_positive = found.value > 0
         return found.start[is_positive], found.end[is_positive]
@@ -126,7 +137,8 @@ class BigWigReader:
         sizes = np.array([*self.chrom_sizes.values(), 0])
         is_known = found["chrom"] < len(self.chrom_sizes)
         is_inside = is_known & (found["end"] <= sizes[np.where(is_known, found["chrom"], 0)])
-        is_later = (found["chrom"][1:] > found["chrom"][:-1]) | (found["start"][1:] >= found["end"][:-1])
+        is_same = found["chrom"][1:] == found["chrom"][:-1]
+        is_later = (found["chrom"][1:] > found["chrom"][:-1]) | (is_same & (found["start"][1:] >= found["end"][:-1]))
         if not (is_inside & (found["start"] < found["end"])).all() or not is_later.all():
             raise self._structure.damaged("a zoom level whose records are not in order")
         return found

@@ -72,7 +72,8 @@ def _sparse_pieces(track: SignalTrack, excluded: frozenset[str]) -> list[Float[n
         if n_blocks == _N_BLOCKS:
             break
     means = np.array([piece.mean() for piece in pieces])
-    return [piece for piece, mean in zip(pieces, means, strict=True) if mean <= _MOST_SIGNAL * np.median(means)]
+    most = _MOST_SIGNAL * np.median(means) if pieces else 0
+    return [piece for piece, mean in zip(pieces, means, strict=True) if mean <= most]
 
 
 def _by_steps(pieces: list[Float[np.ndarray, " bp"]], *, is_coverage: bool) -> float | None:

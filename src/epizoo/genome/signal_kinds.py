@@ -3,15 +3,16 @@
 import math
 import os
 from collections.abc import Collection
-from typing import Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int64
 
 from epizoo.errors import InputError
-from epizoo.genome.intervals import subtract_blacklist
 from epizoo.genome.signal import SignalTrack
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SignalKind = Literal["counts", "coverage", "cpm", "fold_change", "log10_p"]
 """counts: read starts; coverage: reads piled up per bp; cpm: either, scaled by the depth (CPM, RPKM, RPGC, BPM);
@@ -19,6 +20,8 @@ fold_change: over a control or background; log10_p: -log10 of a p-value."""
 SIGNAL_KINDS: tuple[str, ...] = get_args(SignalKind)
 
 _BLOCK_BP = 1_000_000
+# Shorter pieces between blacklisted stretches say little.
+_LEAST_BLOCK_BP = 10_000
 # No count reaches 2 to this power.
 _HIGHEST_LOGARITHM = 40.0
 # Counts below the first tell whether values are whole numbers, if there are at least as many as the second.
@@ -120,12 +123,12 @@ def refuse_logarithms(bigwig: SignalTrack, sampled: SampledValues) -> None:
 def sample_blocks(
     bigwig: SignalTrack,
     max_blocks: int,
-    known_regions: pd.DataFrame | None = None,
+    known_regions: "pd.DataFrame | None" = None,
     *,
     excluded: Collection[str] = (),
-    blacklist: pd.DataFrame | None = None,
+    blacklist: "pd.DataFrame | None" = None,
 ) -> list[tuple[str, int, int]]:
-    """Blocks (chrom, start, end) of up to 1 Mb, evenly spaced over the known regions or over what the file covers.
+    """Blocks (chrom, start, end) of about 1 Mb, evenly spaced over the known regions or over what the file covers.
 
     Excluded sequences and the blacklist are left out. The total length is at most ``max_blocks`` times 1 Mb. No
     randomness: a file always gives the same blocks.
@@ -148,8 +151,14 @@ def sample_blocks(
     return [blocks[i * len(blocks) // n_kept] for i in range(min(n_kept, len(blocks)))]
 
 
-def _outside(blocks: list[tuple[str, int, int]], blacklist: pd.DataFrame) -> list[tuple[str, int, int]]:
+def _outside(blocks: list[tuple[str, int, int]], blacklist: "pd.DataFrame") -> list[tuple[str, int, int]]:
+    # Entries are listed and shown without pandas, which takes half a second to import.
+    import pandas as pd
+
+    from epizoo.genome.intervals import subtract_blacklist
+
     table = subtract_blacklist(pd.DataFrame(blocks, columns=["chrom", "start", "end"]), blacklist)
+    table = table[table["end"] - table["start"] >= _LEAST_BLOCK_BP]
     return list(zip(table["chrom"], table["start"].tolist(), table["end"].tolist(), strict=True))
 
 

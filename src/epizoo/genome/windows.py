@@ -172,7 +172,14 @@ class CoverageWindows(_Windows):
         # The treatment's kind says nothing of a control whose format fixes its own.
         kinds = (kind, control_kind or (kind if self.bigwigs[-1].kind is None else None))[: len(self.bigwigs)]
         self.fitted = [
-            transform.fit(track, kind=stated, known_regions=known, excluded=excluded, blacklist=scale_blacklist)
+            transform.fit(
+                track,
+                kind=stated,
+                # A control may lack sequences of the treatment.
+                known_regions=known if known is None else known[known["chrom"].isin(list(track.chrom_sizes))],
+                excluded=excluded,
+                blacklist=scale_blacklist,
+            )
             for track, stated in zip(self.bigwigs, kinds, strict=True)
         ]
         self.n_tracks = n_tracks or len(self.bigwigs)

@@ -13,17 +13,17 @@ from epizoo.calling.called_peaks import CalledPeaks, CallingDecisions
 from epizoo.calling.peak_files import peak_format, write_peaks, write_summits
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import name_peaks
-from epizoo.calling.significance import significant, write_cutoffs
+from epizoo.calling.significance import significant, with_q_values, write_cutoffs
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
 from epizoo.genome.assemblies import check_blacklist_fits, excluded_sequences, read_blacklist, require_blacklist
-from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.genome.bigwig_writer import write_track
 from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.pile_up_config import KeepDuplicates, Pairs
 from epizoo.genome.read_depth import read_depth
 from epizoo.genome.signal import SignalTrack, open_signal
 from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
-from epizoo.jobs.genome_peaks import call_genome, open_writers
+from epizoo.jobs.genome_peaks import call_genome, open_writers, searched_bp
 from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads
 from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.entry import PeakCallerEntry
@@ -33,6 +33,7 @@ from epizoo.zoo.windows import check_control, window_shape
 logger = logging.getLogger(__name__)
 
 _LONG_ENOUGH_BP = 10_000_000
+_TELLING_SHARE = 0.2
 
 
 def call_peaks(
@@ -114,9 +115,10 @@ def call_peaks(
         probabilities: Write the probability of a peak, as bigWig.
         denoised: Write denoised coverage, as bigWig: expected signal at the depth of the input. Peaks are the same with
             and without it.
-        exclude: Leave out these sequences, also when the scale of the signal is estimated; comma-separated, or several
-            (default: mitochondria and the Epstein-Barr virus; none: leave out none).
-        scale_factor: Multiply the signal by this first, such as a spike-in's factor (default: 1).
+        exclude: Leave out these sequences, also when the scale of the signal is estimated; comma-separated (default:
+            genomes of mitochondria, chloroplasts and the Epstein-Barr virus; none: leave out none).
+        scale_factor: Show the model this many times the signal, such as a spike-in's factor (default: 1); p-values and
+            folds stay those of the reads.
         q_value: Highest q-value of a peak, by the number of its reads against their surroundings or the control; 1 asks
             for none.
         cutoff_analysis: Write how many peaks each cut-off of the q-value leaves, as TSV.
@@ -177,6 +179,10 @@ def call_peaks(
     known = None if known_regions is None else interval_table(known_regions, "the known regions")
     if inputs.first_of_control is None:
         check_control(caller, None)
+        if control_signal_kind is not None:
+            raise InputError(f"--control-signal-kind: {control_signal_kind} given without a control; leave it out")
+    if scale_factor is not None and not 1e-6 <= scale_factor <= 1e6:
+        raise InputError(f"--scale-factor: {scale_factor} given, expected a number from 1e-6 to 1e6")
     if denoised is not None:
         _require_denoising(caller)
     caller.prepare()
@@ -190,7 +196,7 @@ def call_peaks(
         track,
         where,
         window_shape(caller),
-        _scaled(caller.config.transform, scale_factor),
+        caller.config.transform,
         control=background,
         kind=signal_kind,
         control_kind=control_signal_kind,
@@ -199,11 +205,20 @@ def call_peaks(
         excluded={*excluded, *_not_asked(track.chrom_sizes, where)},
         scale_blacklist=masked,
     )
+    if scale_factor is not None:
+        windows.fitted[0] = dataclasses.replace(windows.fitted[0], scale=windows.fitted[0].scale / scale_factor)
     depth = read_depth(track, windows.fitted[0], frozenset(excluded))
+    if depth is None and cutoff_analysis is not None:
+        raise InputError(f"--cutoff-analysis: the reads of {track.path} cannot be told, so that no q-values are known")
+    if coverage is not None:
+        # Now that all is known to fit, a refused run leaves nothing behind.
+        write_track(coverage, track, progress)
     with ExitStack() as stack:
         writers = open_writers(stack, windows, probabilities, denoised)
         found = call_genome(caller, windows, rule, depth and depth.per_area, writers, progress, excluded)
         allowed = found if masked is None else found[~overlaps_any(found, masked)]
+        # Artefacts on the blacklist are no discoveries: they must not make others look better.
+        allowed = with_q_values(allowed.reset_index(drop=True), searched_bp(windows, excluded, masked))
         peaks = CalledPeaks(name_peaks(significant(allowed, rule.most_q)))
         if cutoff_analysis is not None:
             write_cutoffs(cutoff_analysis, allowed)
@@ -258,25 +273,18 @@ def _not_asked(sizes: Mapping[str, int], where: pd.DataFrame | None) -> set[str]
     return set(sizes) - asked if sum(sizes[chrom] for chrom in asked) >= _LONG_ENOUGH_BP else set()
 
 
-def _scaled(transform: CoverageTransform, factor: float | None) -> CoverageTransform:
-    if factor is None:
-        return transform
-    if not 1e-6 <= factor <= 1e6:
-        raise InputError(f"--scale-factor: {factor} given, expected a number from 1e-6 to 1e6")
-    return dataclasses.replace(transform, scale_factor=transform.scale_factor / factor)
-
-
 def _warn(windows: CoverageWindows, rule: PeakCallingConfig, n_peaks: int) -> None:
     """Say what a user would not see in the peaks: that there are none, or that one stretch nearly set the scale."""
     path = windows.bigwigs[0].path
     if not n_peaks:
+        asked = f" and has a q-value of at most {rule.most_q:g}" if rule.most_q < 1 else ""
         logger.warning(
-            "%s: no peaks: nothing rises far enough above its surroundings (q-value at most %g). Is it an input, or "
-            "does it hold too few reads?",
+            "%s: no peaks: no stretch has a probability of %g%s. Is it an input, or does it hold too few reads?",
             path,
-            rule.most_q,
+            rule.enter_probability,
+            asked,
         )
-    for block in windows.fitted[0].capped[:1]:
+    for block in (block for block in windows.fitted[0].capped[:1] if block.share >= _TELLING_SHARE):
         logger.warning(
             "%s: %s:%s-%s holds %.0f%% of the signal above the background, which was capped so that it does not set "
             "the scale of the others; is it a repeat or an organelle? --blacklist and --exclude leave it out.",

@@ -65,7 +65,7 @@ def evaluate(
         probabilities: Probabilities of this caller (bigWig), for calibration and the curve of bins.
         entry: Also call peaks by this entry, or by several, in `bigwig`.
         bigwig: Signal for the entries, a bigWig. Columns of the labels may stand in braces: {sample}.
-        control: Signal of the control (input), a bigWig, for entries that take one.
+        control: Signal of the control (input, IgG) for the entries, a bigWig: peaks have to rise above it.
         signal_kind: Kind of signal in the bigWig: counts, coverage, cpm, fold_change or log10_p (default: detected
             where possible).
         control_signal_kind: Kind of signal in the control (default: that of the bigWig).

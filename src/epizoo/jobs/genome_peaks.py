@@ -13,10 +13,10 @@ from jaxtyping import Float
 from epizoo.calling.chunked_prediction import Piece, Predict, Track, predict_tracks
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import PeakCollector, peak_table
-from epizoo.calling.significance import with_q_values
 from epizoo.errors import InputError
 from epizoo.genome.bigwig_writer import BigWigWriter
 from epizoo.genome.coverage_transform import FittedTransform
+from epizoo.genome.intervals import subtract_blacklist
 from epizoo.genome.overlaps import merged
 from epizoo.genome.windows import CoverageWindows
 from epizoo.jobs.peak_inputs import File, Progress
@@ -52,7 +52,7 @@ def call_genome(
     progress: Progress | None,
     excluded: Collection[str] = (),
 ) -> pd.DataFrame:
-    """All candidate peaks with their q-values, sorted and without names; the network's outputs go to the writers.
+    """All candidate peaks, sorted, without names and q-values; the network's outputs go to the writers.
 
     Args:
         entry: the peak caller.
@@ -96,15 +96,23 @@ def call_genome(
         if collector is not None:
             tables.append(collector.finish())
     # Of thousands of scaffolds most are empty, and joining their tables takes longer than their network.
-    found = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
-    return with_q_values(found, sum(stretch.end - stretch.start for stretch in todo))
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+def searched_bp(windows: CoverageWindows, excluded: Collection[str], masked: pd.DataFrame | None) -> int:
+    """Base pairs of the intervals in which peaks may lie: not in excluded sequences, and not on the blacklist."""
+    wanted = windows.intervals[~windows.intervals["chrom"].isin(list(excluded))]
+    if masked is not None:
+        wanted = subtract_blacklist(wanted, masked)
+    union = merged(wanted)
+    return int((union["end"] - union["start"]).sum())
 
 
 def _chunk_bins(todo: list[Stretch], flank_bins: int) -> int:
     """Bins of a chunk: short regions need no long windows, and powers of two keep the number of lengths small."""
     lengths = [stretch.end_bin - stretch.start_bin for stretch in todo]
     side_by_side = sum(lengths) + 2 * flank_bins * (len(lengths) - 1)
-    return min(CHUNK_BINS, 1 << (max(*lengths, side_by_side) - 1).bit_length())
+    return min(CHUNK_BINS, 1 << (max([*lengths, side_by_side]) - 1).bit_length())
 
 
 def _may_hold_peak(piece: Piece, rule: PeakCallingConfig) -> bool:

@@ -8,7 +8,6 @@ from typing import Any
 
 from epizoo.errors import InputError
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
-from epizoo.genome.bigwig_writer import write_track
 from epizoo.genome.pile_up_config import PileUpConfig
 from epizoo.genome.pileup import ReadCoverage, ReadTally, check_distinct, pile_up
 from epizoo.genome.signal import SignalTrack
@@ -75,17 +74,15 @@ class PeakInputs:
         return paths
 
     def open(self, progress: Progress | None) -> tuple[File | SignalTrack, File | SignalTrack | None, tuple[str, ...]]:
-        """Treatment and control with reads piled up, the coverage written, and sentences on the reads.
+        """Treatment and control with reads piled up, and sentences on the reads.
 
         Raises:
-            InputError: reads cannot be used, or the coverage cannot be written.
+            InputError: reads cannot be used.
         """
         treatment, control = self.bigwig, self.control
         notes: list[str] = []
         if self.reads:
             treatment = self._pile_up(self.reads, notes, progress)
-            if self.coverage is not None:
-                write_track(self.coverage, treatment, progress)
         if self.control_reads:
             control = self._pile_up(self.control_reads, notes, progress)
         assert treatment is not None

@@ -121,7 +121,7 @@ H3K36ME3 = EntrySettings(
     model=_H3K36ME3_MODEL,
     transform=CoverageTransform(peak_weight=1.0, peak_fold=2.0),
     # A domain of tens of kb would be its own surroundings within 10 kb.
-    background_bp=100_000,
+    background_bp=300_000,
     crops=CropSettings(n_bins=1_024, flank_bins=_H3K36ME3_MODEL.receptive_field_bins, smallest_keep=0.1),
     simulations=(BROAD_SIMULATION,),
     candidates=calling_candidates((0.5,), (0.5,), min_width_bp=(1_000, 2_000), merge_gap_bp=(2_000, 1_000, 5_000)),
@@ -149,6 +149,7 @@ UNIVERSAL = EntrySettings(
         ACCESSIBLE_SIMULATION,
     ),
     candidates=[PeakCallingConfig(0.3, 0.3, min_width_bp=200, merge_gap_bp=200)],
+    background_bp=20_000,
     pretraining=FitSettings(n_steps=1_200, learning_rate=3e-3, label_weight=0.0),
     n_pool=2_000,
     n_pretraining_windows=12,

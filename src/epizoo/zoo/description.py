@@ -261,9 +261,13 @@ class ZooBlock(Strict):
     @field_validator("training")
     @classmethod
     def _told_in_text(cls, training: dict[str, Any]) -> dict[str, Any]:
-        for key in ("procedure", "command"):
-            if not isinstance(training.get(key, ""), str):
-                raise ValueError(f"{key} is {str(training[key])[:40]!r}; expected text")
+        parts = {"": training, "denoising.": training.get("denoising") or {}}
+        for name, part in parts.items():
+            if not isinstance(part, dict):
+                raise ValueError(f"denoising is {str(part)[:40]!r}; expected names and values")
+            for key in ("procedure", "command"):
+                if not isinstance(part.get(key, ""), str):
+                    raise ValueError(f"{name}{key} is {str(part[key])[:40]!r}; expected text")
         return training
 
 
