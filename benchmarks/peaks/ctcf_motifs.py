@@ -9,7 +9,8 @@ environment of its own; `--macs3` names its command. Single reads are extended t
     python -m benchmarks.peaks.ctcf_motifs --data DIR --macs3 MACS_ENV/bin/macs3 -o benchmarks/peaks/ctcf_motifs.json
 
 Of the strongest 100 pile-ups a quarter has no motif in the list within 1 kb, so that no ranking comes near 100%. The
-entry's rule makes fewer peaks than MACS3 has; for the larger numbers it is run once more with a lower probability and without q-values.
+entry's rule makes fewer peaks than MACS3 has; for the larger numbers it is run once more with a lower probability
+and without q-values.
 """
 
 import argparse

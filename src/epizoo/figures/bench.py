@@ -1,6 +1,7 @@
 """The picture of a benchmark: a panel for each figure, a bar for each caller with its interval."""
 
 import os
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,11 +10,12 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from epizoo.figures.evaluation import COLORS
 from epizoo.figures.regions import INK, STYLE, save_figure
 
-_COLUMNS, _PANEL_INCHES, _BAR_INCHES = 4, 3.6, 0.2
+_COLUMNS, _PANEL_INCHES, _BAR_INCHES = 4, 3.2, 0.11
 _ARROWS = {"higher": " (higher is better)", "lower": " (lower is better)", "": ""}
 
 
@@ -34,40 +36,48 @@ def draw_bench(path: str | os.PathLike[str], figures: pd.DataFrame, truths: Mapp
 
 def _figure(figures: pd.DataFrame, truths: Mapping[str, str]) -> Figure:
     callers = list(dict.fromkeys(figures["caller"]))
-    panels = [
-        (f"{truths[truth]}: {metric}{_ARROWS[str(better)]}", rows)
-        for truth in truths
-        for (metric, better), rows in figures[figures["truth"] == truth].groupby(["metric", "better"], sort=False)
-    ]
-    heights = [rows["data"].nunique() * (len(callers) + 1) * _BAR_INCHES + 0.7 for _, rows in panels]
-    n_rows = -(-len(panels) // _COLUMNS)
-    row_heights = [max(heights[row * _COLUMNS : (row + 1) * _COLUMNS]) for row in range(n_rows)] or [1.0]
-    figure = Figure(figsize=(_PANEL_INCHES * _COLUMNS, sum(row_heights) + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(max(n_rows, 1), _COLUMNS, height_ratios=row_heights)
     colors = {caller: COLORS[number % len(COLORS)] for number, caller in enumerate(callers)}
-    for number, (title, rows) in enumerate(panels):
-        _draw(figure.add_subplot(grid[divmod(number, _COLUMNS)]), title, rows, colors)
-    handles = (
-        [figure.axes[0].barh([0], [0], color=color, label=caller) for caller, color in colors.items()] if panels else []
-    )
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(callers), 8) or 1, frameon=False)
+    shown = {truth: rows for truth in truths if len(rows := figures[figures["truth"] == truth])}
+    heights = [sum(_row_heights(rows)) + 0.4 for rows in shown.values()] or [1.0]
+    figure = Figure(figsize=(_PANEL_INCHES * _COLUMNS, sum(heights) + 0.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    parts = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights))
+    for part, (truth, rows) in zip(parts, shown.items(), strict=False):
+        part.suptitle(truths[truth], fontsize=10, x=0.01, ha="left", fontweight="bold")
+        row_heights = _row_heights(rows)
+        grid = part.add_gridspec(len(row_heights), _COLUMNS, height_ratios=row_heights)
+        for number, (metric, panel) in enumerate(rows.groupby("metric", sort=False)):
+            title = f"{metric}{_ARROWS[str(panel['better'].iloc[0])]}"
+            _draw(part.add_subplot(grid[divmod(number, _COLUMNS)]), title, panel, colors)
+    handles = [Patch(color=color, label=caller) for caller, color in colors.items()]
+    if handles:
+        figure.legend(handles=handles, loc="outside upper center", ncols=5, fontsize=7, frameon=False)
     return figure
 
 
+def _row_heights(rows: pd.DataFrame) -> list[float]:
+    """Inches of each row of panels of a truth: bars, a gap after each set of data, a title and an axis."""
+    panels = [
+        (len(panel) + panel["data"].nunique()) * _BAR_INCHES + 0.8 for _, panel in rows.groupby("metric", sort=False)
+    ]
+    return [max(panels[first : first + _COLUMNS]) for first in range(0, len(panels), _COLUMNS)]
+
+
 def _draw(axes: Axes, title: str, rows: pd.DataFrame, colors: Mapping[str, str]) -> None:
-    data = list(dict.fromkeys(rows["data"]))
-    columns = (rows[column].tolist() for column in ("caller", "data", "value", "low", "high"))
-    for caller, where, value, low, high in zip(*columns, strict=True):
-        place = data.index(where) * (len(colors) + 1) + list(colors).index(caller)
-        if np.isnan(value):
-            continue
-        axes.barh(place, value, height=0.8, color=colors[caller], linewidth=0)
-        if not np.isnan(low):
-            axes.plot([low, high], [place, place], color=INK, linewidth=0.8)
-        axes.text(value, place, f" {value:.3g}", va="center", fontsize=6)
-    middles = [number * (len(colors) + 1) + (len(colors) - 1) / 2 for number in range(len(data))]
-    axes.set_yticks(middles, data)
+    place, middles = 0, []
+    for _, here in rows.groupby("data", sort=False):
+        middles.append(place + (len(here) - 1) / 2)
+        for caller, value, low, high in zip(*(here[name] for name in ("caller", "value", "low", "high")), strict=True):
+            if not np.isnan(value):
+                axes.barh(place, value, height=0.8, color=colors[caller], linewidth=0)
+                axes.text(max(value, 0 if np.isnan(high) else high), place, f" {value:.3g}", va="center", fontsize=5)
+            if not np.isnan(low):
+                axes.plot([low, high], [place, place], color=INK, linewidth=0.8)
+            place += 1
+        place += 1
+    names = [textwrap.fill(str(name), 18) for name in dict.fromkeys(rows["data"])]
+    axes.set_yticks(middles, names, fontsize=6)
+    axes.tick_params(axis="x", labelsize=6)
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(title, fontsize=8, loc="left", wrap=True)
+    axes.set_title(textwrap.fill(title, 44), fontsize=7, loc="left")
