@@ -41,7 +41,7 @@ def _figure(figures: pd.DataFrame, truths: Mapping[str, str]) -> Figure:
     heights = [sum(_row_heights(rows)) + 0.4 for rows in shown.values()] or [1.0]
     figure = Figure(figsize=(_PANEL_INCHES * _COLUMNS, sum(heights) + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
-    parts = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights))
+    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     for part, (truth, rows) in zip(parts, shown.items(), strict=False):
         part.suptitle(truths[truth], fontsize=10, x=0.01, ha="left", fontweight="bold")
         row_heights = _row_heights(rows)
