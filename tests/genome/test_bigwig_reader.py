@@ -181,3 +181,16 @@ def test_what_was_written_is_counted_before_it_is_named(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"x\.bw: was not written to its end \(2,000 of 4,000"):
         write_half()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("n_bins", [21, 4_001])
+def test_a_last_bin_that_ends_past_its_chromosome_is_cut_there(tmp_path, n_bins):
+    size = (n_bins - 1) * 50 + 10
+    with pyBigWig.open(str(tmp_path / "x.bw"), "w") as file:
+        file.addHeader([("chr1", size), ("chr2", 500)])
+        file.addEntries("chr1", 0, values=[float(i + 1) for i in range(n_bins)], span=50, step=50)
+        file.addEntries("chr2", 0, values=[1.0, 2.0], span=50, step=50)
+    with BigWig(tmp_path / "x.bw") as bigwig:
+        assert bigwig.values("chr1", size - 20, size).tolist() == [n_bins - 1.0] * 10 + [float(n_bins)] * 10
+        assert bigwig.binned("chr1", n_bins - 2, n_bins, 50).tolist() == [n_bins - 1, n_bins]
+        assert max(end for chrom, _, end in bigwig.covered_blocks(1_000) if chrom == "chr1") == size

@@ -153,14 +153,12 @@ class BigWigStructure:
         return bool(is_leaf), np.frombuffer(self._bytes(place + 4, count * kind.itemsize), kind)
 
     def _checked(self, blocks: Shaped[np.ndarray, " block"]) -> Shaped[np.ndarray, " block"]:
-        """The blocks, which must lie within the file and the chromosomes, one behind the other; ends are cut there."""
+        """The blocks, which must lie within the file and on chromosomes that are listed, one behind the other."""
         if (blocks["last_chrom"] >= len(self.chrom_sizes)).any():
             raise self.damaged("an index of chromosomes that are not listed")
         offset, size = blocks["offset"].astype(float), blocks["size"].astype(float)
         if (offset + size > self._size).any() or (size > _LARGEST_BLOCK + 1024).any():
             raise self.damaged("an index of data outside the file")
-        blocks = blocks.copy()
-        blocks["end"] = np.minimum(blocks["end"], np.array([*self.chrom_sizes.values()])[blocks["last_chrom"]])
         if not _is_in_order(blocks):
             # libBigWig leaves empty blocks behind, which it says to span a whole chromosome.
             blocks = blocks[[len(content) != _BLOCK_HEADER_BYTES for content in self.data(blocks)]]

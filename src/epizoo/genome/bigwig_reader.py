@@ -96,6 +96,8 @@ class BigWigReader:
         records = records[self._is_positive(records)]
         names = list(self.chrom_sizes)
         number, start, end = (records[name].astype(np.int64) for name in ("chrom", "start", "end"))
+        # The last bin of a fixed width may end past its chromosome.
+        end = np.minimum(end, np.array([*self.chrom_sizes.values()], np.int64)[number])
         edges = np.searchsorted(number, np.arange(len(names) + 1)).tolist()
         return {
             names[i]: (start[edges[i] : edges[i + 1]], end[edges[i] : edges[i + 1]]) for i in np.unique(number).tolist()
@@ -114,7 +116,7 @@ class BigWigReader:
         """Starts and ends of the records of a chromosome with values above 0."""
         found = joined(self._read(*self._of_chrom[chrom]))
         is_positive = found.value > 0
-        return found.start[is_positive], found.end[is_positive]
+        return found.start[is_positive], np.minimum(found.end[is_positive], self.chrom_sizes[chrom])
 
     def _read(self, first: int, after: int) -> Iterator[Records]:
         blocks = self._blocks[first:after]
@@ -136,7 +138,7 @@ class BigWigReader:
         found = np.concatenate([np.zeros(0, ZOOM_RECORD), *parts])
         sizes = np.array([*self.chrom_sizes.values(), 0])
         is_known = found["chrom"] < len(self.chrom_sizes)
-        is_inside = is_known & (found["end"] <= sizes[np.where(is_known, found["chrom"], 0)])
+        is_inside = is_known & (found["start"] < sizes[np.where(is_known, found["chrom"], 0)])
         is_same = found["chrom"][1:] == found["chrom"][:-1]
         is_later = (found["chrom"][1:] > found["chrom"][:-1]) | (is_same & (found["start"][1:] >= found["end"][:-1]))
         if not (is_inside & (found["start"] < found["end"])).all() or not is_later.all():
