@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from epizoo.calling.local_background import LocalBackground
 from epizoo.calling.peak_rule import PeakCallingConfig
-from epizoo.calling.significance import reads_log10_p, significant, with_q_values
+from epizoo.calling.significance import significant, with_q_values
 from epizoo.calling.summits import Summits, find_summits, smoothing_bins
 from epizoo.genome.poisson import poisson_log10_p
 
@@ -233,7 +233,7 @@ class PeakCollector:
             background = np.maximum.reduce([background, beside, self._control.around(*edges)])
         reads = self.bin_bp * self.reads_per_area
         n_reads = np.add.reduceat(bins.signal.astype(np.float64), first) * reads
-        return reads_log10_p(n_reads, (after - first) * background * reads)
+        return poisson_log10_p(n_reads, (after - first) * background * reads)
 
     def _score(
         self,

@@ -1,27 +1,13 @@
-"""Significance of peaks by their reads against their surroundings: p-values, q-values and cut-offs."""
+"""Significance of peaks among all places that were searched: q-values and cut-offs."""
 
 import os
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from epizoo.files import atomic_path
-from epizoo.genome.poisson import poisson_log10_p
 
 _Q_CUTOFFS = (0.0, 0.5, 1.0, 1.3, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0)
-
-
-def reads_log10_p(
-    n_reads: Float[np.ndarray, " peak"], expected: Float[np.ndarray, " peak"]
-) -> Float[np.ndarray, " peak"]:
-    """-log10 p of each peak: the Poisson probability of at least so many reads where so many are expected.
-
-    Args:
-        n_reads: reads in the peak; between whole numbers as edges cut reads.
-        expected: reads that its width would hold at the highest of its backgrounds, more than 0.
-    """
-    return poisson_log10_p(n_reads, expected)
 
 
 def with_q_values(peaks: pd.DataFrame, n_bp: int) -> pd.DataFrame:

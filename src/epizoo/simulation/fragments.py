@@ -42,7 +42,7 @@ class FragmentSimulationConfig:
     reads: tuple[float, float] = (1e6, 1e8)
     """Sequenced in the genome, log-uniform; the control has its own number."""
     background_share: tuple[float, float] = (0.6, 0.98)
-    """Of the reads, how many are background."""
+    """Share of the reads that are background."""
     sites_per_10kb: tuple[float, float] = (0.2, 4.0)
     enrichment: Range = (8.0, 1.2, 1.0, 300.0)
     """Fragments of a site over those that its width would hold of background: median, log sd, smallest, largest."""
@@ -63,16 +63,16 @@ class FragmentSimulationConfig:
     control_share: float = 0.6
     """Share of windows with a control; the others have one without any signal. 0: there is no control track."""
     artefact_share: float = 0.6
-    """Of the windows with a control, how many have artefacts in both tracks, the decoys among them; none is a peak."""
+    """Share of windows with a control that have artefacts in both tracks, the decoys among them; none is a peak."""
     artefacts_per_10kb: tuple[float, float] = (0.3, 4.0)
     artefact_bp: Range = (60.0, 1.0, 1.0, 1_000.0)
     """From point-shaped, as sites are, to wide."""
     artefact_enrichment: Range = (8.0, 1.2, 1.0, 300.0)
     """Over the background of each track, like that of sites; see there."""
     self_control_share: float = 0.15
-    """Of the windows with a control, how many have another draw of the treatment itself for it: nothing is a peak."""
+    """Share of windows with a control whose control is another draw of the treatment itself: nothing is a peak."""
     swapped_share: float = 0.1
-    """Of the others, how many have treatment and control the wrong way round: nothing is a peak."""
+    """Share of the others that have treatment and control the wrong way round: nothing is a peak."""
     wave_sd: float = 0.35
     """Largest log standard deviation of each wave of background."""
     scale_error_sd: float = 0.15
@@ -103,7 +103,7 @@ class Experiment(NamedTuple):
     """Expected pile-up of the treatment and of the control outside sites."""
     sites: Sites
     intensity: Intensity
-    """Of the treatment; `epizoo.simulation.expected_coverage` makes its expected pile-up of it."""
+    """Sites of the treatment; `epizoo.simulation.expected_coverage` makes its expected pile-up of it."""
 
 
 def simulate_fragments(
