@@ -313,6 +313,28 @@ def test_p_values_are_against_the_control_where_that_is_higher():
     assert peaks["pValue"].tolist() == pytest.approx([reads_tail(40, around), reads_tail(40, 20.0)])
 
 
+@pytest.mark.parametrize(("track", "height"), [("signal", 30.0), ("control", 150.0)])
+@pytest.mark.parametrize("place", [19, 80])
+def test_the_surroundings_reach_beyond_both_ends_of_a_wide_peak_in_signal_and_control(track, height, place):
+    # 60 bins of 3 with 10 on both sides; what lies in these, here in one bin beside an end, is expected as well.
+    probabilities = np.repeat([0.0, 0.9, 0.0], [20, 60, 20])
+    tracks = {"signal": np.repeat([1.0, 3.0, 1.0], [20, 60, 20]), "control": np.ones(100)}
+    tracks[track][place] = height
+    peaks = call_peaks(
+        "chr1",
+        0,
+        probabilities,
+        tracks["signal"],
+        dataclasses.replace(CONTROLLED, background_bp=100),
+        bin_bp=BIN_BP,
+        chrom_size=1_000,
+        control=tracks["control"],
+        reads_per_area=0.04,
+    )
+    around = max(float(values[10:90].mean()) for values in tracks.values())
+    assert peaks["pValue"].tolist() == pytest.approx([reads_tail(72, 24.0 * around)])
+
+
 def test_peaks_above_the_highest_q_value_are_left_out_where_reads_are_known():
     options = {"heights": (7.0, 20.0), "beside": (0.0, 0.0)}
     every = controlled(*options.values(), reads_per_area=0.04)

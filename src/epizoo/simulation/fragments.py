@@ -103,7 +103,7 @@ class Experiment(NamedTuple):
     """Expected pile-up of the treatment and of the control outside sites."""
     sites: Sites
     intensity: Intensity
-    """Sites of the treatment; `epizoo.simulation.expected_coverage` makes its expected pile-up of it."""
+    """Intensity of the treatment; `epizoo.simulation.expected_coverage` makes its expected pile-up of it."""
 
 
 def simulate_fragments(
