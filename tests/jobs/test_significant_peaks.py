@@ -169,6 +169,23 @@ def test_noise_is_no_peak_whatever_the_unit_of_the_signal(entries, name, unit, k
         assert overlaps_any(SITES, peaks).mean() > 0.95 if in_site else peaks.empty
 
 
+def test_sequences_that_are_not_asked_for_do_not_set_the_scale_where_the_others_are_long(entries, monkeypatch):
+    track, other = reads_of(), reads_of()
+    for edges in (other._starts, other._ends):
+        # Ten times the reads on chr2, sites and background alike.
+        edges["chr2"] = np.repeat(edges["chr2"], 10)
+    asked = pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [100_000]})
+
+    def scales():
+        return [epizoo.call_peaks(entries["h3k4me3"], one, regions=asked).decided.scale for one in (track, other)]
+
+    short = scales()
+    assert short[0] != short[1]
+    monkeypatch.setattr("epizoo.jobs.call_peaks._LONG_ENOUGH_BP", SIZES["chr1"])
+    long = scales()
+    assert long[0] == long[1]
+
+
 def test_artefacts_on_the_blacklist_make_no_other_peak_look_better(entries):
     # Every second site is an artefact a hundred times as high, or is not there.
     artefacts = SITES[::2]
