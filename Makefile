@@ -15,7 +15,7 @@ $(VENV)/.light: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.light
 	$(PIP) torch==2.13.0
-	$(PIP) -e ".[all,dev]"
+	$(PIP) -e ".[all,book,dev]"
 	touch $@
 
 demo: $(VENV)/.light

@@ -18,6 +18,7 @@ FOLDERS = {
     "epizoo.plugins": ROOT / "plugins",
 }
 GROUND_FLOOR = {
+    "book",
     "checkpoints",
     "compilation",
     "errors",

@@ -1,0 +1,50 @@
+"""The one helper of the book's chapters: a number on a page is checked when the page is built."""
+
+import math
+
+
+def check(
+    what: str,
+    value: float,
+    *,
+    equals: float | None = None,
+    within: float = 0.0,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> None:
+    """Print a measured number, and fail if it is not what the text says.
+
+    Args:
+        what: name of the number, as the text calls it.
+        value: the number as measured.
+        equals: the number that the text states.
+        within: how far from `equals` it may lie, in the number's own unit.
+        at_least: lowest number for which the text holds.
+        at_most: highest number for which the text holds.
+
+    Raises:
+        ValueError: nothing was stated to hold the number to.
+        AssertionError: the number is not finite, or not what was stated.
+
+    >>> check("share of peaks at a TSS", 0.514, equals=0.51, within=0.01)
+    share of peaks at a TSS: 0.514 (stated: 0.51 ± 0.01)
+    """
+    stated = []
+    if equals is not None:
+        stated.append(f"{equals:g} ± {within:g}" if within else f"{equals:g}")
+    if at_least is not None:
+        stated.append(f"at least {at_least:g}")
+    if at_most is not None:
+        stated.append(f"at most {at_most:g}")
+    if not stated:
+        raise ValueError(f"{what}: state what it equals, or the least or most that it may be")
+    holds = (
+        math.isfinite(value)
+        and (equals is None or abs(value - equals) <= within)
+        and (at_least is None or value >= at_least)
+        and (at_most is None or value <= at_most)
+    )
+    line = f"{what}: {value:.4g} (stated: {', '.join(stated)})"
+    if not holds:
+        raise AssertionError(line)
+    print(line)
