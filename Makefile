@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test types clean
+.PHONY: demo test types docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -33,5 +33,9 @@ types: $(VENV)/.dev
 	ln -s $(CURDIR)/src/epizoo/* $(foreach part,model_zoo conversion plugins,$(CURDIR)/$(part)) $(VENV)/types/epizoo/
 	MYPYPATH=$(VENV)/types $(BIN)/mypy
 
+# Chapters run when the site is built, each once for its cells and for this state of the package.
+docs: $(VENV)/.dev
+	$(BIN)/python -m sphinx -c docs -W --keep-going . docs/_build/html
+
 clean:
-	rm -rf $(VENV) demo-output build dist *.egg-info
+	rm -rf $(VENV) demo-output docs/_build build dist *.egg-info

@@ -20,7 +20,8 @@ README = ROOT / "README.md"
 PAGES = [
     README,
     *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "DATA_LICENSES.md", "benchmarks/README.md")),
-    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts),
+    *sorted((ROOT / "tutorials").rglob("*.md")),
     *sorted((ROOT / "model_zoo").glob("*/*/README.md")),
 ]
 

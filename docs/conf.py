@@ -1,0 +1,65 @@
+"""The site: README, the documentation, the entries' cards and the book, all pages of one Sphinx project.
+
+The source root is the root of the repository, so that links between files work on the site and in a clone alike.
+``make docs`` builds it.
+"""
+
+import hashlib
+import os
+import sysconfig
+from pathlib import Path
+
+from epizoo import __version__
+
+ROOT = Path(__file__).parents[1]
+
+project = "epizoo"
+author = "The epizoo authors"
+release = version = __version__
+root_doc = "index"
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+include_patterns = [
+    "index.md",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "DATA_LICENSES.md",
+    "benchmarks/README.md",
+    "docs/**.md",
+    "model_zoo/**/README.md",
+    "tutorials/**.md",
+]
+exclude_patterns = ["docs/_build/**"]
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "smartquotes"]
+myst_heading_anchors = 3
+
+
+def package_hash() -> str:
+    """Hash of all that a chapter's numbers depend on besides its own cells: the package, the entries, the data."""
+    digest = hashlib.sha256()
+    for folder in ("src", "conversion", "plugins", "model_zoo", "tutorials/data"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".md":
+                digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+# Chapters run in their own folder, each once for its cells and this state of the package; an error fails the build.
+os.environ["PATH"] = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
+os.environ["MATPLOTLIBRC"] = str(ROOT / "tutorials" / "matplotlibrc")
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(ROOT / "docs" / "_build" / "executed" / package_hash())
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+
+html_theme = "sphinx_book_theme"
+html_title = "epizoo"
+html_theme_options = {"show_toc_level": 2, "home_page_in_toc": True, "use_fullscreen_button": False}
