@@ -3,7 +3,6 @@
 import bioframe
 import numpy as np
 import pandas as pd
-import pyBigWig
 import pytest
 
 from epizoo.calling.bed9 import bed9_writer
@@ -108,31 +107,3 @@ def test_unwritable_outputs_are_refused(tmp_path):
         BigWigWriter(tmp_path / "no" / "x.bw", {"chr1": 9}, 10),
     ):
         pass
-
-
-def test_bigwig_gives_back_every_bin(tmp_path):
-    values = np.random.default_rng(5).uniform(size=101).round(1).astype(np.float32)
-    other = np.linspace(0, 1, 30, dtype=np.float32)
-    with BigWigWriter(tmp_path / "x.bw", {"chr2": 1008, "chr10": 500}, 10) as writer:
-        writer.add("chr10", 20, other[:10])
-        writer.add("chr10", 30, other[10:])
-        writer.add("chr2", 0, values[:50])
-        writer.add("chr2", 50, np.concatenate([values[50:], np.ones(9, np.float32)]))
-    with pyBigWig.open(str(tmp_path / "x.bw")) as file:
-        assert file.chroms() == {"chr10": 500, "chr2": 1008}
-        np.testing.assert_allclose(file.values("chr2", 0, 1008, numpy=True), np.repeat(values, 10)[:1008])
-        np.testing.assert_allclose(file.values("chr10", 200, 500, numpy=True), np.repeat(other, 10), atol=5e-5)
-        assert np.isnan(file.values("chr10", 0, 200, numpy=True)).all()
-        assert file.header()["nBasesCovered"] == 1308
-
-
-@pytest.mark.parametrize("share_of_changes", [0.0, 0.05, 0.5, 1.0])
-@pytest.mark.parametrize("size", [5000, 4997, 4991])
-def test_bigwig_keeps_runs_and_noise_alike(tmp_path, share_of_changes, size):
-    rng = np.random.default_rng(7)
-    values = np.cumsum(rng.uniform(size=500) < share_of_changes).astype(np.float32) / 1000
-    with BigWigWriter(tmp_path / "x.bw", {"chr1": size}, 10) as writer:
-        for start in range(0, 500, 60):
-            writer.add("chr1", start, values[start : start + 60])
-    with pyBigWig.open(str(tmp_path / "x.bw")) as file:
-        np.testing.assert_allclose(file.values("chr1", 0, size, numpy=True), np.repeat(values, 10)[:size], atol=1e-7)

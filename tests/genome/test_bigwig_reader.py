@@ -8,7 +8,6 @@ import pyBigWig
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.genome.bigwig_writer import BigWigWriter
 from epizoo.genome.signal import BigWig
 
 SIZES = {"chr1": 60_000, "chr10": 500, "chr2": 20_000, "chrEmpty": 900}
@@ -166,21 +165,6 @@ def test_compressed_blocks_that_are_damaged_give_the_same_values_or_one_sentence
                 np.testing.assert_array_equal(values[:n], expected[chrom][:n])
     assert len(sentences) > 50
     assert all("x.bw" in sentence and "\n" not in sentence for sentence in sentences)
-
-
-def test_what_was_written_is_counted_before_it_is_named(tmp_path, monkeypatch):
-    path = tmp_path / "x.bw"
-    values = np.random.default_rng(0).random(4_000)
-
-    def write_half():
-        with BigWigWriter(path, {"chr1": 40_000}, 10) as writer:
-            writer.add("chr1", 0, values[:2_000])
-            monkeypatch.setattr(writer, "_add", lambda *place, **entries: None)
-            writer.add("chr1", 2_000, values[2_000:])
-
-    with pytest.raises(InputError, match=r"x\.bw: was not written to its end \(2,000 of 4,000"):
-        write_half()
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("n_bins", [21, 4_001])

@@ -4,12 +4,14 @@ import logging
 
 import numpy as np
 import pandas as pd
+import pyBigWig
 import pytest
 from typer.testing import CliRunner
 
 import epizoo
 from epizoo.cli import app
 from epizoo.errors import InputError
+from epizoo.genome.bigwig_writer import write_track
 from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.pileup import ReadCoverage
 from epizoo.genome.poisson import poisson_log10_p
@@ -136,8 +138,6 @@ def test_a_control_without_a_sequence_has_no_signal_there(entries):
 
 
 def write(path, values):
-    from epizoo.genome.bigwig_writer import write_track
-
     class Values(ReadCoverage):
         def values(self, chrom, start, end):
             return values[chrom][start:end]
@@ -210,6 +210,23 @@ def test_a_refused_run_leaves_no_coverage(entries, tmp_path):
     with pytest.raises(InputError, match="chrQ"):
         epizoo.call_peaks(entries["universal"], exclude="chrQ", **options)
     assert not (tmp_path / "c.bw").exists()
+
+
+def test_a_file_that_is_its_own_control_is_refused(entries, tmp_path):
+    write_track(tmp_path / "x.bw", reads_of())
+    (tmp_path / "y.bw").write_bytes((tmp_path / "x.bw").read_bytes())
+    for control in ("x.bw", "y.bw"):
+        with pytest.raises(InputError, match=rf"{control}: is given twice"):
+            epizoo.call_peaks(entries["universal"], tmp_path / "x.bw", tmp_path / control)
+
+
+def test_a_bigwig_that_pybigwig_has_open_gives_the_peaks_of_its_file(entries, tmp_path):
+    write_track(tmp_path / "x.bw", reads_of())
+    of_file = epizoo.call_peaks(entries["universal"], tmp_path / "x.bw")
+    with pyBigWig.open(str(tmp_path / "x.bw")) as file:
+        pd.testing.assert_frame_equal(epizoo.call_peaks(entries["universal"], file), of_file)
+        assert len(file.values("chr1", 0, 10)) == 10
+    assert len(of_file) > 5
 
 
 def test_options_that_do_not_go_together_are_refused(entries):

@@ -16,17 +16,17 @@ from jaxtyping import Shaped
 
 from epizoo.errors import InputError
 
-_HEADER = struct.Struct("<IHHQQQHHQQIQ")
-_ZOOM = struct.Struct("<IIQQ")
-_SUMMARY = struct.Struct("<Qdddd")
-_TREE_HEADER, _TREE_MAGIC = struct.Struct("<IIIIQQ"), 0x78CA8C91
-_INDEX_HEADER, _INDEX_MAGIC = struct.Struct("<IIQIIIIQII"), 0x2468ACE0
+HEADER = struct.Struct("<IHHQQQHHQQIQ")
+ZOOM = struct.Struct("<IIQQ")
+SUMMARY = struct.Struct("<Qdddd")
+TREE_HEADER, TREE_MAGIC = struct.Struct("<IIIIQQ"), 0x78CA8C91
+INDEX_HEADER, INDEX_MAGIC = struct.Struct("<IIQIIIIQII"), 0x2468ACE0
 _BOUNDS = [("first_chrom", "<u4"), ("start", "<u4"), ("last_chrom", "<u4"), ("end", "<u4"), ("offset", "<u8")]
-_BRANCH = np.dtype(_BOUNDS)
-_LEAF = np.dtype([*_BOUNDS, ("size", "<u8")])
+BRANCH = np.dtype(_BOUNDS)
+LEAF = np.dtype([*_BOUNDS, ("size", "<u8")])
 # A block's number of records has 16 bits, and the largest records have 32 bytes.
 _BLOCK_HEADER_BYTES = 24
-_LARGEST_BLOCK = _BLOCK_HEADER_BYTES + 32 * 65535
+LARGEST_BLOCK = _BLOCK_HEADER_BYTES + 32 * 65535
 
 
 class ZoomLevel(NamedTuple):
@@ -66,13 +66,13 @@ class BigWigStructure:
             raise
 
     def _read(self) -> None:
-        header = self._unpack(_HEADER, 0)
+        header = self._unpack(HEADER, 0)
         n_zooms, tree, index, summary = header[2], header[3], header[5], header[9]
         self._is_compressed = header[10] > 0
         self.zooms = [
             ZoomLevel(reduction, offset)
             for reduction, _, _, offset in (
-                self._unpack(_ZOOM, _HEADER.size + number * _ZOOM.size) for number in range(n_zooms)
+                self._unpack(ZOOM, HEADER.size + number * ZOOM.size) for number in range(n_zooms)
             )
         ]
         if any(zoom.reduction_bp == 0 for zoom in self.zooms):
@@ -80,10 +80,10 @@ class BigWigStructure:
         self.covered_bp: int | None = None
         self.minimum: float | None = None
         if summary:
-            self.covered_bp, self.minimum, *_ = self._unpack(_SUMMARY, summary)
+            self.covered_bp, self.minimum, *_ = self._unpack(SUMMARY, summary)
         self.chrom_sizes = self._read_chromosomes(tree)
         # Without an index there is no data.
-        self.blocks = self.read_index(index) if index else np.zeros(0, _LEAF)
+        self.blocks = self.read_index(index) if index else np.zeros(0, LEAF)
 
     def close(self) -> None:
         """Close the file."""
@@ -102,12 +102,12 @@ class BigWigStructure:
         Raises:
             InputError: it lies outside the file, its nodes are no tree, or its blocks are not in order.
         """
-        magic, _, n_items, *_, per_block, _ = self._unpack(_INDEX_HEADER, offset)
-        if magic != _INDEX_MAGIC:
+        magic, _, n_items, *_, per_block, _ = self._unpack(INDEX_HEADER, offset)
+        if magic != INDEX_MAGIC:
             raise self.damaged(f"no index at byte {offset:,}")
         leaves: list[np.ndarray] = []
         # All leaves are read, so that what nodes above them state of these is not needed.
-        todo, seen, n_bytes = [offset + _INDEX_HEADER.size], set(), 0
+        todo, seen, n_bytes = [offset + INDEX_HEADER.size], set(), 0
         while todo:
             place = todo.pop()
             if place in seen:
@@ -140,7 +140,7 @@ class BigWigStructure:
                 continue
             stream = zlib.decompressobj()
             try:
-                content = stream.decompress(content, _LARGEST_BLOCK)
+                content = stream.decompress(content, LARGEST_BLOCK)
             except zlib.error as error:
                 raise self.damaged(f"a block at byte {offset:,}: {error}") from None
             if not stream.eof:
@@ -149,7 +149,7 @@ class BigWigStructure:
 
     def _node(self, place: int) -> tuple[bool, np.ndarray]:
         is_leaf, _, count = struct.unpack("<BBH", self._bytes(place, 4))
-        kind = _LEAF if is_leaf else _BRANCH
+        kind = LEAF if is_leaf else BRANCH
         return bool(is_leaf), np.frombuffer(self._bytes(place + 4, count * kind.itemsize), kind)
 
     def _checked(self, blocks: Shaped[np.ndarray, " block"]) -> Shaped[np.ndarray, " block"]:
@@ -157,7 +157,7 @@ class BigWigStructure:
         if (blocks["last_chrom"] >= len(self.chrom_sizes)).any():
             raise self.damaged("an index of chromosomes that are not listed")
         offset, size = blocks["offset"].astype(float), blocks["size"].astype(float)
-        if (offset + size > self._size).any() or (size > _LARGEST_BLOCK + 1024).any():
+        if (offset + size > self._size).any() or (size > LARGEST_BLOCK + 1024).any():
             raise self.damaged("an index of data outside the file")
         if not _is_in_order(blocks):
             # libBigWig leaves empty blocks behind, which it says to span a whole chromosome.
@@ -167,11 +167,11 @@ class BigWigStructure:
         return blocks
 
     def _read_chromosomes(self, offset: int) -> dict[str, int]:
-        magic, _, key_bytes, value_bytes, n_chroms, _ = self._unpack(_TREE_HEADER, offset)
-        if magic != _TREE_MAGIC or value_bytes != 8 or not 0 < key_bytes <= 4096:
+        magic, _, key_bytes, value_bytes, n_chroms, _ = self._unpack(TREE_HEADER, offset)
+        if magic != TREE_MAGIC or value_bytes != 8 or not 0 < key_bytes <= 4096:
             raise self.damaged("no list of chromosomes")
         found: dict[int, tuple[str, int]] = {}
-        todo, seen = [offset + _TREE_HEADER.size], set()
+        todo, seen = [offset + TREE_HEADER.size], set()
         while todo:
             place = todo.pop()
             if place in seen:

@@ -6,16 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Shaped
 
-_BLOCK_HEADER = np.dtype(
+BLOCK_HEADER = np.dtype(
     [
         *(("chrom", "<u4"), ("start", "<u4"), ("end", "<u4"), ("step", "<u4"), ("span", "<u4")),
         *(("kind", "u1"), ("reserved", "u1"), ("count", "<u2")),
     ]
 )
-_STRETCH = np.dtype([("start", "<u4"), ("end", "<u4"), ("value", "<f4")])
+STRETCH = np.dtype([("start", "<u4"), ("end", "<u4"), ("value", "<f4")])
 _PLACE = np.dtype([("start", "<u4"), ("value", "<f4")])
 _VALUE = np.dtype([("value", "<f4")])
-_KINDS = {1: _STRETCH, 2: _PLACE, 3: _VALUE}
+_KINDS = {1: STRETCH, 2: _PLACE, 3: _VALUE}
 ZOOM_RECORD = np.dtype(
     [
         *(("chrom", "<u4"), ("start", "<u4"), ("end", "<u4"), ("covered_bp", "<u4")),
@@ -42,18 +42,18 @@ def read_block(content: bytes, entry: Shaped[np.ndarray, ""]) -> Records:
     Raises:
         BadBlockError: its length is not that of its records, or these are not in order or not where the index says.
     """
-    if len(content) < _BLOCK_HEADER.itemsize:
+    if len(content) < BLOCK_HEADER.itemsize:
         raise BadBlockError("it is too short")
-    header = np.frombuffer(content, _BLOCK_HEADER, 1)[0]
+    header = np.frombuffer(content, BLOCK_HEADER, 1)[0]
     count, kind = int(header["count"]), _KINDS.get(int(header["kind"]))
-    if kind is None or len(content) != _BLOCK_HEADER.itemsize + count * kind.itemsize:
+    if kind is None or len(content) != BLOCK_HEADER.itemsize + count * kind.itemsize:
         raise BadBlockError(f"{len(content):,} bytes for {count:,} records")
-    rows = np.frombuffer(content, kind, count, _BLOCK_HEADER.itemsize)
+    rows = np.frombuffer(content, kind, count, BLOCK_HEADER.itemsize)
     if kind is _VALUE:
         start = int(header["start"]) + int(header["step"]) * np.arange(count, dtype=np.int64)
     else:
         start = rows["start"].astype(np.int64)
-    end = rows["end"].astype(np.int64) if kind is _STRETCH else start + int(header["span"])
+    end = rows["end"].astype(np.int64) if kind is STRETCH else start + int(header["span"])
     is_there = header["chrom"] == entry["first_chrom"] == entry["last_chrom"]
     if not count:
         return joined([])

@@ -1,21 +1,23 @@
 """bigWig files from values per bin, written whole or not at all."""
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
 import numpy as np
-import pyBigWig
 from jaxtyping import Float
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
 from epizoo.genome.bigwig_reader import BigWigReader
+from epizoo.genome.bigwig_records import Records
+from epizoo.genome.bigwig_stream import BigWigStream
 from epizoo.genome.signal import SignalTrack
 
-_ZOOM_LEVELS = 10
+# Width of the finest zoom level's stretches, at least; viewers read the values themselves where they show less.
+_ZOOM_BP, _ZOOM_BINS = 1000, 80
 _FEW_EQUAL = 0.3
 _PIECE_BP = 1 << 20
 
@@ -42,8 +44,7 @@ def write_track(
 class BigWigWriter:
     """A context manager that writes a bigWig piece by piece; on any failure no file is left.
 
-    What was written is read again and counted before the file gets its name: the library that writes reports no error
-    of a full disk.
+    What was written is read again and counted before the file gets its name.
 
     Values are rounded to `decimals` and equal neighbours within a piece are stored as one, which keeps files of
     probabilities small.
@@ -71,10 +72,10 @@ class BigWigWriter:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self._temporary = stack.enter_context(atomic_path(self.path))
-            self._file = pyBigWig.open(str(self._temporary), "w")
+            with self._full_disk():
+                self._file = BigWigStream(self._temporary, self.chrom_sizes, max(_ZOOM_BP, _ZOOM_BINS * self.bin_bp))
             # Closed before the file is renamed or removed, because the callbacks run in reverse.
             stack.push(self._close)
-            self._file.addHeader(list(self.chrom_sizes.items()), maxZooms=_ZOOM_LEVELS)
             self._stack = stack.pop_all()
         return self
 
@@ -84,14 +85,17 @@ class BigWigWriter:
         self._stack.__exit__(kind, error, traceback)
 
     def _close(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._file.close()
-        if kind is None and self._n_records:
-            try:
-                found = self._count()
-            except InputError as error:
-                raise self._failed(str(error)) from None
-            if found != (self._n_records, self._covered_bp):
-                raise self._failed(f"{found[0]:,} of {self._n_records:,} records are there")
+        if kind is not None:
+            self._file.abandon()
+            return
+        with self._full_disk():
+            self._file.finish()
+        try:
+            found = self._count()
+        except InputError as error:
+            raise self._failed(str(error)) from None
+        if found != (self._n_records, self._covered_bp):
+            raise self._failed(f"{found[0]:,} of {self._n_records:,} records are there")
 
     def _count(self) -> tuple[int, int]:
         """Records, and the bp that they cover, that are in the file."""
@@ -100,6 +104,14 @@ class BigWigWriter:
             return reader.count()
         finally:
             reader.close()
+
+    @contextmanager
+    def _full_disk(self) -> Iterator[None]:
+        """Turn an error of the operating system into one that names the file."""
+        try:
+            yield
+        except OSError as error:
+            raise self._failed(error.strerror or str(error)) from None
 
     def _failed(self, reason: str) -> InputError:
         return InputError(f"{self.path}: was not written to its end ({reason}); is the disk full?")
@@ -119,10 +131,10 @@ class BigWigWriter:
         self._add_runs(chrom, start_bin, rounded)
 
     def _add_whole_bins(self, chrom: str, start_bin: int, values: Float[np.ndarray, " bin"]) -> None:
-        if len(values):
-            self._n_records += len(values)
-            self._covered_bp += len(values) * self.bin_bp
-            self._add(chrom, start_bin * self.bin_bp, values=values, span=self.bin_bp, step=self.bin_bp)
+        self._n_records += len(values)
+        self._covered_bp += len(values) * self.bin_bp
+        with self._full_disk():
+            self._file.add_fixed(chrom, start_bin * self.bin_bp, self.bin_bp, values)
 
     def _add_runs(self, chrom: str, start_bin: int, values: Float[np.ndarray, " bin"]) -> None:
         if not len(values):
@@ -134,10 +146,5 @@ class BigWigWriter:
         ends = np.minimum((after + start_bin) * self.bin_bp, self.chrom_sizes[chrom])
         self._n_records += len(starts)
         self._covered_bp += int((ends - starts).sum())
-        self._add(np.full(len(first), chrom), starts, ends=ends, values=values[first])
-
-    def _add(self, *place: object, **entries: object) -> None:
-        try:
-            self._file.addEntries(*place, **entries)
-        except RuntimeError as error:
-            raise self._failed(" ".join(str(error).split())) from None
+        with self._full_disk():
+            self._file.add(chrom, Records(starts, ends, values[first].astype(np.float32)))

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -185,9 +185,62 @@ class BigWig(SignalTrack):
         return self._open
 
 
-def open_signal(source: str | os.PathLike[str] | SignalTrack) -> SignalTrack:
-    """The track itself, or the bigWig of this path."""
-    return source if isinstance(source, SignalTrack) else BigWig(source)
+@runtime_checkable
+class PyBigWigFile(Protocol):
+    """A file that ``pyBigWig.open`` gave."""
+
+    def isBigWig(self) -> bool:  # noqa: N802
+        """True for a bigWig, False for a bigBed."""
+
+
+class OpenBigWig(SignalTrack):
+    """A bigWig that pyBigWig has open, as it reads it: damaged files are not recognised. It stays open.
+
+    Raises:
+        InputError: it is a bigBed, or holds no value.
+    """
+
+    def __init__(self, file: PyBigWigFile) -> None:
+        self.path = Path("the open bigWig")
+        self._file: Any = file
+        if not file.isBigWig():
+            raise InputError(f"{self.path}: is a bigBed (intervals), expected a bigWig (signal)")
+        self.chrom_sizes: dict[str, int] = dict(file.chroms())
+        # The header's own lowest value is cut to a whole number.
+        lowest = [file.stats(chrom, 0, size, type="min")[0] for chrom, size in self.chrom_sizes.items()]
+        self.summary = Summary(
+            int(file.header()["nBasesCovered"]), min((low for low in lowest if low is not None), default=0.0)
+        )
+        if not self.summary.covered_bp:
+            raise InputError(f"{self.path}: holds no value at all; was it written to its end?")
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """No file is known."""
+        return ()
+
+    def covered_blocks(self, block_bp: int) -> list[tuple[str, int, int]]:
+        """Blocks (chrom, start, end in bp) that hold a value above 0, from the file's zoom levels."""
+        blocks = []
+        for chrom, size in self.chrom_sizes.items():
+            n_blocks = max(size // block_bp, 1)
+            edges = (np.arange(n_blocks + 1) * size // n_blocks).tolist()
+            highest = self._file.stats(chrom, 0, size, type="max", nBins=n_blocks)
+            blocks += [
+                (chrom, edges[i], edges[i + 1]) for i, high in enumerate(highest) if high is not None and high > 0
+            ]
+        return blocks
+
+    def values(self, chrom: str, start: int, end: int) -> Float[np.ndarray, " bp"]:
+        """Raw values of each bp of ``[start, end)`` within the chromosome, NaN where the file holds none."""
+        return self._file.values(chrom, start, end, numpy=True)
+
+
+def open_signal(source: str | os.PathLike[str] | SignalTrack | PyBigWigFile) -> SignalTrack:
+    """The track itself, the bigWig of this path, or one that pyBigWig has open."""
+    if isinstance(source, SignalTrack):
+        return source
+    return OpenBigWig(source) if isinstance(source, PyBigWigFile) else BigWig(source)
 
 
 def infinite_value(path: Path, locus: str) -> InputError:

@@ -21,10 +21,10 @@ from epizoo.genome.bigwig_writer import write_track
 from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.pile_up_config import KeepDuplicates, Pairs
 from epizoo.genome.read_depth import read_depth
-from epizoo.genome.signal import SignalTrack, open_signal
+from epizoo.genome.signal import SignalTrack
 from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
 from epizoo.jobs.genome_peaks import call_genome, open_writers, searched_bp
-from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads
+from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads, Signal
 from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.entry import PeakCallerEntry
 from epizoo.zoo.loading import load_peak_caller
@@ -38,8 +38,8 @@ _TELLING_SHARE = 0.2
 
 def call_peaks(
     entry: PeakCallerEntry | File,
-    bigwig: File | SignalTrack | None = None,
-    control: File | SignalTrack | None = None,
+    bigwig: Signal | None = None,
+    control: Signal | None = None,
     *,
     reads: Reads | None = None,
     control_reads: Reads | None = None,
@@ -79,7 +79,8 @@ def call_peaks(
     """Call peaks over the whole genome of a bigWig or of reads, or over regions.
 
     Memory does not grow with the genome, but for 8 bytes a fragment of reads (24 while they are read). Files are
-    written whole or not at all. Tracks may be `SignalTrack` objects too, and intervals tables.
+    written whole or not at all. In Python tracks may be `SignalTrack` objects, or files that pyBigWig has open, and
+    intervals tables.
 
     Args:
         entry: A peak caller, its name in the zoo, or its folder.
@@ -186,8 +187,7 @@ def call_peaks(
     if denoised is not None:
         _require_denoising(caller)
     caller.prepare()
-    treatment, background, notes = inputs.open(progress)
-    track = open_signal(treatment)
+    track, background, notes = inputs.open(progress)
     masked = None if blacklist is None else _blacklist_table(blacklist, track)
     excluded = excluded_sequences(
         track.chrom_sizes, exclude, None if where is None else set(where["chrom"]), str(track.path)

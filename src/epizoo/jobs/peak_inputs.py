@@ -10,9 +10,11 @@ from epizoo.errors import InputError
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.pile_up_config import PileUpConfig
 from epizoo.genome.pileup import ReadCoverage, ReadTally, check_distinct, pile_up
-from epizoo.genome.signal import SignalTrack
+from epizoo.genome.signal import PyBigWigFile, SignalTrack, open_signal
 
 File = str | os.PathLike[str]
+Signal = File | SignalTrack | PyBigWigFile
+"""A bigWig's path, a bigWig that pyBigWig has open, or a track."""
 Reads = File | Sequence[File]
 """One file of reads, or several that are pooled."""
 Progress = Callable[[int, int], None]
@@ -30,8 +32,8 @@ class PeakInputs:
         InputError: not just one source of the treatment is given, two of the control, or options of reads without any.
     """
 
-    bigwig: File | SignalTrack | None
-    control: File | SignalTrack | None
+    bigwig: Signal | None
+    control: Signal | None
     reads: Reads | None
     control_reads: Reads | None
     chrom_sizes: File | None
@@ -51,8 +53,8 @@ class PeakInputs:
         if settings and not self.reads and not self.control_reads:
             names = ", ".join(f"--{name.replace('_', '-')}" for name in settings)
             raise InputError(f"{names}: given, but about reads; leave out, or give --reads")
-        check_distinct(_files(self.reads))
-        check_distinct(_files(self.control_reads))
+        check_distinct(_files(self.reads) + _files(self.control_reads))
+        check_distinct([path for path in (self.bigwig, self.control) if isinstance(path, str | os.PathLike)])
         _ = self.piling
 
     @property
@@ -61,7 +63,7 @@ class PeakInputs:
         return PileUpConfig(**self.handling)
 
     @property
-    def first_of_control(self) -> File | SignalTrack | None:
+    def first_of_control(self) -> Signal | None:
         """The first file of the control, if there is one."""
         return next(iter(_files(self.control_reads)), self.control)
 
@@ -69,24 +71,25 @@ class PeakInputs:
         """All files that are read."""
         paths = [*_files(self.reads), *_files(self.control_reads), *_files(self.chrom_sizes)]
         paths += _files(self.handling.get("reference"))
-        for source in (self.bigwig, self.control):
-            paths += source.sources if isinstance(source, SignalTrack) else _files(source)
-        return paths
+        return [*paths, *_paths(self.bigwig), *_paths(self.control)]
 
-    def open(self, progress: Progress | None) -> tuple[File | SignalTrack, File | SignalTrack | None, tuple[str, ...]]:
+    def open(self, progress: Progress | None) -> tuple[SignalTrack, SignalTrack | None, tuple[str, ...]]:
         """Treatment and control with reads piled up, and sentences on the reads.
 
         Raises:
             InputError: reads cannot be used.
         """
-        treatment, control = self.bigwig, self.control
         notes: list[str] = []
-        if self.reads:
-            treatment = self._pile_up(self.reads, notes, progress)
-        if self.control_reads:
-            control = self._pile_up(self.control_reads, notes, progress)
+        treatment = self._track(self.bigwig, self.reads, notes, progress)
         assert treatment is not None
-        return treatment, control, tuple(notes)
+        return treatment, self._track(self.control, self.control_reads, notes, progress), tuple(notes)
+
+    def _track(
+        self, signal: Signal | None, reads: Reads | None, notes: list[str], progress: Progress | None
+    ) -> SignalTrack | None:
+        if reads:
+            return self._pile_up(reads, notes, progress)
+        return None if signal is None else open_signal(signal)
 
     def _pile_up(self, reads: Reads, notes: list[str], progress: Progress | None) -> ReadCoverage:
         sizes = None if self.chrom_sizes is None else sizes_of(self.chrom_sizes)
@@ -128,3 +131,9 @@ def _files(files: Reads | None) -> list[File]:
     if files is None:
         return []
     return [files] if isinstance(files, str | os.PathLike) else list(files)
+
+
+def _paths(signal: Signal | None) -> Sequence[File]:
+    if signal is None or isinstance(signal, str | os.PathLike):
+        return _files(signal)
+    return signal.sources if isinstance(signal, SignalTrack) else []
