@@ -4,15 +4,18 @@ import subprocess
 import sys
 import time
 
+import jax
 import numpy as np
 import pyBigWig
 import pytest
 import yaml
+from flax import nnx
 
 import epizoo
 from epizoo.errors import EntryError, InputError
 from epizoo.zoo import list_entries
 from epizoo.zoo.catalogue import find_entry
+from epizoo.zoo.jax_engine import JaxEngine, Scalar
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,22 @@ def test_goldens_are_what_the_model_gives(peaks, states):
         )
         for name, array in found.items():
             np.testing.assert_allclose(array, golden[name], atol=1e-5, err_msg=name)
+
+
+def test_products_are_taken_in_full_precision_on_any_device():
+    # CPUs always do; a GPU's default of 10 bits loses peaks.
+    asked = []
+
+    def forward(model, inputs):
+        asked.append(jax.config.jax_default_matmul_precision)
+        return {"double": 2 * inputs}
+
+    engine = JaxEngine(lambda: nnx.Linear(1, 1, rngs=nnx.Rngs(0)), forward, flank_bins=1)
+    inputs = np.ones((2, 5, 1), np.float32)
+    assert engine.run(inputs, ("double",))["double"].shape == (2, 3, 1)
+    engine.gradient(inputs, Scalar("double"))
+    assert len(asked) >= 2
+    assert set(asked) == {"highest"}
 
 
 def test_predictions_do_not_depend_on_the_batch(peaks, states, random_zoo):

@@ -46,6 +46,7 @@ class JaxEngine:
     """A model that runs batches of windows and crops their flanks.
 
     Batches are padded to the largest batch seen, so that a stream of batches compiles once, its last one included.
+    Products are taken in full precision: on a GPU JAX's default of 10 bits moves probabilities by 0.002.
 
     Args:
         build: makes the model and fills it; called once more, for float64, where ``in_float64`` asks for it.
@@ -75,7 +76,7 @@ class JaxEngine:
         self, inputs: Float[np.ndarray, "batch bin channel"], names: tuple[str, ...]
     ) -> dict[str, Shaped[np.ndarray, "batch ..."]]:
         """The named layers and outputs of a batch, their flanks cropped."""
-        with jax.enable_x64(self._in_float64):
+        with jax.enable_x64(self._in_float64), jax.default_matmul_precision("highest"):
             arrays = self._run(self._state, self._padded(inputs), names=names)
             return {name: np.asarray(arrays[name])[: len(inputs)] for name in names}
 
@@ -83,7 +84,7 @@ class JaxEngine:
         self, inputs: Float[np.ndarray, "batch bin channel"], scalar: Scalar
     ) -> Float[np.ndarray, "batch bin channel"]:
         """Gradient of each row's scalar with respect to that row's input, flanks included."""
-        with jax.enable_x64(self._in_float64):
+        with jax.enable_x64(self._in_float64), jax.default_matmul_precision("highest"):
             return np.asarray(self._grad(self._state, self._padded(inputs), scalar=scalar))[: len(inputs)]
 
     def _padded(self, inputs: Float[np.ndarray, "batch bin channel"]) -> Float[np.ndarray, "row bin channel"]:
