@@ -191,6 +191,7 @@ class PyBigWigFile(Protocol):
 
     def isBigWig(self) -> bool:  # noqa: N802
         """True for a bigWig, False for a bigBed."""
+        ...
 
 
 class OpenBigWig(SignalTrack):
@@ -200,9 +201,9 @@ class OpenBigWig(SignalTrack):
         InputError: it is a bigBed, or holds no value.
     """
 
-    def __init__(self, file: PyBigWigFile) -> None:
+    def __init__(self, file: Any) -> None:
         self.path = Path("the open bigWig")
-        self._file: Any = file
+        self._file = file
         if not file.isBigWig():
             raise InputError(f"{self.path}: is a bigBed (intervals), expected a bigWig (signal)")
         self.chrom_sizes: dict[str, int] = dict(file.chroms())
