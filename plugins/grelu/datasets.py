@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from epizoo.errors import InputError
-from epizoo.genome.binarize import BigWigBinarization
+from epizoo.genome.binarize_bigwigs import BigWigBinarization
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.windows import CoverageWindows, Intervals, MarkWindows, WindowShape, interval_table
 from epizoo.plugins.grelu.checkpoints import require_signal_model

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         zoo,
     )
     from epizoo.jobs.annotate import annotate
+    from epizoo.jobs.binarize import binarize
     from epizoo.jobs.call_peaks import call_peaks
     from epizoo.jobs.evaluate import evaluate
     from epizoo.jobs.finetune import finetune
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "__version__",
     "annotate",
+    "binarize",
     "call_peaks",
     "evaluate",
     "finetune",
@@ -52,6 +54,7 @@ __all__ = [
 ]
 _MODULES = {
     "annotate": "jobs.annotate",
+    "binarize": "jobs.binarize",
     "call_peaks": "jobs.call_peaks",
     "evaluate": "jobs.evaluate",
     "finetune": "jobs.finetune",

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads, poisson_threshold
+from epizoo.genome.binarize import binarize_reads, poisson_threshold
+from epizoo.genome.binarize_bigwigs import BigWigBinarization, binarize_bigwigs
 from epizoo.genome.marks import read_binarized
 from epizoo.genome.read_counts import count_reads
 

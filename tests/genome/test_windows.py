@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.genome.binarize import BigWigBinarization
+from epizoo.genome.binarize_bigwigs import BigWigBinarization
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.marks import BinarizedChromosome, write_binarized
 from epizoo.genome.windows import CoverageWindows, MarkWindows, WindowShape

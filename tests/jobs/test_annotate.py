@@ -13,7 +13,8 @@ import random_entries
 import epizoo
 from epizoo.errors import EntryError, InputError
 from epizoo.genome import mark_sources
-from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads
+from epizoo.genome.binarize import binarize_reads
+from epizoo.genome.binarize_bigwigs import BigWigBinarization, binarize_bigwigs
 from epizoo.genome.marks import BinarizedChromosome, read_binarized, write_binarized
 
 MARKS = random_entries.MARKS

@@ -8,6 +8,7 @@ import sys
 # Each module of commands adds its own to the application.
 from epizoo.cli import (
     bench,
+    binarization,
     comparison,
     conversions,
     enrichment,
@@ -25,6 +26,7 @@ from epizoo.cli.app import app
 __all__ = [
     "app",
     "bench",
+    "binarization",
     "comparison",
     "conversions",
     "enrichment",

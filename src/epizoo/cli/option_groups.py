@@ -47,6 +47,7 @@ METAVARS = {
     "signal_kind": "KIND",
     "source": "TEXT",
     "strength": "BINS",
+    "table": "FILE",
     "tolerance": "NATS",
     "train": "WHAT",
     "training_log": "KIND",

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,9 +12,13 @@ from jaxtyping import UInt8
 
 from epizoo.errors import InputError
 from epizoo.genome.assemblies import chrom_sizes
-from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, binarize_reads, common_sizes
+from epizoo.genome.bam_records import bam_chrom_sizes
+from epizoo.genome.binarize import ReadBinarization, binarize_reads
+from epizoo.genome.binarize_bigwigs import BigWigBinarization, binarize_bigwigs, common_sizes
+from epizoo.genome.cell_mark_table import CellFiles
 from epizoo.genome.intervals import check_intervals
 from epizoo.genome.marks import arrange_marks, find_one_cell, read_chromosomes
+from epizoo.genome.read_counts import ReadCounting, is_bam
 from epizoo.genome.signal import BigWig
 from epizoo.mark_values import MISSING
 
@@ -32,7 +36,7 @@ class MarkFiles:
         paths: mark to file; names that end in .bed or .tagAlign (also gzipped) are reads, all else is a bigWig.
         controls: mark to BED file of the control's reads, for all marks given as reads or for none.
         chrom_sizes: file of chromosome lengths, or an assembly's name, needed where all marks are reads.
-        signal_kind: kind of the bigWigs' signal, which must be stated; see `epizoo.genome.binarize`.
+        signal_kind: kind of the bigWigs' signal, which must be stated; see `epizoo.genome.binarize_bigwigs`.
         read_length_bp: length of the piled-up reads, for bigWigs of coverage.
         threshold: a bin of a bigWig is present where its mean reaches this; ChromHMM's Poisson rule where None.
     """
@@ -120,13 +124,37 @@ def binarize_files(
     if settings is not None:
         parts.append((list(bigwigs), binarize_bigwigs(bigwigs, settings)))
     if reads:
-        parts.append((list(reads), binarize_reads(reads, of_reads, files.controls, bin_bp)))
+        parts.append(
+            (list(reads), binarize_reads(reads, of_reads, files.controls, ReadBinarization(ReadCounting(bin_bp))))
+        )
     found = {chrom: sizes[chrom] for chrom in sorted({chrom for _, part in parts for chrom in part})}
     chroms = list(found)
     if regions is not None:
         check_intervals(regions, found, regions.attrs["name"], name)
         chroms = [chrom for chrom in chroms if chrom in set(regions["chrom"])]
     return GenomeMarks({chrom: _columns(chrom, parts, marks) for chrom in chroms}, found)
+
+
+def sizes_of_bams(cells: Sequence[CellFiles]) -> dict[str, int]:
+    """Chromosome lengths from the headers of all files of reads.
+
+    Raises:
+        InputError: a file is not BAM, so that nothing says the lengths, or two files differ in one.
+    """
+    sizes: dict[str, int] = {}
+    for path in dict.fromkeys(path for one in cells for paths in one.reads.values() for path in paths):
+        if not is_bam(path):
+            raise InputError(
+                f"{path}: the lengths of the chromosomes are not known, which BAM files alone say; give "
+                "--chrom-sizes, a file or an assembly such as hg38"
+            )
+        for chrom, size in bam_chrom_sizes(path).items():
+            if sizes.setdefault(chrom, size) != size:
+                raise InputError(
+                    f"{path}: {chrom} is {size:,} bp long, but {sizes[chrom]:,} bp in another file; give files of the "
+                    "same assembly"
+                )
+    return sizes
 
 
 def _check_regions(regions: pd.DataFrame, sizes: Mapping[str, int], bin_bp: int, name: str) -> None:

@@ -1,108 +1,200 @@
-"""Reads in BED files, counted per bin as ChromHMM counts them."""
+"""Reads, pairs and peaks of BAM and BED files, counted per bin as ChromHMM's BinarizeBam and BinarizeBed count them."""
 
-import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
-from jaxtyping import Int32
+from jaxtyping import Bool, Int32, Int64
 
+from epizoo.compilation import compiled_late
 from epizoo.errors import InputError
-from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP, whole_number
-from epizoo.genome.text_rows import numbered_rows, open_rows
-
-READ_SHIFT_BP = 100
-_READS_PER_CHUNK = 1_000_000
+from epizoo.genome.bam_records import (
+    FIRST_OF_PAIR,
+    PAIRED,
+    PROPER_PAIR,
+    REVERSE,
+    UNMAPPED,
+    BamRecords,
+    bam_chrom_sizes,
+    read_bam,
+)
+from epizoo.genome.read_rows import ReadRows, read_rows
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """One file of reads, or several that are pooled."""
 Counts = dict[str, Int32[np.ndarray, " bin"]]
 """Reads per bin, of the chromosomes on which a file has reads."""
 
+_OTHER_ALIGNMENTS = (".sam", ".cram")
 
-def count_reads(paths: Paths, chrom_sizes: Mapping[str, int], bin_bp: int = 200) -> Counts:
-    """Count reads by the bin of their 5' end shifted 100 bp downstream, for the chromosomes that the files name.
+
+@dataclass(frozen=True)
+class ReadCounting:
+    """The bin that a read counts in; ChromHMM's option in brackets.
+
+    Attributes:
+        bin_bp: width of a bin (-b).
+        shift_bp: bp from the 5' end of a read, downstream, to the position that counts (-n).
+        center: count the centre of a read instead, for reads that were extended to their fragments (-center).
+        pairs: ``single`` counts each read, ``paired`` each proper pair at its centre (-paired), ``mixed`` pairs as
+            pairs and single reads as reads (-mixed).
+        peaks: files hold peaks, and every bin that one touches counts (-peaks).
+        start_offset_bp: subtracted from starts, 1 for positions from 1 (-s).
+        end_offset_bp: subtracted from ends, 0 where ends are included (-e).
 
     Raises:
-        InputError: a file cannot be read, has a row that is not a stranded read, or has none on a known
-            chromosome.
+        InputError: a bin is narrower than 1 bp, or settings contradict each other.
     """
-    files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    n_bins = np.array([size // bin_bp for size in chrom_sizes.values()])
+
+    bin_bp: int = 200
+    shift_bp: int = 100
+    center: bool = False
+    pairs: Literal["single", "paired", "mixed"] = "single"
+    peaks: bool = False
+    start_offset_bp: int = 0
+    end_offset_bp: int = 1
+
+    def __post_init__(self) -> None:
+        if self.bin_bp < 1:
+            raise InputError(f"the width of a bin is {self.bin_bp} bp, expected 1 bp or more; correct it")
+        if self.pairs not in ("single", "paired", "mixed"):
+            raise InputError(f"pairs: {self.pairs} given, expected single, paired or mixed")
+        is_moved = self.shift_bp != ReadCounting.shift_bp
+        if self.pairs == "paired" and (self.center or self.peaks or is_moved):
+            raise InputError(
+                "pairs: paired given with a centre, peaks or a shift, but a pair counts at its centre; leave those out"
+            )
+        if (self.center and (self.peaks or is_moved)) or (self.peaks and is_moved):
+            raise InputError("center, peaks and shift_bp: two of them given, of which only one can count; give one")
+
+
+class _Places(NamedTuple):
+    """The first and last position that counts for each read, on chromosomes by their number in a file."""
+
+    chrom: np.ndarray
+    first: Int64[np.ndarray, " read"]
+    last: Int64[np.ndarray, " read"]
+    names: Sequence[str]
+
+
+def count_reads(paths: Paths, chrom_sizes: Mapping[str, int], counting: ReadCounting | None = None) -> Counts:
+    """Count the reads of files in bins, for the chromosomes on which the files have reads.
+
+    As in ChromHMM, all mapped reads of a BAM file count, duplicates and secondary alignments among them.
+
+    Args:
+        paths: BAM, BED or tagAlign files (plain or gzipped), or peaks.
+        chrom_sizes: length of each chromosome in bp; reads on others are left out.
+        counting: which bin a read counts in.
+
+    Raises:
+        InputError: a file cannot be read, has a row that is not a stranded read, or has none on a known chromosome.
+    """
+    rule = counting or ReadCounting()
+    n_bins = np.array([size // rule.bin_bp for size in chrom_sizes.values()], np.int64)
     offsets = np.concatenate([[0], np.cumsum(n_bins)])
     number = {chrom: i for i, chrom in enumerate(chrom_sizes)}
-    counts = np.zeros(offsets[-1], np.int32)
-    named = np.zeros(len(n_bins), bool)
-    for path in files:
+    counts, named = np.zeros(offsets[-1], np.int32), np.zeros(len(n_bins), np.bool_)
+    for path in file_list(paths):
         n_kept = 0
-        for chunk in read_chunks(path):
-            chrom = chunk["chrom"].map(number).to_numpy(np.float64, na_value=-1).astype(np.int64)
-            shifted = np.where(chunk["strand"] == "+", chunk["start"] + READ_SHIFT_BP, chunk["end"] - 1 - READ_SHIFT_BP)
-            # Java divides towards zero, so that a read shifted to just before the chromosome counts in its first bin.
-            bins = np.where((shifted < 0) & (shifted > -bin_bp), 0, shifted // bin_bp)
-            kept = (chrom >= 0) & (bins >= 0) & (bins < n_bins[chrom])
-            n_kept += int(kept.sum())
-            named[np.unique(chrom[kept])] = True
-            counts += np.bincount(offsets[chrom[kept]] + bins[kept], minlength=len(counts)).astype(np.int32)
+        for places in _places(path, rule):
+            # The last place stands for -1: no chromosome.
+            known = np.array([*(number.get(name, -1) for name in places.names), -1], np.int64)
+            divisor = (2 if rule.center else 1) * rule.bin_bp
+            n_kept += add_to_bins(counts, named, offsets, known[places.chrom], places.first, places.last, divisor)
         if not n_kept:
             some = ", ".join(list(chrom_sizes)[:5])
             raise InputError(f"{path}: has no read on a known chromosome ({some}, …); are the names of one assembly?")
     return {chrom: counts[offsets[i] : offsets[i + 1]] for chrom, i in number.items() if named[i]}
 
 
-def read_chunks(path: str | os.PathLike[str]) -> Iterator[pd.DataFrame]:
-    """Chunks of the columns chrom, start, end and strand (of six columns the last, of four the last).
+def file_list(paths: Paths) -> list[str | os.PathLike[str]]:
+    """One file or several, as a list."""
+    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
 
-    Comments and rows of reads without a place are skipped.
+
+def is_bam(path: str | os.PathLike[str]) -> bool:
+    """True if a file is named as BAM.
 
     Raises:
-        InputError: a row is no stranded read, or the file is damaged.
+        InputError: it is named as SAM or CRAM.
     """
-    columns, separator = _layout(path)
-    names = {0: "chrom", 1: "start", 2: "end", columns - 1: "strand"}
-    try:
-        with open_rows(path) as rows:
-            chunks = pd.read_csv(
-                rows,
-                sep=separator,
-                header=None,
-                usecols=list(names),
-                chunksize=_READS_PER_CHUNK,
-                dtype={0: "category", 1: "int64", 2: "int64", columns - 1: "category"},
-                # A quotation mark in a read's name is a character like any other.
-                quoting=csv.QUOTE_NONE,
-            )
-            for chunk in chunks:
-                renamed = chunk.rename(columns=names)
-                whole = (renamed["start"] >= 0) & (renamed["start"] < renamed["end"]) & (renamed["end"] <= LONGEST_BP)
-                if not (renamed["strand"].isin(["+", "-"]) & whole).all():
-                    raise InputError(f"{path}: {_describe_bad_read(path, columns)}")
-                yield renamed
-    except (ValueError, OverflowError, *DAMAGED_GZIP) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: {_describe_bad_read(path, columns)}") from None
+    suffix = Path(path).suffix.lower()
+    if suffix in _OTHER_ALIGNMENTS:
+        raise InputError(f"{path}: is {suffix[1:].upper()}, expected BAM or BED; convert it with samtools view -b")
+    return suffix == ".bam"
 
 
-def _layout(path: str | os.PathLike[str]) -> tuple[int, str]:
-    """Number of columns that count (6 or 4), and their separator."""
-    for _, line in numbered_rows(path):
-        return 4 if len(_fields(line)) == 4 else 6, "\t" if "\t" in line else r"\s+"
-    raise InputError(f"{path}: holds no reads; expected BED rows of six columns, the last the strand")
+def _places(path: str | os.PathLike[str], rule: ReadCounting) -> Iterator[_Places]:
+    if is_bam(path):
+        names = list(bam_chrom_sizes(path))
+        for records in read_bam(path):
+            yield _places_of_records(records, names, rule, path)
+        return
+    if rule.pairs != "single":
+        raise InputError(f"{path}: pairs are {rule.pairs}, but only BAM files tell the pairs of reads; give BAM")
+    for rows in read_rows(path, with_strand=not (rule.peaks or rule.center)):
+        yield _places_of_rows(rows, rule)
 
 
-def _fields(line: str) -> list[str]:
-    return line.split("\t") if "\t" in line else line.split()
+def _places_of_records(
+    records: BamRecords, names: list[str], rule: ReadCounting, path: str | os.PathLike[str]
+) -> _Places:
+    flag, is_mapped = records.flag, (records.flag & UNMAPPED) == 0
+    is_reverse, is_paired = (flag & REVERSE) > 0, (flag & PAIRED) > 0
+    if rule.pairs == "paired" and not is_paired.all():
+        raise InputError(f"{path}: pairs are paired, but it has single reads; give mixed to count both")
+    rows = ReadRows(records.chrom, records.start, records.end, is_reverse, names)
+    kept, places = is_mapped, _places_of_rows(rows, rule)
+    if rule.pairs != "single":
+        counts_for_both = (flag & (PROPER_PAIR | FIRST_OF_PAIR)) == PROPER_PAIR | FIRST_OF_PAIR
+        kept = is_mapped & (counts_for_both | ~is_paired)
+        # Java divides towards zero.
+        half = np.sign(records.template_bp) * (np.abs(records.template_bp) // 2)
+        five_prime = np.where(is_reverse, records.end - rule.end_offset_bp, records.start - rule.start_offset_bp)
+        middle = (five_prime + half) * (2 if rule.center else 1)
+        places = places._replace(
+            first=np.where(is_paired, middle, places.first), last=np.where(is_paired, middle, places.last)
+        )
+    return _Places(places.chrom[kept], places.first[kept], places.last[kept], names)
 
 
-def _describe_bad_read(path: str | os.PathLike[str], columns: int) -> str:
-    for number, line in numbered_rows(path):
-        fields = _fields(line)
-        if len(fields) < columns or fields[columns - 1] not in ("+", "-"):
-            return f"line {number} is no stranded read ({line[:60]!r}); expected {columns} columns, the last + or -"
-        if fields[2].isdecimal() and whole_number(fields[2]) > LONGEST_BP:
-            return f"line {number} ends at {fields[2][:30]}, past the end of any chromosome; correct it"
-        if not (fields[1].isdecimal() and fields[2].isdecimal() and whole_number(fields[1]) < whole_number(fields[2])):
-            return f"line {number} has no whole numbers as start and end, the start first ({line[:60]!r}); correct it"
-    return "cannot be read as BED rows of reads; was it written to its end?"
+def _places_of_rows(rows: ReadRows, rule: ReadCounting) -> _Places:
+    start, end = rows.start - rule.start_offset_bp, rows.end - rule.end_offset_bp
+    if rule.peaks:
+        return _Places(rows.chrom, start, end, rows.names)
+    # Twice the centre, which is divided by twice the width of a bin.
+    place = start + end if rule.center else np.where(rows.is_reverse, end - rule.shift_bp, start + rule.shift_bp)
+    return _Places(rows.chrom, place, place, rows.names)
+
+
+@compiled_late
+def add_to_bins(
+    counts: Int32[np.ndarray, " bin"],
+    named: Bool[np.ndarray, " chrom"],
+    offsets: Int64[np.ndarray, " edge"],
+    chrom: Int64[np.ndarray, " read"],
+    first: Int64[np.ndarray, " read"],
+    last: Int64[np.ndarray, " read"],
+    width: int,
+) -> int:
+    """Count each read in the bins from its first to its last position: the number of reads that fell in any.
+
+    Java divides towards zero, so that a read just before the chromosome counts in its first bin.
+    """
+    n_kept = 0
+    for read in range(len(chrom)):
+        number = chrom[read]
+        if number < 0 or last[read] <= -width:
+            continue
+        low = max(first[read], 0) // width
+        high = min(max(last[read], 0) // width, offsets[number + 1] - offsets[number] - 1)
+        for place in range(offsets[number] + low, offsets[number] + high + 1):
+            counts[place] += 1
+        if low <= high:
+            named[number] = True
+            n_kept += 1
+    return n_kept

@@ -14,8 +14,8 @@ import pandas as pd
 
 from epizoo.errors import InputError
 from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP, whole_number
-from epizoo.genome.read_counts import read_chunks
 from epizoo.genome.read_positions import Genome, ReadFile, ReadPositions, joined, pairs, singles
+from epizoo.genome.read_rows import read_rows
 from epizoo.genome.text_rows import numbered_rows, open_rows
 
 SINGLE_CELL_SUFFIXES = ("fragments.tsv", "fragments.tsv.gz", "fragments.tsv.bgz")
@@ -34,9 +34,9 @@ def read_text(path: Path) -> ReadFile:
     for chunk in _fragment_chunks(path) if _holds_fragments(path) else _single_read_chunks(path):
         for chrom, rows in _by_chromosome(chunk):
             starts, ends = rows["start"], rows["end"]
-            if "strand" in rows:
-                is_forward = rows["strand"] == "+"
-                found = singles(starts[is_forward], ends[~is_forward])
+            if "is_reverse" in rows:
+                is_reverse = rows["is_reverse"]
+                found = singles(starts[~is_reverse], ends[is_reverse])
             else:
                 found = pairs(starts, ends)
             parts.setdefault(chrom, []).append(found)
@@ -95,7 +95,9 @@ def _single_read_chunks(path: Path) -> Iterator[pd.DataFrame]:
             f"{path}: line {number} has no strand in its sixth column, as BED of single reads has; if the rows "
             "are fragments (both ends of pairs), name the file .bedpe"
         )
-    yield from read_chunks(path)
+    for rows in read_rows(path):
+        chroms = pd.Categorical.from_codes(rows.chrom, pd.Index(rows.names))
+        yield pd.DataFrame({"chrom": chroms, "start": rows.start, "end": rows.end, "is_reverse": rows.is_reverse})
 
 
 def _fragment_chunks(path: Path) -> Iterator[pd.DataFrame]:

@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float, Int64, Shaped, UInt8
 
 from epizoo.errors import InputError
-from epizoo.genome.binarize import BigWigBinarization, binarize_bigwigs, common_sizes
+from epizoo.genome.binarize_bigwigs import BigWigBinarization, binarize_bigwigs, common_sizes
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.intervals import check_blacklist, check_intervals, read_bed, subtract_blacklist, tile, whole_genome
 from epizoo.genome.marks import arrange_marks, find_one_cell, read_chromosomes

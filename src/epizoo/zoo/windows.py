@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from epizoo.errors import InputError
-from epizoo.genome.binarize import BigWigBinarization
+from epizoo.genome.binarize_bigwigs import BigWigBinarization
 from epizoo.genome.signal import SignalTrack
 from epizoo.genome.windows import CoverageWindows, Intervals, MarkWindows, WindowShape
 

@@ -1,0 +1,38 @@
+"""`epizoo binarize`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from epizoo.cli.app import app, say
+from epizoo.cli.option_groups import options_of
+
+OutputFolder = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write to.", show_default=False)
+]
+
+
+@app.command()
+@options_of(
+    "epizoo.jobs.binarize.binarize",
+    {
+        "Reads or peaks": "table folder controls_folder marks controls cell chrom_sizes peaks",
+        "The bin of a read": "pairs shift_bp center start_offset_bp end_offset_bp bin_bp",
+        "Present bins": "p_value fold least_count strict pseudo_count flank_bins",
+        "": "stack compress",
+    },
+    metavars={"folder": "FOLDER", "controls_folder": "FOLDER", "pairs": "HANDLING"},
+    trailing="marks",
+)
+def binarize(output: OutputFolder, **given: Any) -> None:
+    """Binarise reads or peaks, and write the files that ChromHMM's BinarizeBam and BinarizeBed write.
+
+    Letters in brackets are ChromHMM's options.
+    """
+    from epizoo.jobs.binarize import binarize as write
+
+    written = write(output=output, **given)
+    for cell in dict.fromkeys(one.cell for one in written):
+        chroms = [one for one in written if one.cell == cell]
+        say(f"Wrote {output}: {cell}, {len(chroms)} chromosomes, marks {', '.join(chroms[0].present)}.")
