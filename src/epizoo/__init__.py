@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     )
     from epizoo.jobs.annotate import annotate
     from epizoo.jobs.call_peaks import call_peaks
+    from epizoo.jobs.consensus import consensus
+    from epizoo.jobs.count import count
+    from epizoo.jobs.differential import differential
     from epizoo.jobs.evaluate import evaluate
     from epizoo.jobs.finetune import finetune
     from epizoo.jobs.learn_states import learn_states
@@ -42,6 +45,9 @@ __all__ = [
     "__version__",
     "annotate",
     "call_peaks",
+    "consensus",
+    "count",
+    "differential",
     "evaluate",
     "finetune",
     "learn_states",
@@ -53,6 +59,9 @@ __all__ = [
 _MODULES = {
     "annotate": "jobs.annotate",
     "call_peaks": "jobs.call_peaks",
+    "consensus": "jobs.consensus",
+    "count": "jobs.count",
+    "differential": "jobs.differential",
     "evaluate": "jobs.evaluate",
     "finetune": "jobs.finetune",
     "learn_states": "jobs.learn_states",
