@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from epizoo.jobs.annotate import annotate
     from epizoo.jobs.binarize import binarize
     from epizoo.jobs.call_peaks import call_peaks
+    from epizoo.jobs.consensus import consensus
+    from epizoo.jobs.count import count
+    from epizoo.jobs.differential import differential
     from epizoo.jobs.evaluate import evaluate
     from epizoo.jobs.finetune import finetune
     from epizoo.jobs.learn_states import learn_states
@@ -44,6 +47,9 @@ __all__ = [
     "annotate",
     "binarize",
     "call_peaks",
+    "consensus",
+    "count",
+    "differential",
     "evaluate",
     "finetune",
     "learn_states",
@@ -56,6 +62,9 @@ _MODULES = {
     "annotate": "jobs.annotate",
     "binarize": "jobs.binarize",
     "call_peaks": "jobs.call_peaks",
+    "consensus": "jobs.consensus",
+    "count": "jobs.count",
+    "differential": "jobs.differential",
     "evaluate": "jobs.evaluate",
     "finetune": "jobs.finetune",
     "learn_states": "jobs.learn_states",

@@ -19,6 +19,7 @@ from epizoo.cli import (
     pictures,
     state_learning,
     states,
+    studies,
     zoo,
 )
 from epizoo.cli.app import app
@@ -38,6 +39,7 @@ __all__ = [
     "pictures",
     "state_learning",
     "states",
+    "studies",
     "zoo",
 ]
 

@@ -28,6 +28,10 @@ _SECOND, _DUPLICATE = 0x80, 0x400
 _FIELDS = "required_fields=0x1ff"
 
 
+MARKED = "marked as duplicates"
+"""Reason for which reads are left out by their flag."""
+
+
 class _Mate(NamedTuple):
     """State of a pair once one mate was read."""
 
@@ -126,7 +130,8 @@ class _Reader:
         for read in reads:
             flag = read.flag
             if flag & unused or read.reference_id < 0:
-                self.left_out["marked as duplicates"] += flag & unused == _DUPLICATE
+                is_second = flag & _PAIRED and flag & _SECOND and not flag & _MATE_UNMAPPED
+                self.left_out[MARKED] += flag & unused == _DUPLICATE and not is_second
                 continue
             if flag & _PAIRED and self._wanted.pairs == "template":
                 if not flag & _PROPER_PAIR or flag & _MATE_UNMAPPED:

@@ -42,6 +42,24 @@ class ReadTally(NamedTuple):
     left_out: Mapping[str, int] = {}
 
 
+class PooledFragments(NamedTuple):
+    """The fragments of an experiment's files.
+
+    Attributes:
+        paths: the files.
+        chrom_sizes: length of each chromosome in bp.
+        spans: start and end of every fragment of a chromosome, unsorted, not yet cut to the chromosome.
+        left_out: how many reads and pairs lie on each chromosome of unknown length.
+        tally: what became of the others.
+    """
+
+    paths: Sequence[str | os.PathLike[str]]
+    chrom_sizes: Mapping[str, int]
+    spans: Mapping[str, tuple[Int64[np.ndarray, " fragment"], Int64[np.ndarray, " fragment"]]]
+    left_out: Mapping[str, int]
+    tally: ReadTally
+
+
 class ReadCoverage(SignalTrack):
     """Fragments piled up per bp. Holds 8 bytes a fragment and computes any stretch when asked.
 
@@ -149,7 +167,18 @@ def pile_up(
     chrom_sizes: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> ReadCoverage:
-    """Coverage of the reads of one file, or of several that are pooled; duplicates are found over all of them.
+    """Coverage of the reads of one file, or of several that are pooled: see `pool_fragments`."""
+    return ReadCoverage(*pool_fragments(paths, config, chrom_sizes=chrom_sizes, progress=progress))
+
+
+def pool_fragments(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    config: PileUpConfig | None = None,
+    *,
+    chrom_sizes: Mapping[str, int] | None = None,
+    progress: Progress | None = None,
+) -> PooledFragments:
+    """The fragments of one file of reads, or of several that are pooled; duplicates are found over all of them.
 
     Rows of single cells' fragments are distinct already, one for each cell, and all of them are kept.
 
@@ -157,7 +186,7 @@ def pile_up(
         paths: BAM, SAM, CRAM, BED, tagAlign, BEDPE or fragments; see `epizoo.genome.read_files.read_positions`.
         config: how reads become coverage.
         chrom_sizes: length of each chromosome in bp; not needed for BAM, whose header states them. Reads on other
-            chromosomes are left out, and counted in `ReadCoverage.left_out`.
+            chromosomes are left out, and counted in `PooledFragments.left_out`.
         progress: called now and then with the bytes that are read and those there are, where that is known.
 
     Raises:
@@ -190,7 +219,7 @@ def pile_up(
             parts.setdefault(chrom, []).append(fragments(reads, chosen, shifted=shifted))
     spans = {chrom: tuple(np.concatenate(column) for column in zip(*of, strict=True)) for chrom, of in parts.items()}
     tally = ReadTally(n_reads, n_reads - n_kept, most_kept, by_chance, left_out)
-    return ReadCoverage(files, sizes, spans, unknown, tally)  # type: ignore[arg-type]
+    return PooledFragments(files, sizes, spans, unknown, tally)  # type: ignore[arg-type]
 
 
 def check_distinct(files: Sequence[str | os.PathLike[str]]) -> None:

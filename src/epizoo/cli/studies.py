@@ -1,0 +1,92 @@
+"""`epizoo consensus`, `epizoo count` and `epizoo differential`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from epizoo.cli.app import Output, app, progress_bar, say
+from epizoo.cli.option_groups import options_of
+
+_GROUPS = {"groups": "FILE|SAMPLE=GROUP"}
+_READS = (
+    "chrom_sizes fragment_length_bp min_mapping_quality keep_duplicates pairs min_fragment_bp max_fragment_bp "
+    "reference atac"
+)
+CountsFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="COUNTS",
+        help="Table of counts of `epizoo count`: TSV, Parquet or AnnData (h5ad).",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+@options_of(
+    "epizoo.jobs.consensus.consensus",
+    {"": "peaks groups min_support output support"},
+    metavars={"peaks": "SAMPLE=FILE", **_GROUPS},
+    trailing="peaks",
+)
+def consensus(output: Output, **given: Any) -> None:
+    """Join the peaks of several samples into one set, and say which samples support each peak.
+
+    A bp is kept where enough samples of one group have a peak over it, so that a peak of one sample alone is left out.
+    Peaks that most samples tell apart stay apart.
+    """
+    from epizoo.jobs.consensus import consensus as join
+
+    found = join(output=output, **given)
+    n_all = int(found.support.all(axis=1).sum())
+    say(
+        f"Wrote {output}: {len(found.peaks):,} consensus peaks of {found.support.shape[1]} samples, {n_all:,} of which "
+        "all samples support."
+    )
+    if "support" in given:
+        say(f"Wrote {given['support']}: the samples that support each peak.")
+
+
+@app.command()
+@options_of(
+    "epizoo.jobs.count.count",
+    {
+        "Samples": "peaks reads bigwigs",
+        "Handling of reads": _READS,
+        "Output": "output libraries",
+    },
+    metavars={"reads": "SAMPLE=FILE", "bigwigs": "SAMPLE=FILE"},
+    flags={"bigwigs": ("--bigwig",)},
+    trailing="reads",
+)
+def count(output: Output, **given: Any) -> None:
+    """Count the fragments of several samples in peaks, with the size, duplicates and FRiP of each library."""
+    from epizoo.jobs.count import count as count_fragments
+
+    with progress_bar("Counting") as progress:
+        found = count_fragments(output=output, **given, progress=progress)
+    say(f"Wrote {output}: {len(found.table):,} peaks by {len(found.libraries)} samples.")
+    for sample, row in found.libraries.iterrows():
+        say(f"{sample}: {row['fragments']:,} fragments, {row['frip']:.1%} of them in peaks.")
+    if "libraries" in given:
+        say(f"Wrote {given['libraries']}: figures of each library.")
+
+
+@app.command()
+@options_of(
+    "epizoo.jobs.differential.differential",
+    {"": "groups reference compared output"},
+    metavars={"reference": "GROUP", "compared": "GROUP", **_GROUPS},
+)
+def differential(counts: CountsFile, output: Output, **given: Any) -> None:
+    """Find the peaks that differ between two groups of samples, by PyDESeq2 on their counts.
+
+    Each group needs two samples or more.
+    """
+    from epizoo.jobs.differential import differential as compare
+
+    found = compare(counts, output=output, **given)
+    higher = int(((found["q_value"] <= 0.05) & (found["log2_fold"] > 0)).sum())
+    lower = int(((found["q_value"] <= 0.05) & (found["log2_fold"] < 0)).sum())
+    say(f"Wrote {output}: {len(found):,} peaks, of which {higher:,} are higher and {lower:,} lower (q-value <= 0.05).")

@@ -1,0 +1,96 @@
+"""Tables of counts, peaks by samples, written and read as TSV, Parquet or AnnData."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from epizoo.errors import InputError
+from epizoo.files import atomic_path
+from epizoo.optional import require
+
+FORMATS = (".tsv", ".tsv.gz", ".parquet", ".h5ad")
+PLACE = ["chrom", "start", "end", "name"]
+
+
+def count_format(path: str | os.PathLike[str]) -> str:
+    """The suffix of a table of counts.
+
+    Raises:
+        InputError: it is none of `FORMATS`.
+        MissingDependencyError: what writes or reads it is not installed.
+    """
+    found = next((suffix for suffix in FORMATS if os.fspath(path).endswith(suffix)), None)
+    if found is None:
+        raise InputError(f"{path}: has no suffix of a table of counts; choose one of {', '.join(FORMATS)}")
+    for suffix, module in ((".h5ad", "anndata"), (".parquet", "pyarrow")):
+        if found == suffix:
+            require(module, "study")
+    return found
+
+
+def write_counts(path: str | os.PathLike[str], counts: pd.DataFrame, libraries: pd.DataFrame) -> None:
+    """Write counts by the suffix of the file; AnnData holds the libraries as ``obs`` and the peaks as ``var``.
+
+    Args:
+        path: The file.
+        counts: `PLACE`, then a column for each sample.
+        libraries: figures of each sample, which is its index, in the order of the columns.
+    """
+    kind = count_format(path)
+    with atomic_path(path) as temporary:
+        if kind == ".parquet":
+            counts.to_parquet(temporary, index=False)
+        elif kind == ".h5ad":
+            values = counts[list(libraries.index)].to_numpy(np.int32).T
+            obs, var = _of_objects(libraries), _of_objects(counts[PLACE].set_index("name"))
+            require("anndata", "study").AnnData(values, obs=obs, var=var).write_h5ad(temporary)
+        else:
+            packed = {"method": "gzip", "mtime": 0} if kind == ".tsv.gz" else None
+            counts.to_csv(temporary, sep="\t", index=False, lineterminator="\n", compression=packed)  # type: ignore[call-overload]
+
+
+def read_counts(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """A table of counts as `write_counts` writes it: `PLACE`, then a column of whole numbers for each sample.
+
+    Raises:
+        InputError: there is no such file, or it is no such table.
+    """
+    kind = count_format(path)
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; give a table of counts, as `epizoo count` writes it")
+    try:
+        if kind == ".parquet":
+            table = pd.read_parquet(path)
+        elif kind == ".h5ad":
+            data = require("anndata", "study").read_h5ad(path)
+            values = data.X if isinstance(data.X, np.ndarray) else data.X.toarray()
+            samples = pd.DataFrame(values.T, index=data.var_names, columns=list(data.obs_names))
+            table = data.var.rename_axis("name").reset_index()[PLACE].join(samples.reset_index(drop=True))
+        else:
+            table = pd.read_csv(path, sep="\t", comment="#")
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: cannot be read as a table of counts ({' '.join(str(error).split())})") from None
+    return _checked(path, table)
+
+
+def _of_objects(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with texts as AnnData 0.12 writes them: it knows no text in Arrow's arrays, which pandas 3 makes."""
+    texts = {name: object for name in table if pd.api.types.is_string_dtype(table[name])}
+    return table.astype(texts).set_axis(pd.Index(list(table.index), dtype=object))
+
+
+def _checked(path: str | os.PathLike[str], table: pd.DataFrame) -> pd.DataFrame:
+    lost = [name for name in PLACE if name not in table]
+    if lost or len(table.columns) == len(PLACE):
+        raise InputError(
+            f"{path}: has the columns {', '.join(map(str, table.columns[:6]))}, expected {', '.join(PLACE)} and one "
+            "for each sample; give a table as `epizoo count` writes it"
+        )
+    for sample in (name for name in table.columns if name not in PLACE):
+        values = pd.to_numeric(table[sample], errors="coerce").to_numpy(np.float64)
+        if not (np.isfinite(values) & (values >= 0) & (values == np.round(values))).all():
+            raise InputError(f"{path}: {sample} holds what is no whole number from 0; give counts, not normalised ones")
+        table[sample] = values.astype(np.int64)
+    return table
