@@ -15,6 +15,7 @@ from epizoo.files import require_writable
 from epizoo.zoo import load
 from epizoo.zoo.card import render_card
 from epizoo.zoo.entry import Entry
+from epizoo.zoo.entry_files import entry_files, entry_sha256
 from epizoo.zoo.remote import CHECKPOINT, client, progress_on_terminals
 
 # The licences of our entries as the hub spells them; any other is called "other" there, with its name beside.
@@ -34,11 +35,13 @@ class Published(NamedTuple):
     Attributes:
         repo_id: ``ORG/NAME``.
         files: path in the repository to size in bytes, sorted.
+        hashes: name of each entry to its hash, see `epizoo.zoo.entry_files.entry_sha256`.
         url: of the commit, None where nothing was uploaded.
     """
 
     repo_id: str
     files: dict[str, int]
+    hashes: dict[str, str]
     url: str | None
 
 
@@ -85,20 +88,25 @@ def publish(
         stage(loaded, repo_id, staged, base_model)
         paths = sorted(path for path in staged.rglob("*") if path.is_file())
         files = {path.relative_to(staged).as_posix(): path.stat().st_size for path in paths}
+        hashes = {entry.name: entry_sha256(_place(entry, loaded, staged)) for entry in loaded}
         url = None if dry_run else _upload(hub, staged, repo_id, loaded, private)
         if folder is not None:
             shutil.copytree(staged, folder, dirs_exist_ok=True)
-    return Published(repo_id, files, url)
+    return Published(repo_id, files, hashes, url)
 
 
 def stage(entries: Sequence[Entry], repo_id: str, folder: Path, base_model: str | None = None) -> None:
     """Write the files of a repository: entries, checkpoints, ONNX graphs and cards."""
     for entry in entries:
-        own = folder if len(entries) == 1 else folder / entry.name
+        own = _place(entry, entries, folder)
         reference = repo_id if len(entries) == 1 else f"{repo_id}/{entry.name}"
         _stage_entry(entry, own, repo_id, reference, base_model)
     if len(entries) > 1:
         (folder / "README.md").write_text(_index(entries, repo_id), encoding="utf-8")
+
+
+def _place(entry: Entry, entries: Sequence[Entry], folder: Path) -> Path:
+    return folder if len(entries) == 1 else folder / entry.name
 
 
 def _require_new_folder(folder: Path) -> None:
@@ -117,7 +125,11 @@ def _stage_entry(entry: Entry, folder: Path, repo_id: str, reference: str, base_
     from epizoo.plugins.grelu import export_checkpoint
 
     entry.check_files()
-    shutil.copytree(entry.folder, folder, ignore=shutil.ignore_patterns("__pycache__", "README.md"))
+    for file in entry_files(entry.folder):
+        if file.name != "README.md":
+            copy = folder / file.relative_to(entry.folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
     if entry.zoo.onnx is None:
         from epizoo.conversion import export
 

@@ -1,5 +1,6 @@
 """Repositories on the hub: complete, answered for by gReLU and the real client, loaded with their hashes checked."""
 
+import hashlib
 import importlib
 import json
 import os
@@ -167,6 +168,49 @@ def test_a_file_that_does_not_match_its_hash_is_refused(served, staged, tmp_path
     served.repositories["org/changed"] = tmp_path / "changed"
     with pytest.raises(EntryError, match=r"weights\.safetensors: .*sha256.*model\.yaml"):
         epizoo.load("hf://org/changed")
+
+
+def test_the_hash_of_what_was_reviewed_is_asked_for(served, staged, tmp_path, monkeypatch):
+    folder = staged / "peak_caller/random"
+    # As sha256sum prints it, without what is made of the entry.
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    own = [name for name in names if name != "README.md" and not name.startswith("model.ckpt")]
+    listing = subprocess.run(["sha256sum", *own], cwd=folder, capture_output=True, check=True).stdout
+    expected = hashlib.sha256(listing).hexdigest()
+    assert epizoo.load(f"hf://org/peaks@v1#sha256={expected}").name == "peak_caller/random"
+    with pytest.raises(EntryError, match=rf"sha256 of the entry is {expected}, expected 0000"):
+        epizoo.load(f"hf://org/peaks#sha256={'0' * 64}")
+    with pytest.raises(InputError, match="64 digits"):
+        epizoo.load("hf://org/peaks#sha256=12")
+    # The dataloader, which Kipoi runs, has no hash of its own in model.yaml.
+    shutil.copytree(folder, tmp_path / "changed")
+    (tmp_path / "changed/dataloader.py").write_text("import os\n")
+    served.repositories["org/changed"] = tmp_path / "changed"
+    with pytest.raises(EntryError, match="not the one that was reviewed"):
+        epizoo.load(f"hf://org/changed#sha256={expected}")
+
+
+def test_what_no_entry_can_be_is_not_downloaded(served, monkeypatch):
+    monkeypatch.setattr(remote, "_LARGEST_BYTES", 1_000)
+    with pytest.raises(EntryError, match=r"bytes, expected 1,000 at most"):
+        epizoo.load("hf://org/states")
+    assert not served.downloads
+
+
+def test_links_out_of_an_entry_are_not_published(random_zoo, hub, tmp_path, unproven):
+    (tmp_path / "secret").write_text("private")
+    shutil.copytree(random_zoo.folder / "peak_caller/random", tmp_path / "linked")
+    (tmp_path / "linked/notes").symlink_to(tmp_path / "secret")
+    with pytest.raises(EntryError, match=r"notes: a link that leads out of the entry, to .*secret"):
+        publish([str(tmp_path / "linked")], "org/linked", dry_run=True)
+    (tmp_path / "linked/notes").unlink()
+    (tmp_path / "linked/notes").symlink_to("weights.safetensors")
+    assert "notes" in publish([str(tmp_path / "linked")], "org/linked", dry_run=True).files
+
+
+def test_what_the_hub_sent_is_published_again(served, unproven):
+    epizoo.load("hf://org/peaks")
+    assert "weights.safetensors" in publish(["hf://org/peaks"], "org/again", dry_run=True).files
 
 
 def test_what_is_not_there_is_said_in_a_sentence(served, tmp_path):

@@ -28,6 +28,8 @@ def publish(
         found = publish_entries(entries, **given)
     for name, size in found.files.items():
         say(f"{size:>12,}  {name}")
+    for name, digest in found.hashes.items():
+        say(f"{name}: #sha256={digest}")
     total = f"{len(found.files)} files, {sum(found.files.values()):,} bytes"
     say(
         f"Nothing was uploaded to {given['repo_id']}: {total}." if found.url is None else f"Wrote {found.url}: {total}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from epizoo.errors import EntryError, InputError
+from epizoo.zoo.entry_files import entry_files
 
 if TYPE_CHECKING:
     from epizoo.zoo.entry import Entry
@@ -49,10 +50,12 @@ def copy_example(entry: "Entry", output: Path) -> dict[str, Any]:
     try:
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=".epizoo-") as scratch:
             copy = Path(scratch) / output.name
-            for file in [source, *sorted(source.rglob("*"))]:
+            copy.mkdir()
+            for file in entry_files(source):
                 target = copy / file.relative_to(source)
+                target.parent.mkdir(parents=True, exist_ok=True)
                 # Neither modes nor times are copied: an installed package may be read-only.
-                target.mkdir() if file.is_dir() else shutil.copyfile(file, target)
+                shutil.copyfile(file, target)
             copy.rename(output)
     except OSError as error:
         raise InputError(f"{output}: this folder cannot be made ({error.strerror})") from error

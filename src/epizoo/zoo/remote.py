@@ -5,6 +5,7 @@ The client is the extra ``hub``, imported when a reference is used.
 
 import contextlib
 import importlib
+import logging
 import os
 import re
 import sys
@@ -14,11 +15,17 @@ from types import ModuleType
 from typing import NamedTuple
 
 from epizoo.errors import EntryError, InputError, MissingDependencyError
+from epizoo.zoo.entry_files import entry_sha256
 
 PREFIX = "hf://"
 CHECKPOINT = "model.ckpt"
 """Name of gReLU's checkpoint in a repository."""
-_FORM = re.compile(r"^hf://(?P<repo>[\w.-]+/[\w.-]+)(?P<entry>/[a-z0-9_]+/[\w.-]+)?(@(?P<revision>[^@\s]+))?$")
+_FORM = re.compile(
+    r"^hf://(?P<repo>[\w.-]+/[\w.-]+)(?P<entry>/[a-z0-9_]+/[\w.-]+)?(@(?P<revision>[^@\s#]+))?(#sha256=(?P<sha256>[0-9a-f]{64}))?$"
+)
+_LARGEST_BYTES = 1 << 30
+_CHECKPOINTS = ["*.ckpt", "*.ckpt.parity.json"]
+logger = logging.getLogger(__name__)
 
 
 class Reference(NamedTuple):
@@ -28,11 +35,13 @@ class Reference(NamedTuple):
         repo_id: ``ORG/NAME``.
         entry: ``family/tag`` in a repository that holds several entries; empty where the repository is the entry.
         revision: branch, tag or commit; ``main`` where None.
+        sha256: hash that the entry must have, see `epizoo.zoo.entry_files.entry_sha256`; None where any will do.
     """
 
     repo_id: str
     entry: str
     revision: str | None
+    sha256: str | None
 
 
 def is_remote(entry: object) -> bool:
@@ -41,18 +50,21 @@ def is_remote(entry: object) -> bool:
 
 
 def parse_reference(text: str) -> Reference:
-    """The parts of ``hf://ORG/NAME[/FAMILY/TAG][@REVISION]``.
+    """The parts of ``hf://ORG/NAME[/FAMILY/TAG][@REVISION][#sha256=HASH]``.
 
     >>> parse_reference("hf://org/h3k4me3@v1")
-    Reference(repo_id='org/h3k4me3', entry='', revision='v1')
+    Reference(repo_id='org/h3k4me3', entry='', revision='v1', sha256=None)
 
     Raises:
         InputError: it is not of this form.
     """
     match = _FORM.match(text)
     if match is None:
-        raise InputError(f"{text}: not of the form hf://ORG/NAME@REVISION or hf://ORG/NAME/FAMILY/TAG@REVISION")
-    return Reference(match["repo"], (match["entry"] or "").strip("/"), match["revision"])
+        raise InputError(
+            f"{text}: not of the form hf://ORG/NAME@REVISION#sha256=HASH or hf://ORG/NAME/FAMILY/TAG@REVISION, where "
+            "@REVISION and #sha256=HASH (64 digits) may be left out"
+        )
+    return Reference(match["repo"], (match["entry"] or "").strip("/"), match["revision"], match["sha256"])
 
 
 def download_entry(text: str) -> Path:
@@ -60,7 +72,8 @@ def download_entry(text: str) -> Path:
 
     Raises:
         InputError: the reference is not of the right form.
-        EntryError: there is no such repository or revision, it cannot be reached, or it holds no entry.
+        EntryError: there is no such repository or revision, it cannot be reached, it holds no entry or more than 1 GiB,
+            or its hash is not the one that was given.
         MissingDependencyError: huggingface_hub is not installed.
     """
     reference = parse_reference(text)
@@ -71,13 +84,14 @@ def download_entry(text: str) -> Path:
         raise InputError(f"{text}: {reference.repo_id} is not the name of a repository; {error}") from None
     below = f"{reference.entry}/" if reference.entry else ""
     try:
+        _check_size(hub, text, reference)
         # The checkpoint for gReLU is no part of the entry.
         with progress_on_terminals(hub):
             root = hub.snapshot_download(
                 reference.repo_id,
                 revision=reference.revision,
                 allow_patterns=[f"{below}*"],
-                ignore_patterns=["*.ckpt", "*.ckpt.parity.json"],
+                ignore_patterns=_CHECKPOINTS,
             )
     except (hub.errors.HfHubHTTPError, hub.errors.LocalEntryNotFoundError, OSError) as error:
         raise hub_error(text, error) from error
@@ -86,7 +100,31 @@ def download_entry(text: str) -> Path:
         raise EntryError(
             f"{text}: holds no entry, there is no {below}model.yaml; give a repository that epizoo publish made"
         )
+    found = entry_sha256(folder)
+    if reference.sha256 not in (None, found):
+        raise EntryError(
+            f"{text}: sha256 of the entry is {found}, expected {reference.sha256}; it is not the one that was reviewed"
+        )
+    logger.info("%s: commit %s, sha256 %s", text, Path(root).name, found)
     return folder
+
+
+def _check_size(hub: ModuleType, text: str, reference: Reference) -> None:
+    """Refuse what no entry can be before it is downloaded; without the hub nothing is downloaded."""
+    try:
+        listed = hub.HfApi().list_repo_tree(
+            reference.repo_id, reference.entry or None, recursive=True, revision=reference.revision
+        )
+        files = hub.utils.filter_repo_objects(
+            [item for item in listed if hasattr(item, "size")], ignore_patterns=_CHECKPOINTS, key=lambda item: item.path
+        )
+        n_bytes = sum(item.size for item in files)
+    except OSError as error:
+        if isinstance(error, hub.errors.HfHubHTTPError):
+            raise
+        return
+    if n_bytes > _LARGEST_BYTES:
+        raise EntryError(f"{text}: {n_bytes:,} bytes, expected {_LARGEST_BYTES:,} at most; entries are a few megabytes")
 
 
 def local_checkpoint(path: str | os.PathLike[str]) -> str:
