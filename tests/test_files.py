@@ -6,7 +6,7 @@ import tempfile
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.files import atomic_path, check_outputs
+from epizoo.files import atomic_path, check_outputs, inside
 
 
 def test_an_output_is_never_an_input_under_whatever_name(tmp_path):
@@ -90,3 +90,14 @@ def test_errors_name_the_file_that_the_user_knows(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "mkstemp", read_only)
     with pytest.raises(InputError, match=r"x\.bed: .*Read-only file system"):
         write()
+
+
+@pytest.mark.parametrize("name", ["../../evil_binary.txt", "/etc/x", "a/b", "..", "", "a\nb", "a\x1b[31m", "x" * 300])
+def test_names_from_files_stay_inside_their_folder(tmp_path, name):
+    with pytest.raises(InputError, match="cannot be a file's name"):
+        inside(tmp_path, name)
+
+
+def test_any_other_name_is_a_files_name(tmp_path):
+    for name in ("HLA-A*01:01:01_binary.txt", "Zellé 1_5_segments.bed", ".hidden", "=1+1"):
+        assert inside(tmp_path, name).parent == tmp_path

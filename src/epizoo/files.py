@@ -68,6 +68,20 @@ def require_writable(path: str | os.PathLike[str]) -> None:
         raise InputError(f"{target}: cannot be written, no permission to write in {folder}")
 
 
+def inside(folder: str | os.PathLike[str], name: str) -> Path:
+    """The path of a file in a folder, of a name that is made of a user's names of cells, marks or chromosomes.
+
+    >>> inside("out", "K562_chr1_binary.txt").as_posix()
+    'out/K562_chr1_binary.txt'
+
+    Raises:
+        InputError: the name is none of a file there, as where it leads elsewhere or holds a line break.
+    """
+    if Path(name).name != name or name in ("", ".", "..") or not name.isprintable() or len(os.fsencode(name)) > 255:
+        raise InputError(f"{name[:80]!r}: cannot be a file's name in {folder}; rename the cell, mark or chromosome")
+    return Path(folder, name)
+
+
 def check_outputs(outputs: Sequence[str | os.PathLike[str]], inputs: Iterable[str | os.PathLike[str]]) -> None:
     """Check, before any work is done, that outputs can be written and overwrite neither an input nor each other.
 

@@ -211,3 +211,12 @@ def test_controls_are_named_as_they_were_given(entry, random_zoo):
     files = dict.fromkeys(MARKS, random_zoo.bigwig)
     with pytest.raises(InputError, match=r"controls: .*H3K4me3=none\.bed.*reads"):
         entry.annotate(marks=files, controls={MARKS[0]: "none.bed"}, signal_kind="counts", threshold=1.0)
+
+
+def test_a_cell_types_name_does_not_lead_out_of_the_folder(entry, marks, tmp_path):
+    (tmp_path / "marks").mkdir()
+    values = np.zeros((30, len(MARKS)), np.uint8)
+    write_binarized(tmp_path / "marks/x_chr1_binary.txt", BinarizedChromosome("../../outside", "chr1", MARKS, values))
+    with pytest.raises(InputError, match=r"outside.*cannot be a file's name"):
+        entry.annotate(binarized=tmp_path / "marks", chromhmm=tmp_path / "a")
+    assert not list(tmp_path.rglob("*outside*"))

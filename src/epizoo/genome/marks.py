@@ -241,6 +241,9 @@ def _parse_header(content: bytes, path: str | os.PathLike[str]) -> tuple[str, st
     marks = tuple(header[1])
     if len(set(marks)) < len(marks) or "" in marks:
         raise InputError(f"{path}: line 2 must name each mark once, found {', '.join(marks)}; correct it")
+    for name in (*header[0], *marks):
+        if not name.isprintable():
+            raise InputError(f"{path}: the name {name[:60]!r} holds a character that cannot be printed; correct it")
     return header[0][0], header[0][1], marks, len(lines[0]) + len(lines[1]) + 2
 
 

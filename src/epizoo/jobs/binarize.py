@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from epizoo.errors import InputError
-from epizoo.files import check_outputs
+from epizoo.files import check_outputs, inside
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.binarize import ReadBinarization, binarize_reads
 from epizoo.genome.cell_mark_table import CellFiles, read_cell_mark_table, stacked
@@ -143,7 +143,7 @@ def _write(
     if absent:
         _LOGGER.warning("%s has no file of %s: missing (2) in all bins.", files.cell, ", ".join(absent))
     found = binarize_reads(files.reads, sizes, files.controls, settings)
-    paths = {chrom: folder / f"{files.cell}_{chrom}_binary.txt{'.gz' if compress else ''}" for chrom in found}
+    paths = {chrom: inside(folder, f"{files.cell}_{chrom}_binary.txt{'.gz' if compress else ''}") for chrom in found}
     check_outputs(list(paths.values()), inputs)
     columns = [marks.index(mark) for mark in files.reads]
     for chrom, present in found.items():

@@ -16,7 +16,7 @@ from epizoo.calling import chromhmm_files
 from epizoo.calling.bed9 import bed9_writer
 from epizoo.calling.state_colors import StateStyle
 from epizoo.errors import InputError
-from epizoo.files import check_outputs
+from epizoo.files import check_outputs, inside
 from epizoo.genome.bigwig_writer import BigWigWriter
 
 if TYPE_CHECKING:
@@ -209,17 +209,17 @@ class StateWriter:
             chromhmm_files.write_expanded(f"{prefix}_expanded.bed", segments, *looks)
 
     def _chromhmm_paths(self, wanted: ChromHMMFolder, chroms: Sequence[str]) -> list[Path]:
-        paths = [Path(wanted.folder, f"{self._prefix}_{kind}.bed") for kind in ("segments", "dense", "expanded")]
+        paths = [inside(wanted.folder, f"{self._prefix}_{kind}.bed") for kind in ("segments", "dense", "expanded")]
         for is_wanted, make in ((wanted.states_by_line, self._states_path), (wanted.posteriors, self._posteriors_path)):
             if is_wanted:
                 paths += [make(wanted, chrom) for chrom in chroms]
         return paths
 
     def _states_path(self, wanted: ChromHMMFolder, chrom: str) -> Path:
-        return Path(wanted.folder, "STATEBYLINE", f"{self._prefix}_{chrom}_statebyline.txt")
+        return inside(Path(wanted.folder, "STATEBYLINE"), f"{self._prefix}_{chrom}_statebyline.txt")
 
     def _posteriors_path(self, wanted: ChromHMMFolder, chrom: str) -> Path:
-        return Path(wanted.folder, "POSTERIOR", f"{self._prefix}_{chrom}_posterior.txt")
+        return inside(Path(wanted.folder, "POSTERIOR"), f"{self._prefix}_{chrom}_posterior.txt")
 
     def _add_chromhmm(self, wanted: ChromHMMFolder, chrom: str, decoding: "Decoding") -> None:
         cell = self._genome.cell
