@@ -6,12 +6,14 @@ The source root is the root of the repository, so that links between files work 
 
 import hashlib
 import os
+import sys
 import sysconfig
 from pathlib import Path
 
 from epizoo import __version__
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "docs"))
 
 project = "epizoo"
 author = "The epizoo authors"
@@ -63,3 +65,19 @@ nb_merge_streams = True
 html_theme = "sphinx_book_theme"
 html_title = "epizoo"
 html_theme_options = {"show_toc_level": 2, "home_page_in_toc": True, "use_fullscreen_button": False}
+
+napoleon_use_ivar = True
+default_role = "py:obj"
+autodoc_typehints = "signature"
+toc_object_entries = False
+
+
+def setup(app):
+    """Fill in what pages ask of the code, and read docstrings as they are meant."""
+    from docstrings import Docstrings
+    from generated_pages import filled
+
+    app.connect("source-read", lambda _, page, source: source.__setitem__(0, filled(source[0])))
+    docstrings = Docstrings()
+    app.connect("autodoc-process-docstring", docstrings.keep, priority=400)
+    app.connect("autodoc-process-docstring", docstrings.finish, priority=600)

@@ -63,7 +63,10 @@ class WindowDataset(LabeledSeqDataset):
         labels: (window, task, bin), NaN where there is none.
         intervals: the windows with their flanks, as `LightningModel.input_intervals_to_output_intervals` takes them.
         tasks: a table whose index names the label tracks.
-        entry, family, source, transform: about the model and the data, which gReLU keeps in its checkpoints.
+        entry: name of the entry; like the next three, gReLU keeps it in its checkpoints.
+        family: family of the entry.
+        source: where the data came from.
+        transform: how coverage is normalised, if it is.
     """
 
     def __init__(

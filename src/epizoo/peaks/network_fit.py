@@ -79,7 +79,7 @@ def compiled_step(objective: Callable[..., Float[Array, ""]], optimiser: optax.G
     """One compiled step of gradient descent.
 
     Returns:
-        A function of (parameters, optimiser state, *batch) to the new parameters and state, and the loss before them.
+        A function of parameters, optimiser state and batch to the new parameters and state, and the loss before them.
     """
 
     @jax.jit

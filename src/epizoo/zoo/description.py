@@ -17,7 +17,7 @@ from epizoo.validation import Size
 Family = Literal["peak_caller", "chromatin_states"]
 Backend = Literal["jax", "onnx", "torch"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=200)]
+FileName = Annotated[str, Field(pattern=r"^[_A-Za-z0-9-][._A-Za-z0-9-]*$", max_length=200)]
 """A file in the entry's own folder."""
 
 LOCUS = r"^[^\s:]+:[0-9]+-[0-9]+$"

@@ -43,8 +43,14 @@ class Entry:
         kipoi: Kipoi's part of its ``model.yaml``, as it stands there.
         zoo: the ``zoo`` block.
         config: the settings of the model and of what surrounds it.
-        name, family, version, window, sha256: shorthands into the block.
-        input_name, output_names, layer_names: arrays that `predict` and `activations` take and return.
+        name: ``FAMILY/TAG``.
+        family: ``peak_caller`` or ``chromatin_states``.
+        version: version of the entry.
+        window: bins of a window and of its flanks, and their width.
+        sha256: hash of the weights.
+        input_name: the array that `predict` and `activations` take.
+        output_names: the arrays that `predict` gives.
+        layer_names: further arrays that `activations` gives.
     """
 
     config: PeakCallerSettings | ChromatinStateSettings
