@@ -13,7 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, UInt8
 
 sys.path.append(str(Path(__file__).parents[1] / "data"))
-import yeast  # noqa: E402
+import yeast
 
 WINDOW_BP, BIN_BP, POOL_BP = 2000, 100, 20
 
@@ -96,7 +96,7 @@ class Fit(NamedTuple):
 
 def train(
     data: Windows | Callable[[int], Windows],
-    settings: Settings = Settings(),
+    settings: Settings | None = None,
     loss: Callable = poisson_loss,
     after_epoch: Callable[[int, DnaModel, float], None] | None = None,
 ) -> Fit:
@@ -104,10 +104,11 @@ def train(
 
     Args:
         data: the windows, or a function that gives the windows of each epoch.
-        settings: how to train.
+        settings: how to train; the defaults of `Settings` where None.
         loss: of the model's output and the counts.
         after_epoch: called with the epoch, the model and the epoch's mean loss.
     """
+    settings = settings or Settings()
     of_epoch = data if callable(data) else lambda epoch: data
     first = of_epoch(0)
     rng = np.random.default_rng(settings.seed)
