@@ -18,6 +18,7 @@ from epizoo.cli import (
     pictures,
     state_learning,
     states,
+    web,
     zoo,
 )
 from epizoo.cli.app import app
@@ -36,6 +37,7 @@ __all__ = [
     "pictures",
     "state_learning",
     "states",
+    "web",
     "zoo",
 ]
 
