@@ -1,10 +1,11 @@
-# Two commands do all set-up: `make demo` (light) and `make test` (everything). PYTHON chooses the interpreter.
+# Two commands do all set-up: `make demo` (light) and `make test` (everything). PYTHON chooses the interpreter. `make web`
+# builds the page that calls peaks in a browser, and needs Node 18 or later.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test types docs clean
+.PHONY: demo test types docs web clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -20,6 +21,19 @@ $(VENV)/.dev: $(VENV)/.light
 
 demo: $(VENV)/.light
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash docs/demo.sh demo-output
+
+$(VENV)/.web: $(VENV)/.light
+	$(PIP) -e ".[kipoi,onnx]"
+	touch $@
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	npm --prefix web ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+web: $(if $(wildcard $(VENV)/.dev),,$(VENV)/.web) web/node_modules/.package-lock.json
+	$(BIN)/python -m epizoo.web.page_data web/dist/data
+	npm --prefix web run build
+	npm --prefix web run types
 
 test: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -38,4 +52,4 @@ docs: $(VENV)/.dev
 	$(BIN)/python -m sphinx -c docs -W --keep-going . docs/_build/html
 
 clean:
-	rm -rf $(VENV) demo-output docs/_build build dist *.egg-info
+	rm -rf $(VENV) demo-output docs/_build build dist web/dist web/node_modules *.egg-info

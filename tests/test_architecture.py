@@ -44,6 +44,7 @@ ORDER = [
     {"bench"},
     {"conversion"},
     {"plugins"},
+    {"web"},
     {"cli"},
 ]
 # Foreign packages and the only places that may import them.

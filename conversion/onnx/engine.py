@@ -55,14 +55,7 @@ class OnnxEngine:
 
     def _session(self, names: tuple[str, ...]) -> Any:
         if names not in self._sessions:
-            model = copy.deepcopy(self._model)
-            kept = [output for output in model.graph.output if output.name in names]
-            if len(kept) < len(set(names)):
-                known = ", ".join(output.name for output in model.graph.output)
-                raise InputError(f"{', '.join(names)}: not all in {self._entry.name}'s model.onnx, which has {known}")
-            # ONNX Runtime drops what no output needs.
-            del model.graph.output[:]
-            model.graph.output.extend(kept)
+            model = with_outputs(self._model, names, self._entry.name)
             options = self._runtime.SessionOptions()
             if self._entry.family == "chromatin_states":
                 # A bin's work is too small to be shared: threads that wait for each other take twice the time.
@@ -71,3 +64,19 @@ class OnnxEngine:
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         return self._sessions[names]
+
+
+def with_outputs(model: onnx.ModelProto, names: tuple[str, ...], entry_name: str) -> onnx.ModelProto:
+    """The model with some of its outputs alone; ONNX Runtime drops what no output needs.
+
+    Raises:
+        InputError: the model has no output of a name.
+    """
+    kept = [output for output in model.graph.output if output.name in names]
+    if len(kept) < len(set(names)):
+        known = ", ".join(output.name for output in model.graph.output)
+        raise InputError(f"{', '.join(names)}: not all in {entry_name}'s model.onnx, which has {known}")
+    changed = copy.deepcopy(model)
+    del changed.graph.output[:]
+    changed.graph.output.extend(kept)
+    return changed

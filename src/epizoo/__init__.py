@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         recipes,
         simulation,
         states,
+        web,
         zoo,
     )
     from epizoo.jobs.annotate import annotate
@@ -90,6 +91,7 @@ _SUBPACKAGES = (
     "recipes",
     "simulation",
     "states",
+    "web",
     "zoo",
 )
 

@@ -20,6 +20,7 @@ from epizoo.cli import (
     state_learning,
     states,
     studies,
+    web,
     zoo,
 )
 from epizoo.cli.app import app
@@ -40,6 +41,7 @@ __all__ = [
     "state_learning",
     "states",
     "studies",
+    "web",
     "zoo",
 ]
 

@@ -1,0 +1,121 @@
+"""The built page, served to a real browser; skipped where Node, Chromium or the built page are missing."""
+
+import functools
+import http.server
+import shutil
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from epizoo.web.server import PAGE, page_server
+
+sys.path.insert(0, str(Path(__file__).parent))
+ROOT = Path(__file__).parents[2]
+
+
+def require_built_page():
+    """Skip where the page is not built: CI builds it first."""
+    if not (PAGE / "index.html").is_file():
+        pytest.skip("the page is not built; `make web` builds it (needs Node)")
+
+
+@contextmanager
+def serving(server):
+    """A server that answers, and its address."""
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    require_built_page()
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium is installed")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def base():
+    """Address of the page."""
+    require_built_page()
+    with serving(page_server(0)) as address:
+        yield address
+
+
+@pytest.fixture
+def context(browser):
+    with browser.new_context(viewport={"width": 1200, "height": 900}) as found:
+        yield found
+
+
+@pytest.fixture
+def page(context, base):
+    """The page, ready; errors of its scripts fail the test."""
+    found = context.new_page()
+    errors = []
+    found.on("pageerror", errors.append)
+    open_page(found, base)
+    yield found
+    assert errors == []
+
+
+def open_page(page, address):
+    page.goto(address)
+    page.wait_for_selector("body[data-ready]")
+
+
+class FileServer(http.server.SimpleHTTPRequestHandler):
+    """A server of files that knows ranges, and lets other pages read them where `is_open`."""
+
+    is_open = True
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        content = Path(self.translate_path(self.path)).read_bytes()
+        first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+        part = content[first : last + 1]
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{first + len(part) - 1}/{len(content)}")
+        self._allow()
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
+
+    def do_OPTIONS(self):
+        self.send_response(204)
+        self._allow()
+        self.end_headers()
+
+    def _allow(self):
+        if self.is_open:
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.send_header("Access-Control-Allow-Headers", "Range")
+            self.send_header("Access-Control-Expose-Headers", "Content-Range")
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def other_server(folder, *, is_open):
+    """Another server, of a folder of files: its address, and the paths that were asked of it."""
+    handler = type("Handler", (FileServer,), {"is_open": is_open, "asked": []})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
+    with serving(server) as address:
+        yield address, handler.asked

@@ -1,0 +1,319 @@
+"""The page in a real browser: the same peaks as the command line's, one sentence for what is wrong, nothing sent."""
+
+import base64
+import os
+
+import numpy as np
+import pytest
+from bigwigs import coverage, write_bigwig
+from conftest import open_page, other_server, serving
+
+from epizoo import call_peaks, load_peak_caller
+from epizoo.web.server import page_server
+
+EXAMPLE = load_peak_caller("peak_caller/h3k4me3").folder / "example_files"
+# Seconds for what takes a few, on a machine that does other work too.
+PATIENCE_MS = 180_000
+
+
+def pick(page, path):
+    """Choose a file, and wait until the page knows what it is, or says what is wrong."""
+    page.set_input_files("#file", path)
+    page.wait_for_selector("#question:visible, #problem:visible", timeout=PATIENCE_MS)
+
+
+def call(page, entry="peak_caller/universal", regions="", kind=""):
+    page.select_option("#entry", entry)
+    page.select_option("#kind", kind)
+    page.fill("#regions", regions)
+    page.click("#call")
+    wait_for_peaks(page)
+
+
+def wait_for_peaks(page):
+    page.wait_for_selector("#result:visible, #problem:visible", timeout=PATIENCE_MS)
+    assert page.inner_text("#problem") == ""
+
+
+def save(page, folder, form="narrowPeak"):
+    with page.expect_download() as download:
+        page.click(f"[data-format={form}]")
+    path = folder / f"page.{form}"
+    download.value.save_as(path)
+    return path
+
+
+def rows(path):
+    return [line.split("\t") for line in path.read_text().splitlines()]
+
+
+def assert_same_peaks(found, expected):
+    """The same peaks and summits, scores within 1, other figures within rounding."""
+    page_rows, command_rows = rows(found), rows(expected)
+    exact = (0, 1, 2, 3, 5, 9)
+    assert [[row[i] for i in exact] for row in page_rows] == [[row[i] for i in exact] for row in command_rows]
+    for row, other in zip(page_rows, command_rows, strict=True):
+        assert abs(int(row[4]) - int(other[4])) <= 1
+        assert [float(row[i]) for i in (6, 7, 8)] == pytest.approx([float(other[i]) for i in (6, 7, 8)], rel=5e-4)
+
+
+@pytest.fixture(scope="module")
+def bigwigs(tmp_path_factory):
+    """Odd files by name: a deep chrM that is listed first, gaps of NaN, CPM by bp, means over bins, scaffolds."""
+    folder = tmp_path_factory.mktemp("bigwigs")
+    tracks = coverage()
+    cpm = {chrom: values * np.float32(0.0371) for chrom, values in tracks.items()}
+    scaffolds = {f"scaffold_{i}": 1_000 + 7 * i % 3_000 for i in range(3_000)}
+    shallow = coverage(7, scaffolds)
+    return {
+        "coverage": write_bigwig(folder / "coverage.bw", tracks),
+        "gaps": write_bigwig(folder / "gaps.bw", tracks, gaps_are_nan=True),
+        "cpm": write_bigwig(folder / "cpm.bw", cpm, form="bp"),
+        "p-values": write_bigwig(folder / "a.pval.bw", cpm, form="bins"),
+        "scaffolds": write_bigwig(folder / "scaffolds.bw", {"chr1": tracks["chr1"], **shallow}),
+    }
+
+
+@pytest.mark.parametrize("entry", ["universal", "h3k4me3", "h3k36me3", "tf", "atac"])
+@pytest.mark.parametrize("name", ["coverage", "gaps", "cpm", "p-values", "scaffolds"])
+def test_peaks_are_those_of_the_command_line(page, bigwigs, tmp_path, name, entry):
+    if entry != "universal" and name not in ("coverage", "p-values"):
+        pytest.skip("one entry is enough for what concerns the file alone")
+    expected = call_peaks(f"peak_caller/{entry}", bigwigs[name], output=tmp_path / "command.narrowPeak")
+    assert len(expected) or entry == "h3k36me3"
+    pick(page, bigwigs[name])
+    call(page, f"peak_caller/{entry}")
+    assert_same_peaks(save(page, tmp_path), tmp_path / "command.narrowPeak")
+
+
+def test_peaks_of_the_example_are_those_of_the_readme(page, tmp_path):
+    output = tmp_path / "command.narrowPeak"
+    call_peaks("peak_caller/h3k4me3", EXAMPLE / "H3K4me3.bw", regions=EXAMPLE / "intervals.bed", output=output)
+    page.click("#example")
+    wait_for_peaks(page)
+    assert "hg19" in page.inner_text("#detected")
+    call(page, "peak_caller/h3k4me3", page.input_value("#regions"))
+    assert_same_peaks(save(page, tmp_path), output)
+    assert [row[:6] for row in rows(output)] == rows(save(page, tmp_path, "bed"))
+    header, *table = rows(save(page, tmp_path, "tsv"))
+    assert header[-1] == "summit"
+    assert [int(row[-1]) for row in table] == [int(row[1]) + int(row[9]) for row in rows(output)]
+
+
+@pytest.mark.data
+def test_peaks_of_real_coverage_are_those_of_the_command_line(page, data_dir, tmp_path):
+    path = data_dir / "peaks" / "atac_hsc" / "HSC.5M.chr1_10mb.coverage.bw"
+    for entry in ("peak_caller/universal", "peak_caller/atac"):
+        call_peaks(entry, path, output=tmp_path / "command.narrowPeak")
+        pick(page, path)
+        call(page, entry)
+        assert_same_peaks(save(page, tmp_path), tmp_path / "command.narrowPeak")
+
+
+def test_a_file_can_be_dropped(page, bigwigs):
+    content = base64.b64encode(bigwigs["coverage"].read_bytes()).decode()
+    page.evaluate(
+        """content => {
+          const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0));
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([bytes], "dropped.bw"));
+          document.getElementById("drop").dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+        }""",
+        content,
+    )
+    page.wait_for_selector("#question:visible", timeout=PATIENCE_MS)
+    assert "dropped.bw" in page.inner_text("#detected")
+    assert "coverage" in page.inner_text("#detected")
+
+
+def test_a_run_can_be_cancelled_and_started_again(page, tmp_path):
+    large = write_bigwig(tmp_path / "large.bw", coverage(1, {"chr1": 30_000_000}))
+    pick(page, large)
+    page.click("#call")
+    page.wait_for_function("document.getElementById('progress').value > 0", timeout=PATIENCE_MS)
+    page.click("#cancel")
+    page.wait_for_function("document.getElementById('status').textContent === 'Cancelled.'")
+    assert page.is_hidden("#cancel")
+    assert page.is_enabled("#call")
+    call(page, regions="chr1:1-2,000,000")
+    assert page.inner_text("#status").startswith("Done: ")
+
+
+def test_what_is_wrong_is_one_sentence_and_the_page_goes_on(page, bigwigs, tmp_path):
+    content = bigwigs["coverage"].read_bytes()
+    wrong = {
+        "empty.bw": (b"", "is empty"),
+        "reads.bam": (b"\x1f\x8b\x08\x04" + bytes(100), "holds reads"),
+        "peaks.bb": (b"\xeb\xf2\x89\x87" + content[4:], "bigBed"),
+        "half.bw": (content[: len(content) // 2], "damaged or cut short"),
+        "text.txt": (b"chr1\t0\t100\n", "not a bigWig"),
+    }
+    for name, (raw, reason) in wrong.items():
+        (tmp_path / name).write_bytes(raw)
+        pick(page, tmp_path / name)
+        text = page.inner_text("#problem")
+        assert text.startswith(f"{name}: ")
+        assert text.endswith(".")
+        assert reason in text
+        assert page.is_hidden("#question")
+    pick(page, bigwigs["coverage"])
+    assert page.is_hidden("#problem")
+    page.fill("#regions", "chr7:1-100")
+    page.click("#call")
+    page.wait_for_selector("#problem:visible", timeout=PATIENCE_MS)
+    assert "no sequence chr7; it has chrM, chr1, chr2" in page.inner_text("#problem")
+    call(page, regions="chr1")
+
+
+def test_a_file_that_changes_is_told(page, bigwigs, tmp_path):
+    path = tmp_path / "changing.bw"
+    path.write_bytes(bigwigs["coverage"].read_bytes())
+    pick(page, path)
+    path.write_bytes(bigwigs["cpm"].read_bytes())
+    os.utime(path, (1, 1))
+    page.click("#call")
+    page.wait_for_selector("#problem:visible", timeout=PATIENCE_MS)
+    assert "changed or moved" in page.inner_text("#problem")
+
+
+def test_the_table_sorts_and_jumps(page):
+    page.click("#example")
+    wait_for_peaks(page)
+    page.wait_for_selector("#browser >> css=.igv-track-label", timeout=PATIENCE_MS)
+    page.click("#columns button:has-text('Score')")
+    scores = [int(text) for text in page.locator("#rows tr td:nth-child(3)").all_inner_texts()]
+    assert scores == sorted(scores, reverse=True)
+    assert page.get_attribute("#columns th:nth-child(3)", "aria-sort") == "descending"
+    place = page.locator("#rows tr:first-child button")
+    start = int(place.inner_text().split(":")[1].split("-")[0].replace(",", ""))
+    place.click()
+    locus = page.locator("#browser >> css=input.igv-search-input")
+    page.wait_for_timeout(1_000)
+    assert locus.input_value().startswith(f"chr17:{start - 5_000:,}-")
+
+
+def test_nothing_is_sent(context, base, bigwigs):
+    asked = []
+    context.on("request", lambda request: asked.append(request))
+    page = context.new_page()
+    open_page(page, base)
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    pick(page, bigwigs["coverage"])
+    call(page)
+    page.wait_for_selector("#browser >> css=.igv-track-label", timeout=PATIENCE_MS)
+    page.locator("#rows button").first.click()
+    page.wait_for_timeout(1_000)
+    assert len(asked) > 5
+    assert {request.url for request in asked if not request.url.startswith((base, "blob:"))} == set()
+    assert {request.method for request in asked} == {"GET"}
+    assert not any(request.post_data for request in asked)
+
+
+def test_other_addresses_are_closed(context, base, tmp_path):
+    probe = """url => fetch(url).then(() => "open", () => "closed")"""
+    from_worker = """url => new Promise(resolve => {
+      const code = `fetch("${url}").then(() => postMessage("open"), () => postMessage("closed"))`;
+      const worker = new Worker(URL.createObjectURL(new Blob([code])));
+      worker.onmessage = ({ data }) => resolve(data);
+    })"""
+    (tmp_path / "file").write_bytes(b"x")
+    with other_server(tmp_path, is_open=True) as (address, asked):
+        page = context.new_page()
+        open_page(page, base)
+        assert page.evaluate(probe, f"{address}file") == "closed"
+        assert page.evaluate(from_worker, f"{address}file") == "closed"
+        assert page.evaluate(probe, f"{base}index.html") == "open"
+        page.evaluate(
+            """url => new Promise(resolve => {
+              const image = new Image();
+              image.onerror = resolve;
+              image.src = url;
+            })""",
+            f"{address}file",
+        )
+        assert asked == []
+
+
+def test_an_address_can_be_typed_and_no_other_is_opened(context, base, bigwigs, tmp_path):
+    folder = bigwigs["coverage"].parent
+    output = tmp_path / "command.narrowPeak"
+    call_peaks("peak_caller/universal", bigwigs["coverage"], output=output)
+    with other_server(folder, is_open=True) as (address, asked), other_server(folder, is_open=False) as (closed, _):
+        page = context.new_page()
+        open_page(page, base)
+        page.fill("#url", f"{address}coverage.bw")
+        page.click("#address button")
+        page.wait_for_selector("#question:visible", timeout=PATIENCE_MS)
+        call(page)
+        assert_same_peaks(save(page, tmp_path), output)
+        assert set(asked) == {"/coverage.bw"}
+        other = f"{address}cpm.bw"
+        assert page.evaluate("""url => fetch(url).then(() => "open", () => "closed")""", other) == "closed"
+        page.fill("#url", f"{closed}coverage.bw")
+        page.click("#address button")
+        page.wait_for_selector("#problem:visible", timeout=PATIENCE_MS)
+        assert "CORS" in page.inner_text("#problem")
+
+
+def test_the_page_opens_and_calls_without_a_network(context, tmp_path):
+    page = context.new_page()
+    with serving(page_server(0)) as address:
+        open_page(page, address)
+        page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        page.wait_for_function("navigator.serviceWorker.controller !== null", timeout=PATIENCE_MS)
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    assert page.evaluate("crossOriginIsolated")
+    page.click("#example")
+    wait_for_peaks(page)
+    assert page.inner_text("#status").startswith("Done: 12 peaks")
+
+
+def test_controls_have_names_and_the_keyboard_reaches_them(page):
+    page.click("#example")
+    wait_for_peaks(page)
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, progress")]
+          .filter(one => !(one.labels?.length || one.ariaLabel || one.textContent.trim()))
+          .map(one => one.outerHTML)"""
+    )
+    assert unnamed == []
+    page.focus("#entry")
+    reached = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id"))
+    assert reached[:3] == ["kind", "regions", "call"]
+    assert page.locator("[role=alert], [role=status]").count() == 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_readable_and_fits_a_phone(browser, base, scheme):
+    with browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=scheme) as context:
+        page = context.new_page()
+        open_page(page, base)
+        page.click("#example")
+        wait_for_peaks(page)
+        page.wait_for_selector("#browser >> css=.igv-track-label", timeout=PATIENCE_MS)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        for selector in ("h1", "#about", "#call", "dt", "th button", "td button", "footer p"):
+            assert contrast(page, selector) >= 4.5, selector
+
+
+def contrast(page, selector):
+    """Contrast of text and ground by WCAG 2.1."""
+    colors = page.evaluate(
+        """selector => {
+          const text = document.querySelector(selector);
+          let ground = text;
+          while (getComputedStyle(ground).backgroundColor === "rgba(0, 0, 0, 0)") ground = ground.parentElement;
+          return [getComputedStyle(text).color, getComputedStyle(ground).backgroundColor];
+        }""",
+        selector,
+    )
+    lights = []
+    for color in colors:
+        channels = np.array([float(part) for part in color.split("(")[1].rstrip(")").split(",")[:3]]) / 255
+        linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        lights.append(float(linear @ [0.2126, 0.7152, 0.0722]))
+    return (max(lights) + 0.05) / (min(lights) + 0.05)

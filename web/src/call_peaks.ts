@@ -1,0 +1,166 @@
+/** Peaks of a whole genome, or of regions of it: bigWig in, peaks out; mirrors `call_peaks.py` and `genome_peaks.py`. */
+
+import { chunkBins, type Predict, predictTracks } from "./calling/chunked_prediction.ts";
+import { namePeaks, type Peak, PeakCollector } from "./calling/peaks.ts";
+import { significant, withQValues } from "./calling/significance.ts";
+import { excludedSequences } from "./genome/assemblies.ts";
+import { type FittedTransform, fitTransform } from "./genome/coverage_transform.ts";
+import { merged, type Stretch, stretches } from "./genome/intervals.ts";
+import { type ReadDepth, readDepth } from "./genome/read_depth.ts";
+import type { BigWig, Interval } from "./genome/signal.ts";
+import { sum } from "./numbers.ts";
+import type { Constants, Entry, SignalKind } from "./settings.ts";
+
+/** What to call peaks in, and by which entry. */
+export interface Question {
+  entry: Entry;
+  /** The whole genome where null. */
+  regions: Interval[] | null;
+  /** Detected where null. */
+  kind: SignalKind | null;
+}
+
+/** Consecutive bins with their probabilities. */
+export interface ProbabilityPiece {
+  chrom: string;
+  startBin: number;
+  probabilities: Float32Array;
+}
+
+/** The peaks, and the settings that decided. */
+export interface CalledPeaks {
+  peaks: Peak[];
+  fitted: FittedTransform;
+  depth: ReadDepth | null;
+  excluded: string[];
+  notes: string[];
+}
+
+/** What is told while peaks are called. */
+export interface Listener {
+  progress(done: number, total: number): void;
+  probabilities(piece: ProbabilityPiece): void;
+}
+
+/** Call peaks in a bigWig. */
+export async function callPeaks(
+  bigwig: BigWig,
+  question: Question,
+  predict: Predict,
+  constants: Constants,
+  listener: Listener,
+): Promise<CalledPeaks> {
+  const { entry, regions, kind } = question;
+  const sizes = bigwig.chromSizes;
+  const excluded = excludedSequences(sizes, constants.assemblies.unusual_sequences, regions);
+  const unseen = new Set([...excluded, ...notAsked(sizes, regions, constants)]);
+  const fitted = await fitTransform(bigwig, kind, entry.transform, constants, unseen);
+  const depth = await readDepth(bigwig, fitted, new Set(excluded), constants);
+  const asked = regions ?? [...sizes].map(([chrom, end]) => ({ chrom, start: 0, end }));
+  const searched = asked.filter(({ chrom }) => !excluded.includes(chrom));
+  const todo = stretches(searched, entry.window.bin_bp);
+  const found = await callStretches(bigwig, todo, { entry, fitted, depth }, predict, constants, listener);
+  const nBp = sum(merged(searched).map(({ start, end }) => end - start));
+  const peaks = namePeaks(significant(withQValues(found, nBp), entry.calling.most_q));
+  const notes = notesOn(bigwig, peaks, fitted, excluded, entry, constants);
+  return { peaks, fitted, depth, excluded, notes };
+}
+
+interface Basis {
+  entry: Entry;
+  fitted: FittedTransform;
+  depth: ReadDepth | null;
+}
+
+/** All candidate peaks of the stretches, without names and q-values. */
+async function callStretches(
+  bigwig: BigWig,
+  todo: Stretch[],
+  { entry, fitted, depth }: Basis,
+  predict: Predict,
+  constants: Constants,
+  listener: Listener,
+): Promise<Peak[]> {
+  const { bin_bp: binBp, flank_bins: flankBins } = entry.window;
+  const lengths = todo.map((stretch) => stretch.endBin - stretch.startBin);
+  const chunk = chunkBins(lengths, flankBins, constants.genome_peaks.chunk_bins);
+  const windows = { flankBins, chunkBins: chunk, rowBins: Math.min(chunk, constants.genome_peaks.row_bins) };
+  const tracks = todo.map(({ chrom, startBin, endBin }) => ({
+    startBin,
+    endBin,
+    read: async (from: number, to: number) => fitted.apply(await bigwig.binned(chrom, from, to, binBp)),
+  }));
+  const nBins = sum(lengths);
+  const peaks: Peak[] = [];
+  let done = 0;
+  let collector: PeakCollector | null = null;
+  for await (const piece of predictTracks(predict, tracks, windows)) {
+    const stretch = todo[piece.track];
+    const isFirst = piece.startBin === stretch.startBin;
+    const isLast = piece.startBin + piece.coverage.length === stretch.endBin;
+    done += piece.coverage.length;
+    listener.probabilities({ chrom: stretch.chrom, startBin: piece.startBin, probabilities: piece.probabilities });
+    listener.progress(done, nBins);
+    // Most scaffolds of a draft assembly: their background is nobody's, so that none is taken in.
+    if (isFirst && isLast && !mayHoldPeak(piece.probabilities, entry)) continue;
+    collector ??= new PeakCollector(
+      {
+        ...stretch,
+        binBp,
+        bounds: [stretch.start, stretch.end],
+        // Of other kinds the number of reads is unknown, and assumed as the transform assumes it for -log10 p.
+        readsPerUnit: fitted.kind === "coverage" ? fitted.background : fitted.log10PBackground,
+        readsPerArea: depth && depth.perArea * fitted.background,
+      },
+      entry.calling,
+      constants,
+    );
+    collector.add(piece.probabilities, fitted.inverse(piece.coverage, fitted.background));
+    if (!isLast) continue;
+    for (const peak of collector.finish()) peaks.push(peak);
+    collector = null;
+  }
+  return peaks;
+}
+
+function mayHoldPeak(probabilities: Float32Array, entry: Entry): boolean {
+  const enter = Math.fround(entry.calling.enter_probability);
+  return probabilities.some((probability) => probability >= enter);
+}
+
+/** Sequences in which no peaks are asked for, if the others are long enough to set the scale by themselves. */
+function notAsked(sizes: ReadonlyMap<string, number>, regions: Interval[] | null, constants: Constants): string[] {
+  const asked = new Set(regions?.map(({ chrom }) => chrom) ?? sizes.keys());
+  const askedBp = sum([...asked].map((chrom) => sizes.get(chrom) ?? 0));
+  return askedBp >= constants.call_peaks.long_enough_bp ? [...sizes.keys()].filter((chrom) => !asked.has(chrom)) : [];
+}
+
+/** What a user would not see in the peaks. */
+function notesOn(
+  bigwig: BigWig,
+  peaks: Peak[],
+  fitted: FittedTransform,
+  excluded: string[],
+  entry: Entry,
+  constants: Constants,
+): string[] {
+  const notes: string[] = [];
+  if (excluded.length) notes.push(`Left out: ${excluded.join(", ")} (name one as the region to call peaks in it).`);
+  if (!peaks.length) {
+    const { enter_probability: enter, most_q: mostQ } = entry.calling;
+    const andQ = mostQ < 1 ? ` and a q-value of at most ${mostQ}` : "";
+    notes.push(
+      `No peaks: no stretch of ${bigwig.name} has a probability of ${enter}${andQ}. Is it an input, or does it hold too ` +
+        "few reads?",
+    );
+  }
+  const [largest] = fitted.capped;
+  if (largest && largest.share >= constants.call_peaks.telling_share) {
+    const where = `${largest.chrom}:${largest.start.toLocaleString("en")}-${largest.end.toLocaleString("en")}`;
+    notes.push(
+      `${where} holds ${Math.round(100 * largest.share)}% of the signal above the background, which was capped so that ` +
+        "it does not set the scale of the others; is it a repeat or an organelle?",
+    );
+  }
+  return notes;
+}

@@ -1,0 +1,191 @@
+/** Probabilities to peaks; mirrors `PeakCollector` of `peaks.py`, without a control. */
+
+import { poissonLog10P } from "../genome/poisson.ts";
+import { clip, interpolate, rint, sum } from "../numbers.ts";
+import type { Constants, PeakRule } from "../settings.ts";
+import { LocalBackground } from "./local_background.ts";
+import { findSummits, smoothingBins } from "./summits.ts";
+
+/** A row of narrowPeak, and all summits of the peak in bp. */
+export interface Peak {
+  chrom: string;
+  start: number;
+  end: number;
+  name: string;
+  score: number;
+  signalValue: number;
+  pValue: number;
+  qValue: number;
+  /** Offset of the highest summit from the start, in bp. */
+  peak: number;
+}
+
+/** What a collector has to know of a stretch. */
+export interface StretchSettings {
+  chrom: string;
+  startBin: number;
+  binBp: number;
+  /** Start and end of what was asked for, in bp; peaks are cut there. */
+  bounds: [number, number];
+  readsPerUnit: number;
+  readsPerArea: number | null;
+}
+
+/** Consecutive bins that reach `extend_probability`. */
+interface Run {
+  first: number;
+  probability: number[];
+  signal: number[];
+}
+
+interface PlacedSummit {
+  place: number;
+  bin: number;
+  height: number;
+  signal: number;
+}
+
+// A local background below that of the whole file counts as this much, in multiples of it.
+const LEAST_BACKGROUND = 1;
+
+/** Peaks of a stretch that arrives in consecutive pieces. */
+export class PeakCollector {
+  private readonly background: LocalBackground;
+  private readonly surroundings: LocalBackground;
+  private readonly runs: Run[] = [];
+  private nextBin: number;
+
+  constructor(
+    private readonly stretch: StretchSettings,
+    private readonly rule: PeakRule,
+    private readonly constants: Constants,
+  ) {
+    const { startBin, binBp } = stretch;
+    this.nextBin = startBin;
+    this.background = new LocalBackground(startBin, rule.background_bp, binBp);
+    this.surroundings = new LocalBackground(startBin, rule.background_bp, binBp);
+  }
+
+  /** Take in the next bins: probabilities, and signal in multiples of the file's background. */
+  add(probabilities: Float32Array, signal: Float32Array): void {
+    const extend = Math.fround(this.rule.extend_probability);
+    this.background.add(signal, (bin) => probabilities[bin] < extend);
+    this.surroundings.add(signal, () => true);
+    let open = this.runs.at(-1);
+    probabilities.forEach((probability, i) => {
+      if (probability < extend) return;
+      const bin = this.nextBin + i;
+      if (!open || bin !== open.first + open.probability.length) {
+        this.dropIfTooLow(open);
+        open = { first: bin, probability: [], signal: [] };
+        this.runs.push(open);
+      }
+      open.probability.push(probability);
+      open.signal.push(signal[i]);
+    });
+    this.nextBin += probabilities.length;
+  }
+
+  /** All peaks of what was added, but for their names, q-values and the least of these. */
+  finish(): Peak[] {
+    this.dropIfTooLow(this.runs.at(-1));
+    const mostGap = Math.floor(this.rule.merge_gap_bp / this.stretch.binBp);
+    const groups: Run[][] = [];
+    for (const run of this.runs) {
+      const before = groups.at(-1)?.at(-1);
+      if (before && run.first - lastBin(before) - 1 <= mostGap) groups.at(-1)?.push(run);
+      else groups.push([run]);
+    }
+    const peaks = this.described(groups);
+    return peaks.filter((peak) => peak.end - peak.start >= Math.max(this.rule.min_width_bp, 1));
+  }
+
+  /** Forget the last run if no bin of it is as probable as a peak's must be. */
+  private dropIfTooLow(run: Run | undefined): void {
+    const enter = Math.fround(this.rule.enter_probability);
+    if (run && !run.probability.some((probability) => probability >= enter)) this.runs.pop();
+  }
+
+  private described(groups: Run[][]): Peak[] {
+    const best = groups.map((runs) => this.highestSummit(runs));
+    const background = this.background.around(best.map(({ bin }) => [bin, bin]));
+    const surroundings = this.surroundings.around(groups.map((runs) => [runs[0].first, lastBin(runs[runs.length - 1])]));
+    return groups.map((runs, i) => {
+      const start = this.within(runs[0].first);
+      const local = Math.max(background[i], LEAST_BACKGROUND);
+      const probability = Math.max(...runs.map((run) => run.probability.reduce((a, b) => Math.max(a, b))));
+      return {
+        chrom: this.stretch.chrom,
+        start,
+        end: this.within(lastBin(runs[runs.length - 1]) + 1),
+        name: ".",
+        score: rint(this.score(this.calibrated(probability), best[i].signal, local)),
+        signalValue: best[i].signal / local,
+        pValue: this.log10P(runs, surroundings[i]),
+        qValue: -1,
+        peak: best[i].place - start,
+      };
+    });
+  }
+
+  /** The highest summit of the runs of a peak, the first of equals. */
+  private highestSummit(runs: Run[]): PlacedSummit {
+    const smoothBins = smoothingBins(this.rule.summit_smoothing_bp, this.stretch.binBp);
+    let best: PlacedSummit | undefined;
+    for (const run of runs) {
+      const start = this.within(run.first);
+      const end = this.within(lastBin(run) + 1);
+      const signal = Float64Array.from(run.signal);
+      for (const found of findSummits(signal, smoothBins, this.rule.summit_valley, this.constants.summits.equal)) {
+        if (best && found.height <= best.height) continue;
+        const bin = run.first + found.bin;
+        const middle = (bin + 0.5 + found.offset) * this.stretch.binBp;
+        // Between two equal bins lies a whole number, which the parabola misses by a rounding error.
+        const place = clip(Math.floor(rint(middle * 1000) / 1000), start, Math.max(end - 1, start));
+        best = { place, bin, height: found.height, signal: signal[found.bin] };
+      }
+    }
+    return best as PlacedSummit;
+  }
+
+  private log10P(runs: Run[], surroundings: number): number {
+    if (this.stretch.readsPerArea === null) return -1;
+    const reads = this.stretch.binBp * this.stretch.readsPerArea;
+    const nReads = sum(runs.map((run) => sum(run.signal))) * reads;
+    const nBins = sum(runs.map((run) => run.signal.length));
+    return poissonLog10P(nReads, nBins * Math.max(surroundings, LEAST_BACKGROUND) * reads);
+  }
+
+  private calibrated(probability: number): number {
+    const corners = this.rule.calibration;
+    if (!corners.length) return clip(probability, 0, 1);
+    return interpolate(clip(probability, 0, 1), corners.map(([at]) => at), corners.map(([, share]) => share));
+  }
+
+  private score(probability: number, height: number, background: number): number {
+    if (!this.rule.score_evidence) return 1000 * probability;
+    const { longest_odds: longest, score_per_decade: perDecade } = this.constants.peaks;
+    const evidence = poissonLog10P(height * this.stretch.readsPerUnit, background * this.stretch.readsPerUnit);
+    const odds = Math.min(probability / Math.max(1 - probability, 1 / longest), longest);
+    return Math.min(perDecade * Math.log10(1 + odds * evidence), 1000);
+  }
+
+  /** The border of a bin in bp, cut to what was asked for. */
+  private within(bin: number): number {
+    return clip(bin * this.stretch.binBp, ...this.stretch.bounds);
+  }
+}
+
+/** The peaks with names such as chr1_peak_1, in their order. */
+export function namePeaks(peaks: Peak[]): Peak[] {
+  const counts = new Map<string, number>();
+  return peaks.map((peak) => {
+    const number = (counts.get(peak.chrom) ?? 0) + 1;
+    counts.set(peak.chrom, number);
+    return { ...peak, name: `${peak.chrom}_peak_${number}` };
+  });
+}
+
+function lastBin(run: Run): number {
+  return run.first + run.probability.length - 1;
+}

@@ -1,0 +1,89 @@
+/** What Python writes for the page (`epizoo.web.page_data`): entries, rules and constants, none of which is decided here. */
+
+/** The kinds of signal; see `epizoo.genome.signal_kinds`. */
+export type SignalKind = "counts" | "coverage" | "cpm" | "fold_change" | "log10_p";
+
+/** `epizoo.genome.coverage_transform.CoverageTransform`. */
+export interface TransformSettings {
+  background_bin_bp: number;
+  max_blocks: number;
+  log10_p_background: number;
+  peak_weight: number;
+  peak_fold: number;
+  scale_factor: number;
+}
+
+/** `epizoo.calling.peak_rule.PeakCallingConfig`. */
+export interface PeakRule {
+  enter_probability: number;
+  extend_probability: number;
+  min_width_bp: number;
+  merge_gap_bp: number;
+  background_bp: number;
+  summit_smoothing_bp: number;
+  summit_valley: number;
+  calibration: [number, number][];
+  score_evidence: boolean;
+  most_q: number;
+}
+
+/** A peak caller of the zoo. */
+export interface Entry {
+  name: string;
+  version: string;
+  about: string;
+  license: string;
+  graph: string;
+  input: string;
+  output: string;
+  n_tracks: number;
+  window: { flank_bins: number; bin_bp: number };
+  transform: TransformSettings;
+  calling: PeakRule;
+}
+
+/** Constants of the Python modules, under the names that they have there. */
+export interface Constants {
+  signal_kinds: {
+    kinds: SignalKind[];
+    block_bp: number;
+    sampled_blocks: number;
+    highest_logarithm: number;
+    telling_count: number;
+    least_telling: number;
+    name_hints: Record<string, string[]>;
+  };
+  coverage_transform: { known_stretch_bp: number; block_bp: number; most_even_shares: number; fewest_blocks: number };
+  read_depth: {
+    n_blocks: number;
+    max_blocks: number;
+    piece_bp: number;
+    tile_bp: number;
+    least_clean: number;
+    tolerance: number;
+    most_ramps: number;
+    most_signal: number;
+  };
+  summits: { equal: number };
+  peaks: { longest_odds: number; score_per_decade: number };
+  call_peaks: { long_enough_bp: number; telling_share: number };
+  genome_peaks: { chunk_bins: number; row_bins: number };
+  assemblies: { unusual_sequences: string[] };
+}
+
+/** An example file and where its peaks lie. */
+export interface Example {
+  file: string;
+  about: string;
+  regions: string;
+}
+
+/** All that the page needs to know. */
+export interface Settings {
+  version: string;
+  entries: Entry[];
+  constants: Constants;
+  /** Chromosome lengths by assembly. */
+  assemblies: Record<string, Record<string, number>>;
+  example: Example;
+}
