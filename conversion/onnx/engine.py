@@ -2,6 +2,7 @@
 
 import copy
 import os
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -64,6 +65,11 @@ class OnnxEngine:
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         return self._sessions[names]
+
+
+def write_with_outputs(source: Path, path: Path, names: tuple[str, ...], entry_name: str) -> None:
+    """Write the graph of a file with some of its outputs alone; see `with_outputs`."""
+    onnx.save(with_outputs(onnx.load(source), names, entry_name), path)
 
 
 def with_outputs(model: onnx.ModelProto, names: tuple[str, ...], entry_name: str) -> onnx.ModelProto:

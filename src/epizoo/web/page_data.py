@@ -12,10 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import onnx
-
 from epizoo.calling import peaks, summits
-from epizoo.conversion.onnx.engine import with_outputs
+from epizoo.conversion.onnx.engine import write_with_outputs
 from epizoo.files import write_json
 from epizoo.genome import assemblies, coverage_transform, read_depth, signal_kinds
 from epizoo.genome.intervals import read_bed
@@ -118,7 +116,7 @@ def _write_graph(caller: PeakCallerEntry, path: Path) -> None:
     assert caller.zoo.onnx_sha256 is not None, caller.name
     source = caller.folder / caller.zoo.onnx
     check_sha256(source, caller.zoo.onnx_sha256)
-    onnx.save(with_outputs(onnx.load(source), (genome_peaks.PROBABILITIES,), caller.name), path)
+    write_with_outputs(source, path, (genome_peaks.PROBABILITIES,), caller.name)
 
 
 def _copy_example(folder: Path) -> dict[str, str]:
