@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test types docs web clean
+.PHONY: demo test fuzz types docs web clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -40,6 +40,12 @@ test: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(MAKE) --no-print-directory types
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# N mutated files of each format, from seed SEED on.
+N ?= 2000
+SEED ?= 0
+fuzz: $(VENV)/.dev
+	EPIZOO_FUZZ_INPUTS=$(N) EPIZOO_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -n 2 tests/fuzz
 
 # mypy sees one package only where it lies in one folder, as it does once installed.
 types: $(VENV)/.dev

@@ -4,9 +4,20 @@ Each message is one sentence that names the file or the key, what was found, wha
 The command line prints the message alone and exits with code 2; Kipoi prints it as the last line of its traceback.
 """
 
+_LONGEST = 900
+
 
 class EpizooError(Exception):
-    """Base of every error that epizoo raises on purpose."""
+    """Base of every error that epizoo raises on purpose.
+
+    What a message quotes of a file may be anything: it is shortened, and what a terminal would act on is escaped.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(message))
+        if len(text) > _LONGEST:
+            text = f"{text[: _LONGEST * 2 // 3]} … {text[-_LONGEST // 3 :]}"
+        super().__init__(text)
 
 
 class InputError(EpizooError, ValueError):

@@ -18,6 +18,8 @@ from epizoo.genome.intervals import (
     tile,
     whole_genome,
 )
+from epizoo.genome.pile_up_config import PileUpConfig
+from epizoo.genome.pileup import pile_up
 from epizoo.metrics.label_files import read_labels
 
 SIZES = {"chr1": 1000, "chr2": 500}
@@ -267,3 +269,36 @@ def test_positions_past_any_chromosome_are_refused_with_their_line(tmp_path, end
     (tmp_path / "labels.bed").write_text(f"chr1\t0\t10\tpeaks\nchr1\t5\t{end}\tnoPeaks\n")
     with pytest.raises(InputError, match=rf"labels\.bed: line 2: .*{end}"):
         read_labels(tmp_path / "labels.bed")
+
+
+@pytest.mark.parametrize("gzipped", [False, True])
+def test_the_mark_that_windows_programs_write_is_no_part_of_a_name(tmp_path, gzipped):
+    content = b"\xef\xbb\xbfchr1\t0\t50\tx\t0\t+\nchr1\t60\t90\ty\t0\t-\n"
+    (tmp_path / "x.bed").write_bytes(gzip.compress(content) if gzipped else content)
+    assert read_bed(tmp_path / "x.bed")["chrom"].tolist() == ["chr1", "chr1"]
+    coverage = pile_up([tmp_path / "x.bed"], PileUpConfig(), chrom_sizes={"chr1": 1_000})
+    assert coverage.n_fragments == 2
+    (tmp_path / "x.sizes").write_bytes(b"\xef\xbb\xbfchr1\t1000\n")
+    assert read_chrom_sizes(tmp_path / "x.sizes") == {"chr1": 1000}
+
+
+def test_comments_and_headers_behind_the_first_row_are_no_rows(tmp_path):
+    lines = [
+        "chr1\t0\t50",
+        "#chr1\t60\t90",
+        "track name=x",
+        "browser position chr1",
+        "chr1\t100\t150",
+        "track\t5\t9",
+        "tracker_1\t5\t9",
+    ]
+    (tmp_path / "x.bed").write_text("\n".join(lines) + "\n")
+    found = read_bed(tmp_path / "x.bed")
+    assert found.to_numpy().tolist() == [["chr1", 0, 50], ["chr1", 100, 150], ["track", 5, 9], ["tracker_1", 5, 9]]
+
+
+@pytest.mark.parametrize("number", ["1e3", "60.0", "+60", "6_0"])
+def test_positions_are_digits_alone(tmp_path, number):
+    (tmp_path / "x.bed").write_text(f"chr1\t0\t50\nchr1\t55\t{number}\n")
+    with pytest.raises(InputError, match=r"x\.bed: line 2: start and end must be whole numbers"):
+        read_bed(tmp_path / "x.bed")

@@ -8,6 +8,7 @@ from read_writers import SIZES, random_reads, write_bed, write_text
 
 from epizoo.errors import InputError
 from epizoo.genome import text_rows
+from epizoo.genome.pile_up_config import PileUpConfig
 from epizoo.genome.pileup import pile_up
 
 COMMENTS = ["# id=s1", "#", "# reference_path=/x y"]
@@ -59,3 +60,16 @@ def test_lines_between_rows_are_skipped_wherever_they_stand(tmp_path, monkeypatc
     first, second = (pile_up(path, chrom_sizes=SIZES) for path in (plain, other))
     for chrom, size in SIZES.items():
         np.testing.assert_array_equal(first.values(chrom, 0, size), second.values(chrom, 0, size))
+
+
+def test_pairs_that_are_no_fragment_are_counted(tmp_path):
+    rows = ["chr1\t10\t50\tchr1\t100\t140\ta\t60\t+\t-"] * 3
+    rows += ["chr1\t10\t50\tchr2\t100\t140\tb\t60\t+\t-"] * 2
+    rows += ["chr1\t10\t50\t.\t-1\t-1\tc\t60\t+\t."]
+    (tmp_path / "x.bedpe").write_text("\n".join(rows) + "\n")
+    coverage = pile_up(
+        [tmp_path / "x.bedpe"], PileUpConfig(keep_duplicates="all"), chrom_sizes={"chr1": 1_000, "chr2": 500}
+    )
+    assert coverage.n_fragments == 3
+    left_out = coverage.tally.left_out
+    assert left_out == {"of pairs on two chromosomes": 2, "of pairs of which a mate has no place": 1}

@@ -141,7 +141,7 @@ def read_lines(path: File) -> list[str]:
     """
     try:
         content = Path(path).read_bytes()
-        text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
+        text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give a file that ChromHMM wrote") from None
     except (OSError, UnicodeDecodeError, *DAMAGED_GZIP) as error:

@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Float, Int64
 
 from epizoo.errors import InputError
-from epizoo.genome.intervals import SKIPPED_LINES, read_lines
+from epizoo.genome.intervals import LONGEST_BP, SKIPPED_LINES, read_lines
 
 _COLUMNS = ("chrom", "start", "end", "name", "score", "strand", "signalValue", "pValue", "qValue", "peak")
 _NUMBERS = ("score", "signalValue", "pValue", "qValue", "peak")
@@ -34,7 +34,7 @@ def read_peaks(path: str | os.PathLike[str]) -> pd.DataFrame:
         values = dict(zip(_COLUMNS, fields[:6] if is_plain else fields, strict=False))
         try:
             start, end = int(values["start"]), int(values["end"])
-            if not 0 <= start < end:
+            if not 0 <= start < end <= LONGEST_BP or not values["chrom"].isprintable():
                 raise ValueError
             rows.append((values["chrom"], start, end, *(_number(values.get(name)) for name in _NUMBERS)))
         except (KeyError, ValueError):
@@ -44,7 +44,9 @@ def read_peaks(path: str | os.PathLike[str]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["chrom", "start", "end", *_NUMBERS])
     floats = dict.fromkeys(_NUMBERS, "float64")
     table = table.astype({"chrom": "str", "start": "int64", "end": "int64", **floats})
-    return table.assign(peak=table["peak"].fillna(-1).astype("int64"))
+    # A summit that lies outside its peak, as the middle of a damaged row may, is none.
+    is_inside = (table["peak"] >= 0) & (table["peak"] < table["end"] - table["start"])
+    return table.assign(peak=table["peak"].where(is_inside, -1).astype("int64"))
 
 
 def peak_rank(peaks: pd.DataFrame) -> Float[np.ndarray, " peak"] | None:

@@ -20,7 +20,7 @@ from epizoo.figures.regions import (
     SignalPanel,
     StatesPanel,
 )
-from epizoo.genome.intervals import check_intervals, read_lines
+from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines
 from epizoo.genome.marks import find_binarized, read_binarized
 from epizoo.genome.signal import BigWig
 
@@ -129,7 +129,7 @@ def _read_rows(
     """
     rows, chroms = [], set()
     for number, line in read_lines(path):
-        if not line.strip() or line.startswith(("#", "track", "browser")):
+        if not line.strip() or line.startswith(SKIPPED_LINES):
             continue
         fields = dict(zip(columns, line.split("\t"), strict=False))
         try:

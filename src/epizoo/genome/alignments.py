@@ -1,6 +1,7 @@
 """Reads of BAM, SAM and CRAM files, by pysam with one thread: its pool of threads hangs on some damaged files."""
 
 import os
+import sys
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -78,13 +79,11 @@ def read_alignments(path: Path, wanted: PileUpConfig, progress: Progress | None)
 def _opened(path: Path, reference: str | os.PathLike[str] | None) -> Iterator[Any]:
     import pysam
 
-    # htslib writes warnings to stderr itself, such as that there is no index, which is not needed.
-    verbosity = pysam.set_verbosity(0)
     fasta = None if reference is None else os.fspath(reference)
     try:
-        with pysam.AlignmentFile(str(path), format_options=[_FIELDS], reference_filename=fasta) as file:
+        with _silent(), pysam.AlignmentFile(str(path), format_options=[_FIELDS], reference_filename=fasta) as file:
             yield file
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, NotImplementedError) as error:
         if isinstance(error, InputError):
             raise
         # Closing a damaged file fails as well, and hides why reading it did.
@@ -93,7 +92,23 @@ def _opened(path: Path, reference: str | os.PathLike[str] | None) -> Iterator[An
         raise InputError(
             f"{path}: cannot be read as alignments ({reason}), it is damaged or cut short; copy or write it again"
         ) from None
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep htslib from writing to stderr itself: that there is no index, or that a damaged file could not be closed."""
+    import pysam
+
+    verbosity, unraisable, excepthook = pysam.set_verbosity(0), sys.unraisablehook, sys.excepthook
+    # What a destructor raises is shown twice, by two hooks.
+    sys.unraisablehook = lambda failed: None if "AlignmentFile" in str(failed.object) else unraisable(failed)
+    sys.excepthook = lambda kind, error, trace: (
+        None if "Closing failed" in str(error) else excepthook(kind, error, trace)
+    )
+    try:
+        yield
     finally:
+        sys.unraisablehook, sys.excepthook = unraisable, excepthook
         pysam.set_verbosity(verbosity)
 
 

@@ -121,7 +121,7 @@ class BigWigStructure:
                 leaves.append(items)
             else:
                 todo += items["offset"][::-1].tolist()
-        found = np.concatenate(leaves)
+        found = np.concatenate([np.zeros(0, LEAF), *leaves])
         # Items are blocks, or the records of zoom levels, of which a block takes up to `per_block`.
         if len(found) not in (n_items, -(-n_items // max(per_block, 1))):
             raise self.damaged(f"{len(found):,} blocks are listed, of {n_items:,} items")

@@ -13,6 +13,7 @@ import warnings
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,13 @@ import pandas as pd
 from epizoo.errors import InputError
 
 _BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
-_SIGNED = re.compile(rb"\t\+\d")
-SKIPPED_LINES = ("#", "track", "browser")
+# Positions that are no whole numbers, and texts, that pandas would read otherwise: such files are read row by row.
+_NOT_WHOLE = re.compile(rb"\n[^\t\n]*\t(?:\d+\t)?\d*[^\d\t\r\n]")
+_CONTROL = (*range(9), 11, 12, *range(14, 32), 127)
+_UNUSUAL = (b"\n ", b"\n#", b"\ntrack ", b"\nbrowser ", b" \t", *(bytes([letter]) for letter in _CONTROL))
+SKIPPED_LINES = ("#", "track ", "browser ")
+"""Beginnings of comments and of a browser's lines; a chromosome may be called track, or tracker_1."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_BP = 2**32 - 1
 """The last position that a bigWig, and what is kept of reads, can hold."""
 _MOST_DIGITS = 18
@@ -69,6 +75,8 @@ def read_chrom_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
             raise InputError(f"{where}: expected a chromosome and its length in bp, found {line.strip()!r}; correct it")
         if whole_number(fields[1]) > LONGEST_BP:
             raise InputError(f"{where}: {fields[0]} is {fields[1][:30]} bp long, expected {LONGEST_BP:,} bp at most")
+        if not fields[0].isprintable():
+            raise InputError(f"{where}: the name {fields[0]!r} holds a character that cannot be printed; correct it")
         if fields[0] in sizes:
             raise InputError(f"{where}: chromosome {fields[0]} stands here a second time; keep one of the two lines")
         sizes[fields[0]] = int(fields[1])
@@ -85,7 +93,8 @@ def whole_number(text: str) -> int:
     >>> whole_number("12"), whole_number("9" * 5000) == 2**63
     (12, True)
     """
-    return int(text) if len(text.strip()) <= _MOST_DIGITS else 2**63
+    text = text.strip()
+    return int(text) if len(text) <= _MOST_DIGITS else 2**63
 
 
 def whole_genome(chrom_sizes: Mapping[str, int]) -> pd.DataFrame:
@@ -207,7 +216,9 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
     try:
         with open(path, "rb") as file:
             gzipped = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rt", encoding="utf-8") if gzipped else open(path, encoding="utf-8") as text:
+        # Windows programs begin files with a byte order mark, which is no part of the first name.
+        open_text = gzip.open if gzipped else open
+        with open_text(path, "rt", encoding="utf-8-sig") as text:
             for number, line in enumerate(text, start=1):
                 yield number, line.rstrip("\r\n")
     except FileNotFoundError:
@@ -216,6 +227,18 @@ def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
         raise InputError(f"{path}: is a folder, expected a text file; name the file itself") from None
     except (UnicodeDecodeError, *DAMAGED_GZIP) as error:
         raise InputError(f"{path}: cannot be read as text ({error}); expected plain or gzipped text") from None
+
+
+def without_mark(content: bytes) -> bytes:
+    """The content of a text file without the byte order mark that Windows programs begin it with."""
+    return content.removeprefix(_BYTE_ORDER_MARK)
+
+
+def skip_mark(file: BinaryIO) -> BinaryIO:
+    """The same open file, behind its byte order mark if it has one."""
+    if file.read(len(_BYTE_ORDER_MARK)) != _BYTE_ORDER_MARK:
+        file.seek(0)
+    return file
 
 
 def _read_plain_bed(path: str | os.PathLike[str]) -> pd.DataFrame | None:
@@ -230,19 +253,18 @@ def _read_plain_bed(path: str | os.PathLike[str]) -> pd.DataFrame | None:
                 n_skipped, n_columns = number - 1, min(line.count("\t") + 1, len(_BED_COLUMNS))
                 break
         content = Path(path).read_bytes()
-        content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        # pandas takes +5 for a number; +1 as part of a name is rare enough to be read row by row.
-        if n_columns < 3 or _SIGNED.search(content):
+        content = without_mark(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
+        rows = b"\n" + content.split(b"\n", n_skipped)[-1]
+        if n_columns < 3 or any(text in rows for text in _UNUSUAL) or _NOT_WHOLE.search(rows):
             return None
         names = list(_BED_COLUMNS[:n_columns])
         table = pd.read_csv(
-            io.BytesIO(content),
+            io.BytesIO(rows),
             sep="\t",
             header=None,
             names=names,
             usecols=range(n_columns),
             dtype={name: "int64" if name in ("start", "end") else "str" for name in names},
-            skiprows=n_skipped,
             na_filter=False,
             quoting=csv.QUOTE_NONE,
         )
@@ -263,6 +285,8 @@ def _parse_bed_row(line: str, where: str) -> list[str | int]:
         raise InputError(
             f"{where}: start and end must be whole numbers, found {fields[1]!r} and {fields[2]!r}; correct them"
         )
+    if not fields[0].isprintable():
+        raise InputError(f"{where}: the chromosome's name {fields[0]!r} holds a character that cannot be printed")
     start, end = whole_number(fields[1]), whole_number(fields[2])
     if start < 0:
         raise InputError(f"{where}: start {start} is negative; BED positions are 0-based, correct it")
@@ -272,7 +296,7 @@ def _parse_bed_row(line: str, where: str) -> list[str | int]:
         raise InputError(
             f"{where}: start {start} is not below end {end}; a BED row is 0-based and half-open, correct it"
         )
-    return [fields[0], start, end, *fields[3:6]]
+    return [fields[0].strip(), start, end, *fields[3:6]]
 
 
 def _unknown_chromosome(chrom: str, chrom_sizes: Mapping[str, int], chrom_sizes_name: str) -> str:

@@ -15,7 +15,7 @@ from jaxtyping import Int64, UInt8, UInt16
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
-from epizoo.genome.intervals import DAMAGED_GZIP
+from epizoo.genome.intervals import DAMAGED_GZIP, without_mark
 from epizoo.mark_values import MISSING
 
 _HEADER_BYTES = 1 << 16
@@ -217,11 +217,11 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
             gzipped = file.read(2) == b"\x1f\x8b"
             file.seek(0)
             if not gzipped:
-                return file.read(limit)
+                return without_mark(file.read(limit))
             if limit < 0:
-                return gzip.decompress(file.read())
+                return without_mark(gzip.decompress(file.read()))
             with gzip.open(file) as inflated:
-                return inflated.read(limit)
+                return without_mark(inflated.read(limit))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give a file of binarised marks") from None
     except IsADirectoryError:
@@ -232,7 +232,10 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
 
 def _parse_header(content: bytes, path: str | os.PathLike[str]) -> tuple[str, str, tuple[str, ...], int]:
     lines = content.split(b"\n", 2)
-    header = [line.decode("utf-8", "replace").rstrip("\r").split("\t") for line in lines[:2]]
+    try:
+        header = [line.decode().rstrip("\r").split("\t") for line in lines[:2]]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: its first two lines are no text in UTF-8 ({error}); write them again") from None
     if len(lines) < 3 or len(header[0]) != 2:
         raise InputError(
             f"{path}: line 1 must be cell and chromosome and line 2 the marks, separated by tabs, "

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Int32, Int64, UInt8
 
 from epizoo.compilation import compiled_late
 from epizoo.errors import InputError
-from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP, whole_number
+from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP, skip_mark, whole_number
 from epizoo.genome.text_rows import NO_ROWS, is_gzip, numbered_rows
 
 _BLOCK_BYTES = 1 << 22
@@ -59,7 +59,7 @@ def read_rows(path: str | os.PathLike[str], *, with_strand: bool = True) -> Iter
     names: list[str] = []
     try:
         with gzip.open(path, "rb") if is_gzip(path) else open(path, "rb", buffering=0) as file:
-            for block in _whole_lines(file):
+            for block in _whole_lines(skip_mark(file)):
                 yield _parse(block, strand_column, tabs_alone, table, names)
     except (ValueError, *DAMAGED_GZIP) as error:
         if isinstance(error, InputError):

@@ -31,7 +31,8 @@ def read_text(path: Path) -> ReadFile:
         InputError: a row is no read, or the file is damaged.
     """
     parts: dict[str, list[ReadPositions]] = {}
-    for chunk in _fragment_chunks(path) if _holds_fragments(path) else _single_read_chunks(path):
+    left_out: Counter[str] = Counter()
+    for chunk in _fragment_chunks(path, left_out) if _holds_fragments(path) else _single_read_chunks(path):
         for chrom, rows in _by_chromosome(chunk):
             starts, ends = rows["start"], rows["end"]
             if "is_reverse" in rows:
@@ -41,7 +42,7 @@ def read_text(path: Path) -> ReadFile:
                 found = pairs(starts, ends)
             parts.setdefault(chrom, []).append(found)
     genome: Genome = {chrom: joined(found) for chrom, found in parts.items()}
-    return ReadFile(genome, None, Counter())
+    return ReadFile(genome, None, +left_out)
 
 
 def _by_chromosome(chunk: pd.DataFrame) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
@@ -100,8 +101,8 @@ def _single_read_chunks(path: Path) -> Iterator[pd.DataFrame]:
         yield pd.DataFrame({"chrom": chroms, "start": rows.start, "end": rows.end, "is_reverse": rows.is_reverse})
 
 
-def _fragment_chunks(path: Path) -> Iterator[pd.DataFrame]:
-    """Columns chrom, start and end of fragments, from three columns or from bedtools' ten."""
+def _fragment_chunks(path: Path, left_out: Counter[str]) -> Iterator[pd.DataFrame]:
+    """Columns chrom, start and end of fragments, from three columns or from bedtools' ten; others are counted."""
     number, fields, has_header = _first_row(path)
     if not fields:
         raise InputError(f"{path}: holds no fragment; expected rows of chrom, start and end")
@@ -127,7 +128,7 @@ def _fragment_chunks(path: Path) -> Iterator[pd.DataFrame]:
             ) as chunks,
         ):
             for chunk in chunks:
-                whole = _between_mates(chunk) if "chrom2" in chunk else chunk
+                whole = _between_mates(chunk, left_out) if "chrom2" in chunk else chunk
                 bad = (whole["start"] < 0) | (whole["start"] >= whole["end"]) | (whole["end"] > LONGEST_BP)
                 if bad.any():
                     raise _bad_fragment(path, "a row is no fragment")
@@ -138,10 +139,13 @@ def _fragment_chunks(path: Path) -> Iterator[pd.DataFrame]:
         raise _bad_fragment(path, " ".join(str(error).split())) from None
 
 
-def _between_mates(chunk: pd.DataFrame) -> pd.DataFrame:
-    """Fragments between the outer ends of mates; mates without a place or on two chromosomes are no fragment."""
+def _between_mates(chunk: pd.DataFrame, left_out: Counter[str]) -> pd.DataFrame:
+    """Fragments between the outer ends of mates; mates without a place (-1) or on two chromosomes are no fragment."""
     same = chunk["chrom"].astype(str) == chunk["chrom2"].astype(str)
-    found = chunk[same & (chunk["start"] >= 0) & (chunk["start2"] >= 0)]
+    has_place = (chunk["start"] != -1) & (chunk["start2"] != -1)
+    left_out["of pairs of which a mate has no place"] += int((~has_place).sum())
+    left_out["of pairs on two chromosomes"] += int((has_place & ~same).sum())
+    found = chunk[same & has_place]
     ends = found[["end", "end2"]].max(axis=1)
     return found.assign(start=found[["start", "start2"]].min(axis=1), end=ends)
 

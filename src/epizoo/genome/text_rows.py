@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from epizoo.genome.intervals import SKIPPED_LINES, read_lines
+from epizoo.genome.intervals import SKIPPED_LINES, read_lines, skip_mark
 
 UNPLACED = (".\t", ". ")
 """Beginnings of rows of reads that lie on no chromosome."""
@@ -23,7 +23,7 @@ _NO_ROW = re.compile(b"\n(?:" + b"|".join(re.escape(text[1:]) for text in _BEGIN
 def open_rows(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """The bytes of a text file less comments, track and browser lines and unplaced reads, wherever they stand."""
     with gzip.open(path, "rb") if is_gzip(path) else open(path, "rb") as file:
-        yield io.BufferedReader(_RowsAlone(file), _BLOCK_BYTES)
+        yield io.BufferedReader(_RowsAlone(skip_mark(file)), _BLOCK_BYTES)
 
 
 def numbered_rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:

@@ -49,6 +49,12 @@ def read_model(path: File) -> ChromHMMModel:
     """
     lines = read_lines(path)
     n_states, n_marks, order, log_likelihood, iterations = _parse_header(path, lines[0] if lines else "")
+    # A damaged first line must not ask for more memory than a few times the file.
+    if n_states * (1 + n_states + 2 * n_marks) > 10 * len(lines) + 1000:
+        raise InputError(
+            f"{path}: {len(lines):,} lines, too few for the {n_states:,} states and {n_marks:,} marks that the first "
+            "one tells; the file is truncated or its first line damaged, fetch it again"
+        )
     tables = {
         "probinit": np.full(n_states, np.nan),
         "transitionprobs": np.full((n_states, n_states), np.nan),
