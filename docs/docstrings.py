@@ -14,7 +14,7 @@ class Docstrings:
         self._raw = list(lines)
 
     def finish(self, app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-        """Undo what napoleon makes of an attribute (``range: low, high`` is no type), and mark indented blocks as code."""
+        """Undo what napoleon makes of an attribute (``range: low, high`` is no type), and mark code blocks."""
         lines[:] = self._raw if what in {"attribute", "data", "property"} else with_code_blocks(lines)
 
 

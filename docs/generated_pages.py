@@ -1,6 +1,6 @@
 """The parts of pages that are made from the code: the commands' reference from their help, modules from docstrings.
 
-A page asks for them by a line ``<!-- commands -->``, ``<!-- functions: epizoo -->`` or ``<!-- modules: epizoo.genome -->``.
+A page asks for them by a line such as ``<!-- commands -->`` or ``<!-- modules: epizoo.genome -->``.
 """
 
 import importlib

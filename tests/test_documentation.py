@@ -1,6 +1,8 @@
 """What the documentation says can be typed: commands and their options exist, links lead somewhere, README's run."""
 
+import argparse
 import ast
+import importlib
 import importlib.util
 import itertools
 import os
@@ -17,6 +19,7 @@ from epizoo.cli import app
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+FAQ = ROOT / "docs" / "faq.md"
 PAGES = [
     README,
     *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "DATA_LICENSES.md", "benchmarks/README.md")),
@@ -118,6 +121,31 @@ def test_modules_and_links_exist(page):
         assert "://" in link or (page.parent / link).exists(), f"{link}: no such file"
 
 
+class _UnderstoodError(Exception):
+    """The parser of a program has understood its command."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_programs_know_their_options(page, monkeypatch):
+    # Retraining takes hours, and benchmarks need large data: what can be told here is that the command is understood.
+    understand = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(parser, *given):
+        understand(parser, *given)
+        raise _UnderstoodError
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+    monkeypatch.syspath_prepend(ROOT)
+    for words in itertools.chain(*commands(page)):
+        program = words[2] if words[:2] == ["python", "-m"] else ""
+        # Those beside DiffBio run in its own environment.
+        has_parser = program.startswith(("benchmarks.", "epizoo.recipes.")) and ".diffbio." not in program
+        if has_parser and len(words) > 3 and "…" not in words:
+            monkeypatch.setattr(sys, "argv", words[2:])
+            with pytest.raises(_UnderstoodError):
+                importlib.import_module(program).main()
+
+
 def _exists(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
@@ -125,14 +153,27 @@ def _exists(module: str) -> bool:
         return False
 
 
+def _run(script: str, folder: Path) -> None:
+    """Run the commands of a page one after the other in a folder, which is also the home."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "HOME": str(folder)}
+    done = subprocess.run(["bash", "-e"], input=script, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_answers_run_as_typed(tmp_path):
+    assert len(re.findall(r"^### .*\?$", FAQ.read_text(encoding="utf-8"), re.MULTILINE)) >= 10
+    _run("".join(blocks(FAQ, "sh")), tmp_path)
+    for name in ("strict.narrowPeak", "domains.broadPeak", "same.bed", "fewer.bed", "predictions.h5", "model.ckpt"):
+        assert (tmp_path / name).stat().st_size > 0
+
+
 def test_the_readme_runs_as_typed(tmp_path):
     # Its commands one after the other in an empty folder, then its Python.
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     script = "".join(block for block in blocks(README, "sh") if "make demo" not in block)
     script = re.sub(r"^(python3 -m venv|pip install).*\n", "", script, flags=re.MULTILINE)
     assert script.count("\nepizoo ") + script.startswith("epizoo ") >= 6
-    done = subprocess.run(["bash", "-e"], input=script, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    _run(script, tmp_path)
     for name in ("peaks.narrowPeak", "probabilities.bw", "region.png", "states.bed", "emissions.png"):
         assert (tmp_path / name).stat().st_size > 0
     (program,) = blocks(README, "python")

@@ -41,6 +41,7 @@ import yaml
 
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
+from epizoo.optional import require
 
 HDF5_CHUNK_ROWS = 32
 
@@ -170,6 +171,8 @@ def _mended_get_writer(original: Any) -> Any:
             raise InputError(
                 f"{output_file}: kipoi has no writer for zarr; use a name that ends in .h5, .parquet, .tsv or .bed"
             )
+        if ending == "parquet":
+            require("pyarrow", "parquet")
         known = ending in kipoi.writers.FILE_SUFFIX_MAP
         if ending in ("h5", "hdf5") or not known:
             return open_writer(output_file)

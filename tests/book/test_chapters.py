@@ -24,6 +24,9 @@ PARTS_OF_A_CHAPTER = {
 }
 
 
+HIDING = {"remove-cell", "remove-output", "remove-stderr"}
+
+
 def name(chapter: Path) -> str:
     return str(chapter.relative_to(BOOK))
 
@@ -32,12 +35,14 @@ def name(chapter: Path) -> str:
 def chapters_environment(monkeypatch):
     """What a reader has: the environment's commands, and neither large data nor a network account."""
     monkeypatch.setenv("PATH", f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.delenv("EPIZOO_DATA", raising=False)
 
 
 def streams(notebook: nbformat.NotebookNode, stream: str) -> str:
-    """All that the cells printed to stdout or stderr."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    """All that the cells print to stdout or stderr on the page."""
+    shown = [cell for cell in notebook.cells if not HIDING & set(cell.metadata.get("tags", []))]
+    outputs = [output for cell in shown for output in cell.get("outputs", [])]
     return "".join(output["text"] for output in outputs if output.get("name") == stream)
 
 

@@ -28,7 +28,8 @@ from epizoo.errors import InputError
 from epizoo.files import require_writable
 
 out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Notebooks set FORCE_COLOR, and a bar that moves would fill their pages.
+err = Console(stderr=True, highlight=False, soft_wrap=True, force_terminal=sys.stderr.isatty())
 
 _LOGGER = logging.getLogger("epizoo")
 _COMMAND_LINE = logging.getLogger("epizoo.cli")

@@ -183,7 +183,7 @@ def _reproduction(training: dict[str, Any]) -> str:
         return ""
     text = "```sh\n" + "\n".join(commands) + "\n```"
     if any(" DIR" in command for command in commands):
-        text += "\n\nDIR is the folder of the training data; `--help` says what it holds."
+        text += "\n\nDIR is the folder of the training data; `docs/data.md` says where its files come from."
     return text
 
 
