@@ -1,5 +1,6 @@
 """A small network that reads DNA and predicts ATAC-seq cuts, and its training: what the chapters of this part share."""
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -114,18 +115,7 @@ def train(
     rng = np.random.default_rng(settings.seed)
     model = DnaModel(float(first.counts.mean()), rngs=nnx.Rngs(settings.seed), dropout=settings.dropout)
     n_steps = settings.n_epochs * (len(first.bases) // settings.batch_size)
-    rate = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, max(1, n_steps // 10), n_steps)
-    optimizer = nnx.Optimizer(model, optax.adamw(rate, weight_decay=settings.weight_decay), wrt=nnx.Param)
-
-    @nnx.jit
-    def step(model: DnaModel, optimizer: nnx.Optimizer, bases: Array, counts: Array) -> Array:
-        def objective(model: DnaModel) -> Array:
-            return loss(model(jax.nn.one_hot(bases, 4)), counts)
-
-        value, gradient = nnx.value_and_grad(objective)(model)
-        optimizer.update(model, gradient)
-        return value
-
+    optimizer = nnx.Optimizer(model, _adam(settings.learning_rate, settings.weight_decay, n_steps), wrt=nnx.Param)
     losses = []
     for epoch in range(settings.n_epochs):
         epoch_data = of_epoch(epoch)
@@ -135,12 +125,29 @@ def train(
             bases, counts = (array[order[start : start + settings.batch_size]] for array in epoch_data)
             if settings.reverse_complement and rng.random() < 0.5:
                 bases, counts = 3 - bases[:, ::-1], counts[:, ::-1]
-            values.append(step(model, optimizer, bases, counts))
+            values.append(_step(model, optimizer, bases, counts, loss))
         losses.append(float(np.mean(values)))
         if after_epoch:
             after_epoch(epoch, model, losses[-1])
     model.eval()
     return Fit(model, losses)
+
+
+@functools.cache
+def _adam(learning_rate: float, weight_decay: float, n_steps: int) -> optax.GradientTransformation:
+    """Adam whose rate rises and falls; one object for the same settings, so that a step is compiled once."""
+    rate = optax.warmup_cosine_decay_schedule(0.0, learning_rate, max(1, n_steps // 10), n_steps)
+    return optax.adamw(rate, weight_decay=weight_decay)
+
+
+@functools.partial(nnx.jit, static_argnames="loss")
+def _step(model: DnaModel, optimizer: nnx.Optimizer, bases: Array, counts: Array, loss: Callable) -> Array:
+    def objective(model: DnaModel) -> Array:
+        return loss(model(jax.nn.one_hot(bases, 4)), counts)
+
+    value, gradient = nnx.value_and_grad(objective)(model)
+    optimizer.update(model, gradient)
+    return value
 
 
 @nnx.jit
