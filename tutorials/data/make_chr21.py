@@ -1,4 +1,4 @@
-"""Aligned reads of three histone marks on 5 Mb of chr21, the transcripts there, and a peer's five states.
+"""Aligned reads of three histone marks on 3.5 Mb of chr21, the transcripts there, and a peer's five states.
 
     python tutorials/data/make_chr21.py --data DIR
 
@@ -14,7 +14,7 @@ import pysam
 
 HERE = Path(__file__).parent / "chr21"
 MARKS = ("H3K4me3", "H3K36me3", "H3K9me3")
-CHROM, START, END, LENGTH_BP = "chr21", 43_005_600, 48_119_800, 48_129_895
+CHROM, START, END, LENGTH_BP = "chr21", 44_605_600, 48_119_800, 48_129_895
 
 
 def main() -> None:
