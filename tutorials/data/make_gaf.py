@@ -1,4 +1,4 @@
-"""Reads of GAF ChIP-seq, shallow and deep, an input, and the DNA below them: the first Mb of chr2L of the fly.
+"""Reads of GAF ChIP-seq, an input, and the DNA below them: the first Mb of chr2L of the fly.
 
     python tutorials/data/make_gaf.py --data DIR
 
@@ -14,10 +14,7 @@ import pysam
 HERE = Path(__file__).parent / "gaf"
 CHROM, END_BP = "chr2L", 1_000_000
 FILES = {
-    "wing_1": "replicates/lcdb_gaf/ip_1.bam",
-    "wing_2": "replicates/lcdb_gaf/ip_2.bam",
-    "wing_2_deep": "replicates/lcdb_gaf/ip_2.deep.bam",
-    "embryo": "replicates/lcdb_gaf/ip_3.bam",
+    "wing": "replicates/lcdb_gaf/ip_2.deep.bam",
     "input": "controls/lcdb_input/input_1.bam",
 }
 
