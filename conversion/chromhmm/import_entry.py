@@ -85,7 +85,7 @@ def import_model(
     }
 
     def write_run(run: Path) -> None:
-        write_model_files(run, config, model.parameters, states)
+        write_model_files(run, config, model.parameters, states, model.order)
         write_yaml(run / "about.yaml", about)
         write_json(run / "training.json", training)
         write_json(run / "metrics.json", [_metric(model, chromosomes)])
