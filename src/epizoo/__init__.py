@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         zoo,
     )
     from epizoo.jobs.annotate import annotate
+    from epizoo.jobs.annotate_cells import annotate_cells
     from epizoo.jobs.binarize import binarize
     from epizoo.jobs.call_peaks import call_peaks
     from epizoo.jobs.consensus import consensus
@@ -40,12 +41,14 @@ if TYPE_CHECKING:
     from epizoo.jobs.evaluate import evaluate
     from epizoo.jobs.finetune import finetune
     from epizoo.jobs.learn_states import learn_states
+    from epizoo.jobs.states_of import states_of
     from epizoo.zoo.catalogue import list_entries
     from epizoo.zoo.loading import load, load_annotator, load_peak_caller
 
 __all__ = [
     "__version__",
     "annotate",
+    "annotate_cells",
     "binarize",
     "call_peaks",
     "consensus",
@@ -58,9 +61,11 @@ __all__ = [
     "load",
     "load_annotator",
     "load_peak_caller",
+    "states_of",
 ]
 _MODULES = {
     "annotate": "jobs.annotate",
+    "annotate_cells": "jobs.annotate_cells",
     "binarize": "jobs.binarize",
     "call_peaks": "jobs.call_peaks",
     "consensus": "jobs.consensus",
@@ -73,6 +78,7 @@ _MODULES = {
     "load": "zoo.loading",
     "load_annotator": "zoo.loading",
     "load_peak_caller": "zoo.loading",
+    "states_of": "jobs.states_of",
 }
 _SUBPACKAGES = (
     "calling",
