@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from epizoo.jobs.consensus import consensus
     from epizoo.jobs.count import count
     from epizoo.jobs.differential import differential
+    from epizoo.jobs.edit_states import edit_states
     from epizoo.jobs.evaluate import evaluate
     from epizoo.jobs.finetune import finetune
     from epizoo.jobs.learn_states import learn_states
@@ -54,6 +55,7 @@ __all__ = [
     "consensus",
     "count",
     "differential",
+    "edit_states",
     "evaluate",
     "finetune",
     "learn_states",
@@ -71,6 +73,7 @@ _MODULES = {
     "consensus": "jobs.consensus",
     "count": "jobs.count",
     "differential": "jobs.differential",
+    "edit_states": "jobs.edit_states",
     "evaluate": "jobs.evaluate",
     "finetune": "jobs.finetune",
     "learn_states": "jobs.learn_states",
