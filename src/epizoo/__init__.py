@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from epizoo.jobs.call_peaks import call_peaks
     from epizoo.jobs.consensus import consensus
     from epizoo.jobs.count import count
+    from epizoo.jobs.differences import differences
     from epizoo.jobs.differential import differential
     from epizoo.jobs.edit_states import edit_states
     from epizoo.jobs.evaluate import evaluate
@@ -54,6 +55,7 @@ __all__ = [
     "call_peaks",
     "consensus",
     "count",
+    "differences",
     "differential",
     "edit_states",
     "evaluate",
@@ -72,6 +74,7 @@ _MODULES = {
     "call_peaks": "jobs.call_peaks",
     "consensus": "jobs.consensus",
     "count": "jobs.count",
+    "differences": "jobs.differences",
     "differential": "jobs.differential",
     "edit_states": "jobs.edit_states",
     "evaluate": "jobs.evaluate",
