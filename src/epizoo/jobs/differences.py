@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 
 
 class Differences(NamedTuple):
-    """What differs between two groups.
+    """Differences between two groups.
 
     Attributes:
         segments: chrom, start, end, ``first`` and ``second`` (the state of each group), ``probability`` (the mean over

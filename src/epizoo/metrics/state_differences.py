@@ -78,7 +78,7 @@ def mean(posteriors: Sequence[Posteriors]) -> Posteriors:
 def certainty_level(
     first: Posteriors, second: Posteriors, prior: Float64[np.ndarray, " state"]
 ) -> Int64[np.ndarray, " bin"]:
-    """How surely each bin differs in state, in thousandths of -log10 of a ratio, from the lowest level on.
+    """Certainty that each bin differs in state, in thousandths of -log10 of a ratio, from the lowest level on.
 
     The ratio is that of the probability of both samples' marks where they have the same state, to that where their
     states are independent: the sum over states of first * second / prior. It is cut at 0.0001 and at 100.
