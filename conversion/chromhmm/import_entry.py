@@ -1,15 +1,14 @@
 """Models that somebody learned with ChromHMM as entries of the zoo, their probabilities unchanged."""
 
 import os
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from epizoo.calling.chromhmm_files import read_lines
 from epizoo.calling.state_colors import default_colors
+from epizoo.calling.state_mappings import read_colors, read_mapping
 from epizoo.errors import EntryError, InputError
 from epizoo.files import sha256, write_json, write_yaml
 from epizoo.genome.marks import BinarizedChromosome, arrange_marks, find_binarized, read_binarized
@@ -24,8 +23,6 @@ from epizoo.zoo.imported_entries import build_proven
 from epizoo.zoo.state_runs import write_excerpt, write_model_files
 
 File = str | os.PathLike[str]
-_STATE = re.compile(r"^[A-Za-z]?(\d+)$")
-_COLOR = re.compile(r"^\d{1,3},\d{1,3},\d{1,3}$")
 
 
 def import_model(
@@ -85,7 +82,7 @@ def import_model(
     }
 
     def write_run(run: Path) -> None:
-        write_model_files(run, config, model.parameters, states)
+        write_model_files(run, config, model.parameters, states, model.order)
         write_yaml(run / "about.yaml", about)
         write_json(run / "training.json", training)
         write_json(run / "metrics.json", [_metric(model, chromosomes)])
@@ -115,34 +112,15 @@ def _states(model: ChromHMMModel, labels: File | None, colors: File | None) -> l
     names = [f"{model.order}{number}" for number in range(1, n_states + 1)]
     shades = [",".join(map(str, color)) for color in default_colors(n_states)]
     if labels is not None:
-        for state, text in _mapping(labels, n_states).items():
+        for state, text in read_mapping(labels, n_states).items():
             names[state] = text
     if colors is not None:
-        for state, text in _mapping(colors, n_states).items():
-            if not _COLOR.match(text) or max(map(int, text.split(","))) > 255:
-                raise InputError(f"{colors}: {text!r} found for state {state + 1}, expected a colour such as 255,0,0")
+        for state, text in read_colors(colors, n_states).items():
             shades[state] = text
     twice = sorted({one for one in names if names.count(one) > 1})
     if twice:
         raise InputError(f"{labels}: {', '.join(twice)} names several states; give each a name of its own")
     return [NamedState(one, "", shade) for one, shade in zip(names, shades, strict=True)]
-
-
-def _mapping(path: File, n_states: int) -> dict[int, str]:
-    """ChromHMM's mapping files: rows of a state's number (a letter before it is dropped), a tab and a value."""
-    found: dict[int, str] = {}
-    for number, line in enumerate(read_lines(path), start=1):
-        if not line.strip():
-            continue
-        state, _, text = (part.strip() for part in line.partition("\t"))
-        matched = _STATE.match(state)
-        if not matched or not text or not 1 <= int(matched[1]) <= n_states:
-            raise InputError(
-                f"{path}: line {number}: {line.strip()[:60]!r} found, expected a state from 1 to {n_states}, a tab and "
-                "its name or colour"
-            )
-        found[int(matched[1]) - 1] = text
-    return found
 
 
 def _chromosomes(binarized: File, cell: str | None, marks: tuple[str, ...]) -> list[BinarizedChromosome]:

@@ -32,25 +32,32 @@ if TYPE_CHECKING:
         zoo,
     )
     from epizoo.jobs.annotate import annotate
+    from epizoo.jobs.annotate_cells import annotate_cells
     from epizoo.jobs.binarize import binarize
     from epizoo.jobs.call_peaks import call_peaks
     from epizoo.jobs.consensus import consensus
     from epizoo.jobs.count import count
+    from epizoo.jobs.differences import differences
     from epizoo.jobs.differential import differential
+    from epizoo.jobs.edit_states import edit_states
     from epizoo.jobs.evaluate import evaluate
     from epizoo.jobs.finetune import finetune
     from epizoo.jobs.learn_states import learn_states
+    from epizoo.jobs.states_of import states_of
     from epizoo.zoo.catalogue import list_entries
     from epizoo.zoo.loading import load, load_annotator, load_peak_caller
 
 __all__ = [
     "__version__",
     "annotate",
+    "annotate_cells",
     "binarize",
     "call_peaks",
     "consensus",
     "count",
+    "differences",
     "differential",
+    "edit_states",
     "evaluate",
     "finetune",
     "learn_states",
@@ -58,14 +65,18 @@ __all__ = [
     "load",
     "load_annotator",
     "load_peak_caller",
+    "states_of",
 ]
 _MODULES = {
     "annotate": "jobs.annotate",
+    "annotate_cells": "jobs.annotate_cells",
     "binarize": "jobs.binarize",
     "call_peaks": "jobs.call_peaks",
     "consensus": "jobs.consensus",
     "count": "jobs.count",
+    "differences": "jobs.differences",
     "differential": "jobs.differential",
+    "edit_states": "jobs.edit_states",
     "evaluate": "jobs.evaluate",
     "finetune": "jobs.finetune",
     "learn_states": "jobs.learn_states",
@@ -73,6 +84,7 @@ _MODULES = {
     "load": "zoo.loading",
     "load_annotator": "zoo.loading",
     "load_peak_caller": "zoo.loading",
+    "states_of": "jobs.states_of",
 }
 _SUBPACKAGES = (
     "calling",

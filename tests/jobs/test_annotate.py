@@ -181,7 +181,7 @@ def test_reads_and_bigwigs_are_annotated_as_their_binarised_marks(entry, tmp_pat
         ({"H3K4me3": "a.bw"}, "H3K27ac, H3K36me3"),
         ({"H3K4me3": "a.bw", "H3K9ac": "b.bw"}, "no mark H3K9ac"),
         (dict.fromkeys(MARKS, "a.bw"), "kind of signal"),
-        (dict.fromkeys(MARKS, "a.bed"), "chromosome sizes"),
+        (dict.fromkeys(MARKS, "a.bed"), r"a\.bed: .*lengths .*--chrom-sizes"),
     ],
 )
 def test_marks_that_cannot_be_used_are_refused(entry, files, message):

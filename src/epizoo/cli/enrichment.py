@@ -37,24 +37,41 @@ def enrichment(
     output: Output,
     over: Annotated[
         list[Path],
-        option("FILE", "Annotations: BED files, or folders of them, as --over cpg.bed genes.bed …."),
+        option(
+            "FILE",
+            "Annotations: BED files, folders of them, or genes (GTF, GFF3, refGene, genePred), which give the columns "
+            "TSS, TES, exons, genes and promoters (2 kb around the TSS), as --over cpg.bed genes.gtf ….",
+        ),
     ],
     more_over: Annotated[list[Path] | None, typer.Argument(metavar="[FILE …]", hidden=True)] = None,
     picture: Picture = None,
+    p_values: Annotated[
+        Path | None,
+        option("FILE", "Also write -log10 p of each enrichment, by a binomial test of the centres of the intervals."),
+    ] = None,
+    signal: Annotated[
+        bool, typer.Option("--signal", help="Weight each interval by its fourth column (ChromHMM's -signal).")
+    ] = False,
     entry: EntryOfStates = None,
     bin_bp: BinBp = 200,
 ) -> None:
     """Fold enrichment of states over annotations, as ChromHMM's OverlapEnrichment computes it."""
     from epizoo.figures.heatmaps import draw_heatmap
-    from epizoo.genome.intervals import read_bed
-    from epizoo.metrics.enrichment import BASE, overlap_enrichment, write_table
+    from epizoo.jobs.enrichment import read_annotations, weights_of
+    from epizoo.metrics.enrichment import BASE, enrichment_p_values, overlap_enrichment, write_table
 
     files = _annotations([*over, *(more_over or [])])
-    check_outputs_and_pictures([output], [picture], [states, *files.values()])
-    segmentation, colors = _read(states, entry)
-    table = overlap_enrichment(segmentation, {name: read_bed(path) for name, path in files.items()}, bin_bp=bin_bp)
+    tables = [output] if p_values is None else [output, p_values]
+    check_outputs_and_pictures(tables, [picture], [states, *files.values()])
+    segmentation, colors = read_with_entry(states, entry)
+    annotations = read_annotations(files, segmentation)
+    weights = weights_of(annotations) if signal else None
+    table = overlap_enrichment(segmentation, annotations, bin_bp=bin_bp, weights=weights)
     write_table(output, table)
-    say(f"Wrote {output}: fold enrichment of {len(table) - 1} states over {len(files)} annotations.")
+    say(f"Wrote {output}: fold enrichment of {len(table) - 1} states over {len(annotations)} annotations.")
+    if p_values is not None:
+        write_table(p_values, enrichment_p_values(segmentation, annotations, bin_bp=bin_bp))
+        say(f"Wrote {p_values}: -log10 p of each enrichment.")
     if picture is not None:
         shown = table.drop(index=BASE)
         draw_heatmap(
@@ -72,9 +89,13 @@ def neighborhood(
         option(
             "FILE",
             "Anchors such as transcription start sites: an anchor file of ChromHMM (chrom, position, strand), or BED, "
-            "of which the 5' end of each interval is used, or its centre if there are no strands.",
+            "of which the 5' end of each interval is used, or its centre if there are no strands; or genes (GTF, GFF3, "
+            "refGene, genePred).",
         ),
     ],
+    anchor: Annotated[
+        str, typer.Option(metavar="PART", help="Part of genes that is the anchor: TSS or TES (genes only).")
+    ] = "TSS",
     picture: Picture = None,
     entry: EntryOfStates = None,
     left: Annotated[int, typer.Option(metavar="N", help="Number of positions before the anchor.")] = 10,
@@ -84,11 +105,12 @@ def neighborhood(
 ) -> None:
     """Fold enrichment of states around anchors, as ChromHMM's NeighborhoodEnrichment computes it."""
     from epizoo.figures.heatmaps import draw_heatmap
-    from epizoo.metrics.enrichment import neighborhood_enrichment, read_anchors, write_table
+    from epizoo.jobs.enrichment import anchors_of
+    from epizoo.metrics.enrichment import neighborhood_enrichment, write_table
 
     check_outputs_and_pictures([output], [picture], [states, anchors])
-    segmentation, colors = _read(states, entry)
-    positions = read_anchors(anchors)
+    segmentation, colors = read_with_entry(states, entry)
+    positions = anchors_of(anchors, anchor, segmentation)
     table = neighborhood_enrichment(
         segmentation, positions, n_left=left, n_right=right, spacing_bp=spacing_bp, bin_bp=bin_bp
     )
@@ -146,7 +168,7 @@ def read_states(states: Path) -> "Segmentation":
     return segmentation.in_order(names) if names else segmentation
 
 
-def _read(states: Path, entry: str | None) -> tuple["Segmentation", "list[Color] | None"]:
+def read_with_entry(states: Path, entry: str | None) -> tuple["Segmentation", "list[Color] | None"]:
     """The segmentation, and the colours of its states where their entry is named."""
     if entry is None:
         return read_states(states), None

@@ -16,16 +16,18 @@ OutputFolder = Annotated[
 ]
 _LEARN_STATES = "epizoo.jobs.learn_states.learn_states"
 _GROUPS = {
-    "Marks": "binarized marks cell signal_kind read_length_bp threshold chrom_sizes bin_bp hold_out",
+    "Marks": "binarized marks table controls cell stack peaks pairs signal_kind read_length_bp threshold chrom_sizes "
+    "bin_bp hold_out",
     "Learning": "algorithm init restarts pseudo_count seed",
     "EM (algorithms em, squarem and incremental)": "max_iterations tolerance",
     "Gradient (algorithm gradient)": "steps learning_rate batch_bins",
 }
+_METAVARS = {"pairs": "HANDLING"}
 _ABOUT = "known_states assembly source license resume"
 
 
 @app.command()
-@options_of(_LEARN_STATES, {"": f"states name output {_ABOUT}", **_GROUPS}, trailing="marks")
+@options_of(_LEARN_STATES, {"": f"states name output {_ABOUT}", **_GROUPS}, metavars=_METAVARS, trailing="marks")
 def learn_states(output: OutputFolder, **given: Any) -> None:
     """Learn chromatin states from marks, as ChromHMM's LearnModel does, and make an entry of them.
 
@@ -65,6 +67,7 @@ def learn_states(output: OutputFolder, **given: Any) -> None:
     "epizoo.jobs.select_states.select_states",
     {"": "states output to", **_GROUPS},
     texts_of=_LEARN_STATES,
+    metavars=_METAVARS,
     trailing="marks",
 )
 def select_states(output: OutputFolder, **given: Any) -> None:

@@ -1,38 +1,79 @@
 """`epizoo annotate`."""
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.table import Table
 
-from epizoo.cli.app import Entry, Output, app, out, progress_bar, say
+from epizoo.cli.app import Entry, app, option, out, progress_bar, say
 from epizoo.cli.option_groups import options_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from epizoo.jobs.annotate import Annotation
+
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="File to write, or a folder for several cell types.", show_default=False
+    ),
+]
+Binarized = Annotated[
+    list[Path] | None,
+    option("FOLDER", "Folder of marks from ChromHMM or `epizoo binarize`, instead of --marks. May be repeated."),
+]
+Cell = Annotated[
+    list[str] | None, option("CELL", "Cell type to annotate (default: all that are there). May be repeated.")
+]
+Table_ = Annotated[
+    Path | None,
+    option("FILE", "ChromHMM's cell-mark table of reads or peaks, instead of --marks; its files lie beside it."),
+]
 
 
 @app.command()
 @options_of(
     "epizoo.jobs.annotate.annotate",
     {
-        "": "marks binarized regions cell signal_kind read_length_bp threshold chrom_sizes controls allow_missing "
-        "viterbi posteriors hdf5 chromhmm state_by_line text_posteriors backend track_line"
+        "": "marks binarized table regions cell signal_kind read_length_bp threshold chrom_sizes controls peaks pairs "
+        "allow_missing viterbi posteriors hdf5 chromhmm state_by_line text_posteriors backend track_line"
     },
-    metavars={"posteriors": "FOLDER", "chromhmm": "FOLDER"},
+    metavars={"posteriors": "FOLDER", "chromhmm": "FOLDER", "pairs": "HANDLING"},
     trailing="marks",
 )
-def annotate(entry: Entry, output: Output, **given: Any) -> None:
-    """Annotate a genome with chromatin states and write them as BED with names and colours."""
+def annotate(
+    entry: Entry,
+    output: Output,
+    binarized: Binarized = None,
+    table: Table_ = None,
+    cell: Cell = None,
+    **given: Any,
+) -> None:
+    """Annotate genomes with chromatin states and write them as BED with names and colours.
+
+    Of several cell types (--cell, --binarized or --table), each has a file CELL.bed in the folder --output; --hdf5 and
+    --posteriors are folders then too.
+    """
+    from epizoo.jobs.annotate_cells import annotate_cells
     from epizoo.zoo import load_annotator
 
     loaded = load_annotator(entry)
+
+    def tell(name: str, annotation: "Annotation") -> None:
+        per_bin = annotation.log_likelihood / max(annotation.n_bins, 1)
+        path = output / f"{name}.bed" if output.is_dir() else output
+        say(
+            f"Wrote {path}: {len(annotation.segments):,} segments over {annotation.n_bins:,} bins, by {loaded.name} "
+            f"{loaded.version}; log-likelihood {per_bin:.4f} per bin."
+        )
+        _say_missing(annotation.missing_marks)
+
     with progress_bar("Annotating") as progress:
-        annotation = loaded.annotate(output=output, **given, progress=progress)
-    per_bin = annotation.log_likelihood / max(annotation.n_bins, 1)
-    say(
-        f"Wrote {output}: {len(annotation.segments):,} segments over {annotation.n_bins:,} bins, by {loaded.name} "
-        f"{loaded.version}; log-likelihood {per_bin:.4f} per bin."
-    )
+        annotations = annotate_cells(
+            loaded, output, binarized or (), table=table, cells=cell or (), said=tell, progress=progress, **given
+        )
     for name, what in (
         ("posteriors", "the posterior probability of each state, state_*.bw"),
         ("hdf5", "states and posteriors of every bin"),
@@ -40,8 +81,7 @@ def annotate(entry: Entry, output: Output, **given: Any) -> None:
     ):
         if name in given:
             say(f"Wrote {given[name]}: {what}.")
-    _say_missing(annotation.missing_marks)
-    out.print(_shares(annotation.segments, "REGIONS" if "regions" in given else "GENOME"))
+    out.print(_shares(annotations, "REGIONS" if "regions" in given else "GENOME"))
 
 
 def _say_missing(shares: dict[str, float]) -> None:
@@ -54,12 +94,18 @@ def _say_missing(shares: dict[str, float]) -> None:
         say(f"Marks missing in places: {', '.join(partly)}.")
 
 
-def _shares(segments: "pd.DataFrame", of_what: str) -> Table:
-    """The share of the genome, or of the regions, in each state."""
-    lengths = (segments["end"] - segments["start"]).groupby(segments["name"], observed=False).sum()
+def _shares(annotations: "dict[str, Annotation]", of_what: str) -> Table:
+    """The share of the genome, or of the regions, in each state, a column for each cell type."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("STATE")
-    table.add_column(of_what, justify="right")
-    for name, length in lengths.items():
-        table.add_row(str(name), f"{length / max(lengths.sum(), 1):.2%}")
+    columns = []
+    for cell, annotation in annotations.items():
+        table.add_column(cell if len(annotations) > 1 else of_what, justify="right")
+        columns.append(_lengths(annotation.segments))
+    for name in columns[0].index:
+        table.add_row(str(name), *(f"{lengths[name] / max(lengths.sum(), 1):.2%}" for lengths in columns))
     return table
+
+
+def _lengths(segments: "pd.DataFrame") -> "pd.Series":
+    return (segments["end"] - segments["start"]).groupby(segments["name"], observed=False).sum()

@@ -183,9 +183,9 @@ def _against_control(counts: Counts, control: Counts, rule: ReadBinarization) ->
 
 
 @compiled_late
-def window_sums(counts: Int32[np.ndarray, " bin"], pseudo_count: int, flank_bins: int) -> Int64[np.ndarray, " bin"]:
+def window_sums(counts: Int32[np.ndarray, " bin"], pseudo_count: int, flank_bins: int) -> Int32[np.ndarray, " bin"]:
     """Sum of counts and pseudo-counts over so many bins on each side, cut off at the chromosome's ends."""
-    sums, total, n_bins = np.empty(len(counts), np.int64), 0, len(counts)
+    sums, total, n_bins = np.empty(len(counts), np.int32), 0, len(counts)
     for ahead in range(min(flank_bins, n_bins)):
         total += counts[ahead] + pseudo_count
     for at in range(n_bins):
@@ -198,7 +198,7 @@ def window_sums(counts: Int32[np.ndarray, " bin"], pseudo_count: int, flank_bins
 
 
 @compiled_late
-def new_levels(levels: Int64[np.ndarray, " bin"], thresholds: Int64[np.ndarray, " level"]) -> Int64[np.ndarray, " new"]:
+def new_levels(levels: Int32[np.ndarray, " bin"], thresholds: Int64[np.ndarray, " level"]) -> Int64[np.ndarray, " new"]:
     """The distinct levels whose threshold is 0."""
     is_new = np.zeros(len(thresholds), np.bool_)
     for level in levels:
@@ -208,7 +208,7 @@ def new_levels(levels: Int64[np.ndarray, " bin"], thresholds: Int64[np.ndarray, 
 
 @compiled_late
 def reached(
-    counts: Int32[np.ndarray, " bin"], levels: Int64[np.ndarray, " bin"], thresholds: Int64[np.ndarray, " level"]
+    counts: Int32[np.ndarray, " bin"], levels: Int32[np.ndarray, " bin"], thresholds: Int64[np.ndarray, " level"]
 ) -> UInt8[np.ndarray, " bin"]:
     """1 where the count of a bin is the threshold of its level or more."""
     present = np.empty(len(counts), np.uint8)

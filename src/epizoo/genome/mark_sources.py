@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,43 +15,49 @@ from epizoo.genome.assemblies import chrom_sizes
 from epizoo.genome.bam_records import bam_chrom_sizes
 from epizoo.genome.binarize import ReadBinarization, binarize_reads
 from epizoo.genome.binarize_bigwigs import BigWigBinarization, binarize_bigwigs, common_sizes
-from epizoo.genome.cell_mark_table import CellFiles
 from epizoo.genome.intervals import check_intervals
 from epizoo.genome.marks import arrange_marks, find_one_cell, read_chromosomes
-from epizoo.genome.read_counts import ReadCounting, is_bam
+from epizoo.genome.read_counts import Pairs, Paths, ReadCounting, file_list, is_bam
 from epizoo.genome.signal import BigWig
 from epizoo.mark_values import MISSING
 
 File = str | os.PathLike[str]
 Chromosomes = dict[str, UInt8[np.ndarray, "bin mark"]]
 
-READS_SUFFIXES = (".bed", ".bed.gz", ".tagalign", ".tagalign.gz")
+PEAK_SUFFIXES = (".narrowpeak", ".broadpeak", ".gappedpeak", ".narrowpeak.gz", ".broadpeak.gz", ".gappedpeak.gz")
+READS_SUFFIXES = (".bam", ".sam", ".cram", ".bed", ".bed.gz", ".tagalign", ".tagalign.gz", *PEAK_SUFFIXES)
 
 
 @dataclass(frozen=True)
 class MarkFiles:
-    """Marks that are still to be binarised: one bigWig, or one BED file of reads, for each.
+    """Marks that are still to be binarised: one bigWig, or files of reads or peaks, for each.
 
     Attributes:
-        paths: mark to file; names that end in .bed or .tagAlign (also gzipped) are reads, all else is a bigWig.
-        controls: mark to BED file of the control's reads, for all marks given as reads or for none.
-        chrom_sizes: file of chromosome lengths, or an assembly's name, needed where all marks are reads.
+        paths: mark to file, or to files of reads that are pooled; names that end in .bam, .bed, .tagAlign or
+            .narrowPeak (also gzipped) are reads or peaks, all else is a bigWig.
+        controls: mark to file or files of the control's reads.
+        chrom_sizes: file of chromosome lengths, or an assembly's name, needed where all marks are text of reads.
         signal_kind: kind of the bigWigs' signal, which must be stated; see `epizoo.genome.binarize_bigwigs`.
         read_length_bp: length of the piled-up reads, for bigWigs of coverage.
         threshold: a bin of a bigWig is present where its mean reaches this; ChromHMM's Poisson rule where None.
+        peaks: the files of reads are peaks.
+        pairs: handling of paired reads in BAM files; see `epizoo.genome.read_counts.ReadCounting`.
     """
 
-    paths: Mapping[str, File]
-    controls: Mapping[str, File] | None = None
+    paths: Mapping[str, Paths]
+    controls: Mapping[str, Paths] | None = None
     chrom_sizes: File | None = None
     signal_kind: str | None = None
     read_length_bp: int | None = None
     threshold: float | None = None
+    peaks: bool = False
+    pairs: Pairs | None = None
 
     def all_paths(self) -> list[File]:
         """Every file that is read."""
         sizes = [self.chrom_sizes] if self.chrom_sizes is not None and os.path.exists(self.chrom_sizes) else []
-        return [*self.paths.values(), *(self.controls or {}).values(), *sizes]
+        groups = [*self.paths.values(), *(self.controls or {}).values()]
+        return [*(path for group in groups for path in file_list(group)), *sizes]
 
 
 class GenomeMarks(NamedTuple):
@@ -88,6 +94,7 @@ def read_folder(
         check_intervals(regions, {file.chrom: sys.maxsize for file in files}, regions.attrs["name"], str(folder))
         files = [file for file in files if file.chrom in set(regions["chrom"])]
     chromosomes = read_chromosomes(files, marks, allow_missing)
+    _require_some(chromosomes, f"{folder}: {files[0].cell}")
     sizes = {chrom: max(len(values), 1) * bin_bp for chrom, values in chromosomes.items()}
     if regions is not None:
         # Binarised text does not say where in its last, incomplete bin a chromosome ends.
@@ -105,14 +112,15 @@ def binarize_files(
         InputError: a file cannot be used, two differ in a chromosome's length, the settings do not suffice, a mark is
             missing and that is not allowed, or a region is outside the chromosomes.
     """
-    name = ", ".join(f"{mark}={path}" for mark, path in files.paths.items())
+    name = ", ".join(f"{mark}={path}" for mark, paths in files.paths.items() for path in file_list(paths))
     unknown = [mark for mark in files.paths if mark not in marks]
     if unknown:
         raise InputError(f"{name}: the model has no mark {unknown[0]}; its marks are {', '.join(marks)}")
     arrange_marks(np.zeros((0, len(files.paths)), np.uint8), list(files.paths), marks, name, allow_missing)
-    reads = {mark: path for mark, path in files.paths.items() if _is_reads(path)}
-    bigwigs = {mark: path for mark, path in files.paths.items() if mark not in reads}
+    reads = {mark: paths for mark, paths in files.paths.items() if _is_reads(mark, file_list(paths), files.peaks)}
+    bigwigs = {mark: file_list(paths)[0] for mark, paths in files.paths.items() if mark not in reads}
     _check_used(files, reads, bigwigs)
+    settings_of_reads = ReadBinarization(ReadCounting(bin_bp, pairs=files.pairs or "single", peaks=files.peaks))
     settings = _binarization(files, bin_bp, next(iter(bigwigs.values()))) if bigwigs else None
     of_bigwigs = common_sizes([BigWig(path) for path in bigwigs.values()])
     of_reads = _sizes_for_reads(files, of_bigwigs, list(bigwigs.values())) if reads else {}
@@ -124,9 +132,7 @@ def binarize_files(
     if settings is not None:
         parts.append((list(bigwigs), binarize_bigwigs(bigwigs, settings)))
     if reads:
-        parts.append(
-            (list(reads), binarize_reads(reads, of_reads, files.controls, ReadBinarization(ReadCounting(bin_bp))))
-        )
+        parts.append((list(reads), binarize_reads(reads, of_reads, files.controls, settings_of_reads)))
     found = {chrom: sizes[chrom] for chrom in sorted({chrom for _, part in parts for chrom in part})}
     chroms = list(found)
     if regions is not None:
@@ -135,14 +141,24 @@ def binarize_files(
     return GenomeMarks({chrom: _columns(chrom, parts, marks) for chrom in chroms}, found)
 
 
-def sizes_of_bams(cells: Sequence[CellFiles]) -> dict[str, int]:
+def _require_some(chromosomes: Chromosomes, name: str) -> None:
+    """Refuse marks of which every one is missing in every bin: any states would fit them.
+
+    Raises:
+        InputError: that is so.
+    """
+    if all(values.min(initial=MISSING) == MISSING for values in chromosomes.values()):
+        raise InputError(f"{name} has all marks missing (2) in all bins, so that nothing says its states; give some")
+
+
+def sizes_of_bams(groups: Iterable[Paths]) -> dict[str, int]:
     """Chromosome lengths from the headers of all files of reads.
 
     Raises:
         InputError: a file is not BAM, so that nothing says the lengths, or two files differ in one.
     """
     sizes: dict[str, int] = {}
-    for path in dict.fromkeys(path for one in cells for paths in one.reads.values() for path in paths):
+    for path in dict.fromkeys(path for paths in groups for path in file_list(paths)):
         if not is_bam(path):
             raise InputError(
                 f"{path}: the lengths of the chromosomes are not known, which BAM files alone say; give "
@@ -188,9 +204,7 @@ def _binarization(files: MarkFiles, bin_bp: int, first: File) -> BigWigBinarizat
 
 def _sizes_for_reads(files: MarkFiles, of_bigwigs: dict[str, int], bigwigs: list[File]) -> dict[str, int]:
     if files.chrom_sizes is None:
-        if not bigwigs:
-            raise InputError("reads: the lengths of the chromosomes are not known; give a file of chromosome sizes")
-        return of_bigwigs
+        return of_bigwigs if bigwigs else sizes_of_bams(files.paths.values())
     sizes = chrom_sizes(files.chrom_sizes)
     for chrom, size in sizes.items():
         if of_bigwigs.get(chrom, size) != size:
@@ -207,7 +221,12 @@ def _check_used(files: MarkFiles, reads: Mapping[str, File], bigwigs: Mapping[st
     Raises:
         InputError: a setting of reads where there are bigWigs alone, or the other way round.
     """
-    of_reads = {"controls": files.controls, "chromosome sizes": files.chrom_sizes}
+    of_reads = {
+        "controls": files.controls,
+        "chromosome sizes": files.chrom_sizes,
+        "peaks": files.peaks or None,
+        "pairs": files.pairs,
+    }
     of_bigwigs = {
         "signal kind": files.signal_kind,
         "read length": files.read_length_bp,
@@ -221,5 +240,13 @@ def _check_used(files: MarkFiles, reads: Mapping[str, File], bigwigs: Mapping[st
                 raise InputError(f"{name}: given ({shown}), but no mark is given as {others}; leave it out")
 
 
-def _is_reads(path: File) -> bool:
-    return os.fspath(path).lower().endswith(READS_SUFFIXES)
+def _is_reads(mark: str, paths: Sequence[File], are_peaks: bool) -> bool:
+    kinds = {os.fspath(path).lower().endswith(READS_SUFFIXES) for path in paths}
+    if len(paths) > 1 and kinds != {True}:
+        raise InputError(
+            f"{mark}: {', '.join(map(str, paths))} given, but only files of reads are pooled; give one file"
+        )
+    for path in paths:
+        if os.fspath(path).lower().endswith(PEAK_SUFFIXES) and not are_peaks:
+            raise InputError(f"{path}: holds peaks by its name, not reads; say so (--peaks), or give the reads")
+    return kinds == {True}

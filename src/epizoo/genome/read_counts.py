@@ -25,6 +25,7 @@ from epizoo.genome.read_rows import ReadRows, read_rows
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """One file of reads, or several that are pooled."""
+Pairs = Literal["single", "paired", "mixed"]
 Counts = dict[str, Int32[np.ndarray, " bin"]]
 """Reads per bin, of the chromosomes on which a file has reads."""
 
@@ -52,7 +53,7 @@ class ReadCounting:
     bin_bp: int = 200
     shift_bp: int = 100
     center: bool = False
-    pairs: Literal["single", "paired", "mixed"] = "single"
+    pairs: Pairs = "single"
     peaks: bool = False
     start_offset_bp: int = 0
     end_offset_bp: int = 1

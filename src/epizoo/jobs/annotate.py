@@ -15,6 +15,7 @@ from epizoo.calling.segments import clip_segments, segments_from_states
 from epizoo.errors import InputError
 from epizoo.genome.mark_sources import File, GenomeMarks, MarkFiles, binarize_files, read_folder
 from epizoo.genome.marks import count_missing
+from epizoo.genome.read_counts import Pairs, Paths
 from epizoo.genome.windows import Intervals, interval_table
 from epizoo.jobs.state_decoding import decode_by_windows, decode_chromosomes, loading_kernels
 from epizoo.jobs.state_outputs import AnnotatedGenome, ChromHMMFolder, StateOutputs, StateWriter, chosen_states
@@ -53,9 +54,11 @@ def annotate(
     entry: ChromatinStateEntry | File,
     binarized: File | None = None,
     *,
-    marks: Mapping[str, File] | None = None,
-    controls: Mapping[str, File] | None = None,
+    marks: Mapping[str, Paths] | None = None,
+    controls: Mapping[str, Paths] | None = None,
     chrom_sizes: File | None = None,
+    peaks: bool = False,
+    pairs: Pairs | None = None,
     signal_kind: str | None = None,
     read_length_bp: int | None = None,
     threshold: float | None = None,
@@ -81,16 +84,20 @@ def annotate(
     Args:
         entry: A chromatin-state annotator, its name or its folder.
         binarized: Folder of marks binarised by ChromHMM, instead of `marks`.
-        marks: File for each mark: bigWigs (give `signal_kind`), or BED or tagAlign files of reads (give
-            `chrom_sizes`).
+        marks: File for each mark: bigWigs (give `signal_kind`), or BAM, BED or tagAlign files of reads, which are
+            binarised as `epizoo binarize` does. In Python, several files of reads of one mark are pooled.
         controls: Control reads for each mark.
-        chrom_sizes: File of chromosome lengths, or an assembly such as hg38; required for marks given as reads.
+        chrom_sizes: File of chromosome lengths, or an assembly such as hg38; required for reads
+            or peaks that are no BAM.
+        peaks: The marks' files are peaks (BED, narrowPeak, broadPeak): a mark is present in every bin that one touches.
+        pairs: Handling of paired reads in BAM: single (default), paired or mixed; see `epizoo binarize --help`.
         signal_kind: Kind of signal in the marks' bigWigs: counts, coverage, cpm, fold_change or log10_p.
         read_length_bp: Length of the reads or fragments that make up coverage, in bp.
         threshold: A mark is present where its bigWig's mean reaches this, instead of ChromHMM's Poisson rule.
         regions: Report on these intervals (BED) alone, not on the whole genome. Their chromosomes are decoded whole, so
             that a state does not depend on where its region was cut, and posteriors cover them whole.
-        cell: Cell type to annotate, required where the folder holds several.
+        cell: Cell type to annotate, required where the folder holds several; with `marks`, its name in
+            ChromHMM's files.
         allow_missing: Continue without the marks that are not given; they then say nothing about the states.
         viterbi: Most probable path instead of each bin's most probable state.
         backend: Compute window by window in jax, onnx or torch; by default whole chromosomes are decoded by compiled
@@ -123,11 +130,18 @@ def annotate(
         "signal_kind": signal_kind,
         "read_length_bp": read_length_bp,
         "threshold": threshold,
+        "peaks": peaks,
+        "pairs": pairs,
     }
     _require("--marks", marks, of_marks)
     _require("--chromhmm", chromhmm, {"state_by_line": state_by_line, "text_posteriors": text_posteriors})
     files = None if marks is None else MarkFiles(marks, **of_marks)  # type: ignore[arg-type]
-    source = _source(entry, binarized, files, cell)
+    source = _source(entry, binarized, files)
+    if files is not None and chromhmm is None and cell is not None:
+        raise InputError(
+            f"cell: {cell} given, but a file for each mark holds one cell type, whose name only --chromhmm writes; "
+            "leave it out"
+        )
     styles = [state.style for state in entry.config.states]
     folder = None if chromhmm is None else ChromHMMFolder(chromhmm, state_by_line, text_posteriors)
     header = None if track_line is None else bed9.track_line("bed9", track_line)
@@ -140,7 +154,9 @@ def annotate(
         with nullcontext() if by_windows else loading_kernels(entry, viterbi):
             genome = _read(entry, source, cell, allow_missing, table)
         about = {"model": entry.name, "model_version": entry.version, "weights_sha256": entry.sha256}
-        shown = AnnotatedGenome(styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, about)
+        shown = AnnotatedGenome(
+            styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, entry.config.order, about
+        )
         decode = (
             partial(decode_by_windows, entry) if by_windows else partial(decode_chromosomes, entry, viterbi=viterbi)
         )
@@ -185,21 +201,17 @@ def missing_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, 
     return {mark: float(n) / n_bins for mark, n in zip(marks, missing, strict=True) if n}
 
 
-def _source(
-    entry: ChromatinStateEntry, binarized: File | None, marks: MarkFiles | None, cell: str | None
-) -> MarkFiles | File:
+def _source(entry: ChromatinStateEntry, binarized: File | None, marks: MarkFiles | None) -> MarkFiles | File:
     """The source of the marks.
 
     Raises:
-        InputError: both or neither are given, or a cell type is named for files of one.
+        InputError: both or neither are given.
     """
     if binarized is not None and marks is None:
         return binarized
     if marks is None or binarized is not None:
         found = "neither" if marks is None else "both"
         raise InputError(f"{entry.name}: {found} of binarised marks and a file for each mark given; give one of them")
-    if cell is not None:
-        raise InputError(f"cell: {cell} given, but a file for each mark holds one cell type; leave it out")
     return marks
 
 
@@ -224,7 +236,8 @@ def _read(
     regions: pd.DataFrame | None,
 ) -> GenomeMarks:
     if isinstance(source, MarkFiles):
-        return binarize_files(entry.channels, entry.window.bin_bp, source, allow_missing, regions)
+        found = binarize_files(entry.channels, entry.window.bin_bp, source, allow_missing, regions)
+        return found if cell is None else found._replace(cell=cell)
     return read_folder(entry.channels, entry.window.bin_bp, source, cell, allow_missing, regions)
 
 

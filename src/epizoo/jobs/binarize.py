@@ -112,7 +112,11 @@ def binarize(
         _refuse("marks", {"controls": controls, "cell": cell})
         cells = read_cell_mark_table(table, folder, controls_folder)
     cells = [stacked(cells)] if stack else cells
-    sizes = sizes_of_bams(cells) if chrom_sizes is None else sizes_of(chrom_sizes)
+    sizes = (
+        sizes_of_bams(paths for one in cells for paths in one.reads.values())
+        if chrom_sizes is None
+        else sizes_of(chrom_sizes)
+    )
     _make_folder(Path(output))
     # Sorted over all cell types, as in ChromHMM, so that all files have the same columns.
     names = tuple(sorted({mark for one in cells for mark in one.reads}))

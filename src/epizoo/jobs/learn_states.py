@@ -8,6 +8,7 @@ from pathlib import Path
 from epizoo.errors import InputError
 from epizoo.files import write_json, write_yaml
 from epizoo.genome.marks import BinarizedChromosome
+from epizoo.genome.read_counts import Pairs
 from epizoo.jobs.learned_state_descriptions import (
     about_entry,
     describe_training,
@@ -36,13 +37,18 @@ def learn_states(
     name: str,
     output: File,
     *,
-    binarized: File | None = None,
+    binarized: File | Sequence[File] | None = None,
     marks: Mapping[str, File] | None = None,
-    cell: str | None = None,
+    table: File | None = None,
+    cell: str | Sequence[str] | None = None,
+    stack: bool = False,
     signal_kind: str | None = None,
     read_length_bp: int | None = None,
     threshold: float | None = None,
     chrom_sizes: File | None = None,
+    controls: Mapping[str, File] | None = None,
+    peaks: bool = False,
+    pairs: Pairs | None = None,
     bin_bp: int = 200,
     init: str = "information",
     restarts: int = 0,
@@ -70,13 +76,19 @@ def learn_states(
         name: Name of the new entry (letters, digits, '.', '-' and '_').
         output: Folder of a zoo: the entry is ``output/chromatin_states/NAME``; ``model_N.txt``, ``emissions_N.txt`` and
             ``transitions_N.txt`` are in ``output/runs/NAME``.
-        binarized: Folder of marks binarised by ChromHMM; all its cell types are learned from together.
-        marks: Instead of that folder, a bigWig or BED file of reads for each mark of one cell type.
-        cell: Use only this cell type of the folder; with `marks`, the name of the cell type.
+        binarized: Folder of marks binarised by ChromHMM or `epizoo binarize`; all its cell types are learned from
+            together, and those of several folders.
+        marks: Instead of that folder, a bigWig, or a file of reads (BAM, BED), for each mark of one cell type.
+        table: Instead of that folder, ChromHMM's cell-mark table of reads or peaks; its files lie beside it.
+        cell: Use only this cell type, or these; with `marks`, the name of the cell type. Several: repeat the option.
+        stack: Learn a stacked model, of a mark CELL_MARK for each mark of each cell type.
         signal_kind: Kind of signal in the bigWigs: counts, coverage, cpm, fold_change or log10_p.
         read_length_bp: Length of the reads that make up coverage, in bp.
         threshold: A mark is present where the mean of its bigWig reaches this, instead of ChromHMM's Poisson rule.
-        chrom_sizes: File of chromosome lengths, or an assembly such as hg38; required for marks given as reads.
+        chrom_sizes: File of chromosome lengths, or an assembly such as hg38; required for reads that are no BAM.
+        controls: Control reads for each mark, with `marks`.
+        peaks: Files are peaks (BED, narrowPeak, broadPeak): a mark is present in every bin that one touches.
+        pairs: Handling of paired reads in BAM: single (default), paired or mixed; see `epizoo binarize --help`.
         bin_bp: Width of the bins, in bp.
         init: First parameters: information (ChromHMM's), random, an entry, or a model_N.txt of ChromHMM.
         restarts: Number of further starts; the best result is kept.
@@ -106,7 +118,12 @@ def learn_states(
     data = read_learning_marks(
         binarized,
         marks,
+        table=table,
         cell=cell,
+        stack=stack,
+        controls=controls,
+        peaks=peaks,
+        pairs=pairs,
         signal_kind=signal_kind,
         read_length_bp=read_length_bp,
         threshold=threshold,
@@ -178,7 +195,7 @@ def learn_entry(
     states, order = named_states(learned.parameters, data.marks, known)
     parameters = reorder(learned.parameters, order)
     config = ChromatinStateConfig(marks=data.marks, n_states=plan.n_states, bin_bp=bin_bp)
-    write_model_files(run, config, HMMParameters(*parameters), states)
+    write_model_files(run, config, HMMParameters(*parameters), states, "U")
     write_chromhmm_files(run, chromhmm_model(learned, parameters, data.marks), [state.name for state in states])
     write_yaml(run / "about.yaml", about_entry(data, known, plan, provenance["license"]))
     write_metrics(run, measured_metrics(parameters, order, training, left_out))

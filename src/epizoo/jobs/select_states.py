@@ -9,6 +9,7 @@ import pandas as pd
 from epizoo.errors import InputError
 from epizoo.figures.model_selection import draw_selection
 from epizoo.files import atomic_path, write_json
+from epizoo.genome.read_counts import Pairs
 from epizoo.jobs.learn_states import chromhmm_model
 from epizoo.jobs.state_learning_data import LearningMarks, read_learning_marks, read_start
 from epizoo.states.chromhmm_models import write_model
@@ -24,13 +25,18 @@ def select_states(  # noqa: D417 - the others are described once, in learn_state
     output: File,
     *,
     to: int | None = None,
-    binarized: File | None = None,
+    binarized: File | Sequence[File] | None = None,
     marks: Mapping[str, File] | None = None,
-    cell: str | None = None,
+    table: File | None = None,
+    cell: str | Sequence[str] | None = None,
+    stack: bool = False,
     signal_kind: str | None = None,
     read_length_bp: int | None = None,
     threshold: float | None = None,
     chrom_sizes: File | None = None,
+    controls: Mapping[str, File] | None = None,
+    peaks: bool = False,
+    pairs: Pairs | None = None,
     bin_bp: int = 200,
     init: str = "information",
     restarts: int = 0,
@@ -65,7 +71,12 @@ def select_states(  # noqa: D417 - the others are described once, in learn_state
     data = read_learning_marks(
         binarized,
         marks,
+        table=table,
         cell=cell,
+        stack=stack,
+        controls=controls,
+        peaks=peaks,
+        pairs=pairs,
         signal_kind=signal_kind,
         read_length_bp=read_length_bp,
         threshold=threshold,

@@ -5,17 +5,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from epizoo.errors import InputError
 from epizoo.finetuning.state_adaptation import annotation_states
+from epizoo.genome.cell_mark_table import read_cell_mark_table
 from epizoo.genome.intervals import read_bed
 from epizoo.genome.mark_sources import MarkFiles, binarize_files
 from epizoo.genome.marks import find_binarized, read_chromosomes
+from epizoo.genome.read_counts import Pairs
 from epizoo.jobs.state_models import read_state_model
+from epizoo.mark_values import MISSING
 from epizoo.models.hmm.run_lengths import Float64Parameters, from_values
 from epizoo.states.known_states import UNKNOWN
 from epizoo.states.learning_plan import LearningSequence
@@ -62,52 +65,90 @@ class LearningMarks:
 
 
 def read_learning_marks(
-    binarized: File | None = None,
+    binarized: File | Sequence[File] | None = None,
     marks: Mapping[str, File] | None = None,
     *,
-    cell: str | None = None,
+    table: File | None = None,
+    cell: str | Sequence[str] | None = None,
+    stack: bool = False,
     signal_kind: str | None = None,
     read_length_bp: int | None = None,
     threshold: float | None = None,
     chrom_sizes: File | None = None,
+    controls: Mapping[str, File] | None = None,
+    peaks: bool = False,
+    pairs: Pairs | None = None,
     bin_bp: int = 200,
 ) -> LearningMarks:
-    """Marks to learn from: all cell types of a folder of ChromHMM's binarised text, or files to be binarised.
+    """Marks to learn from: cell types of folders of ChromHMM's binarised text, or files to be binarised.
 
     The arguments are those of `epizoo.jobs.learn_states.learn_states`.
 
     Raises:
-        InputError: none or both of folder and files are given, settings belong to files that are not given, a file
-            cannot be read, or files differ in their marks.
+        InputError: none or several of folder, table and files are given, settings belong to files that are not given, a
+            file cannot be read, or files differ in their marks.
     """
-    if (binarized is None) == (not marks):
-        raise InputError(f"binarized, marks: {'both' if marks else 'neither'} given, expected one of the two")
-    if marks:
-        files = MarkFiles(marks, None, chrom_sizes, signal_kind, read_length_bp, threshold)
-        genome, name = binarize_files(tuple(marks), bin_bp, files, allow_missing=False), cell or "cell"
-        found = [
-            LearningSequence(name, chrom, f"{name}_{chrom}", from_values(values))
-            for chrom, values in genome.chromosomes.items()
-        ]
-        return LearningMarks(tuple(marks), found, [Path(path) for path in files.all_paths()])
-    if any(setting is not None for setting in (signal_kind, read_length_bp, threshold, chrom_sizes)):
-        raise InputError(
-            "signal_kind, read_length_bp, threshold, chrom_sizes: some given, but they belong to marks, which are not "
-            "given; leave them out"
+    folders = [binarized] if isinstance(binarized, str | os.PathLike) else list(binarized or ())
+    cells = [cell] if isinstance(cell, str) else list(cell or ())
+    if (bool(folders) + bool(marks) + (table is not None)) != 1:
+        raise InputError("binarized, table, marks: expected one of the three; give that alone")
+    of_bigwigs = {"signal_kind": signal_kind, "read_length_bp": read_length_bp, "threshold": threshold}
+    of_reads = {"chrom_sizes": chrom_sizes, "peaks": peaks, "pairs": pairs}
+    if not marks:
+        unused = of_bigwigs | {"controls": controls} | ({} if table is not None else of_reads)
+        for name, value in unused.items():
+            if value:
+                raise InputError(f"{name}: given, but it belongs to marks, which are not given; leave it out")
+    if folders:
+        data = _read_folders(folders, cells)
+    elif table is not None:
+        data = _read_table(table, cells, of_reads, bin_bp)
+    else:
+        assert marks is not None
+        if len(cells) > 1:
+            raise InputError(f"cell: {', '.join(cells)} given, but a file for each mark holds one cell type; name one")
+        data = _read_files(
+            tuple(marks), {(*cells, "cell")[0]: MarkFiles(marks, controls, **of_reads, **of_bigwigs)}, bin_bp
         )
-    assert binarized is not None
-    return _read_folder(binarized, cell)
+    return _stacked(data) if stack else data
 
 
-def _read_folder(folder: File, cell: str | None) -> LearningMarks:
-    found = find_binarized(folder, cell)
-    first = found[0]
+def _read_table(table: File, cells: list[str], of_reads: dict[str, Any], bin_bp: int) -> LearningMarks:
+    found = {one.cell: one for one in read_cell_mark_table(table)}
+    _require_cells(cells, list(found), str(table))
+    chosen = {name: found[name] for name in cells or found}
+    marks = tuple(sorted({mark for one in chosen.values() for mark in one.reads}))
+    files = {name: MarkFiles(one.reads, one.controls or None, **of_reads) for name, one in chosen.items()}
+    return _read_files(marks, files, bin_bp)
+
+
+def _read_files(marks: tuple[str, ...], files: Mapping[str, MarkFiles], bin_bp: int) -> LearningMarks:
+    """Binarise the files of each cell type; a mark that another cell type alone has is missing."""
+    sequences, sources = [], []
+    for name, one in files.items():
+        found = binarize_files(marks, bin_bp, one, allow_missing=len(files) > 1).chromosomes
+        sequences += [
+            LearningSequence(name, chrom, f"{name}_{chrom}", from_values(values)) for chrom, values in found.items()
+        ]
+        sources += [Path(path) for path in one.all_paths()]
+    return LearningMarks(marks, sequences, list(dict.fromkeys(sources)))
+
+
+def _read_folders(folders: Sequence[File], cells: list[str]) -> LearningMarks:
+    one_alone = cells[0] if len(cells) == 1 and len(folders) == 1 else None
+    found = [file for folder in folders for file in find_binarized(folder, one_alone)]
+    _require_cells(cells, list(dict.fromkeys(file.cell for file in found)), ", ".join(map(str, folders)))
+    found = [file for file in found if not cells or file.cell in cells]
+    first, seen = found[0], {}
     for file in found:
         if set(file.marks) != set(first.marks):
             raise InputError(
                 f"{file.path}: has the marks {', '.join(file.marks)}, but {first.path.name} has "
                 f"{', '.join(first.marks)}; learn from files of the same marks (2 where one was not measured)"
             )
+        other = seen.setdefault((file.cell, file.chrom), file)
+        if other is not file:
+            raise InputError(f"{file.path}: holds {file.chrom} of {file.cell}, as does {other.path}; leave out one")
     sequences = []
     for _, group in groupby(found, key=lambda file: file.cell):
         files = list(group)
@@ -117,6 +158,28 @@ def _read_folder(folder: File, cell: str | None) -> LearningMarks:
             for file in files
         ]
     return LearningMarks(first.marks, sequences, [file.path for file in found])
+
+
+def _require_cells(wanted: list[str], found: list[str], where: str) -> None:
+    absent = [cell for cell in wanted if cell not in found]
+    if absent:
+        raise InputError(f"{where}: holds no cell type {absent[0]}; it holds {', '.join(found)}: name some of them")
+
+
+def _stacked(data: LearningMarks) -> LearningMarks:
+    """The same chromosomes once, with a mark CELL_MARK for each mark of each cell type, as ChromHMM stacks them."""
+    marks = tuple(f"{cell}_{mark}" for cell in data.cells for mark in data.marks)
+    sequences = []
+    for chrom in dict.fromkeys(one.chrom for one in data.sequences):
+        of_chrom = {one.cell: one.marks.marks[one.marks.codes] for one in data.sequences if one.chrom == chrom}
+        lengths = {cell: len(values) for cell, values in of_chrom.items()}
+        if len(set(lengths.values())) > 1:
+            shown = ", ".join(f"{n:,} of {cell}" for cell, n in lengths.items())
+            raise InputError(f"stack: {chrom} has different numbers of bins, {shown}; give marks of the same assembly")
+        nothing = np.full((max(lengths.values()), len(data.marks)), MISSING, np.uint8)
+        values = np.concatenate([of_chrom.get(cell, nothing) for cell in data.cells], axis=1)
+        sequences.append(LearningSequence("genome", chrom, f"genome_{chrom}", from_values(values)))
+    return LearningMarks(marks, sequences, data.sources)
 
 
 def read_known_states(

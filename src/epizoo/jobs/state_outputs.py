@@ -119,6 +119,7 @@ class AnnotatedGenome(NamedTuple):
         sizes: length in bp of each chromosome.
         bin_bp: width of a bin.
         cell: what ChromHMM's files call the cell type.
+        order: ChromHMM's letter of the states' order.
         model: name, version and hash of the model, by the attributes' names in HDF5.
     """
 
@@ -127,6 +128,7 @@ class AnnotatedGenome(NamedTuple):
     sizes: dict[str, int]
     bin_bp: int
     cell: str
+    order: str
     model: dict[str, str]
 
 
@@ -203,8 +205,13 @@ class StateWriter:
         if outputs.chromhmm is not None:
             segments = pd.concat(self._segments, ignore_index=True)
             prefix = str(Path(outputs.chromhmm.folder, self._prefix))
-            looks = (self._prefix, [style.color for style in styles], "E", [style.name for style in styles])
-            chromhmm_files.write_segments(f"{prefix}_segments.bed", segments)
+            looks = (
+                self._prefix,
+                [style.color for style in styles],
+                self._genome.order,
+                [style.name for style in styles],
+            )
+            chromhmm_files.write_segments(f"{prefix}_segments.bed", segments, self._genome.order)
             chromhmm_files.write_dense(f"{prefix}_dense.bed", segments, *looks)
             chromhmm_files.write_expanded(f"{prefix}_expanded.bed", segments, *looks)
 
@@ -222,11 +229,15 @@ class StateWriter:
         return inside(Path(wanted.folder, "POSTERIOR"), f"{self._prefix}_{chrom}_posterior.txt")
 
     def _add_chromhmm(self, wanted: ChromHMMFolder, chrom: str, decoding: "Decoding") -> None:
-        cell = self._genome.cell
+        cell, order = self._genome.cell, self._genome.order
         if wanted.states_by_line:
-            chromhmm_files.write_states_by_line(self._states_path(wanted, chrom), chosen_states(decoding), cell, chrom)
+            chromhmm_files.write_states_by_line(
+                self._states_path(wanted, chrom), chosen_states(decoding), cell, chrom, order
+            )
         if wanted.posteriors and decoding.posteriors is not None:
-            chromhmm_files.write_posteriors(self._posteriors_path(wanted, chrom), decoding.posteriors, cell, chrom)
+            chromhmm_files.write_posteriors(
+                self._posteriors_path(wanted, chrom), decoding.posteriors, cell, chrom, order
+            )
 
 
 def chosen_states(decoding: "Decoding") -> np.ndarray:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
@@ -23,7 +23,11 @@ GENOME, BASE = "Genome %", "Base"
 
 
 def overlap_enrichment(
-    segmentation: Segmentation, annotations: Mapping[str, pd.DataFrame], *, bin_bp: int = 200
+    segmentation: Segmentation,
+    annotations: Mapping[str, pd.DataFrame],
+    *,
+    bin_bp: int = 200,
+    weights: Mapping[str, Float64[np.ndarray, " interval"]] | None = None,
 ) -> pd.DataFrame:
     """Fold enrichment of each state over annotations: (share of the annotation in the state) / (share of the genome).
 
@@ -34,6 +38,7 @@ def overlap_enrichment(
         segmentation: states along the genome.
         annotations: name to interval table; overlapping intervals of one count once.
         bin_bp: width of the bins of the segmentation; 1 takes its segments as they are.
+        weights: name to the weight of each interval (ChromHMM's ``-signal``); overlapping intervals then all count.
 
     Returns:
         A row for each state and a last one, `BASE`, with the annotations' share of the genome in per cent; the column
@@ -47,7 +52,10 @@ def overlap_enrichment(
     genome = _bp_of_states(segments, n_states)
     columns = {GENOME: np.append(100 * genome / genome.sum(), 100.0)}
     for name, intervals in annotations.items():
-        overlap = _overlap(segments, intervals, n_states)
+        if weights is None:
+            overlap = _overlap(segments, intervals, n_states)
+        else:
+            overlap = _weighted_overlap(segments, intervals, weights[name], n_states)
         if not overlap.sum():
             raise InputError(
                 f"{name}: none of its intervals overlaps a state of {segmentation.name}; are their chromosomes named "
@@ -57,6 +65,47 @@ def overlap_enrichment(
         columns[name] = np.append(folds, 100 * overlap.sum() / genome.sum())
     index = pd.Index([*segmentation.labels, BASE], name=segmentation.heading)
     return pd.DataFrame(columns, index=index)[np.append(genome > 0, True)]
+
+
+def enrichment_p_values(
+    segmentation: Segmentation, annotations: Mapping[str, pd.DataFrame], *, bin_bp: int = 200
+) -> pd.DataFrame:
+    """-log10 p of each state's enrichment over annotations, by the centres of their intervals.
+
+    Of the n intervals whose centre has a state, the number in a state of share p of the genome is binomial (n, p) by
+    chance. The p-value is the probability of as many as there are or more: that of ChromHMM 1.26's ``-center
+    -multicount``, but for its cap at 300. Intervals count once each, however wide they are, since bases of one interval
+    are not independent.
+
+    Args:
+        segmentation: states along the genome.
+        annotations: name to interval table.
+        bin_bp: width of the bins of the segmentation; 1 takes its segments as they are.
+
+    Returns:
+        A row for each state that occurs, a column for each annotation.
+
+    Raises:
+        InputError: a segment does not begin on the grid of bins, or no centre of an annotation has a state.
+    """
+    from scipy.stats import binom
+
+    segments = _on_grid(segmentation, bin_bp)
+    n_states = len(segmentation.labels)
+    genome = _bp_of_states(segments, n_states)
+    of_chrom = dict(by_chromosome(segments))
+    columns = {}
+    for name, intervals in annotations.items():
+        counts = np.zeros(n_states)
+        for chrom, here in by_chromosome(intervals[intervals["chrom"].isin(list(of_chrom))]):
+            states = states_at(of_chrom[chrom], ((here["start"] + here["end"] - 1) // 2).to_numpy())
+            counts += np.bincount(states[states >= 0], minlength=n_states)
+        if not counts.sum():
+            raise InputError(f"{name}: no centre of its intervals has a state of {segmentation.name}; give others")
+        log_p = binom.logsf(counts - 1, counts.sum(), genome / genome.sum())
+        columns[name] = np.maximum(-log_p / np.log(10), 0.0)
+    index = pd.Index(segmentation.labels, name=segmentation.heading)
+    return pd.DataFrame(columns, index=index)[genome > 0]
 
 
 def neighborhood_enrichment(
@@ -125,7 +174,7 @@ def read_anchors(path: File) -> pd.DataFrame:
     """
     lines = [(number, line.split()) for number, line in read_lines(path)]
     lines = [(number, fields) for number, fields in lines if fields and not _is_comment(fields)]
-    if all(len(fields) == 2 or (len(fields) > 2 and fields[2] in ("+", "-")) for _, fields in lines) and lines:
+    if lines and all(len(fields) == 2 or (len(fields) > 2 and fields[2] in ("+", "-")) for _, fields in lines):
         rows = [(fields[0], _position(path, number, fields[1]), (*fields, "+")[2]) for number, fields in lines]
         return pd.DataFrame(rows, columns=["chrom", "position", "strand"])
     table = read_bed(path)
@@ -191,6 +240,32 @@ def _overlap(segments: pd.DataFrame, intervals: pd.DataFrame, n_states: int) -> 
         starts, ends = merge_intervals(here["start"].to_numpy(), here["end"].to_numpy())
         covered.append(pd.DataFrame({"chrom": chrom, "start": starts, "end": ends, "state": 0}))
     return bp_of_pairs(segments, pd.concat(covered), (n_states, 1))
+
+
+def _weighted_overlap(
+    segments: pd.DataFrame, intervals: pd.DataFrame, weights: Float64[np.ndarray, " interval"], n_states: int
+) -> Float64[np.ndarray, "state 1"]:
+    """Sum over intervals of their weight times their bp in each state."""
+    total = np.zeros((n_states, 1))
+    of_chrom = dict(by_chromosome(segments))
+    weighted = intervals[["chrom", "start", "end"]].assign(weight=np.asarray(weights, np.float64))
+    for chrom, here in by_chromosome(weighted[weighted["chrom"].isin(list(of_chrom))]):
+        edges = of_chrom[chrom][["start", "end"]].to_numpy()
+        up, down = (_area_before(here[edge].to_numpy(), here["weight"].to_numpy(), edges) for edge in ("start", "end"))
+        within = np.diff(up - down, axis=1)[:, 0]
+        total[:, 0] += np.bincount(of_chrom[chrom]["state"], weights=within, minlength=n_states)
+    return total
+
+
+def _area_before(
+    steps: Int64[np.ndarray, " step"], heights: Float64[np.ndarray, " step"], positions: Int64[np.ndarray, "row edge"]
+) -> Float64[np.ndarray, "row edge"]:
+    """Integral up to each position of a function that rises by a height at each step."""
+    order = np.argsort(steps, kind="stable")
+    steps, heights = steps[order], heights[order]
+    n_before = np.searchsorted(steps, positions)
+    level, moment = (np.concatenate([[0.0], np.cumsum(values)]) for values in (heights, heights * steps))
+    return positions * level[n_before] - moment[n_before]
 
 
 def _folds(

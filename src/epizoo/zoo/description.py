@@ -181,11 +181,13 @@ class State(Strict):
 class ChromatinStateSettings(Strict):
     """The ``config`` of a chromatin-state model: its HMM, and what its states are called, in their order.
 
-    ``measured_on`` says what the states' enrichments are, and where they were measured.
+    ``order`` is ChromHMM's letter for what the states are ordered by (emissions, transitions, user, fixed), which its
+    files put before their numbers. ``measured_on`` says what the states' enrichments are, and where they were measured.
     """
 
     model: ChromatinStateConfig
     states: tuple[State, ...]
+    order: Literal["E", "T", "U", "F"] = "E"
     measured_on: str = ""
 
     @model_validator(mode="after")

@@ -22,9 +22,9 @@ EXCERPT_BINS = FIRST_BIN + 2 * WINDOW_BINS + FLANK_BINS
 
 
 def write_model_files(
-    run: Path, config: ChromatinStateConfig, parameters: HMMParameters, states: list[NamedState]
+    run: Path, config: ChromatinStateConfig, parameters: HMMParameters, states: list[NamedState], order: str = "E"
 ) -> None:
-    """Write ``weights.safetensors``, in float64, and ``config.yaml``.
+    """Write ``weights.safetensors``, in float64, and ``config.yaml``; ``order`` is ChromHMM's letter.
 
     Raises:
         InputError: the parameters do not fit the config, or a file cannot be written.
@@ -33,10 +33,12 @@ def write_model_files(
         arrays = flatten_parameters(ChromatinStateAnnotator.from_parameters(config, parameters))
     with atomic_path(run / "weights.safetensors") as path:
         save_file(arrays, path)
-    write_yaml(run / "config.yaml", describe_config(config, states))
+    write_yaml(run / "config.yaml", describe_config(config, states, order=order))
 
 
-def describe_config(config: ChromatinStateConfig, states: list[NamedState], measured_on: str = "") -> dict[str, Any]:
+def describe_config(
+    config: ChromatinStateConfig, states: list[NamedState], measured_on: str = "", order: str = "E"
+) -> dict[str, Any]:
     """The content of ``config.yaml``; ``measured_on`` says what the states' enrichments are."""
     return {
         "family": "chromatin_states",
@@ -48,6 +50,7 @@ def describe_config(config: ChromatinStateConfig, states: list[NamedState], meas
             "start": config.start,
         },
         "states": [describe_state(state) for state in states],
+        **({"order": order} if order != "E" else {}),
         **({"measured_on": measured_on} if measured_on else {}),
     }
 

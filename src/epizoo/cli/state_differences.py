@@ -1,0 +1,33 @@
+"""`epizoo differences`."""
+
+from pathlib import Path
+from typing import Any
+
+from epizoo.cli.app import Entry, Output, app, progress_bar, say
+from epizoo.cli.option_groups import options_of
+
+
+@app.command()
+@options_of(
+    "epizoo.jobs.differences.differences",
+    {
+        "": "first second binarized max_false allow_missing table",
+        "Regions, such as TSS": "regions states flank_bp gains",
+    },
+    metavars={"first": "CELL", "second": "CELL", "states": "NAME,NAME", "max_false": "SHARE"},
+)
+def differences(entry: Entry, output: Output, **given: Any) -> None:
+    """Find which segments differ in state between two cell types or groups of replicates, and how surely.
+
+    With replicates (--first A1 --first A2 --second B1 --second B2) the share of false differences is how often two of
+    one group differ as surely.
+    """
+    from epizoo.jobs.differences import differences as find
+
+    with progress_bar("Comparing") as progress:
+        found = find(entry, output=output, **given, progress=progress)
+    covered = int((found.segments["end"] - found.segments["start"]).sum())
+    say(f"Wrote {output}: {len(found.segments):,} segments over {covered:,} bp differ, of {found.n_bins:,} bins.")
+    for name, what in (("table", "probabilities and q-values of the segments"), ("gains", "the gain of each region")):
+        if name in given:
+            say(f"Wrote {Path(given[name])}: {what}.")
