@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from epizoo.jobs.annotate import annotate
     from epizoo.jobs.call_peaks import call_peaks
+    from epizoo.jobs.cluster_peaks import call_cluster_peaks
     from epizoo.jobs.consensus import consensus
     from epizoo.jobs.count import count
     from epizoo.jobs.differential import differential
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "__version__",
     "annotate",
+    "call_cluster_peaks",
     "call_peaks",
     "consensus",
     "count",
@@ -58,6 +60,7 @@ __all__ = [
 ]
 _MODULES = {
     "annotate": "jobs.annotate",
+    "call_cluster_peaks": "jobs.cluster_peaks",
     "call_peaks": "jobs.call_peaks",
     "consensus": "jobs.consensus",
     "count": "jobs.count",
