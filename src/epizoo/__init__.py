@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         recipes,
         simulation,
         states,
+        studies,
         zoo,
     )
     from epizoo.jobs.annotate import annotate
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from epizoo.jobs.evaluate import evaluate
     from epizoo.jobs.finetune import finetune
     from epizoo.jobs.learn_states import learn_states
+    from epizoo.studies.run_study import run_study
     from epizoo.zoo.catalogue import list_entries
     from epizoo.zoo.loading import load, load_annotator, load_peak_caller
 
@@ -57,6 +59,7 @@ __all__ = [
     "load",
     "load_annotator",
     "load_peak_caller",
+    "run_study",
 ]
 _MODULES = {
     "annotate": "jobs.annotate",
@@ -72,6 +75,7 @@ _MODULES = {
     "load": "zoo.loading",
     "load_annotator": "zoo.loading",
     "load_peak_caller": "zoo.loading",
+    "run_study": "studies.run_study",
 }
 _SUBPACKAGES = (
     "calling",
@@ -90,6 +94,7 @@ _SUBPACKAGES = (
     "recipes",
     "simulation",
     "states",
+    "studies",
     "zoo",
 )
 

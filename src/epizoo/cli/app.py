@@ -44,7 +44,7 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 # In the order of a user's work; commands that are not named here follow.
 COMMANDS = (
     *("list", "show", "example", "call-peaks", "evaluate", "bench", "annotate", "plot"),
-    *("consensus", "count", "differential"),
+    *("run", "consensus", "count", "differential"),
     *("learn-states", "select-states", "plot-model", "compare-models", "compare-states", "enrichment", "neighborhood"),
     *("finetune", "export", "import-chromhmm", "import-torch", "import-grelu", "publish", "kipoi-source"),
 )
