@@ -87,7 +87,7 @@ def test_what_is_finished_is_not_done_again(study, results):
 def test_a_change_is_done_again_with_what_depends_on_it(study, tmp_path):
     folder = tmp_path / "results"
     shared = read_study(study)
-    hashes = {path: "x" for path in shared.files()}
+    hashes = dict.fromkeys(shared.files(), "x")
     entries = {"peak_caller/universal": "1"}
     keys = {piece.name: piece.key for piece in pieces_of(shared, folder, hashes, entries)}
 
@@ -126,9 +126,11 @@ def test_one_bad_sample_leaves_the_others_done(study, tmp_path):
     for sample in ("b1", "b2"):
         text = text.replace(f"\t{sample}.bam", f"\t{study.parent}/{sample}.bam")
     (tmp_path / "samples.tsv").write_text(text)
-    # Cut short after its header and some reads.
-    content = (study.parent / "a2.bam").read_bytes()
-    (tmp_path / "bad.bam").write_bytes(content[: len(content) * 2 // 3])
+    # Damaged after its header and some reads, which is seen only when it is read.
+    content = bytearray((study.parent / "a2.bam").read_bytes())
+    middle = len(content) * 2 // 3
+    content[middle : middle + 100] = bytes(100)
+    (tmp_path / "bad.bam").write_bytes(content)
     with pytest.raises(InputError, match=r"peaks/a2: .*bad.bam.*damaged or cut short.*finished pieces are kept"):
         epizoo.run_study(tmp_path / "samples.tsv", tmp_path / "results", workers=1)
     made = {path.name for path in (tmp_path / "results/peaks").iterdir()}
@@ -150,7 +152,7 @@ def test_one_bad_sample_leaves_the_others_done(study, tmp_path):
         ("samples: [{sample: a/b, group: x, treatment: a1.bam}]\n", "cannot be the name of a sample"),
         ("samples: [{sample: a, group: x, treatment: a1.bam}]\nreference: z\n", "no group z"),
         ("samples: [{sample: a, group: x, treatment: a1.bam, assay: atac}]\n", "assay"),
-        ("samples: [{sample: a, group: x, treatment: a1.bam}]\nassembly: hg38\n", "give all samples of a study one"),
+        ("samples: [{sample: a, group: x, treatment: a1.bam}]\nassembly: hg38\n", "give all samples one assembly"),
         ("samples: [{sample: a, group: x, treatment: reads.bed}]\n", "states no chromosome lengths"),
     ],
 )
@@ -175,7 +177,7 @@ def test_samples_of_two_assemblies_are_refused(study, tmp_path):
                 new.write(read)
     table = tmp_path / "samples.tsv"
     table.write_text(f"sample\tgroup\ttreatment\na\tx\t{study.parent}/a1.bam\nb\tx\tother.bam\n")
-    with pytest.raises(InputError, match="chr1 is 30,001 bp long in .*other.bam, but 30,000 bp in"):
+    with pytest.raises(InputError, match=r"chr1 is 30,001 bp long in .*other.bam, but 30,000 bp in"):
         epizoo.run_study(table, tmp_path / "results")
 
 

@@ -10,10 +10,10 @@ reproducible component has one correlation between all pairs, which for two is t
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 from scipy.optimize import minimize
 from scipy.special import expit, ndtr
-from scipy.stats import rankdata
 
 _START = np.array([0.0, np.log(2.6), np.log(1.3), 1.4])
 """Share 0.5, mean 2.6, standard deviation 1.3 and correlation 0.8, where the authors' program begins."""
@@ -52,7 +52,7 @@ class Idr(NamedTuple):
 
 def idr(scores: Float[np.ndarray, "peak replicate"]) -> Idr:
     """IDR of candidates by their scores in each of two replicates or more; higher is better, ties share their rank."""
-    marginals = np.column_stack([rankdata(column) for column in scores.T]) / (len(scores) + 1)
+    marginals = pd.DataFrame(scores).rank().to_numpy() / (len(scores) + 1)
     step = -(-scores.size // _MOST_SCORES)
     some = marginals[np.argsort(marginals.mean(axis=1), kind="stable")[::step]]
     best = minimize(

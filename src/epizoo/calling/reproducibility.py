@@ -15,9 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.special import expit
 
-from epizoo.calling.idr import idr
 from epizoo.genome.pileup import ReadCoverage
 from epizoo.genome.poisson import poisson_log10_p
 
@@ -64,7 +62,8 @@ def return_probability(
     n = evidence.shape[1]
     median = np.sort(evidence, axis=1)[:, (n - 1) // 2]
     shared = np.minimum(np.maximum(log10_q, 0.0), _MOST_OVER_MEDIAN * n * median)
-    return expit(_INTERCEPT + _OF_LOG_EVIDENCE * np.log(_LEAST_LOG10_Q + shared) + _OF_FEW / np.sqrt(n))
+    logit = _INTERCEPT + _OF_LOG_EVIDENCE * np.log(_LEAST_LOG10_Q + shared) + _OF_FEW / np.sqrt(n)
+    return 1 / (1 + np.exp(-logit))
 
 
 def with_reproducibility(peaks: pd.DataFrame, replicates: Sequence[ReadCoverage], n_bp: int) -> pd.DataFrame:
@@ -73,6 +72,9 @@ def with_reproducibility(peaks: pd.DataFrame, replicates: Sequence[ReadCoverage]
     The IDR is NaN where there are fewer than 20 candidates. The `score` becomes 1000 times the probability to come
     back.
     """
+    # SciPy takes half a second to import, and few runs have replicates.
+    from epizoo.calling.idr import idr
+
     if peaks.empty:
         return peaks
     evidence = replicate_evidence(peaks, replicates, n_bp)

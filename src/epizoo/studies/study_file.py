@@ -183,9 +183,9 @@ def _check_assemblies(study: Study) -> None:
                 continue
             sizes = alignment_sizes(Path(path))
             if known and not set(known) & set(sizes):
+                other_file = next(iter(known.values()))[1]
                 raise InputError(
-                    f"{sample.sample}: {path} has no chromosome of {next(iter(known.values()))[1]}; give all samples of "
-                    "a study one assembly"
+                    f"{sample.sample}: {path} has no chromosome of {other_file}; give all samples one assembly"
                 )
             for chrom, size in sizes.items():
                 other, where = known.setdefault(chrom, (size, path))
