@@ -40,6 +40,7 @@ ORDER = [
     {"finetuning"},
     {"zoo"},
     {"jobs"},
+    {"studies"},
     {"recipes"},
     {"bench"},
     {"conversion"},

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         recipes,
         simulation,
         states,
+        studies,
         web,
         zoo,
     )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from epizoo.jobs.annotate_cells import annotate_cells
     from epizoo.jobs.binarize import binarize
     from epizoo.jobs.call_peaks import call_peaks
+    from epizoo.jobs.cluster_peaks import call_cluster_peaks
     from epizoo.jobs.consensus import consensus
     from epizoo.jobs.count import count
     from epizoo.jobs.differences import differences
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from epizoo.jobs.finetune import finetune
     from epizoo.jobs.learn_states import learn_states
     from epizoo.jobs.states_of import states_of
+    from epizoo.studies.run_study import run_study
     from epizoo.zoo.catalogue import list_entries
     from epizoo.zoo.loading import load, load_annotator, load_peak_caller
 
@@ -52,6 +55,7 @@ __all__ = [
     "annotate",
     "annotate_cells",
     "binarize",
+    "call_cluster_peaks",
     "call_peaks",
     "consensus",
     "count",
@@ -65,12 +69,14 @@ __all__ = [
     "load",
     "load_annotator",
     "load_peak_caller",
+    "run_study",
     "states_of",
 ]
 _MODULES = {
     "annotate": "jobs.annotate",
     "annotate_cells": "jobs.annotate_cells",
     "binarize": "jobs.binarize",
+    "call_cluster_peaks": "jobs.cluster_peaks",
     "call_peaks": "jobs.call_peaks",
     "consensus": "jobs.consensus",
     "count": "jobs.count",
@@ -85,6 +91,7 @@ _MODULES = {
     "load_annotator": "zoo.loading",
     "load_peak_caller": "zoo.loading",
     "states_of": "jobs.states_of",
+    "run_study": "studies.run_study",
 }
 _SUBPACKAGES = (
     "calling",
@@ -104,6 +111,7 @@ _SUBPACKAGES = (
     "simulation",
     "states",
     "web",
+    "studies",
     "zoo",
 )
 

@@ -43,7 +43,8 @@ _BUG = (
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 # In the order of a user's work; commands that are not named here follow.
 COMMANDS = (
-    *("list", "show", "example", "call-peaks", "evaluate", "bench", "consensus", "count", "differential"),
+    *("list", "show", "example", "call-peaks", "evaluate", "bench"),
+    *("run", "consensus", "count", "differential"),
     *("binarize", "annotate", "plot", "web"),
     *("learn-states", "select-states", "edit-states", "plot-model", "compare-models", "compare-states"),
     *("enrichment", "neighborhood", "states-of", "differences"),

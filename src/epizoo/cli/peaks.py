@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from epizoo.cli.app import Entry, app, progress_bar, say
-from epizoo.cli.option_groups import options_of
+from epizoo.cli.option_groups import options_of, parameters_of
+from epizoo.errors import InputError
 
 PeaksFile = Annotated[
     Path,
@@ -16,22 +17,36 @@ PeaksFile = Annotated[
 ]
 
 
+BarcodesFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--barcodes",
+        metavar="FILE",
+        help="Cluster of each barcode in --reads, fragments of single cells, as two tab-separated columns: peaks are "
+        "called for each cluster, and --output is a folder.",
+        show_default=False,
+        rich_help_panel="Signal: a bigWig, or reads",
+    ),
+]
+
+
 @app.command()
 @options_of(
     "epizoo.jobs.call_peaks.call_peaks",
     {
-        "Signal: a bigWig, or reads": "bigwig reads control control_reads",
+        "Signal: a bigWig, or reads": "bigwig reads replicates control control_reads",
         "Handling of reads": "chrom_sizes fragment_length_bp min_mapping_quality keep_duplicates pairs "
         "min_fragment_bp max_fragment_bp reference atac",
         "Meaning of the signal": "signal_kind control_signal_kind known_regions",
         "Regions": "regions blacklist exclude",
         "Peak rule (default: the model's own, as its card states)": "enter_probability extend_probability min_width_bp "
         "merge_gap_bp q_value scale_factor",
-        "Output": "output output_format summits probabilities denoised coverage cutoff_analysis track_line",
+        "Output": "output output_format summits probabilities denoised coverage cutoff_analysis "
+        "replicate_table track_line",
         "Computation": "backend",
     },
 )
-def call_peaks(entry: Entry, output: PeaksFile, **given: Any) -> None:
+def call_peaks(entry: Entry, output: PeaksFile, barcodes: BarcodesFile = None, **given: Any) -> None:
     """Call peaks in a bigWig, or in reads, and write them as narrowPeak, broadPeak, gappedPeak or BED.
 
     Columns of narrowPeak: the score (fifth) is 1000 times the probability of a peak, calibrated where the model has a
@@ -42,9 +57,14 @@ def call_peaks(entry: Entry, output: PeaksFile, **given: Any) -> None:
 
     With a control, peaks that do not rise above it are left out, and p-values are against it. The blocks of gappedPeak
     are the stretches that --merge-gap-bp joined.
+
+    With --replicates the score is 1000 times the probability that a peak comes back in a further replicate.
     """
     from epizoo.jobs.call_peaks import call_peaks as call
 
+    if barcodes is not None:
+        _call_clusters(entry, output, barcodes, given)
+        return
     with progress_bar("Calling peaks") as progress:
         peaks = call(entry, output=output, **given, progress=progress)
     assert peaks.decided is not None
@@ -60,7 +80,28 @@ def call_peaks(entry: Entry, output: PeaksFile, **given: Any) -> None:
         ("summits", f"{n_summits:,} summits"),
         ("probabilities", f"probability of a peak {in_bins}"),
         ("cutoff_analysis", "peaks by cut-off of the q-value"),
+        ("replicate_table", "probability to come back, IDR, and -log10 p of each replicate"),
         ("denoised", f"denoised coverage {in_bins}, in the unit of the input"),
     ):
         if name in given:
             say(f"Wrote {given[name]}: {what}.")
+
+
+def _call_clusters(entry: str, output: Path, barcodes: Path, given: dict[str, Any]) -> None:
+    """Peaks of each cluster of single cells, in a folder."""
+    from epizoo.jobs.cluster_peaks import call_cluster_peaks
+
+    known = parameters_of("epizoo.jobs.cluster_peaks.call_cluster_peaks")
+    other = [name for name, value in given.items() if name not in known and value]
+    if other:
+        raise InputError(
+            f"--{other[0].replace('_', '-')}: given with --barcodes, with which it does not go; leave it out"
+        )
+    if len(given.get("reads") or []) != 1 or "chrom_sizes" not in given:
+        raise InputError("--barcodes: needs --reads with one file of fragments of single cells, and --chrom-sizes")
+    settings = {name: value for name, value in given.items() if name in known and name != "reads"}
+    with progress_bar("Calling peaks") as progress:
+        peaks = call_cluster_peaks(entry, given["reads"][0], barcodes, output=output, **settings, progress=progress)
+    for cluster, number in peaks["cluster"].value_counts(sort=False).items():
+        say(f"{cluster}: {number:,} peaks.")
+    say(f"Wrote {output}: peaks of {peaks['cluster'].nunique()} clusters.")

@@ -1,4 +1,4 @@
-"""`epizoo consensus`, `epizoo count` and `epizoo differential`."""
+"""`epizoo run`, `epizoo consensus`, `epizoo count` and `epizoo differential`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +21,37 @@ CountsFile = Annotated[
         show_default=False,
     ),
 ]
+
+
+StudyFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="STUDY",
+        help="Study (YAML), or a tab-separated table of samples: sample, group, treatment, assay, control, entry.",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+@options_of(
+    "epizoo.studies.run_study.run_study",
+    {"": "output workers memory scheduler"},
+    metavars={"output": "FOLDER", "memory": "SIZE", "scheduler": "ADDRESS"},
+)
+def run(study: StudyFile, **given: Any) -> None:
+    """Run a study: call the peaks of all samples, join, count and compare them.
+
+    A run that was stopped is continued by the same command: finished pieces are not done again.
+    """
+    from epizoo.studies.run_study import run_study
+
+    with progress_bar("Running the study") as progress:
+        outcomes = run_study(study, **given, progress=progress)
+    for outcome in outcomes:
+        if outcome.notes:
+            say(f"{outcome.name}: {' '.join(outcome.notes)}")
+    say(f"Wrote {given['output']}: {len(outcomes)} pieces.")
 
 
 @app.command()

@@ -75,6 +75,16 @@ def read_alignments(path: Path, wanted: PileUpConfig, progress: Progress | None)
     return ReadFile(genome, sizes, reader.left_out)
 
 
+def alignment_sizes(path: Path) -> dict[str, int]:
+    """Length of each chromosome in bp, as the header of a BAM, SAM or CRAM file states it.
+
+    Raises:
+        InputError: the file is damaged or no such file.
+    """
+    with _opened(path, None) as file:
+        return dict(zip(file.references, file.lengths, strict=True))
+
+
 @contextmanager
 def _opened(path: Path, reference: str | os.PathLike[str] | None) -> Iterator[Any]:
     import pysam

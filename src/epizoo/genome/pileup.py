@@ -5,9 +5,10 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int64, UInt32
 
 from epizoo.errors import InputError
@@ -72,9 +73,11 @@ class ReadCoverage(SignalTrack):
         n_fragments: how many are piled up.
         left_out: how many reads and pairs lie on each chromosome of unknown length.
         tally: what became of the others.
+        replicates: the experiments that are put together, if there are several.
     """
 
     kind = "coverage"
+    replicates: "tuple[ReadCoverage, ...]" = ()
 
     def __init__(
         self,
@@ -104,6 +107,22 @@ class ReadCoverage(SignalTrack):
         self.summary = Summary(covered, 0.0)
         self.reads_per_area = self.n_fragments / covered if covered else None
 
+    @classmethod
+    def together(cls, parts: "Sequence[ReadCoverage]") -> Self:
+        """The coverage of several experiments, of one assembly, together; duplicates are those of each by itself."""
+        chroms = list(dict.fromkeys(chrom for part in parts for chrom in part._starts))
+        spans = {
+            chrom: tuple(
+                np.concatenate([edges[chrom] for edges in edges_of if chrom in edges]).astype(np.int64)
+                for edges_of in ([part._starts for part in parts], [part._ends for part in parts])
+            )
+            for chrom in chroms
+        }
+        paths = [path for part in parts for path in part.sources]
+        found = cls(paths, parts[0].chrom_sizes, spans)  # type: ignore[arg-type]
+        found.replicates = tuple(parts)
+        return found
+
     @property
     def sources(self) -> tuple[Path, ...]:
         """All the files that it comes from."""
@@ -116,6 +135,16 @@ class ReadCoverage(SignalTrack):
         steps -= np.bincount(ends[1] - start, minlength=end - start)
         steps[0] += starts[0] - ends[0]
         return np.cumsum(steps).astype(np.float32)
+
+    def n_overlapping(self, intervals: pd.DataFrame) -> Int64[np.ndarray, " interval"]:
+        """Number of fragments that share a bp with each interval (chrom, start, end)."""
+        counts = np.zeros(len(intervals), np.int64)
+        low, high = (intervals[column].to_numpy().astype(np.uint32) for column in ("start", "end"))
+        for chrom, rows in intervals.groupby("chrom").indices.items():
+            if str(chrom) in self._starts:
+                begun = np.searchsorted(self._starts[str(chrom)], high[rows], side="left")
+                counts[rows] = begun - np.searchsorted(self._ends[str(chrom)], low[rows], side="right")
+        return counts
 
     def covered_blocks(self, block_bp: int) -> list[tuple[str, int, int]]:
         """Blocks (chrom, start, end in bp) of about this width with a fragment in them."""

@@ -5,9 +5,9 @@ import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ SINGLE_CELL_SUFFIXES = ("fragments.tsv", "fragments.tsv.gz", "fragments.tsv.bgz"
 FRAGMENT_SUFFIXES = (".bedpe", ".bedpe.gz", ".bedpe.bgz", *SINGLE_CELL_SUFFIXES)
 _BARCODE = re.compile(r"[ACGTN]{8}")
 _ROWS_PER_CHUNK = 1_000_000
+_ROWS_LOOKED_AT = 1_000
 
 
 def read_text(path: Path) -> ReadFile:
@@ -45,6 +46,51 @@ def read_text(path: Path) -> ReadFile:
     return ReadFile(genome, None, +left_out)
 
 
+class CellFragments(NamedTuple):
+    """Fragments of single cells by the cluster of their cell.
+
+    Attributes:
+        clusters: for each cluster and chromosome, starts and ends.
+        n_unknown: how many fragments are of cells without a cluster.
+    """
+
+    clusters: dict[str, dict[str, ReadPositions]]
+    n_unknown: int
+
+
+def read_cell_fragments(path: Path, cluster_of: Mapping[str, str]) -> CellFragments:
+    """Fragments of single cells by cluster, in one pass over the file.
+
+    Args:
+        path: rows of chrom, start, end, barcode and, if wanted, more.
+        cluster_of: the cluster of each barcode.
+
+    Raises:
+        InputError: a row is no fragment, or the file is damaged.
+    """
+    names = list(dict.fromkeys(cluster_of.values()))
+    number = {name: i for i, name in enumerate(names)}
+    parts: dict[tuple[int, str], list[ReadPositions]] = {}
+    n_unknown = 0
+    for chunk in _fragment_chunks(path, Counter(), with_barcodes=True):
+        # Looked up once for each barcode of a chunk, not for each row.
+        known = np.array([number.get(cluster_of.get(str(cell), ""), -1) for cell in chunk["barcode"].cat.categories])
+        cluster = np.append(known, -1)[chunk["barcode"].cat.codes]
+        n_unknown += int((cluster < 0).sum())
+        kept = chunk.drop(columns="barcode").assign(cluster=cluster)[cluster >= 0]
+        for chrom, rows in _by_chromosome(kept):
+            order = np.argsort(rows["cluster"], kind="stable")
+            edges = np.flatnonzero(np.diff(rows["cluster"][order], prepend=-1, append=-1))
+            for first, after in itertools.pairwise(edges.tolist()):
+                here = order[first:after]
+                found = pairs(rows["start"][here], rows["end"][here])
+                parts.setdefault((int(rows["cluster"][here[0]]), chrom), []).append(found)
+    clusters: dict[str, dict[str, ReadPositions]] = {name: {} for name in names}
+    for (code, chrom), pieces in parts.items():
+        clusters[names[code]][chrom] = joined(pieces)
+    return CellFragments(clusters, n_unknown)
+
+
 def _by_chromosome(chunk: pd.DataFrame) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Columns of each chromosome's rows; a hundred times faster than groupby where there are thousands."""
     code = chunk["chrom"].cat.codes.to_numpy()
@@ -59,10 +105,11 @@ def _by_chromosome(chunk: pd.DataFrame) -> Iterator[tuple[str, dict[str, np.ndar
 def is_single_cell(path: str | os.PathLike[str]) -> bool:
     """True if a file holds fragments of single cells: rows of chrom, start, end, barcode and number of reads.
 
-    Known by a first row of five columns with a barcode (eight bases or more) and a count, or by the name
-    ``fragments.tsv``. Their ends are cut sites already, moved by +4 and -5 bp, and duplicates of a cell are one row.
+    Known by a first row of five columns with a barcode (eight bases or more) and a count, by first rows with counts and
+    names of cells, which recur, or by the name ``fragments.tsv``. Their ends are cut sites already, moved by +4 and -5
+    bp, and duplicates of a cell are one row.
     """
-    return _is_named(path, SINGLE_CELL_SUFFIXES) or _has_barcode(_first_row(path)[1])
+    return _is_named(path, SINGLE_CELL_SUFFIXES) or _has_barcode(_first_row(path)[1]) or _has_cells(path)
 
 
 def _holds_fragments(path: Path) -> bool:
@@ -75,6 +122,17 @@ def _is_named(path: str | os.PathLike[str], suffixes: tuple[str, ...]) -> bool:
 
 def _has_barcode(fields: list[str]) -> bool:
     return len(fields) == 5 and bool(_BARCODE.search(fields[3])) and fields[4].strip().isdecimal()
+
+
+def _has_cells(path: str | os.PathLike[str]) -> bool:
+    """True if the first rows have counts and names of cells, which recur as names of peaks or reads do not."""
+    names = []
+    for _, line in itertools.islice(numbered_rows(path), _ROWS_LOOKED_AT):
+        fields = line.split("\t")
+        if len(fields) != 5 or not fields[4].strip().isdecimal() or int(fields[4]) < 1 or fields[3] in ("", "."):
+            return False
+        names.append(fields[3])
+    return 2 * len(set(names)) <= len(names)
 
 
 def _first_row(path: str | os.PathLike[str]) -> tuple[int, list[str], bool]:
@@ -101,8 +159,11 @@ def _single_read_chunks(path: Path) -> Iterator[pd.DataFrame]:
         yield pd.DataFrame({"chrom": chroms, "start": rows.start, "end": rows.end, "is_reverse": rows.is_reverse})
 
 
-def _fragment_chunks(path: Path, left_out: Counter[str]) -> Iterator[pd.DataFrame]:
-    """Columns chrom, start and end of fragments, from three columns or from bedtools' ten; others are counted."""
+def _fragment_chunks(path: Path, left_out: Counter[str], *, with_barcodes: bool = False) -> Iterator[pd.DataFrame]:
+    """Columns chrom, start and end of fragments, from three columns or from bedtools' ten, and barcode if wanted.
+
+    Pairs that are no fragment are counted in `left_out`.
+    """
     number, fields, has_header = _first_row(path)
     if not fields:
         raise InputError(f"{path}: holds no fragment; expected rows of chrom, start and end")
@@ -110,7 +171,13 @@ def _fragment_chunks(path: Path, left_out: Counter[str]) -> Iterator[pd.DataFram
         raise InputError(f"{path}: line {number} has {len(fields)} tab-separated columns, expected 3 or more")
     # Five columns: chrom, start, end, barcode and reads of single cells.
     names = ["chrom", "start", "end", "chrom2", "start2", "end2"][: 3 if len(fields) < 6 else 6]
-    kinds: Any = {name: "category" if name.startswith("chrom") else "int64" for name in names}
+    if with_barcodes:
+        if len(fields) < 4:
+            raise InputError(
+                f"{path}: line {number} has no barcode in a fourth column, as fragments of single cells have"
+            )
+        names = ["chrom", "start", "end", "barcode"]
+    kinds: Any = {name: "int64" if name.startswith(("start", "end")) else "category" for name in names}
     try:
         with (
             open_rows(path) as rows,
@@ -132,7 +199,7 @@ def _fragment_chunks(path: Path, left_out: Counter[str]) -> Iterator[pd.DataFram
                 bad = (whole["start"] < 0) | (whole["start"] >= whole["end"]) | (whole["end"] > LONGEST_BP)
                 if bad.any():
                     raise _bad_fragment(path, "a row is no fragment")
-                yield whole[["chrom", "start", "end"]]
+                yield whole[["chrom", "start", "end", *(["barcode"] if with_barcodes else [])]]
     except (ValueError, OverflowError, *DAMAGED_GZIP) as error:
         if isinstance(error, InputError):
             raise

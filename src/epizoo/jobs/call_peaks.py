@@ -12,14 +12,16 @@ from epizoo.calling.bed9 import track_line as make_track_line
 from epizoo.calling.called_peaks import CalledPeaks, CallingDecisions
 from epizoo.calling.peak_files import peak_format, write_peaks, write_summits
 from epizoo.calling.peak_rule import PeakCallingConfig
-from epizoo.calling.peaks import name_peaks
+from epizoo.calling.peaks import PEAK_COLUMNS, name_peaks
+from epizoo.calling.reproducibility import with_reproducibility
 from epizoo.calling.significance import significant, with_q_values, write_cutoffs
 from epizoo.errors import InputError
-from epizoo.files import check_outputs
+from epizoo.files import atomic_path, check_outputs
 from epizoo.genome.assemblies import check_blacklist_fits, excluded_sequences, read_blacklist, require_blacklist
 from epizoo.genome.bigwig_writer import write_track
 from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.pile_up_config import KeepDuplicates, Pairs
+from epizoo.genome.pileup import ReadCoverage
 from epizoo.genome.read_depth import read_depth
 from epizoo.genome.signal import SignalTrack
 from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
@@ -43,6 +45,7 @@ def call_peaks(
     *,
     reads: Reads | None = None,
     control_reads: Reads | None = None,
+    replicates: Reads | None = None,
     chrom_sizes: File | None = None,
     fragment_length_bp: int | None = None,
     min_mapping_quality: int | None = None,
@@ -63,6 +66,7 @@ def call_peaks(
     summits: File | None = None,
     probabilities: File | None = None,
     denoised: File | None = None,
+    replicate_table: File | None = None,
     exclude: Sequence[str] | None = None,
     scale_factor: float | None = None,
     q_value: float | None = None,
@@ -89,6 +93,8 @@ def call_peaks(
         reads: Reads, in place of a bigWig: BAM, SAM, CRAM, BED or tagAlign (single reads), BEDPE or fragments of single
             cells (fragments), plain or gzipped; several files are pooled.
         control_reads: Reads of the control; several files are pooled.
+        replicates: Reads of two replicates or more, a file each, in place of `reads`: peaks are those of all together,
+            and their score is 1000 times the probability that they come back in a further replicate.
         chrom_sizes: Chromosome lengths, needed for all reads but BAM: hg38, or a file of two columns.
         fragment_length_bp: Extend single reads to this length (default: 200; with `atac`, 150 around each cut site).
         min_mapping_quality: Leave out reads of a lower mapping quality, and pairs if either mate has one (BAM, SAM and
@@ -116,6 +122,8 @@ def call_peaks(
         probabilities: Write the probability of a peak, as bigWig.
         denoised: Write denoised coverage, as bigWig: expected signal at the depth of the input. Peaks are the same with
             and without it.
+        replicate_table: Write, for peaks of `replicates`, the probability that each comes back, its irreproducible
+            discovery rate (IDR; Li et al., 2011), and -log10 p in each replicate, as TSV.
         exclude: Leave out these sequences, also when the scale of the signal is estimated; comma-separated (default:
             genomes of mitochondria, chloroplasts and the Epstein-Barr virus; none: leave out none).
         scale_factor: Show the model this many times the signal, such as a spike-in's factor (default: 1); p-values and
@@ -156,7 +164,9 @@ def call_peaks(
         "atac": atac or None,
     }
     given = {name: value for name, value in handling.items() if value is not None}
-    inputs = PeakInputs(bigwig, control, reads, control_reads, chrom_sizes, coverage, given)
+    inputs = PeakInputs(bigwig, control, reads, control_reads, chrom_sizes, coverage, given, replicates)
+    if replicate_table is not None and not replicates:
+        raise InputError("--replicate-table: given without --replicates, which it is about; leave it out")
     caller = load_peak_caller(entry, backend)
     rule = _rule(
         config or caller.config.calling,
@@ -171,7 +181,7 @@ def call_peaks(
     if output is None and (output_format or track_line):
         raise InputError("--format, --track-line: given without --output, the file that they are about; name it")
     intervals = [given for given in (regions, blacklist, known_regions) if isinstance(given, str | os.PathLike)]
-    written = (output, summits, coverage, probabilities, denoised, cutoff_analysis)
+    written = (output, summits, coverage, probabilities, denoised, cutoff_analysis, replicate_table)
     outputs = [path for path in written if path is not None]
     check_outputs(outputs, [*inputs.paths(), *intervals])
     if isinstance(blacklist, str | os.PathLike):
@@ -218,7 +228,10 @@ def call_peaks(
         found = call_genome(caller, windows, rule, depth and depth.per_area, writers, progress, excluded)
         allowed = found if masked is None else found[~overlaps_any(found, masked)]
         # Artefacts on the blacklist are no discoveries: they must not make others look better.
-        allowed = with_q_values(allowed.reset_index(drop=True), searched_bp(windows, excluded, masked))
+        n_bp = searched_bp(windows, excluded, masked)
+        allowed = with_q_values(allowed.reset_index(drop=True), n_bp)
+        if isinstance(track, ReadCoverage) and track.replicates:
+            allowed = with_reproducibility(allowed, track.replicates, n_bp)
         peaks = CalledPeaks(name_peaks(significant(allowed, rule.most_q)))
         if cutoff_analysis is not None:
             write_cutoffs(cutoff_analysis, allowed)
@@ -226,6 +239,8 @@ def call_peaks(
             write_peaks(output, peaks, kind, make_track_line(kind, track_line) if track_line else None)
         if summits is not None:
             write_summits(summits, peaks)
+        if replicate_table is not None:
+            _write_replicates(replicate_table, peaks)
     fitted = windows.fitted[0]
     if signal_kind is None and track.kind is None:
         notes = (*notes, f"Detected in {track.path}: --signal-kind {fitted.kind}.")
@@ -244,6 +259,14 @@ def call_peaks(
     )
     _warn(windows, rule, len(peaks))
     return peaks
+
+
+def _write_replicates(path: File, peaks: pd.DataFrame) -> None:
+    """The figures of `with_reproducibility` for each peak."""
+    columns = [name for name in peaks if name not in PEAK_COLUMNS]
+    with atomic_path(path) as temporary:
+        table = peaks[["chrom", "start", "end", "name", *columns]]
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.4g", na_rep="NA", lineterminator="\n")
 
 
 def _rule(own: PeakCallingConfig, **stated: float | None) -> PeakCallingConfig:

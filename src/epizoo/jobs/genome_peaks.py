@@ -63,11 +63,23 @@ def call_genome(
         progress: called after each chunk with the bins that are done and those there are.
         excluded: sequences in which no peaks are called.
     """
+    # Where there are no reads, no peak is significant.
+    skips_empty = reads is not None and rule.most_q < 1 and not writers
     todo = [one for one in stretches(windows.intervals, entry.window.bin_bp) if one.chrom not in excluded]
+    if skips_empty:
+        covered = {chrom for chrom, _, _ in windows.bigwigs[0].covered_blocks(1 << 30)}
+        todo = [one for one in todo if one.chrom in covered]
+        if not todo:
+            return peak_table()
     n_bins = sum(stretch.end_bin - stretch.start_bin for stretch in todo)
     chunk_bins = _chunk_bins(todo, entry.window.flank_bins)
     pieces = predict_tracks(
-        _predictor(entry, (PROBABILITIES, *(name for name in writers if name != PROBABILITIES)), chunk_bins),
+        _predictor(
+            entry,
+            (PROBABILITIES, *(name for name in writers if name != PROBABILITIES)),
+            chunk_bins,
+            skips_empty=skips_empty,
+        ),
         (
             Track(functools.partial(windows.coverage, stretch.chrom), stretch.start_bin, stretch.end_bin)
             for stretch in todo
@@ -170,13 +182,28 @@ def stretches(intervals: pd.DataFrame, bin_bp: int) -> list[Stretch]:
     ]
 
 
-def _predictor(entry: PeakCallerEntry, outputs: tuple[str, ...], chunk_bins: int) -> Predict:
-    """The entry's outputs for a chunk with its flanks, computed as rows; longer chunks are multiples of `ROW_BINS`."""
+def _predictor(
+    entry: PeakCallerEntry, outputs: tuple[str, ...], chunk_bins: int, *, skips_empty: bool = False
+) -> Predict:
+    """The entry's outputs for a chunk with its flanks, computed as rows; longer chunks are multiples of `ROW_BINS`.
+
+    With `skips_empty`, rows without any signal are not computed, and their outputs are 0.
+    """
     row_bins = min(chunk_bins, ROW_BINS)
 
     def predict(window: Float[np.ndarray, "bin track"]) -> Mapping[str, np.ndarray]:
         views = np.lib.stride_tricks.sliding_window_view(window, row_bins + 2 * entry.window.flank_bins, axis=0)
         rows = np.ascontiguousarray(views[::row_bins].swapaxes(1, 2))
-        return {name: array.reshape(-1) for name, array in entry.activations({"coverage": rows}, outputs).items()}
+        wanted = np.flatnonzero(rows.any(axis=(1, 2))) if skips_empty else np.arange(len(rows))
+        if len(wanted) == len(rows):
+            found = entry.activations({"coverage": rows}, outputs)
+            return {name: array.reshape(-1) for name, array in found.items()}
+        whole = {name: np.zeros((len(rows), row_bins), np.float32) for name in outputs}
+        if len(wanted):
+            # JAX compiles for each number of rows, of which there are few this way.
+            padded = np.resize(wanted, 1 << (len(wanted) - 1).bit_length())
+            for name, array in entry.activations({"coverage": rows[padded]}, outputs).items():
+                whole[name][wanted] = np.asarray(array)[: len(wanted)].reshape(len(wanted), row_bins)
+        return {name: array.reshape(-1) for name, array in whole.items()}
 
     return predict

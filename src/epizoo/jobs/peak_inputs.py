@@ -40,20 +40,26 @@ class PeakInputs:
     coverage: File | None
     handling: Mapping[str, Any]
     """The settings of `PileUpConfig` that were given."""
+    replicates: Reads | None = None
 
     def __post_init__(self) -> None:
-        if (self.bigwig is None) == (not self.reads):
-            given = "both" if self.reads else "neither"
-            raise InputError(f"--bigwig, --reads: {given} given, expected one of the two")
+        sources = {"--bigwig": self.bigwig, "--reads": self.reads, "--replicates": self.replicates}
+        given = [name for name, source in sources.items() if source is not None and source != []]
+        if len(given) != 1:
+            raise InputError(f"{', '.join(sources)}: {' and '.join(given) or 'none'} given, expected one of them")
+        if self.replicates is not None and len(_files(self.replicates)) < 2:
+            raise InputError(
+                "--replicates: one file given, expected two or more; give a single experiment with --reads"
+            )
         if self.control is not None and self.control_reads:
             raise InputError("--control, --control-reads: both given, expected at most one of the two")
-        if self.coverage is not None and not self.reads:
+        if self.coverage is not None and self.bigwig is not None:
             raise InputError("--coverage: given without --reads; a bigWig is coverage already, leave it out")
         settings = [*(["chrom_sizes"] if self.chrom_sizes is not None else []), *self.handling]
-        if settings and not self.reads and not self.control_reads:
+        if settings and self.bigwig is not None and not self.control_reads:
             names = ", ".join(f"--{name.replace('_', '-')}" for name in settings)
             raise InputError(f"{names}: given, but about reads; leave out, or give --reads")
-        check_distinct(_files(self.reads) + _files(self.control_reads))
+        check_distinct(_files(self.reads) + _files(self.replicates) + _files(self.control_reads))
         check_distinct([path for path in (self.bigwig, self.control) if isinstance(path, str | os.PathLike)])
         _ = self.piling
 
@@ -69,7 +75,7 @@ class PeakInputs:
 
     def paths(self) -> list[File]:
         """All files that are read."""
-        paths = [*_files(self.reads), *_files(self.control_reads), *_files(self.chrom_sizes)]
+        paths = [*_files(self.reads), *_files(self.replicates), *_files(self.control_reads), *_files(self.chrom_sizes)]
         paths += _files(self.handling.get("reference"))
         return [*paths, *_paths(self.bigwig), *_paths(self.control)]
 
@@ -80,7 +86,10 @@ class PeakInputs:
             InputError: reads cannot be used.
         """
         notes: list[str] = []
-        treatment = self._track(self.bigwig, self.reads, notes, progress)
+        if self.replicates:
+            treatment: SignalTrack | None = self._pile_up_replicates(notes, progress)
+        else:
+            treatment = self._track(self.bigwig, self.reads, notes, progress)
         assert treatment is not None
         return treatment, self._track(self.control, self.control_reads, notes, progress), tuple(notes)
 
@@ -90,6 +99,17 @@ class PeakInputs:
         if reads:
             return self._pile_up(reads, notes, progress)
         return None if signal is None else open_signal(signal)
+
+    def _pile_up_replicates(self, notes: list[str], progress: Progress | None) -> ReadCoverage:
+        """All replicates together; each file's duplicates are its own."""
+        parts = [self._pile_up(path, notes, progress) for path in _files(self.replicates)]
+        first = parts[0]
+        for part in parts[1:]:
+            other = next((c for c, n in part.chrom_sizes.items() if first.chrom_sizes.get(c, n) != n), None)
+            if other is not None or not set(part.chrom_sizes) & set(first.chrom_sizes):
+                found = "no chromosome of the same name" if other is None else f"{other} of another length"
+                raise InputError(f"{part.path}: has {found} as {first.path}; give replicates of one assembly")
+        return ReadCoverage.together(parts)
 
     def _pile_up(self, reads: Reads, notes: list[str], progress: Progress | None) -> ReadCoverage:
         sizes = None if self.chrom_sizes is None else sizes_of(self.chrom_sizes)

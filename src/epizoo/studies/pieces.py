@@ -1,0 +1,229 @@
+"""The pieces of work that a study is made of: what each needs, makes and depends on, and how it is done.
+
+A piece is known by the hash of everything that decides its result: the content of its files, its settings, the
+fingerprint of its entry, and the pieces before it. A finished piece leaves a record of that hash and of its files;
+with the same hash it is not done again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from epizoo.errors import EpizooError, InputError
+from epizoo.files import atomic_path, write_json
+from epizoo.jobs.call_peaks import call_peaks
+from epizoo.jobs.consensus import consensus
+from epizoo.jobs.count import count
+from epizoo.jobs.count_tables import PLACE, read_counts, write_counts
+from epizoo.jobs.differential import differential
+from epizoo.studies.study_file import Sample, Study
+from epizoo.version import __version__
+
+RECORDS = "records"
+COUNT_SUFFIX = ".tsv.gz"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a study's work.
+
+    Attributes:
+        name: unique in the study, such as ``peaks/t1``.
+        kind: what is done: a key of `KINDS`.
+        settings: plain values that the work depends on; paths are absolute.
+        folder: where the study's results are.
+        outputs: the files that it makes, relative to the folder.
+        key: hash of all that decides its result.
+        needs: names of the pieces before it.
+    """
+
+    name: str
+    kind: str
+    settings: Mapping[str, Any]
+    folder: str
+    outputs: tuple[str, ...]
+    key: str
+    needs: tuple[str, ...] = ()
+
+    @property
+    def record(self) -> Path:
+        """File that says that the piece is finished."""
+        return Path(self.folder) / RECORDS / f"{self.name.replace('/', '.')}.json"
+
+    def is_finished(self) -> bool:
+        """True if it was done with the same inputs and settings, and its files are as they were then."""
+        try:
+            record = json.loads(self.record.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return bool(record.get("key") == self.key and record.get("files") == self._stamps())
+
+    def finish(self) -> None:
+        """Record that it is done."""
+        write_json(self.record, {"piece": self.name, "key": self.key, "files": self._stamps()})
+
+    def path(self, number: int) -> Path:
+        """One of its outputs."""
+        return Path(self.folder) / self.outputs[number]
+
+    def _stamps(self) -> dict[str, list[int]]:
+        files = {name: Path(self.folder) / name for name in self.outputs}
+        return {name: [file.stat().st_size, file.stat().st_mtime_ns] for name, file in files.items() if file.is_file()}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """End of a piece: how it ended, and the sentence of its error, if there was one."""
+
+    name: str
+    error: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+def run_piece(piece: Piece, *before: Outcome) -> Outcome:
+    """Do a piece after those that it needs; an error of the input is an outcome, so that it is not tried again."""
+    if any(outcome.error for outcome in before):
+        return Outcome(piece.name, f"not done, since {next(one.name for one in before if one.error)} failed")
+    if piece.is_finished():
+        return Outcome(piece.name)
+    for name in piece.outputs:
+        (Path(piece.folder) / name).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        notes = KINDS[piece.kind](piece)
+    except EpizooError as error:
+        return Outcome(piece.name, str(error))
+    piece.finish()
+    return Outcome(piece.name, notes=tuple(notes or ()))
+
+
+def pieces_of(study: Study, folder: Path, hashes: Mapping[str, str], entries: Mapping[str, str]) -> list[Piece]:
+    """All pieces of a study, each after those that it needs.
+
+    Args:
+        study: the study.
+        folder: where its results go.
+        hashes: the hash of each file's content.
+        entries: the fingerprint of each entry that calls peaks.
+    """
+    made: dict[str, Piece] = {}
+
+    def add(
+        name: str, kind: str, settings: dict[str, Any], outputs: tuple[str, ...], needs: tuple[str, ...], *facts: Any
+    ) -> None:
+        told = [__version__, kind, settings, facts, [made[need].key for need in needs]]
+        key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        made[name] = Piece(name, kind, settings, str(folder), outputs, key, needs)
+
+    shared = {"assembly": study.assembly, "blacklist": study.blacklist, "q_value": study.q_value}
+    of_shared = [hashes.get(str(path)) for path in shared.values()]
+    for sample in study.samples:
+        contents = [hashes[path] for path in (*sample.treatment, *sample.control)]
+        outputs = (f"peaks/{sample.sample}.narrowPeak", f"coverage/{sample.sample}.bw")
+        settings = shared | asdict(sample)
+        add(f"peaks/{sample.sample}", "peaks", settings, outputs, (), contents, of_shared, entries[sample.caller])
+    for assay, samples in study.assays.items():
+        _add_assay(add, study, assay, samples)
+    return list(made.values())
+
+
+def _add_assay(add: Any, study: Study, assay: str, samples: list[Sample]) -> None:
+    """The pieces of all samples of an assay together."""
+    names = [sample.sample for sample in samples]
+    groups = {sample.sample: sample.group for sample in samples}
+    called = tuple(f"peaks/{name}" for name in names)
+    outputs = (f"{assay}/consensus.narrowPeak", f"{assay}/support.tsv")
+    add(f"{assay}/consensus", "consensus", {"groups": groups, "min_support": study.min_support}, outputs, called)
+    for sample in samples:
+        settings = {"assembly": study.assembly, "consensus": outputs[0], **asdict(sample)}
+        made = (f"{assay}/counts/{sample.sample}{COUNT_SUFFIX}", f"{assay}/counts/{sample.sample}.libraries.tsv")
+        add(f"counts/{sample.sample}", "counts", settings, made, (f"{assay}/consensus",))
+    counted = tuple(f"counts/{name}" for name in names)
+    tables = (f"{assay}/counts.tsv", f"{assay}/counts.h5ad", f"{assay}/libraries.tsv")
+    add(f"{assay}/counts", "tables", {"assay": assay, "samples": names}, tables, counted)
+    sizes = [list(groups.values()).count(group) for group in set(groups.values())]
+    if len(sizes) == 2 and min(sizes) > 1:
+        reference = study.reference if study.reference in groups.values() else samples[0].group
+        settings = {"groups": groups, "reference": reference, "counts": tables[0]}
+        add(f"{assay}/differential", "differential", settings, (f"{assay}/differential.tsv",), (f"{assay}/counts",))
+
+
+def _peaks(piece: Piece) -> tuple[str, ...]:
+    settings = piece.settings
+    peaks = call_peaks(
+        settings["entry"] or _entry(settings),
+        reads=settings["treatment"],
+        control_reads=settings["control"] or None,
+        chrom_sizes=settings["assembly"],
+        blacklist=settings["blacklist"],
+        q_value=settings["q_value"],
+        atac=settings["assay"] == "accessible",
+        output=piece.path(0),
+        coverage=piece.path(1),
+    )
+    assert peaks.decided is not None
+    return (f"{len(peaks):,} peaks by {peaks.decided.caller}.",)
+
+
+def _entry(settings: Mapping[str, Any]) -> str:
+    known = {name: settings[name] for name in ("sample", "group", "treatment", "control", "assay", "entry")}
+    return Sample.from_dict(known).caller
+
+
+def _consensus(piece: Piece) -> tuple[str, ...]:
+    groups = piece.settings["groups"]
+    files = {sample: Path(piece.folder) / f"peaks/{sample}.narrowPeak" for sample in groups}
+    found = consensus(
+        files, groups=groups, min_support=piece.settings["min_support"], output=piece.path(0), support=piece.path(1)
+    )
+    if found.peaks.empty:
+        raise InputError("nowhere do enough samples of one group have a peak; look at the peaks of each sample")
+    return (f"{len(found.peaks):,} consensus peaks.",)
+
+
+def _counts(piece: Piece) -> None:
+    settings = piece.settings
+    count(
+        Path(piece.folder) / settings["consensus"],
+        reads={settings["sample"]: settings["treatment"]},
+        chrom_sizes=settings["assembly"],
+        atac=settings["assay"] == "accessible",
+        output=piece.path(0),
+        libraries=piece.path(1),
+    )
+
+
+def _tables(piece: Piece) -> None:
+    folder, samples = Path(piece.folder) / piece.settings["assay"] / "counts", piece.settings["samples"]
+    columns = [read_counts(folder / f"{name}{COUNT_SUFFIX}") for name in samples]
+    table = pd.concat([columns[0][PLACE], *(part.drop(columns=PLACE) for part in columns)], axis=1)
+    libraries = pd.concat([pd.read_csv(folder / f"{name}.libraries.tsv", sep="\t", index_col=0) for name in samples])
+    write_counts(piece.path(0), table, libraries)
+    write_counts(piece.path(1), table, libraries)
+    with atomic_path(piece.path(2)) as temporary:
+        libraries.to_csv(temporary, sep="\t", lineterminator="\n")
+
+
+def _differential(piece: Piece) -> tuple[str, ...]:
+    settings = piece.settings
+    found = differential(
+        Path(piece.folder) / settings["counts"],
+        settings["groups"],
+        reference=settings["reference"],
+        output=piece.path(0),
+    )
+    return (f"{int((found['q_value'] <= 0.05).sum()):,} differential peaks (q-value <= 0.05).",)
+
+
+KINDS: dict[str, Any] = {
+    "peaks": _peaks,
+    "consensus": _consensus,
+    "counts": _counts,
+    "tables": _tables,
+    "differential": _differential,
+}
+"""The work of each kind of piece."""

@@ -1,0 +1,138 @@
+"""A whole study: peaks and coverage of each sample, consensus, counts and differential peaks of each assay."""
+
+import json
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from epizoo.errors import InputError
+from epizoo.files import require_writable, sha256, write_json
+from epizoo.jobs.peak_inputs import File, Progress
+from epizoo.studies.engine import run_pieces
+from epizoo.studies.pieces import RECORDS, Outcome, pieces_of
+from epizoo.studies.study_file import Study, read_study
+from epizoo.version import __version__
+from epizoo.zoo.loading import load_peak_caller
+
+logger = logging.getLogger(__name__)
+_ABOUT = "study.json"
+
+
+def run_study(
+    study: File,
+    output: File,
+    *,
+    workers: int = 2,
+    memory: str | None = None,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Run a study: call the peaks of all samples, join, count and compare them.
+
+    Finished pieces are kept: a run that was stopped, or whose samples or settings changed, does only what is new.
+
+    Args:
+        study: Study: a YAML file, or a tab-separated table of samples with the columns sample, group, treatment, and
+            optionally assay, control and entry.
+        output: Folder of the results; made where there is none.
+        workers: Number of processes on this machine.
+        memory: Limit of memory of each process, such as 4GB (default: an even share of the machine).
+        scheduler: Address of a Dask scheduler whose workers do the pieces, such as tcp://host:8786; they need the same
+            files under the same paths.
+        progress: Called after each piece with the pieces that are done and those there are.
+
+    Returns:
+        The outcomes of all pieces, in the order in which they came.
+
+    Raises:
+        InputError: the study cannot be used, the folder holds results of another version of epizoo, the scheduler does
+            not answer, or a piece failed: all others that do not need it are done first.
+        EntryError: an entry is unknown.
+        MissingDependencyError: Dask is not installed.
+    """
+    if not 1 <= workers <= 1024:
+        raise InputError(f"--workers: {workers} given, expected 1 to 1,024")
+    found = read_study(study)
+    folder = Path(output).resolve()
+    _prepare(folder, found)
+    callers = {name: load_peak_caller(name) for name in {sample.caller for sample in found.samples}}
+    entries = {name: f"{caller.version} {caller.sha256} {caller.config}" for name, caller in callers.items()}
+    pieces = pieces_of(found, folder, _hashes(folder, found), entries)
+    _say_what_is_not_done(found)
+    done = 0
+
+    def report(outcome: Outcome) -> None:
+        nonlocal done
+        done += 1
+        logger.info("%s: %s", outcome.name, outcome.error or " ".join(outcome.notes) or "done.")
+        if progress is not None:
+            progress(done, len(pieces))
+
+    outcomes = [Outcome(piece.name) for piece in pieces if piece.is_finished()]
+    for outcome in outcomes:
+        report(outcome)
+    kept = {outcome.name for outcome in outcomes}
+    left = [piece for piece in pieces if piece.name not in kept]
+    if left:
+        # What is finished needs no waiting for.
+        open_needs = [replace(piece, needs=tuple(set(piece.needs) - kept)) for piece in left]
+        outcomes += run_pieces(open_needs, scheduler=scheduler, workers=workers, memory=memory, report=report)
+    failed = [outcome for outcome in outcomes if outcome.error and not outcome.error.startswith("not done")]
+    if failed:
+        more = f" (and {len(failed) - 1} more pieces failed)" if len(failed) > 1 else ""
+        raise InputError(f"{failed[0].name}: {failed[0].error}{more}; finished pieces are kept")
+    return outcomes
+
+
+def _prepare(folder: Path, study: Study) -> None:
+    """Make the folder, or check that its results are of this version."""
+    require_writable(folder / _ABOUT) if folder.is_dir() else require_writable(folder)
+    folder.mkdir(exist_ok=True)
+    (folder / RECORDS).mkdir(exist_ok=True)
+    about = folder / _ABOUT
+    if about.is_file():
+        try:
+            version = json.loads(about.read_text(encoding="utf-8"))["epizoo"]
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{about}: is no record of a study; give another folder with --output") from None
+        if version != __version__:
+            raise InputError(
+                f"{folder}: holds results of epizoo {version}, and this is {__version__}; give another folder, so that "
+                "results of two versions do not mix"
+            )
+    elif any(path.name != RECORDS for path in folder.iterdir()):
+        raise InputError(f"{folder}: holds files of something else; give a folder of its own, or one that is not there")
+    write_json(about, {"epizoo": __version__, "study": study.to_dict()})
+    # A killed process leaves what it had begun to write.
+    for path in folder.rglob(".epizoo-*"):
+        path.unlink(missing_ok=True)
+
+
+def _hashes(folder: Path, study: Study) -> dict[str, str]:
+    """SHA-256 of each file's content; those of files of the same size and time as before are remembered."""
+    memory = folder / RECORDS / "inputs.json"
+    try:
+        known = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    found = {}
+    for path in study.files():
+        stat = os.stat(path)
+        stamp = f"{stat.st_size} {stat.st_mtime_ns}"
+        old = known.get(path)
+        found[path] = old if isinstance(old, list) and old[0] == stamp else [stamp, sha256(path)]
+    write_json(memory, found)
+    return {path: content for path, (_, content) in found.items()}
+
+
+def _say_what_is_not_done(study: Study) -> None:
+    """Name the assays whose groups cannot be compared."""
+    for assay, samples in study.assays.items():
+        groups = [sample.group for sample in samples]
+        sizes = {group: groups.count(group) for group in dict.fromkeys(groups)}
+        if len(sizes) != 2 or min(sizes.values()) < 2:
+            text = ", ".join(f"{group} ({number})" for group, number in sizes.items())
+            logger.warning(
+                "%s: no differential peaks, which need two groups of two samples or more; found %s", assay, text
+            )

@@ -1,0 +1,211 @@
+"""Studies from samples to differential peaks, killed and continued, against the single commands."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import LocalCluster
+from read_writers import write_bam
+from typer.testing import CliRunner
+
+import epizoo
+from epizoo.calling.peak_reader import read_peaks
+from epizoo.cli import app
+from epizoo.errors import InputError
+from epizoo.studies.pieces import pieces_of
+from epizoo.studies.study_file import read_study
+
+SAMPLES = {"a1": "a", "a2": "a", "b1": "b", "b2": "b"}
+PLACES = (5_000, 12_000, 20_000, 26_000)
+
+
+def reads(seed, group):
+    """Reads of a sample: four places, of which the last is deep in group b alone."""
+    random = np.random.default_rng(seed)
+    starts = list(random.integers(0, 29_000, 400))
+    for place in PLACES:
+        n = 400 if place < 26_000 or group == "b" else 60
+        starts += list(place + random.integers(0, 300, n))
+    return [("chr1", int(start), int(start) + 50, str(random.choice(["+", "-"]))) for start in starts]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A table of four samples in a folder of its own, with its reads."""
+    folder = tmp_path_factory.mktemp("study")
+    rows = ["sample\tgroup\tassay\ttreatment\tcontrol"]
+    for seed, (sample, group) in enumerate(SAMPLES.items()):
+        write_bam(folder / f"{sample}.bam", reads(seed, group))
+        rows.append(f"{sample}\t{group}\tany\t{sample}.bam\t")
+    table = folder / "samples.tsv"
+    table.write_text("\n".join(rows) + "\n")
+    return table
+
+
+@pytest.fixture(scope="module")
+def results(study):
+    """The results of the study, done by two processes of this machine."""
+    folder = study.parent / "results"
+    epizoo.run_study(study, folder, workers=2)
+    return folder
+
+
+def contents(folder):
+    """What a study made, without records and files that hold their time."""
+    files = [path for path in folder.rglob("*") if path.is_file() and "records" not in path.parts]
+    kept = [path for path in files if path.suffix in (".narrowPeak", ".tsv")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in kept}
+
+
+def test_a_study_is_what_the_single_commands_make(study, results, tmp_path):
+    bams = {sample: study.parent / f"{sample}.bam" for sample in SAMPLES}
+    for sample, bam in bams.items():
+        epizoo.call_peaks("peak_caller/universal", reads=bam, output=tmp_path / f"{sample}.narrowPeak")
+        assert (tmp_path / f"{sample}.narrowPeak").read_bytes() == (results / f"peaks/{sample}.narrowPeak").read_bytes()
+    peaks = {sample: tmp_path / f"{sample}.narrowPeak" for sample in SAMPLES}
+    consensus, counts = tmp_path / "consensus.narrowPeak", tmp_path / "counts.tsv"
+    epizoo.consensus(peaks, groups=SAMPLES, output=consensus)
+    epizoo.count(consensus, reads=bams, output=counts)
+    epizoo.differential(counts, SAMPLES, output=tmp_path / "differential.tsv")
+    for path in (consensus, counts, tmp_path / "differential.tsv"):
+        assert path.read_bytes() == (results / "any" / path.name).read_bytes(), path.name
+    assert len(read_peaks(consensus)) == len(PLACES)
+    first = pd.read_csv(results / "any/differential.tsv", sep="\t").iloc[0]
+    assert abs(first["start"] - 26_000) < 400
+    assert first["log2_fold"] > 1.5
+
+
+def test_what_is_finished_is_not_done_again(study, results):
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*.narrowPeak")}
+    epizoo.run_study(study, results, workers=1, scheduler="tcp://127.0.0.1:1")  # nobody is asked
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_change_is_done_again_with_what_depends_on_it(study, tmp_path):
+    folder = tmp_path / "results"
+    shared = read_study(study)
+    hashes = dict.fromkeys(shared.files(), "x")
+    entries = {"peak_caller/universal": "1"}
+    keys = {piece.name: piece.key for piece in pieces_of(shared, folder, hashes, entries)}
+
+    def changed(**options):
+        given = {"hashes": hashes, "entries": entries} | options
+        return {piece.name for piece in pieces_of(shared, folder, **given) if piece.key != keys[piece.name]}
+
+    first = shared.samples[0].treatment[0]
+    after = {name for name in keys if not name.startswith("peaks/")}
+    assert changed(hashes=hashes | {first: "y"}) == {"peaks/a1"} | after
+    assert changed(entries={"peak_caller/universal": "2"}) == set(keys)
+    assert changed() == set()
+
+
+def test_a_killed_worker_costs_its_own_piece(study, results):
+    folder, finished = study.parent / "killed", {}
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+
+        def kill_one(done, total):
+            if not finished:
+                finished.update({path: path.stat().st_mtime_ns for path in (folder / "records").glob("peaks.*")})
+                os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+
+        outcomes = epizoo.run_study(study, folder, scheduler=cluster.scheduler_address, progress=kill_one)
+    assert not [outcome for outcome in outcomes if outcome.error]
+    assert contents(folder).keys() == contents(results).keys()
+    about = "study.json"
+    for name, content in contents(results).items():
+        assert content == contents(folder)[name] or name == about, name
+    assert finished
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+
+
+def test_one_bad_sample_leaves_the_others_done(study, tmp_path):
+    text = study.read_text().replace("\ta1.bam", f"\t{study.parent}/a1.bam").replace("\ta2.bam", "\tbad.bam")
+    for sample in ("b1", "b2"):
+        text = text.replace(f"\t{sample}.bam", f"\t{study.parent}/{sample}.bam")
+    (tmp_path / "samples.tsv").write_text(text)
+    # Damaged after its header and some reads, which is seen only when it is read.
+    content = bytearray((study.parent / "a2.bam").read_bytes())
+    middle = len(content) * 2 // 3
+    content[middle : middle + 100] = bytes(100)
+    (tmp_path / "bad.bam").write_bytes(content)
+    with pytest.raises(InputError, match=r"peaks/a2: .*bad.bam.*damaged or cut short.*finished pieces are kept"):
+        epizoo.run_study(tmp_path / "samples.tsv", tmp_path / "results", workers=1)
+    made = {path.name for path in (tmp_path / "results/peaks").iterdir()}
+    assert made == {"a1.narrowPeak", "b1.narrowPeak", "b2.narrowPeak"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("samples: []\n", "has no samples"),
+        ("sample: []\n", "expected the key samples"),
+        ("samples: [{sample: a, group: x, treatment: a1.bam, colour: red}]\n", "unknown key 'colour'"),
+        ("samples: [{sample: a, group: x, treatment: a1.bam}]\ncolour: red\n", "unknown key 'colour'"),
+        ("samples: [{sample: a, group: x, treatment: missing.bam}]\n", "missing.bam: no such file"),
+        (
+            "samples: [{sample: a, group: x, treatment: a1.bam}, {sample: a, group: x, treatment: a2.bam}]\n",
+            "two samples are called a",
+        ),
+        ("samples: [{sample: a/b, group: x, treatment: a1.bam}]\n", "cannot be the name of a sample"),
+        ("samples: [{sample: a, group: x, treatment: a1.bam}]\nreference: z\n", "no group z"),
+        ("samples: [{sample: a, group: x, treatment: a1.bam, assay: atac}]\n", "assay"),
+        ("samples: [{sample: a, group: x, treatment: a1.bam}]\nassembly: hg38\n", "give all samples one assembly"),
+        ("samples: [{sample: a, group: x, treatment: reads.bed}]\n", "states no chromosome lengths"),
+    ],
+)
+def test_studies_say_what_is_wrong_with_them(study, text, message):
+    (study.parent / "reads.bed").write_text("chr1\t1\t51\tr\t0\t+\n")
+    path = study.parent / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as found:
+        epizoo.run_study(path, study.parent / "not made")
+    assert str(found.value).count("\n") == 0
+    assert not (study.parent / "not made").exists()
+
+
+def test_samples_of_two_assemblies_are_refused(study, tmp_path):
+    import pysam
+
+    with pysam.AlignmentFile(study.parent / "a1.bam") as old:
+        header = old.header.to_dict()
+        header["SQ"][0]["LN"] += 1
+        with pysam.AlignmentFile(tmp_path / "other.bam", "wb", header=header) as new:
+            for read in old.fetch(until_eof=True):
+                new.write(read)
+    table = tmp_path / "samples.tsv"
+    table.write_text(f"sample\tgroup\ttreatment\na\tx\t{study.parent}/a1.bam\nb\tx\tother.bam\n")
+    with pytest.raises(InputError, match=r"chr1 is 30,001 bp long in .*other.bam, but 30,000 bp in"):
+        epizoo.run_study(table, tmp_path / "results")
+
+
+def test_folders_of_other_versions_and_of_other_things_are_refused(study, results, tmp_path):
+    folder = tmp_path / "old"
+    folder.mkdir()
+    (folder / "study.json").write_text(json.dumps({"epizoo": "0.0.1"}))
+    with pytest.raises(InputError, match=r"holds results of epizoo 0\.0\.1"):
+        epizoo.run_study(study, folder)
+    (folder / "study.json").rename(folder / "mine.json")
+    with pytest.raises(InputError, match="holds files of something else"):
+        epizoo.run_study(study, folder)
+
+
+def test_a_scheduler_that_is_not_there_is_one_sentence(study, tmp_path, monkeypatch):
+    monkeypatch.setattr("epizoo.studies.engine._WAIT_S", 1)
+    done = CliRunner().invoke(
+        app, ["run", str(study), "-o", str(tmp_path / "results"), "--scheduler", "tcp://127.0.0.1:9"]
+    )
+    assert done.exit_code == 2
+    assert "--scheduler: tcp://127.0.0.1:9 does not answer as a Dask scheduler" in done.stderr
+
+
+def test_one_group_has_no_differential_peaks_and_this_is_said(study, caplog):
+    table = study.parent / "one.tsv"
+    table.write_text(study.read_text().replace("\tb\t", "\ta\t"))
+    folder = study.parent / "one"
+    epizoo.run_study(table, folder, workers=1)
+    assert "no differential peaks, which need two groups of two samples or more; found a (4)" in caplog.text
+    assert not (folder / "any/differential.tsv").exists()
+    assert (folder / "any/counts.tsv").exists()
