@@ -1,11 +1,14 @@
 // Builds the page into dist/, beside the data that `python -m epizoo.web.page_data dist/data` wrote there.
 import { createHash } from "node:crypto";
-import { cp, readdir, readFile, rm } from "node:fs/promises";
+import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { relative } from "node:path";
 
 import { build } from "esbuild";
 
 const DIST = "dist";
+// Of packages that name the licence and do not hold its text.
+const OWNERS = { "onnxruntime-web": "Microsoft Corporation" };
+const MIT = await readFile("../LICENSE", "utf8").then((text) => text.replace(/Copyright.*/, "Copyright (c) OWNER"));
 const RUNTIME = "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded";
 // igv.js names a script for pages without modules as its build for browsers.
 const shared = { mainFields: ["module", "main"], bundle: true, minify: true, target: "es2022", logLevel: "warning", legalComments: "none" };
@@ -19,6 +22,7 @@ await Promise.all([
   cp("public", DIST, { recursive: true }),
   ...[".mjs", ".wasm"].map((suffix) => cp(RUNTIME + suffix, `${DIST}/ort-wasm-simd-threaded${suffix}`)),
 ]);
+await writeFile(`${DIST}/licenses.txt`, await notices());
 const files = await filesOf(DIST);
 const hash = createHash("sha256");
 for (const file of files) hash.update(file).update(await readFile(`${DIST}/${file}`));
@@ -28,4 +32,14 @@ await build({ ...shared, entryPoints: ["src/service_worker.ts"], outdir: DIST, f
 async function filesOf(folder) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries.filter((one) => one.isFile()).map((one) => relative(folder, `${one.parentPath}/${one.name}`)).sort();
+}
+
+async function notices() {
+  const { dependencies } = JSON.parse(await readFile("package.json", "utf8"));
+  const texts = Object.keys(dependencies).map(async (name) => {
+    const { version, license, repository } = JSON.parse(await readFile(`node_modules/${name}/package.json`, "utf8"));
+    const own = await readFile(`node_modules/${name}/LICENSE`, "utf8").catch(() => MIT.replace("OWNER", OWNERS[name]));
+    return `${name} ${version}, ${license}, ${repository?.url ?? repository}\n\n${own.trim()}\n`;
+  });
+  return (await Promise.all(texts)).join("\n\n");
 }

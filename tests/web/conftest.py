@@ -68,7 +68,8 @@ def page(context, base):
     """The page, ready; errors of its scripts fail the test."""
     found = context.new_page()
     errors = []
-    found.on("pageerror", errors.append)
+    # A bound method of a list takes no attributes, which playwright gives its listeners.
+    found.on("pageerror", lambda error: errors.append(error))
     open_page(found, base)
     yield found
     assert errors == []

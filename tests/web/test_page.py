@@ -2,6 +2,7 @@
 
 import base64
 import os
+import time
 
 import numpy as np
 import pytest
@@ -33,6 +34,14 @@ def call(page, entry="peak_caller/universal", regions="", kind=""):
 def wait_for_peaks(page):
     page.wait_for_selector("#result:visible, #problem:visible", timeout=PATIENCE_MS)
     assert page.inner_text("#problem") == ""
+
+
+def until(page, condition):
+    """Wait for a condition; playwright's own waiting evaluates text in the page, which the page's policy forbids."""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, condition
+        page.wait_for_timeout(50)
 
 
 def save(page, folder, form="narrowPeak"):
@@ -74,11 +83,17 @@ def bigwigs(tmp_path_factory):
     }
 
 
-@pytest.mark.parametrize("entry", ["universal", "h3k4me3", "h3k36me3", "tf", "atac"])
-@pytest.mark.parametrize("name", ["coverage", "gaps", "cpm", "p-values", "scaffolds"])
+FILES = ("coverage", "gaps", "cpm", "p-values", "scaffolds")
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        *((name, "universal") for name in FILES),
+        *(("coverage", entry) for entry in ("h3k4me3", "h3k36me3", "tf", "atac")),
+    ],
+)
 def test_peaks_are_those_of_the_command_line(page, bigwigs, tmp_path, name, entry):
-    if entry != "universal" and name not in ("coverage", "p-values"):
-        pytest.skip("one entry is enough for what concerns the file alone")
     expected = call_peaks(f"peak_caller/{entry}", bigwigs[name], output=tmp_path / "command.narrowPeak")
     assert len(expected) or entry == "h3k36me3"
     pick(page, bigwigs[name])
@@ -130,9 +145,9 @@ def test_a_run_can_be_cancelled_and_started_again(page, tmp_path):
     large = write_bigwig(tmp_path / "large.bw", coverage(1, {"chr1": 30_000_000}))
     pick(page, large)
     page.click("#call")
-    page.wait_for_function("document.getElementById('progress').value > 0", timeout=PATIENCE_MS)
+    until(page, "document.getElementById('progress').value > 0")
     page.click("#cancel")
-    page.wait_for_function("document.getElementById('status').textContent === 'Cancelled.'")
+    until(page, "document.getElementById('status').textContent === 'Cancelled.'")
     assert page.is_hidden("#cancel")
     assert page.is_enabled("#call")
     call(page, regions="chr1:1-2,000,000")
@@ -260,7 +275,7 @@ def test_the_page_opens_and_calls_without_a_network(context, tmp_path):
     with serving(page_server(0)) as address:
         open_page(page, address)
         page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-        page.wait_for_function("navigator.serviceWorker.controller !== null", timeout=PATIENCE_MS)
+        until(page, "navigator.serviceWorker.controller !== null")
     page.reload()
     page.wait_for_selector("body[data-ready]")
     assert page.evaluate("crossOriginIsolated")
@@ -296,20 +311,20 @@ def test_text_is_readable_and_fits_a_phone(browser, base, scheme):
         wait_for_peaks(page)
         page.wait_for_selector("#browser >> css=.igv-track-label", timeout=PATIENCE_MS)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        for selector in ("h1", "#about", "#call", "dt", "th button", "td button", "footer p"):
+        for selector in ("h1", "#about", "#call", "dt", "th button", "td button", "footer p", ".igv-track-label"):
             assert contrast(page, selector) >= 4.5, selector
 
 
 def contrast(page, selector):
     """Contrast of text and ground by WCAG 2.1."""
-    colors = page.evaluate(
-        """selector => {
-          const text = document.querySelector(selector);
+    colors = page.locator(selector).first.evaluate(
+        """text => {
           let ground = text;
-          while (getComputedStyle(ground).backgroundColor === "rgba(0, 0, 0, 0)") ground = ground.parentElement;
+          while (getComputedStyle(ground).backgroundColor === "rgba(0, 0, 0, 0)") {
+            ground = ground.parentElement ?? ground.getRootNode().host;
+          }
           return [getComputedStyle(text).color, getComputedStyle(ground).backgroundColor];
-        }""",
-        selector,
+        }"""
     )
     lights = []
     for color in colors:

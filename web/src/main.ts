@@ -181,6 +181,7 @@ class Page {
   /** Do something, and say in one sentence what went wrong. */
   private async guarded(work: () => Promise<void>): Promise<void> {
     element("problem").hidden = true;
+    element("problem").textContent = "";
     try {
       await work();
     } catch (error) {

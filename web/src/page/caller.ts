@@ -33,7 +33,7 @@ export class Caller {
   async open(source: Source): Promise<OpenedSignal> {
     this.end();
     this.source = source;
-    return this.ask({ type: "open", setUp: { base: document.baseURI, settings: this.settings }, source }, (answer) =>
+    return this.ask({ type: "open", setUp: { base: new URL(".", document.baseURI).href, settings: this.settings }, source }, (answer) =>
       answer.type === "opened" ? answer.signal : null,
     );
   }
