@@ -5,16 +5,16 @@ import pytest
 from matplotlib.figure import Figure
 
 from epizoo.errors import InputError
-from epizoo.figures.panels import label_of, parse_region, peaks_panel, states_panel
+from epizoo.figures.panels import label_of, peaks_panel, states_panel
 from epizoo.figures.regions import (
     MAX_COLUMNS,
     MarkCallsPanel,
     ProbabilityPanel,
-    Region,
     SignalPanel,
     _figure,
     draw,
 )
+from epizoo.genome.loci import Region, parse_region
 
 REGION = Region("chr1", 1000, 3000)
 

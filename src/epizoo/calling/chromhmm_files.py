@@ -18,6 +18,7 @@ from epizoo.calling.state_colors import Color
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
 from epizoo.genome.intervals import DAMAGED_GZIP
+from epizoo.genome.text_files import write_text
 
 File = str | os.PathLike[str]
 ORDERS = {"E": "Emission", "T": "Transition", "U": "User", "F": "Fixed"}
@@ -168,7 +169,5 @@ def _require_order(path: File, order: str) -> str:
 
 
 def _write(path: File, lines: Iterable[str]) -> None:
-    content = "".join(lines).encode()
     with atomic_path(path) as temporary:
-        # No time stamp, so that equal states make equal files.
-        temporary.write_bytes(gzip.compress(content, 6, mtime=0) if str(path).endswith(".gz") else content)
+        write_text(temporary, "".join(lines), compressed=str(path).endswith(".gz"))

@@ -4,7 +4,6 @@ The formats: https://genome.ucsc.edu/FAQ/FAQformat.html, narrowPeak (BED6+4), br
 and BED6.
 """
 
-import gzip
 import os
 import string
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 from epizoo.calling.peaks import NARROWPEAK_COLUMNS
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
+from epizoo.genome.text_files import write_text
 
 FORMATS = ("narrowPeak", "broadPeak", "gappedPeak", "bed")
 
@@ -112,6 +112,4 @@ def _write(path: str | os.PathLike[str], table: pd.DataFrame, track: str | None)
     text = table.to_csv(sep="\t", header=False, index=False, float_format="%.5g", lineterminator="\n")
     content = ("" if track is None else track + "\n") + text
     with atomic_path(path) as temporary:
-        # No time stamp, so that equal peaks make equal files.
-        packed = gzip.compress(content.encode(), mtime=0) if os.fspath(path).endswith(".gz") else content.encode()
-        temporary.write_bytes(packed)
+        write_text(temporary, content, compressed=os.fspath(path).endswith(".gz"))

@@ -37,9 +37,10 @@ def plot(
     from epizoo.figures import panels as make
     from epizoo.figures.regions import draw
     from epizoo.files import check_outputs
+    from epizoo.genome.loci import parse_region
     from epizoo.zoo.state_order import state_order
 
-    where = make.parse_region(region)
+    where = parse_region(region)
     labelled = [path for texts in (bigwig, peaks, states) for _, path in _labelled(texts, "")]
     others = [path for path in (control, probabilities, binarized) if path is not None]
     check_outputs([output], [*labelled, *others, *named_files(marks or [], "--marks").values()])

@@ -1,7 +1,6 @@
 """Panels of a picture from the files that hold them, and the region that it shows."""
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,11 +15,11 @@ from epizoo.figures.regions import (
     MarkSignalPanel,
     PeaksPanel,
     ProbabilityPanel,
-    Region,
     SignalPanel,
     StatesPanel,
 )
 from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines
+from epizoo.genome.loci import Region
 from epizoo.genome.marks import find_binarized, read_binarized
 from epizoo.genome.signal import BigWig
 
@@ -28,24 +27,6 @@ File = str | os.PathLike[str]
 BED9_COLUMNS = ("chrom", "start", "end", "name", "score", "strand", "thickStart", "thickEnd", "itemRgb")
 _BINS_SHOWN = 6000
 _MARK_BIN_BP = 200
-
-
-def parse_region(text: str) -> Region:
-    """A region as genome browsers write it, 1-based with both ends inside.
-
-    Raises:
-        InputError: the text is no such region.
-
-    >>> parse_region("chr1:1,001-2,000")
-    Region(chrom='chr1', start=1000, end=2000)
-    """
-    match = re.fullmatch(r"([^:\s]+):([\d,]+)[-–]([\d,]+)", text.strip())
-    if match is None:
-        raise InputError(f"region: {text!r} is no region; write it as chr1:1,000,000-1,050,000")
-    start, end = (int(number.replace(",", "")) for number in match.groups()[1:])
-    if not 1 <= start <= end:
-        raise InputError(f"region: {text!r} does not begin before it ends; the first position of a chromosome is 1")
-    return Region(match.group(1), start - 1, end)
 
 
 def signal_panel(path: File, region: Region, label: str) -> SignalPanel:

@@ -18,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
+from epizoo.genome.loci import Region
 
 FORMATS = (".png", ".svg", ".pdf")
 INK, MUTED, GRID = "#22223b", "#8d99ae", "#d9dde5"
@@ -39,14 +40,6 @@ STYLE: Any = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
 }
-
-
-class Region(NamedTuple):
-    """A stretch of a chromosome, 0-based and half-open."""
-
-    chrom: str
-    start: int
-    end: int
 
 
 class Panel(Protocol):

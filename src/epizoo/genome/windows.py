@@ -18,6 +18,7 @@ from epizoo.errors import InputError
 from epizoo.genome.binarize_bigwigs import BigWigBinarization, binarize_bigwigs, common_sizes
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.intervals import check_blacklist, check_intervals, read_bed, subtract_blacklist, tile, whole_genome
+from epizoo.genome.loci import is_region, parse_region
 from epizoo.genome.marks import arrange_marks, find_one_cell, read_chromosomes
 from epizoo.genome.signal import BigWig, SignalTrack, open_signal
 from epizoo.mark_values import MISSING
@@ -352,8 +353,11 @@ class MarkWindows(_Windows):
 
 
 def interval_table(intervals: Intervals, name: str) -> pd.DataFrame:
-    """The table itself, or the one read from a BED file; ``attrs["name"]`` says what to call it in messages."""
-    table = intervals.copy() if isinstance(intervals, pd.DataFrame) else read_bed(intervals)
+    """The table itself, a browser's region, or a BED file's table; ``attrs["name"]`` is its name in messages."""
+    if is_region(intervals):
+        table = pd.DataFrame([parse_region(str(intervals))])
+    else:
+        table = intervals.copy() if isinstance(intervals, pd.DataFrame) else read_bed(intervals)
     table.attrs.setdefault("name", name if isinstance(intervals, pd.DataFrame) else str(intervals))
     return table
 

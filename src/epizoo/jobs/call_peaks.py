@@ -19,6 +19,7 @@ from epizoo.errors import InputError
 from epizoo.files import atomic_path, check_outputs
 from epizoo.genome.assemblies import check_blacklist_fits, excluded_sequences, read_blacklist, require_blacklist
 from epizoo.genome.bigwig_writer import write_track
+from epizoo.genome.loci import is_region
 from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.pile_up_config import KeepDuplicates, Pairs
 from epizoo.genome.pileup import ReadCoverage
@@ -107,7 +108,8 @@ def call_peaks(
         max_fragment_bp: Leave out longer pairs and fragments (default: 2,000).
         reference: Reference genome of a CRAM (FASTA); positions are read without it.
         atac: Pile up the cut sites of ATAC-seq: both ends, moved by +4 and -5 bp.
-        regions: Only call peaks in these intervals (BED; default: the whole genome). Signal around a region is seen,
+        regions: Only call peaks in these intervals: a BED file, or a region such as chr1:1,000,000-2,000,000 (default:
+            the whole genome). Signal around a region is seen,
             and peaks end at its border.
         blacklist: Leave out peaks on ENCODE's blacklist of hg19, hg38 or mm10, or on intervals (BED).
         signal_kind: Kind of signal in the bigWig: counts, coverage, cpm, fold_change or log10_p (default: detected
@@ -115,7 +117,7 @@ def call_peaks(
         control_signal_kind: Kind of signal in the control (default: that of the bigWig).
         known_regions: Intervals in which no value means no signal (BED), for a bigWig of a part of the genome.
         coverage: Write the coverage of `reads`, as bigWig.
-        output: File of peaks to write; gzipped where its name ends in ``.gz``.
+        output: File of peaks to write; compressed (BGZF) where its name ends in ``.gz``.
         output_format: Format: narrowPeak, broadPeak, gappedPeak or bed of six columns; default: by the suffix of
             `output`.
         summits: Write all summits of all peaks, as BED.
@@ -180,7 +182,8 @@ def call_peaks(
     kind = peak_format("" if output is None else output, output_format)
     if output is None and (output_format or track_line):
         raise InputError("--format, --track-line: given without --output, the file that they are about; name it")
-    intervals = [given for given in (regions, blacklist, known_regions) if isinstance(given, str | os.PathLike)]
+    named = [given for given in (regions, blacklist, known_regions) if isinstance(given, str | os.PathLike)]
+    intervals = [given for given in named if not is_region(given)]
     written = (output, summits, coverage, probabilities, denoised, cutoff_analysis, replicate_table)
     outputs = [path for path in written if path is not None]
     check_outputs(outputs, [*inputs.paths(), *intervals])

@@ -8,6 +8,7 @@ import pandas as pd
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
+from epizoo.genome.text_files import write_text
 from epizoo.optional import require
 
 FORMATS = (".tsv", ".tsv.gz", ".parquet", ".h5ad")
@@ -47,8 +48,8 @@ def write_counts(path: str | os.PathLike[str], counts: pd.DataFrame, libraries: 
             obs, var = _of_objects(libraries), _of_objects(counts[PLACE].set_index("name"))
             require("anndata", "study").AnnData(values, obs=obs, var=var).write_h5ad(temporary)
         else:
-            packed = {"method": "gzip", "mtime": 0} if kind == ".tsv.gz" else None
-            counts.to_csv(temporary, sep="\t", index=False, lineterminator="\n", compression=packed)  # type: ignore[call-overload]
+            text = counts.to_csv(sep="\t", index=False, lineterminator="\n")
+            write_text(temporary, text, compressed=kind == ".tsv.gz")
 
 
 def read_counts(path: str | os.PathLike[str]) -> pd.DataFrame:

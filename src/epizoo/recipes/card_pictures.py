@@ -22,8 +22,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from epizoo.errors import EpizooError, InputError
 from epizoo.figures.heatmaps import draw_heatmap
-from epizoo.figures.panels import control_panel, parse_region, signal_panel
-from epizoo.figures.regions import Panel, PeaksPanel, ProbabilityPanel, Region, StatesPanel, draw
+from epizoo.figures.panels import control_panel, signal_panel
+from epizoo.figures.regions import Panel, PeaksPanel, ProbabilityPanel, StatesPanel, draw
+from epizoo.genome.loci import Region, parse_region
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER
 from epizoo.recipes.peak_caller_examples import SIMULATED_BP, simulated_example
 from epizoo.recipes.simulated_peaks import ATAC
