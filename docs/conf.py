@@ -65,7 +65,20 @@ nb_merge_streams = True
 
 html_theme = "sphinx_book_theme"
 html_title = "epizoo"
-html_theme_options = {"show_toc_level": 2, "home_page_in_toc": True, "use_fullscreen_button": False}
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+# The theme's folds of the contents have no name that a screen reader could say.
+html_js_files = [
+    (None, {"body": "document.querySelectorAll('summary').forEach(s => s.ariaLabel = s.innerText || 'Show the pages')"})
+]
+html_theme_options = {
+    "show_toc_level": 2,
+    "home_page_in_toc": True,
+    "use_fullscreen_button": False,
+    "navbar_persistent": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
 
 napoleon_use_ivar = True
 default_role = "py:obj"
