@@ -7,7 +7,7 @@ counts for at most twice the number of replicates times the (lower) median of th
 
 The constants were fitted to called peaks of one to five replicates of 13 public experiments: ATAC-seq, GAF, CTCF and
 H3K4me3 in replicates or thirds of their reads, H3K4me3 and H3K36me3 of several donors (`benchmarks/peaks/replicates.py`
-measures them).
+measures how well they hold).
 """
 
 from collections.abc import Sequence
