@@ -2,7 +2,6 @@
 
 import copy
 import os
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -54,9 +53,17 @@ class OnnxEngine:
         values = self._session(names).run(list(names), {self._entry.input_name: rows})
         return {name: value[: len(inputs)] for name, value in zip(names, values, strict=True)}
 
+    def save(self, names: tuple[str, ...], path: str | os.PathLike[str]) -> None:
+        """Write the graph with the named outputs alone.
+
+        Raises:
+            InputError: the graph has no output of a name.
+        """
+        onnx.save(self._with_outputs(names), path)
+
     def _session(self, names: tuple[str, ...]) -> Any:
         if names not in self._sessions:
-            model = with_outputs(self._model, names, self._entry.name)
+            model = self._with_outputs(names)
             options = self._runtime.SessionOptions()
             if self._entry.family == "chromatin_states":
                 # A bin's work is too small to be shared: threads that wait for each other take twice the time.
@@ -66,23 +73,13 @@ class OnnxEngine:
             )
         return self._sessions[names]
 
-
-def write_with_outputs(source: Path, path: Path, names: tuple[str, ...], entry_name: str) -> None:
-    """Write the graph of a file with some of its outputs alone; see `with_outputs`."""
-    onnx.save(with_outputs(onnx.load(source), names, entry_name), path)
-
-
-def with_outputs(model: onnx.ModelProto, names: tuple[str, ...], entry_name: str) -> onnx.ModelProto:
-    """The model with some of its outputs alone; ONNX Runtime drops what no output needs.
-
-    Raises:
-        InputError: the model has no output of a name.
-    """
-    kept = [output for output in model.graph.output if output.name in names]
-    if len(kept) < len(set(names)):
-        known = ", ".join(output.name for output in model.graph.output)
-        raise InputError(f"{', '.join(names)}: not all in {entry_name}'s model.onnx, which has {known}")
-    changed = copy.deepcopy(model)
-    del changed.graph.output[:]
-    changed.graph.output.extend(kept)
-    return changed
+    def _with_outputs(self, names: tuple[str, ...]) -> onnx.ModelProto:
+        """The graph with some of its outputs; ONNX Runtime drops what no output needs."""
+        kept = [output for output in self._model.graph.output if output.name in names]
+        if len(kept) < len(set(names)):
+            known = ", ".join(output.name for output in self._model.graph.output)
+            raise InputError(f"{', '.join(names)}: not all in {self._entry.name}'s model.onnx, which has {known}")
+        model = copy.deepcopy(self._model)
+        del model.graph.output[:]
+        model.graph.output.extend(kept)
+        return model

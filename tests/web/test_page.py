@@ -180,6 +180,27 @@ def test_what_is_wrong_is_one_sentence_and_the_page_goes_on(page, bigwigs, tmp_p
     call(page, regions="chr1")
 
 
+def test_a_kind_that_values_do_not_tell_can_be_chosen(page, bigwigs, tmp_path):
+    path, output = tmp_path / "fractions.bw", tmp_path / "command.narrowPeak"
+    path.write_bytes(bigwigs["p-values"].read_bytes())
+    pick(page, path)
+    assert "choose the kind" in page.inner_text("#detected")
+    page.click("#call")
+    page.wait_for_selector("#problem:visible", timeout=PATIENCE_MS)
+    assert "choose the kind of signal" in page.inner_text("#problem")
+    call_peaks("peak_caller/universal", path, signal_kind="fold_change", output=output)
+    call(page, kind="fold_change")
+    assert_same_peaks(save(page, tmp_path), output)
+
+
+def test_a_browser_without_webassembly_is_told(context, base):
+    page = context.new_page()
+    page.add_init_script("delete globalThis.WebAssembly")
+    page.goto(base)
+    page.wait_for_selector("#problem:visible", timeout=PATIENCE_MS)
+    assert "has no WebAssembly" in page.inner_text("#problem")
+
+
 def test_a_file_that_changes_is_told(page, bigwigs, tmp_path):
     path = tmp_path / "changing.bw"
     path.write_bytes(bigwigs["coverage"].read_bytes())

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from epizoo.calling import peaks, summits
-from epizoo.conversion.onnx.engine import write_with_outputs
+from epizoo.conversion.onnx.engine import OnnxEngine
 from epizoo.files import write_json
 from epizoo.genome import assemblies, coverage_transform, read_depth, signal_kinds
 from epizoo.genome.intervals import read_bed
@@ -23,7 +23,6 @@ from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.entry import PeakCallerEntry
 from epizoo.zoo.examples import example_arguments
 from epizoo.zoo.loading import load_peak_caller
-from epizoo.zoo.weights import check_sha256
 
 SETTINGS_FILE = "settings.json"
 FIRST_ENTRY = "peak_caller/universal"
@@ -42,7 +41,8 @@ def write_page_data(folder: Path) -> None:
     names.sort(key=lambda name: name != FIRST_ENTRY)
     callers = [load_peak_caller(name) for name in names]
     for caller in callers:
-        _write_graph(caller, folder / _graph_name(caller))
+        # Only the probabilities: what other outputs need is not computed.
+        OnnxEngine(caller).save((genome_peaks.PROBABILITIES,), folder / _graph_name(caller))
     write_json(
         folder / SETTINGS_FILE,
         {
@@ -108,15 +108,6 @@ def _named(module: ModuleType, names: str) -> dict[str, Any]:
 
 def _graph_name(caller: PeakCallerEntry) -> str:
     return f"{caller.name.split('/')[-1]}.onnx"
-
-
-def _write_graph(caller: PeakCallerEntry, path: Path) -> None:
-    """Write the entry's graph with the probabilities as its only output."""
-    assert caller.zoo.onnx is not None, caller.name
-    assert caller.zoo.onnx_sha256 is not None, caller.name
-    source = caller.folder / caller.zoo.onnx
-    check_sha256(source, caller.zoo.onnx_sha256)
-    write_with_outputs(source, path, (genome_peaks.PROBABILITIES,), caller.name)
 
 
 def _copy_example(folder: Path) -> dict[str, str]:

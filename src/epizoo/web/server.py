@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from epizoo.errors import InputError
 
@@ -18,7 +18,7 @@ _ADDRESS = "127.0.0.1"
 class _Handler(SimpleHTTPRequestHandler):
     """Files of the page, isolated from other pages, so that WebAssembly may use several threads."""
 
-    extensions_map: ClassVar[dict[str, str]] = SimpleHTTPRequestHandler.extensions_map | {
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
         ".js": "text/javascript",
         ".mjs": "text/javascript",
         ".wasm": "application/wasm",
