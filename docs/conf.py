@@ -46,7 +46,7 @@ myst_heading_anchors = 3
 def package_hash() -> str:
     """Hash of all that a chapter's numbers depend on besides its own cells: the package, the entries, the data."""
     digest = hashlib.sha256()
-    for folder in ("src", "conversion", "plugins", "model_zoo", "tutorials/data"):
+    for folder in ("src", "conversion", "plugins", "model_zoo", "tutorials"):
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".md":
                 digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
