@@ -8,7 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from jaxtyping import Int32, Int64, UInt8, UInt16
@@ -165,7 +165,7 @@ def walk_records(
 ) -> tuple[int, int]:
     """Fill the arrays with the whole records: their number (-1 where one is damaged) and where they end."""
 
-    def number_at(at: int) -> int:
+    def number_at(at: Any) -> Any:
         low = np.int64(content[at]) | np.int64(content[at + 1]) << 8 | np.int64(content[at + 2]) << 16
         value = low | np.int64(content[at + 3]) << 24
         return value - 4294967296 if value >= 2147483648 else value
