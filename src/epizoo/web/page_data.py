@@ -117,7 +117,8 @@ def _copy_example(folder: Path) -> dict[str, str]:
     shutil.copyfile(bigwig, folder / bigwig.name)
     table = read_bed(entry.folder / arguments["intervals_file"])
     # As genome browsers write them: from 1, both ends included.
-    loci = [f"{row.chrom}:{row.start + 1}-{row.end}" for row in table.itertuples()]
+    columns = (table[name].tolist() for name in ("chrom", "start", "end"))
+    loci = [f"{chrom}:{start + 1}-{end}" for chrom, start, end in zip(*columns, strict=True)]
     return {"file": bigwig.name, "about": _EXAMPLE, "regions": " ".join(loci)}
 
 
