@@ -82,7 +82,10 @@ BAD_INPUTS = [
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--regions", "words.bed"], "whole numbers"),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--blacklist", "nochr.bed"], r"nochr\.bed: .*\b1\b"),
     (["call-peaks", PEAK_CALLER], "--bigwig, --reads, --replicates: none"),
-    (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--reads", "good.bed"], "--bigwig, --reads, --replicates: --bigwig and --reads given"),
+    (
+        ["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--reads", "good.bed"],
+        "--bigwig, --reads, --replicates: --bigwig and --reads given",
+    ),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--atac"], "--atac: .*reads"),
     (["call-peaks", PEAK_CALLER, "--reads", "none.bam", "--enter-probability", "2"], r"enter_probability\b.*\b2\.0\b"),
     (["call-peaks", PEAK_CALLER, "--bigwig", "good.bw", "--format", "bed12"], "'bed12'"),
