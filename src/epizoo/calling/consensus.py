@@ -85,11 +85,11 @@ def consensus_peaks(
 def supports(peaks: pd.DataFrame, places: pd.DataFrame) -> Bool[np.ndarray, " place"]:
     """Mask of the places that share half of themselves, or of a peak, with one of the peaks, which do not overlap."""
     found = np.zeros(len(places), bool)
-    by_chrom = dict(list(peaks.groupby("chrom")))
+    by_chrom = {str(chrom): table for chrom, table in peaks.groupby("chrom")}
     for chrom, rows in places.groupby("chrom").indices.items():
-        if chrom not in by_chrom:
+        if str(chrom) not in by_chrom:
             continue
-        starts, ends = (by_chrom[chrom][column].to_numpy() for column in ("start", "end"))
+        starts, ends = (by_chrom[str(chrom)][column].to_numpy() for column in ("start", "end"))
         low, high = (places[column].to_numpy()[rows] for column in ("start", "end"))
         first, after = np.searchsorted(ends, low, side="right"), np.searchsorted(starts, high, side="left")
         number = np.maximum(after - first, 0)
@@ -181,9 +181,9 @@ def _summits(places: pd.DataFrame, samples: list[pd.DataFrame]) -> Int64[np.ndar
         pd.DataFrame({"chrom": table["chrom"], "summit": summit_places(table)})[table["peak"] >= 0] for table in samples
     ]
     summits = pd.concat(stated, ignore_index=True).sort_values("summit", kind="stable")
-    by_chrom = {chrom: table["summit"].to_numpy() for chrom, table in summits.groupby("chrom")}
+    by_chrom = {str(chrom): table["summit"].to_numpy() for chrom, table in summits.groupby("chrom")}
     for chrom, rows in places.groupby("chrom").indices.items():
-        here = by_chrom.get(chrom, np.zeros(0, np.int64))
+        here = by_chrom.get(str(chrom), np.zeros(0, np.int64))
         first = np.searchsorted(here, places["start"].to_numpy()[rows], side="left")
         after = np.searchsorted(here, places["end"].to_numpy()[rows], side="left")
         has_one = after > first

@@ -13,7 +13,7 @@ import warnings
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -234,7 +234,7 @@ def without_mark(content: bytes) -> bytes:
     return content.removeprefix(_BYTE_ORDER_MARK)
 
 
-def skip_mark(file: BinaryIO) -> BinaryIO:
+def skip_mark(file: Any) -> Any:
     """The same open file, behind its byte order mark if it has one."""
     if file.read(len(_BYTE_ORDER_MARK)) != _BYTE_ORDER_MARK:
         file.seek(0)

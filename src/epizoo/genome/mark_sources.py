@@ -215,7 +215,7 @@ def _sizes_for_reads(files: MarkFiles, of_bigwigs: dict[str, int], bigwigs: list
     return sizes
 
 
-def _check_used(files: MarkFiles, reads: Mapping[str, File], bigwigs: Mapping[str, File]) -> None:
+def _check_used(files: MarkFiles, reads: Mapping[str, Paths], bigwigs: Mapping[str, File]) -> None:
     """Refuse settings that would be ignored in silence.
 
     Raises:

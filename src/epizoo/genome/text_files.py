@@ -16,5 +16,5 @@ def write_text(path: Path, text: str, *, compressed: bool) -> None:
         return
     import pysam
 
-    with pysam.BGZFile(str(path), "wb") as file:
+    with pysam.BGZFile(str(path), "wb", None) as file:
         file.write(text.encode())

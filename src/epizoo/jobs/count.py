@@ -205,5 +205,5 @@ def _files(
 ) -> list[File]:
     files: list[File] = [] if isinstance(peaks, pd.DataFrame) else [peaks]
     for source in [*(reads or {}).values(), *(bigwigs or {}).values()]:
-        files += [source] if isinstance(source, str) or hasattr(source, "__fspath__") else list(source)  # type: ignore[list-item]
+        files += [source] if isinstance(source, str) or hasattr(source, "__fspath__") else list(source)
     return files

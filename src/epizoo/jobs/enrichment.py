@@ -26,7 +26,7 @@ def read_annotations(files: Mapping[str, File], segmentation: Segmentation) -> d
         InputError: a file cannot be used.
     """
     n_genes = sum(is_gene_file(path) for path in files.values())
-    ends = segmentation.segments.groupby("chrom")["end"].max().to_dict()
+    ends = segmentation.ends()
     annotations: dict[str, pd.DataFrame] = {}
     for name, path in files.items():
         if is_gene_file(path):

@@ -21,11 +21,12 @@ def sample_groups(groups: Groups | None, samples: Collection[str]) -> dict[str, 
     """
     if groups is None:
         return dict.fromkeys(samples, "all")
-    is_file = isinstance(groups, str | os.PathLike)
-    stated = _of_table(groups) if is_file else {name: str(group) for name, group in dict(groups).items()}
+    if isinstance(groups, str | os.PathLike):
+        where, stated = os.fspath(groups), _of_table(groups)
+    else:
+        where, stated = "groups", {name: str(group) for name, group in groups.items()}
     lost = [sample for sample in samples if not stated.get(sample)]
     if lost:
-        where = groups if is_file else "groups"
         known = ", ".join(list(stated)[:5]) or "none"
         raise InputError(f"{where}: no group is stated for the sample {lost[0]}, but for {known}; add it")
     return {sample: stated[sample] for sample in samples}

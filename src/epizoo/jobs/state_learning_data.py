@@ -15,7 +15,7 @@ from epizoo.finetuning.state_adaptation import annotation_states
 from epizoo.genome.cell_mark_table import read_cell_mark_table
 from epizoo.genome.intervals import read_bed
 from epizoo.genome.mark_sources import MarkFiles, binarize_files
-from epizoo.genome.marks import find_binarized, read_chromosomes
+from epizoo.genome.marks import BinarizedFile, find_binarized, read_chromosomes
 from epizoo.genome.read_counts import Pairs
 from epizoo.jobs.state_models import read_state_model
 from epizoo.mark_values import MISSING
@@ -92,8 +92,8 @@ def read_learning_marks(
     cells = [cell] if isinstance(cell, str) else list(cell or ())
     if (bool(folders) + bool(marks) + (table is not None)) != 1:
         raise InputError("binarized, table, marks: expected one of the three; give that alone")
-    of_bigwigs = {"signal_kind": signal_kind, "read_length_bp": read_length_bp, "threshold": threshold}
-    of_reads = {"chrom_sizes": chrom_sizes, "peaks": peaks, "pairs": pairs}
+    of_bigwigs: dict[str, Any] = {"signal_kind": signal_kind, "read_length_bp": read_length_bp, "threshold": threshold}
+    of_reads: dict[str, Any] = {"chrom_sizes": chrom_sizes, "peaks": peaks, "pairs": pairs}
     if not marks:
         unused = of_bigwigs | {"controls": controls} | ({} if table is not None else of_reads)
         for name, value in unused.items():
@@ -139,7 +139,8 @@ def _read_folders(folders: Sequence[File], cells: list[str]) -> LearningMarks:
     found = [file for folder in folders for file in find_binarized(folder, one_alone)]
     _require_cells(cells, list(dict.fromkeys(file.cell for file in found)), ", ".join(map(str, folders)))
     found = [file for file in found if not cells or file.cell in cells]
-    first, seen = found[0], {}
+    first = found[0]
+    seen: dict[tuple[str, str], BinarizedFile] = {}
     for file in found:
         if set(file.marks) != set(first.marks):
             raise InputError(

@@ -38,7 +38,7 @@ def states_of(regions: File, states: Segmentation, output: File | None = None) -
         raise InputError(f"{regions}: holds no region; give a BED file with one at least")
     names = read_bed(regions)
     table = peaks[["chrom", "start", "end"]].assign(name=names.get("name", "."))
-    ends = states.segments.groupby("chrom")["end"].max().to_dict()
+    ends = states.ends()
     table = named_like(table, list(ends), str(regions), states.name)
     if not table["chrom"].isin(list(ends)).any():
         raise InputError(

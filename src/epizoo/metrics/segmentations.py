@@ -38,6 +38,10 @@ class Segmentation(NamedTuple):
         """Heading of the states in tables, as ChromHMM writes it."""
         return f"State ({ORDERS[self.order]} order)" if self.order else "State"
 
+    def ends(self) -> dict[str, int]:
+        """The last position that has a state, by chromosome, in bp."""
+        return {str(chrom): int(end) for chrom, end in self.segments.groupby("chrom")["end"].max().items()}
+
     def in_order(self, names: Sequence[str]) -> "Segmentation":
         """The same with its labels in the order of names, which hold all of them."""
         labels = tuple(sorted(self.labels, key=list(names).index))
