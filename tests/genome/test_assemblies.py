@@ -64,3 +64,10 @@ def test_chromosome_lengths_come_from_a_file_or_an_assembly(tmp_path):
 def test_a_table_of_intervals_may_name_unknown_chromosomes():
     table = pd.DataFrame({"chrom": ["chr1", "chrUn"], "start": np.array([0, 0]), "end": np.array([10, 99])})
     check_blacklist_fits(table, {"chr1": 10}, "the blacklist", "x.bw")
+
+
+def test_names_that_bioframe_splits_are_known_or_refused():
+    assert chrom_sizes("T2T-CHM13v2.0") == chrom_sizes("hs1")
+    for name in ("0", "v2.0", "hg38.1"):
+        with pytest.raises(InputError, match="neither a file of chromosome lengths nor a known assembly"):
+            chrom_sizes(name)

@@ -17,7 +17,7 @@ UNUSUAL_SEQUENCES = (
 )
 """Names of sequences with many copies per cell: genomes of mitochondria, chloroplasts and the Epstein-Barr virus."""
 _FOLDER = Path(__file__).parent / "blacklists"
-_SAME_ASSEMBLY = {"grch37": "hg19", "grch38": "hg38", "grcm38": "mm10"}
+_SAME_ASSEMBLY = {"grch37": "hg19", "grch38": "hg38", "grcm38": "mm10", "t2t-chm13v2.0": "hs1"}
 
 
 def chrom_sizes(name_or_file: str | os.PathLike[str]) -> dict[str, int]:
@@ -35,7 +35,9 @@ def chrom_sizes(name_or_file: str | os.PathLike[str]) -> dict[str, int]:
     import bioframe
 
     name = _common_name(name_or_file)
-    known = sorted({*BLACKLISTS, *bioframe.assemblies_available()["provider_build"]})
+    # bioframe takes what stands behind a dot for the name.
+    builds = [build for build in bioframe.assemblies_available()["provider_build"] if "." not in build]
+    known = sorted({*BLACKLISTS, *builds})
     if name not in known:
         raise InputError(
             f"{name_or_file}: neither a file of chromosome lengths nor a known assembly; name one of "
