@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from epizoo.genome.overlaps import merged
-from epizoo.genome.pileup import ReadCoverage
+from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.metrics.peaks import truth_scores
 from epizoo.recipes.simulated_peaks import ATAC
 from epizoo.simulation.fragments import Experiment, simulate_experiment, site_truth

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.pileup import pile_up
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.pileup import pile_up
 from epizoo.genome.signal import BigWig, SignalTrack
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER
 from epizoo.recipes.denoiser import ENTRIES, poisson_deviance

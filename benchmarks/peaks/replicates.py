@@ -24,7 +24,7 @@ import epizoo
 from epizoo.calling.idr import idr
 from epizoo.calling.peak_reader import read_peaks
 from epizoo.genome.overlaps import overlaps_any
-from epizoo.genome.text_rows import numbered_rows
+from epizoo.genome.reads.text_rows import numbered_rows
 
 NO_MODEL = ("--nomodel", "--extsize", "200")
 

@@ -23,9 +23,9 @@ from benchmarks.peaks.ctcf_motifs import FOLDER, LIBRARIES, MOTIFS, call_macs3
 from benchmarks.peaks.macs3_labels import BACKGROUNDS, OPTIONS, macs3_peaks, write_bedgraphs
 
 from epizoo.genome.assemblies import chrom_sizes
-from epizoo.genome.bigwig_writer import write_track
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.pileup import pile_up
+from epizoo.genome.bigwig.writer import write_track
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.pileup import pile_up
 from epizoo.zoo import ZOO_FOLDER
 
 OF_MUSCLE = ("peak_caller/h3k4me3", "peak_caller/universal")

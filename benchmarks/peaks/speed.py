@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from epizoo.compilation import usable_cores
-from epizoo.genome.pileup import ReadCoverage, pile_up
+from epizoo.genome.reads.pileup import ReadCoverage, pile_up
 
 CHR1_BP = 248_956_422
 SHARE_OF_CHR1, SHARE_IN_PEAKS = 0.08, 0.3

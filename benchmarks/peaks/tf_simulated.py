@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from epizoo.genome.overlaps import overlaps_any
-from epizoo.genome.pileup import ReadCoverage
+from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.metrics.peaks import ranked_curve, truth_scores
 from epizoo.recipes.simulated_peaks import TF
 from epizoo.simulation.fragments import simulate_experiment, site_truth

@@ -9,7 +9,7 @@ from epizoo.calling.bed9 import bed9_writer
 from epizoo.calling.segments import segments_from_states
 from epizoo.calling.state_colors import StateStyle
 from epizoo.errors import InputError
-from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.bigwig.writer import BigWigWriter
 
 STYLES = [
     StateStyle("1_TssA", (255, 0, 0)),

@@ -87,8 +87,8 @@ def _sizes_are(content: bytes, sizes: dict[str, int]) -> None:
 
 
 def _read_reads(path: Path) -> Any:
-    from epizoo.genome.pile_up_config import PileUpConfig
-    from epizoo.genome.pileup import pile_up
+    from epizoo.genome.reads.pile_up_config import PileUpConfig
+    from epizoo.genome.reads.pileup import pile_up
 
     coverage = pile_up([path], PileUpConfig(), chrom_sizes=None if path.suffix in (".bam", ".sam") else SIZES)
     for chrom, size in list(coverage.chrom_sizes.items())[:5]:

@@ -14,7 +14,7 @@ from epizoo.errors import InputError
 from epizoo.genome.binarize import binarize_reads, poisson_threshold
 from epizoo.genome.binarize_bigwigs import BigWigBinarization, binarize_bigwigs
 from epizoo.genome.marks import read_binarized
-from epizoo.genome.read_counts import count_reads
+from epizoo.genome.reads.read_counts import count_reads
 
 SIZES = {"chr1": 50_150, "chr2": 30_000, "chr3": 9_999, "chr4": 8_000}
 CHROMHMM = Path("/usr/share/java/chromhmm.jar")

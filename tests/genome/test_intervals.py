@@ -18,8 +18,8 @@ from epizoo.genome.intervals import (
     tile,
     whole_genome,
 )
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.pileup import pile_up
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.pileup import pile_up
 from epizoo.metrics.label_files import read_labels
 
 SIZES = {"chr1": 1000, "chr2": 500}

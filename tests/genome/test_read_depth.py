@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from epizoo.genome.coverage_transform import CoverageTransform
-from epizoo.genome.pileup import ReadCoverage
 from epizoo.genome.read_depth import read_depth
+from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.genome.signal import SignalTrack, Summary
 
 N_BP, WIDTH_BP = 1_500_000, 150

@@ -14,7 +14,7 @@ from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import call_peaks
 from epizoo.errors import InputError
 from epizoo.genome.coverage_transform import CoverageTransform
-from epizoo.genome.pileup import pile_up
+from epizoo.genome.reads.pileup import pile_up
 from epizoo.genome.signal import BigWig
 from epizoo.jobs import genome_peaks
 from epizoo.jobs.genome_peaks import stretches

@@ -12,7 +12,7 @@ import epizoo
 from epizoo.calling.peak_reader import read_peaks
 from epizoo.cli import app
 from epizoo.errors import InputError
-from epizoo.genome.text_reads import is_single_cell
+from epizoo.genome.reads.text_reads import is_single_cell
 
 ENTRY = "peak_caller/universal"
 CLUSTERS = {"cell.1": "B", "cell.2": "B", "cell.3": "T"}

@@ -10,8 +10,8 @@ from read_writers import SIZES, random_reads, write_bam, write_bed, write_paired
 import epizoo
 from epizoo.calling.peak_reader import read_peaks
 from epizoo.errors import InputError
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.pileup import pile_up
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.pileup import pile_up
 from epizoo.jobs.count_tables import read_counts
 
 PEAKS = pd.DataFrame(

@@ -5,8 +5,8 @@ import pytest
 import epizoo
 from epizoo.calling.peak_files import write_peaks
 from epizoo.genome.intervals import read_bed
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.pileup import pile_up
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.pileup import pile_up
 from epizoo.metrics.caller_evaluation import Truth, caller_of_files, evaluate_callers
 
 SIZES = {"chr22": 51_304_566}

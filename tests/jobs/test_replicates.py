@@ -9,7 +9,7 @@ from scipy.stats import poisson
 import epizoo
 from epizoo.calling.reproducibility import replicate_evidence, return_probability, with_reproducibility
 from epizoo.errors import InputError
-from epizoo.genome.pileup import ReadCoverage, pile_up
+from epizoo.genome.reads.pileup import ReadCoverage, pile_up
 
 
 def reads(seed, n_inside=400, n_outside=600):

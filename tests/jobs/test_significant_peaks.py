@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 import epizoo
 from epizoo.cli import app
 from epizoo.errors import InputError
-from epizoo.genome.bigwig_writer import write_track
+from epizoo.genome.bigwig.writer import write_track
 from epizoo.genome.overlaps import overlaps_any
-from epizoo.genome.pileup import ReadCoverage
 from epizoo.genome.poisson import poisson_log10_p
+from epizoo.genome.reads.pileup import ReadCoverage
 
 SIZES = {"chr1": 1_500_000, "chr2": 750_000}
 ENTRIES = ("universal", "h3k4me3", "h3k36me3", "tf", "atac")

@@ -7,8 +7,8 @@ import pyBigWig
 import pytest
 
 import epizoo
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.pileup import ReadCoverage, pile_up
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.pileup import ReadCoverage, pile_up
 from epizoo.recipes.simulated_peaks import TF
 from epizoo.simulation.fragment_draws import Reads
 from epizoo.simulation.fragments import simulate_experiment

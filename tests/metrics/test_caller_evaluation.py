@@ -9,7 +9,7 @@ import pytest
 from epizoo.calling.peaks import narrowpeak_table
 from epizoo.errors import InputError
 from epizoo.figures.evaluation import draw_evaluation, example_loci
-from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.bigwig.writer import BigWigWriter
 from epizoo.metrics.caller_evaluation import (
     Caller,
     Truth,

@@ -14,7 +14,7 @@ import epizoo
 from epizoo.cli import app
 from epizoo.errors import InputError
 from epizoo.files import sha256
-from epizoo.genome.pileup import ReadCoverage
+from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.jobs import genome_peaks
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.denoiser import Denoiser

@@ -8,7 +8,7 @@ from flax import nnx
 
 from epizoo.errors import InputError
 from epizoo.finetuning.trainable import TRAIN, Trainables
-from epizoo.genome.pileup import ReadCoverage
+from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.models.parameters import flatten_parameters
 from epizoo.models.peak_caller.denoiser import Denoiser
 from epizoo.models.peak_caller.denoising_windows import DenoiserConfig

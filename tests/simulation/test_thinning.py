@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.genome.pileup import ReadCoverage
+from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.simulation.thinning import fragments, thinned
 
 SIZES = {"chr1": 50_000, "chr2": 4_000}

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from epizoo.genome.pileup import ReadCoverage
 from epizoo.genome.poisson import poisson_log10_p
+from epizoo.genome.reads.pileup import ReadCoverage
 
 _LEAST_LOG10_Q, _MOST_OVER_MEDIAN = 0.3, 2.0
 _INTERCEPT, _OF_LOG_EVIDENCE, _OF_FEW = -5.68, 1.68, 3.00

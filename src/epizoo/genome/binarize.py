@@ -10,7 +10,7 @@ from jaxtyping import Int32, Int64, UInt8
 
 from epizoo.compilation import compiled_late, usable_cores
 from epizoo.errors import InputError
-from epizoo.genome.read_counts import Counts, Paths, ReadCounting, count_reads, file_list
+from epizoo.genome.reads.read_counts import Counts, Paths, ReadCounting, count_reads, file_list
 
 P_VALUE = 1e-4
 

@@ -12,12 +12,12 @@ from jaxtyping import UInt8
 
 from epizoo.errors import InputError
 from epizoo.genome.assemblies import chrom_sizes
-from epizoo.genome.bam_records import bam_chrom_sizes
 from epizoo.genome.binarize import ReadBinarization, binarize_reads
 from epizoo.genome.binarize_bigwigs import BigWigBinarization, binarize_bigwigs, common_sizes
 from epizoo.genome.intervals import check_intervals
 from epizoo.genome.marks import arrange_marks, find_one_cell, read_chromosomes
-from epizoo.genome.read_counts import Pairs, Paths, ReadCounting, file_list, is_bam
+from epizoo.genome.reads.bam_records import bam_chrom_sizes
+from epizoo.genome.reads.read_counts import Pairs, Paths, ReadCounting, file_list, is_bam
 from epizoo.genome.signal import BigWig
 from epizoo.mark_values import MISSING
 
@@ -41,7 +41,7 @@ class MarkFiles:
         read_length_bp: length of the piled-up reads, for bigWigs of coverage.
         threshold: a bin of a bigWig is present where its mean reaches this; ChromHMM's Poisson rule where None.
         peaks: the files of reads are peaks.
-        pairs: handling of paired reads in BAM files; see `epizoo.genome.read_counts.ReadCounting`.
+        pairs: handling of paired reads in BAM files; see `epizoo.genome.reads.read_counts.ReadCounting`.
     """
 
     paths: Mapping[str, Paths]

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float
 
 from epizoo.errors import InputError
-from epizoo.genome.bigwig_reader import BigWigReader, Summary
-from epizoo.genome.bigwig_records import spread
+from epizoo.genome.bigwig.reader import BigWigReader, Summary
+from epizoo.genome.bigwig.records import spread
 
 _CHUNK_BP = 1 << 20
 _BIGWIG_MAGIC = b"\x26\xfc\x8f\x88"

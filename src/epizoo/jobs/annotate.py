@@ -15,7 +15,7 @@ from epizoo.calling.segments import clip_segments, segments_from_states
 from epizoo.errors import InputError
 from epizoo.genome.mark_sources import File, GenomeMarks, MarkFiles, binarize_files, read_folder
 from epizoo.genome.marks import count_missing
-from epizoo.genome.read_counts import Pairs, Paths
+from epizoo.genome.reads.read_counts import Pairs, Paths
 from epizoo.genome.windows import Intervals, interval_table
 from epizoo.jobs.state_decoding import decode_by_windows, decode_chromosomes, loading_kernels
 from epizoo.jobs.state_outputs import AnnotatedGenome, ChromHMMFolder, StateOutputs, StateWriter, chosen_states

@@ -15,7 +15,7 @@ from epizoo.genome.binarize import ReadBinarization, binarize_reads
 from epizoo.genome.cell_mark_table import CellFiles, read_cell_mark_table, stacked
 from epizoo.genome.mark_sources import sizes_of_bams
 from epizoo.genome.marks import BinarizedChromosome, write_binarized
-from epizoo.genome.read_counts import ReadCounting
+from epizoo.genome.reads.read_counts import ReadCounting
 from epizoo.mark_values import MISSING
 
 File = str | os.PathLike[str]

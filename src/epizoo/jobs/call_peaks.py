@@ -18,12 +18,12 @@ from epizoo.calling.significance import significant, with_q_values, write_cutoff
 from epizoo.errors import InputError
 from epizoo.files import atomic_path, check_outputs
 from epizoo.genome.assemblies import check_blacklist_fits, excluded_sequences, read_blacklist, require_blacklist
-from epizoo.genome.bigwig_writer import write_track
+from epizoo.genome.bigwig.writer import write_track
 from epizoo.genome.loci import is_region
 from epizoo.genome.overlaps import overlaps_any
-from epizoo.genome.pile_up_config import KeepDuplicates, Pairs
-from epizoo.genome.pileup import ReadCoverage
 from epizoo.genome.read_depth import read_depth
+from epizoo.genome.reads.pile_up_config import KeepDuplicates, Pairs
+from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.genome.signal import SignalTrack
 from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
 from epizoo.jobs.genome_peaks import call_genome, open_writers, searched_bp

@@ -13,10 +13,10 @@ from epizoo.calling.peaks import PEAK_COLUMNS
 from epizoo.errors import InputError
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.intervals import read_lines
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.pileup import ReadCoverage, fragments
-from epizoo.genome.read_positions import ReadPositions
-from epizoo.genome.text_reads import read_cell_fragments
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.pileup import ReadCoverage, fragments
+from epizoo.genome.reads.read_positions import ReadPositions
+from epizoo.genome.reads.text_reads import read_cell_fragments
 from epizoo.genome.windows import Intervals
 from epizoo.jobs.call_peaks import call_peaks
 from epizoo.jobs.peak_inputs import File, Progress

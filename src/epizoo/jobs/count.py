@@ -10,14 +10,14 @@ from jaxtyping import Int64
 from epizoo.calling.peak_reader import read_peaks
 from epizoo.errors import InputError
 from epizoo.files import atomic_path, check_outputs
-from epizoo.genome.alignments import MARKED
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.coverage_transform import CoverageTransform
-from epizoo.genome.fragment_counts import fragments_in, n_fragments_in_any
 from epizoo.genome.intervals import check_intervals
-from epizoo.genome.pile_up_config import KeepDuplicates, Pairs, PileUpConfig
-from epizoo.genome.pileup import pool_fragments
 from epizoo.genome.read_depth import read_depth
+from epizoo.genome.reads.alignments import MARKED
+from epizoo.genome.reads.fragment_counts import fragments_in, n_fragments_in_any
+from epizoo.genome.reads.pile_up_config import KeepDuplicates, Pairs, PileUpConfig
+from epizoo.genome.reads.pileup import pool_fragments
 from epizoo.genome.signal import BigWig
 from epizoo.genome.signal_sums import signal_sums
 from epizoo.jobs.count_tables import PLACE, count_format, write_counts

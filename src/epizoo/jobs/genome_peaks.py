@@ -14,7 +14,7 @@ from epizoo.calling.chunked_prediction import Piece, Predict, Track, predict_tra
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import PeakCollector, peak_table
 from epizoo.errors import InputError
-from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.bigwig.writer import BigWigWriter
 from epizoo.genome.coverage_transform import FittedTransform
 from epizoo.genome.intervals import subtract_blacklist
 from epizoo.genome.overlaps import merged

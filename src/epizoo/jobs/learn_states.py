@@ -8,7 +8,7 @@ from pathlib import Path
 from epizoo.errors import InputError
 from epizoo.files import write_json, write_yaml
 from epizoo.genome.marks import BinarizedChromosome
-from epizoo.genome.read_counts import Pairs
+from epizoo.genome.reads.read_counts import Pairs
 from epizoo.jobs.learned_state_descriptions import (
     about_entry,
     describe_training,

@@ -8,8 +8,8 @@ from typing import Any
 
 from epizoo.errors import InputError
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.pileup import ReadCoverage, ReadTally, check_distinct, pile_up
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.pileup import ReadCoverage, ReadTally, check_distinct, pile_up
 from epizoo.genome.signal import PyBigWigFile, SignalTrack, open_signal
 
 File = str | os.PathLike[str]

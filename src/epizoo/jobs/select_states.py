@@ -9,7 +9,7 @@ import pandas as pd
 from epizoo.errors import InputError
 from epizoo.figures.model_selection import draw_selection
 from epizoo.files import atomic_path, write_json
-from epizoo.genome.read_counts import Pairs
+from epizoo.genome.reads.read_counts import Pairs
 from epizoo.jobs.learn_states import chromhmm_model
 from epizoo.jobs.state_learning_data import LearningMarks, read_learning_marks, read_start
 from epizoo.states.chromhmm_models import write_model

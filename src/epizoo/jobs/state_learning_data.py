@@ -16,7 +16,7 @@ from epizoo.genome.cell_mark_table import read_cell_mark_table
 from epizoo.genome.intervals import read_bed
 from epizoo.genome.mark_sources import MarkFiles, binarize_files
 from epizoo.genome.marks import BinarizedFile, find_binarized, read_chromosomes
-from epizoo.genome.read_counts import Pairs
+from epizoo.genome.reads.read_counts import Pairs
 from epizoo.jobs.state_models import read_state_model
 from epizoo.mark_values import MISSING
 from epizoo.models.hmm.run_lengths import Float64Parameters, from_values

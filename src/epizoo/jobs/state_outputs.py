@@ -17,7 +17,7 @@ from epizoo.calling.bed9 import bed9_writer
 from epizoo.calling.state_colors import StateStyle
 from epizoo.errors import InputError
 from epizoo.files import check_outputs, inside
-from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.bigwig.writer import BigWigWriter
 
 if TYPE_CHECKING:
     from epizoo.calling.state_hdf5 import StateHDF5Writer

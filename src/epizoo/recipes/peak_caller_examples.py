@@ -16,8 +16,8 @@ import numpy as np
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
-from epizoo.genome.bigwig_writer import BigWigWriter
-from epizoo.genome.pileup import ReadCoverage, pile_up
+from epizoo.genome.bigwig.writer import BigWigWriter
+from epizoo.genome.reads.pileup import ReadCoverage, pile_up
 from epizoo.genome.signal import BigWig, SignalTrack
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER
 from epizoo.recipes.run_folder import one_sentence_errors

@@ -8,7 +8,7 @@ import pandas as pd
 from jaxtyping import Bool
 
 from epizoo.files import atomic_path
-from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.bigwig.writer import BigWigWriter
 from epizoo.simulation.coverage import STEP_BP, SimulationConfig, simulate
 
 CHROM = "sim1"

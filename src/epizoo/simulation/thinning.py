@@ -5,7 +5,7 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from epizoo.errors import InputError
-from epizoo.genome.pileup import ReadCoverage
+from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.genome.signal import SignalTrack
 
 

@@ -9,9 +9,9 @@ from typing import ClassVar, Literal
 from pydantic.dataclasses import dataclass
 
 from epizoo.errors import InputError
-from epizoo.genome.alignments import alignment_sizes
 from epizoo.genome.assemblies import chrom_sizes, require_blacklist
-from epizoo.genome.read_files import is_alignment_file
+from epizoo.genome.reads.alignments import alignment_sizes
+from epizoo.genome.reads.read_files import is_alignment_file
 from epizoo.jobs.peak_inputs import File
 from epizoo.jobs.sample_groups import read_sample_table
 from epizoo.validation import Config, read_yaml

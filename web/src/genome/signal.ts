@@ -2,8 +2,8 @@
 
 import { InputError } from "../errors.ts";
 import { countBelow, countUpTo } from "../numbers.ts";
-import type { Records } from "./bigwig_records.ts";
-import { BigWigReader } from "./bigwig_reader.ts";
+import type { Records } from "./bigwig/records.ts";
+import { BigWigReader } from "./bigwig/reader.ts";
 import type { Bytes } from "./bytes.ts";
 
 /** A stretch of a chromosome, 0-based and half-open. */

@@ -8,8 +8,8 @@ import pytest
 from read_writers import SIZES, random_reads, write_bam, write_paired_bam
 
 from epizoo.errors import InputError
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.pileup import pile_up
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.pileup import pile_up
 
 
 def write_mates(path, mates, sort=False):

@@ -14,9 +14,9 @@ import pandas as pd
 
 from epizoo.errors import InputError
 from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP, whole_number
-from epizoo.genome.read_positions import Genome, ReadFile, ReadPositions, joined, pairs, singles
-from epizoo.genome.read_rows import read_rows
-from epizoo.genome.text_rows import numbered_rows, open_rows
+from epizoo.genome.reads.read_positions import Genome, ReadFile, ReadPositions, joined, pairs, singles
+from epizoo.genome.reads.read_rows import read_rows
+from epizoo.genome.reads.text_rows import numbered_rows, open_rows
 
 SINGLE_CELL_SUFFIXES = ("fragments.tsv", "fragments.tsv.gz", "fragments.tsv.bgz")
 FRAGMENT_SUFFIXES = (".bedpe", ".bedpe.gz", ".bedpe.bgz", *SINGLE_CELL_SUFFIXES)
@@ -26,7 +26,7 @@ _ROWS_LOOKED_AT = 1_000
 
 
 def read_text(path: Path) -> ReadFile:
-    """Positions of the reads of a text file; see `epizoo.genome.read_files.read_positions`.
+    """Positions of the reads of a text file; see `epizoo.genome.reads.read_files.read_positions`.
 
     Raises:
         InputError: a row is no read, or the file is damaged.

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from epizoo.genome.bigwig_format import HEADER, LARGEST_BLOCK, SUMMARY, ZOOM
-from epizoo.genome.bigwig_records import BLOCK_HEADER, STRETCH, ZOOM_RECORD, Records
-from epizoo.genome.bigwig_trees import Block, block_index, chromosome_tree
-from epizoo.genome.bigwig_zoom import summarise, zoom_levels
+from epizoo.genome.bigwig.format import HEADER, LARGEST_BLOCK, SUMMARY, ZOOM
+from epizoo.genome.bigwig.records import BLOCK_HEADER, STRETCH, ZOOM_RECORD, Records
+from epizoo.genome.bigwig.trees import Block, block_index, chromosome_tree
+from epizoo.genome.bigwig.zoom import summarise, zoom_levels
 
 _MAGIC, _VERSION = b"\x26\xfc\x8f\x88", 4
 _COUNT = struct.Struct("<Q")

@@ -13,14 +13,14 @@ from jaxtyping import Float, Int64, UInt32
 
 from epizoo.errors import InputError
 from epizoo.files import sha256
-from epizoo.genome.alignments import Progress
-from epizoo.genome.bigwig_reader import Summary
-from epizoo.genome.duplicates import share_by_chance, without_duplicates
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.read_files import read_positions
-from epizoo.genome.read_positions import Genome, ReadFile, ReadPositions, joined
+from epizoo.genome.bigwig.reader import Summary
+from epizoo.genome.reads.alignments import Progress
+from epizoo.genome.reads.duplicates import share_by_chance, without_duplicates
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.read_files import read_positions
+from epizoo.genome.reads.read_positions import Genome, ReadFile, ReadPositions, joined
+from epizoo.genome.reads.text_reads import is_single_cell
 from epizoo.genome.signal import SignalTrack
-from epizoo.genome.text_reads import is_single_cell
 
 _TN5_FORWARD_BP, _TN5_REVERSE_BP = 4, -5
 
@@ -212,7 +212,7 @@ def pool_fragments(
     Rows of single cells' fragments are distinct already, one for each cell, and all of them are kept.
 
     Args:
-        paths: BAM, SAM, CRAM, BED, tagAlign, BEDPE or fragments; see `epizoo.genome.read_files.read_positions`.
+        paths: BAM, SAM, CRAM, BED, tagAlign, BEDPE or fragments; see `epizoo.genome.reads.read_files.read_positions`.
         config: how reads become coverage.
         chrom_sizes: length of each chromosome in bp; not needed for BAM, whose header states them. Reads on other
             chromosomes are left out, and counted in `PooledFragments.left_out`.

@@ -1,14 +1,14 @@
 /**
  * The structure of a bigWig file, checked as it is read (Kent et al., Bioinformatics 2010, supplement, tables 5 to 20).
  *
- * The checks are those of `bigwig_format.py`: a damaged file is refused here as it is there.
+ * The checks are those of `genome/bigwig/format.py`: a damaged file is refused here as it is there.
  */
 
 import { unzlibSync } from "fflate";
 
-import { InputError } from "../errors.ts";
-import type { BlockEntry } from "./bigwig_records.ts";
-import type { Bytes } from "./bytes.ts";
+import { InputError } from "../../errors.ts";
+import type { BlockEntry } from "./records.ts";
+import type { Bytes } from "../bytes.ts";
 
 const HEADER_BYTES = 64;
 const ZOOM_BYTES = 24;

@@ -1,6 +1,6 @@
 /** Records in the blocks of a bigWig: stretches with a value, and summaries of zoom levels. */
 
-import { countBelow, countUpTo } from "../numbers.ts";
+import { countBelow, countUpTo } from "../../numbers.ts";
 
 const BLOCK_HEADER_BYTES = 24;
 const RECORD_BYTES = new Map([
@@ -28,7 +28,7 @@ export interface BlockEntry {
 /** A block's content contradicts itself or the index. */
 export class BadBlockError extends Error {}
 
-/** The records of a block of signal, which the index describes; see `bigwig_records.py`. */
+/** The records of a block of signal, which the index describes; see `genome/bigwig/records.py`. */
 export function readBlock(content: Uint8Array, entry: BlockEntry): Records {
   if (content.length < BLOCK_HEADER_BYTES) throw new BadBlockError("it is too short");
   const view = new DataView(content.buffer, content.byteOffset, content.length);

@@ -7,9 +7,9 @@ import pytest
 from read_writers import SIZES, random_reads, write_bed, write_text
 
 from epizoo.errors import InputError
-from epizoo.genome import text_rows
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.pileup import pile_up
+from epizoo.genome.reads import text_rows
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.pileup import pile_up
 
 COMMENTS = ["# id=s1", "#", "# reference_path=/x y"]
 

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int32, Int64, UInt8
 from epizoo.compilation import compiled_late
 from epizoo.errors import InputError
 from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP, skip_mark, whole_number
-from epizoo.genome.text_rows import NO_ROWS, is_gzip, numbered_rows
+from epizoo.genome.reads.text_rows import NO_ROWS, is_gzip, numbered_rows
 
 _BLOCK_BYTES = 1 << 22
 _SHORTEST_ROW = len("1\t0\t1\t+\n")

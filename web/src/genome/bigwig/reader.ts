@@ -1,9 +1,9 @@
-/** Values of a bigWig file, safe whatever the file holds; mirrors `bigwig_reader.py`. */
+/** Values of a bigWig file, safe whatever the file holds; mirrors `genome/bigwig/reader.py`. */
 
-import { firstWhere } from "../numbers.ts";
-import { type Block, BigWigStructure } from "./bigwig_format.ts";
-import { BadBlockError, joined, readBlock, type Records, within, ZOOM_RECORD_BYTES } from "./bigwig_records.ts";
-import type { Bytes } from "./bytes.ts";
+import { firstWhere } from "../../numbers.ts";
+import { type Block, BigWigStructure } from "./format.ts";
+import { BadBlockError, joined, readBlock, type Records, within, ZOOM_RECORD_BYTES } from "./records.ts";
+import type { Bytes } from "../bytes.ts";
 
 /** Starts and ends of stretches of a chromosome, in bp. */
 export interface Stretches {

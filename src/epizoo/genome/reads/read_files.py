@@ -10,12 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 from epizoo.errors import InputError
-from epizoo.genome.alignments import Progress, read_alignments
 from epizoo.genome.intervals import DAMAGED_GZIP
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.read_positions import ReadFile, ReadPositions
-from epizoo.genome.text_reads import read_text
-from epizoo.genome.text_rows import is_gzip
+from epizoo.genome.reads.alignments import Progress, read_alignments
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.read_positions import ReadFile, ReadPositions
+from epizoo.genome.reads.text_reads import read_text
+from epizoo.genome.reads.text_rows import is_gzip
 
 _BAM_MAGIC, _CRAM_MAGIC = b"BAM\x01", b"CRAM"
 _BIGWIG_MAGIC = (bytes.fromhex("26fc8f88"), bytes.fromhex("888ffc26"))
@@ -32,7 +32,7 @@ def read_positions(
 
     The format is told by the content and the name: BAM, SAM and CRAM; BED of six columns or tagAlign, plain or gzipped:
     single reads; BEDPE of three columns (as MACS writes it) or ten (as bedtools does), by its suffix: fragments;
-    fragments of single cells, see `epizoo.genome.text_reads.is_single_cell`.
+    fragments of single cells, see `epizoo.genome.reads.text_reads.is_single_cell`.
 
     Args:
         path: the file.

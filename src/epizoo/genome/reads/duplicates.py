@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Int64, UInt64
 
-from epizoo.genome.pile_up_config import KeepDuplicates
-from epizoo.genome.read_positions import Genome, ReadPositions
+from epizoo.genome.reads.pile_up_config import KeepDuplicates
+from epizoo.genome.reads.read_positions import Genome, ReadPositions
 
 _LEAST_P = 1e-5
 _LONGEST_TOLD_BP = 10_000

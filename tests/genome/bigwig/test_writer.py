@@ -8,8 +8,8 @@ import pyBigWig
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.genome.bigwig_reader import BigWigReader
-from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.bigwig.reader import BigWigReader
+from epizoo.genome.bigwig.writer import BigWigWriter
 
 
 def test_bigwig_gives_back_every_bin(tmp_path):
@@ -112,7 +112,7 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(tmp_path):
 import resource, sys
 import numpy as np
 from epizoo.errors import InputError
-from epizoo.genome.bigwig_writer import BigWigWriter
+from epizoo.genome.bigwig.writer import BigWigWriter
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:
     with BigWigWriter(sys.argv[1], {"chr1": 2_000_000}, 10) as writer:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Shaped
 
-from epizoo.genome.bigwig_records import ZOOM_RECORD, Records
+from epizoo.genome.bigwig.records import ZOOM_RECORD, Records
 
 
 def summarise(number: int, records: Records, reduction_bp: int) -> Shaped[np.ndarray, " summary"]:

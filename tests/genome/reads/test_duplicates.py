@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from epizoo.genome.duplicates import likely_most, share_by_chance, without_duplicates
-from epizoo.genome.read_positions import ReadPositions
+from epizoo.genome.reads.duplicates import likely_most, share_by_chance, without_duplicates
+from epizoo.genome.reads.read_positions import ReadPositions
 
 
 def random_positions(seed, n=3_000, size=1_000):

@@ -11,9 +11,9 @@ from jaxtyping import Float
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
-from epizoo.genome.bigwig_reader import BigWigReader
-from epizoo.genome.bigwig_records import Records
-from epizoo.genome.bigwig_stream import BigWigStream
+from epizoo.genome.bigwig.reader import BigWigReader
+from epizoo.genome.bigwig.records import Records
+from epizoo.genome.bigwig.stream import BigWigStream
 from epizoo.genome.signal import SignalTrack
 
 # Width of the finest zoom level's stretches, at least; viewers read the values themselves where they show less.

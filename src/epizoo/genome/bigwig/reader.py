@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int64, Shaped
 
-from epizoo.genome.bigwig_format import BigWigStructure
-from epizoo.genome.bigwig_records import ZOOM_RECORD, BadBlockError, Records, joined, read_block, within
+from epizoo.genome.bigwig.format import BigWigStructure
+from epizoo.genome.bigwig.records import ZOOM_RECORD, BadBlockError, Records, joined, read_block, within
 
 
 class Summary(NamedTuple):

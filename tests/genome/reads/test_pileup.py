@@ -8,10 +8,10 @@ import pytest
 from read_writers import SIZES, random_reads, write_bam, write_bed, write_paired_bam, write_text
 
 from epizoo.errors import InputError
-from epizoo.genome.bigwig_writer import write_track
+from epizoo.genome.bigwig.writer import write_track
 from epizoo.genome.coverage_transform import CoverageTransform
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.pileup import pile_up
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.pileup import pile_up
 from epizoo.genome.signal import BigWig
 
 

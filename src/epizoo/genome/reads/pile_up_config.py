@@ -23,8 +23,8 @@ class PileUpConfig:
         fragment_length_bp: single reads are extended from their 5' end to this length; with `atac`, the width around a
             cut site. None: 200, and 150 with `atac`. Pairs span what lies between their outer ends.
         keep_duplicates: how many reads of one 5' end and strand (pairs of the same ends) count, over all files that are
-            pooled: a number, ``all``, or ``auto``, as many as chance gives (`epizoo.genome.duplicates.likely_most`).
-            Reads that are marked as duplicates count unless this is 1.
+            pooled: a number, ``all``, or ``auto``, as many as chance gives
+            (`epizoo.genome.reads.duplicates.likely_most`). Reads that are marked as duplicates count unless this is 1.
         min_mapping_quality: reads of a lower one are left out, and pairs of which either mate has a lower one; BAM, SAM
             and CRAM alone state it.
         atac: pile up cut sites of the transposase: 5' ends, of both mates, moved by 4 bp on the forward and -5 bp on

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int32, Int64
 
 from epizoo.compilation import compiled_late
 from epizoo.errors import InputError
-from epizoo.genome.bam_records import (
+from epizoo.genome.reads.bam_records import (
     FIRST_OF_PAIR,
     PAIRED,
     PROPER_PAIR,
@@ -21,7 +21,7 @@ from epizoo.genome.bam_records import (
     bam_chrom_sizes,
     read_bam,
 )
-from epizoo.genome.read_rows import ReadRows, read_rows
+from epizoo.genome.reads.read_rows import ReadRows, read_rows
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """One file of reads, or several that are pooled."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from epizoo.errors import InputError
-from epizoo.genome.pile_up_config import PileUpConfig
-from epizoo.genome.read_positions import Genome, ReadFile, ReadPositions, joined
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.read_positions import Genome, ReadFile, ReadPositions, joined
 
 if TYPE_CHECKING:
     import pysam

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from epizoo.genome.bigwig_format import INDEX_HEADER, INDEX_MAGIC, TREE_HEADER, TREE_MAGIC
+from epizoo.genome.bigwig.format import INDEX_HEADER, INDEX_MAGIC, TREE_HEADER, TREE_MAGIC
 
 _PER_NODE = 256
 _NODE = struct.Struct("<BBH")
