@@ -98,6 +98,17 @@ def _read_reads(path: Path) -> Any:
     return coverage
 
 
+def _read_bam_records(path: Path) -> int:
+    from epizoo.genome.reads.bam_records import bam_chrom_sizes, read_bam
+
+    sizes = bam_chrom_sizes(path)
+    n_records = 0
+    for piece in read_bam(path):
+        assert ((piece.chrom >= -1) & (piece.chrom < len(sizes))).all()
+        n_records += len(piece.chrom)
+    return n_records
+
+
 def _read_binarized(path: Path) -> Any:
     from epizoo.genome.marks import read_binarized
 
@@ -221,6 +232,7 @@ FORMATS = {
     "bedpe": Format(".bedpe", _PAIRS, of_text, _read_reads),
     "fragments.gz": Format(".tsv.gz", lambda: gzip.compress(_FRAGMENTS(), mtime=0), inside_gzip(of_text), _read_reads),
     "bam": Format(".bam", _file(_write_bam, ".bam"), inside_bgzf, _read_reads),
+    "bam_records": Format(".bam", _file(_write_bam, ".bam"), inside_bgzf, _read_bam_records),
     "sam": Format(".sam", _file(_write_sam, ".sam"), of_text, _read_reads),
     "binarized": Format("_binary.txt", _MARKS, of_text, _read_binarized, _binarized_is),
     "chromhmm_model": Format(".txt", _states_model, of_text, _read_states_model),

@@ -122,15 +122,20 @@ def _header(pieces: Iterator[bytes], path: str | os.PathLike[str]) -> tuple[dict
             return _parse_header(content)
         except struct.error:  # The header goes on in the next piece.
             continue
+        except ValueError as error:
+            raise _damaged(path, str(error)) from None
     raise _damaged(path, "its header is not whole")
 
 
 def _parse_header(content: bytes) -> tuple[dict[str, int], bytes]:
-    at = 8 + struct.unpack_from("<i", content, 4)[0]
-    (n_chroms,) = struct.unpack_from("<i", content, at)
+    text_bytes = struct.unpack_from("<i", content, 4)[0]
+    at = 8 + text_bytes
+    (n_chroms,) = struct.unpack_from("<i", content, at if text_bytes >= 0 else len(content))
     at, sizes = at + 4, {}
     for _ in range(n_chroms):
         (name_bytes,) = struct.unpack_from("<i", content, at)
+        if name_bytes < 2:
+            raise ValueError("a chromosome without a name")
         (size,) = struct.unpack_from("<i", content, at + 4 + name_bytes)
         sizes[content[at + 4 : at + 3 + name_bytes].decode("utf-8", "replace")] = size
         at += 8 + name_bytes
