@@ -69,6 +69,19 @@ def parse(kind: type[Kind], value: Any, where: str, error: type[EpizooError]) ->
     return found
 
 
+def require_one(**sources: object) -> None:
+    """Check that one of several sources is given, and no other.
+
+    >>> require_one(marks={"H3K4me3": "a.bw"}, table=None)
+
+    Raises:
+        InputError: none or several are.
+    """
+    given = [name for name, source in sources.items() if source]
+    if len(given) != 1:
+        raise InputError(f"{', '.join(sources)}: {' and '.join(given) or 'none'} given, expected one of them")
+
+
 def read_yaml(path: str | os.PathLike[str], error: type[EpizooError]) -> Any:
     """The plain values of a YAML file: text, finite numbers, booleans, nulls, lists, and mappings by text.
 

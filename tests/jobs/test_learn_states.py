@@ -199,7 +199,7 @@ def test_cell_types_may_have_their_marks_in_another_order(tmp_path):
         (["--states", 3, "--algorithm", "gradient", "--known-states", "A=x.bed"], "x.bed: no such file"),
         (["--states", 0], "expected 1 or more"),
         (["--states", 3, "--init", "nothing.txt"], "nothing.txt"),
-        (["--states", 3, "--threshold", 2], "belong to marks"),
+        (["--states", 3, "--threshold", 2], "belongs to marks"),
         (["--states", 3, "--cell", "C"], "no cell type C"),
         (["--states", 3, "--pseudo-count", -1], "expected 0 or more"),
     ],
@@ -253,9 +253,9 @@ def test_the_function_does_what_the_command_does(tmp_path, monkeypatch):
     assert table.index.tolist() == [2, 3]
     with pytest.raises(InputError, match="to: 1 found"):
         select_states([2], tmp_path / "d", to=1, **few)
-    with pytest.raises(InputError, match="neither given"):
+    with pytest.raises(InputError, match="binarized, table, marks: none given"):
         learn_states(3, "y", tmp_path / "b")
-    with pytest.raises(InputError, match="both given"):
+    with pytest.raises(InputError, match="binarized and marks given"):
         select_states(3, tmp_path / "d", binarized=marks, marks={"A": "a.bw"})
 
 

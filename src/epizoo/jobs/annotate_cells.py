@@ -9,6 +9,7 @@ from epizoo.errors import InputError
 from epizoo.genome.cell_mark_table import read_cell_mark_table
 from epizoo.genome.marks import find_binarized
 from epizoo.jobs.annotate import Annotation, annotate
+from epizoo.validation import require_one
 from epizoo.zoo.entry import ChromatinStateEntry
 from epizoo.zoo.loading import load_annotator
 
@@ -69,8 +70,7 @@ def _sources(
     folders: list[File], table: File | None, wanted: Collection[str], marks: Mapping[str, object] | None
 ) -> dict[str, dict[str, Any]]:
     """The arguments of `annotate` for the marks of each cell type."""
-    if (bool(folders) + (table is not None) + bool(marks)) != 1:
-        raise InputError("binarized, table, marks: expected one of the three; give that alone")
+    require_one(binarized=folders, table=table, marks=marks)
     if marks:
         if len(wanted) > 1:
             raise InputError(f"cell: {', '.join(wanted)} given, but a file for each mark holds one cell type; name one")

@@ -22,6 +22,7 @@ from epizoo.mark_values import MISSING
 from epizoo.models.hmm.run_lengths import Float64Parameters, from_values
 from epizoo.states.known_states import UNKNOWN
 from epizoo.states.learning_plan import LearningSequence
+from epizoo.validation import require_one
 
 File = str | os.PathLike[str]
 
@@ -90,8 +91,7 @@ def read_learning_marks(
     """
     folders = [binarized] if isinstance(binarized, str | os.PathLike) else list(binarized or ())
     cells = [cell] if isinstance(cell, str) else list(cell or ())
-    if (bool(folders) + bool(marks) + (table is not None)) != 1:
-        raise InputError("binarized, table, marks: expected one of the three; give that alone")
+    require_one(binarized=folders, table=table, marks=marks)
     of_bigwigs: dict[str, Any] = {"signal_kind": signal_kind, "read_length_bp": read_length_bp, "threshold": threshold}
     of_reads: dict[str, Any] = {"chrom_sizes": chrom_sizes, "peaks": peaks, "pairs": pairs}
     if not marks:
