@@ -109,7 +109,7 @@ def test_a_cell_of_two_folders_or_of_none_is_refused(entry, tmp_path):
         annotate_cells(entry, tmp_path / "out", [first, second])
     with pytest.raises(InputError, match="no cell type B; it holds A"):
         annotate_cells(entry, tmp_path / "out", first, cells=("B",))
-    with pytest.raises(InputError, match="binarized, table, marks: .*expected one of them"):
+    with pytest.raises(InputError, match=r"binarized, table, marks: .*expected one of them"):
         annotate_cells(entry, tmp_path / "out")
     with pytest.raises(InputError, match=r"as does .*A_chr1"):
         read_learning_marks([first, second])
