@@ -9,7 +9,7 @@ from epizoo.errors import EntryError, InputError
 
 @pytest.mark.parametrize("kind", [InputError, EntryError])
 def test_what_is_quoted_cannot_act_on_a_terminal(kind):
-    assert str(kind("x.bed: found \x1b[31mred\x07\n\u202e")) == "x.bed: found \\x1b[31mred\\x07\\n\\u202e"
+    assert str(kind("x.bed: found \x1b[31mred\x07\n  \u202e")) == "x.bed: found \\x1b[31mred\\x07 \\u202e"
 
 
 def test_a_long_quotation_is_shortened_in_its_middle():

@@ -4,6 +4,8 @@ Each message is one sentence that names the file or the key, what was found, wha
 The command line prints the message alone and exits with code 2; Kipoi prints it as the last line of its traceback.
 """
 
+import re
+
 _LONGEST = 900
 
 
@@ -14,7 +16,8 @@ class EpizooError(Exception):
     """
 
     def __init__(self, message: object = "") -> None:
-        text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(message))
+        line = re.sub(r"\s*\n\s*", " ", str(message))
+        text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
         if len(text) > _LONGEST:
             text = f"{text[: _LONGEST * 2 // 3]} … {text[-_LONGEST // 3 :]}"
         super().__init__(text)

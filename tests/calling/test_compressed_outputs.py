@@ -4,8 +4,10 @@ import gzip
 
 import pysam
 import pytest
+from typer.testing import CliRunner
 
 import epizoo
+from epizoo.cli import app
 from epizoo.genome.text_files import write_text
 
 
@@ -42,3 +44,8 @@ def test_a_browsers_region_is_the_interval_of_a_bed_file(tmp_path, random_zoo):
     assert len(from_file)
     for text in ("chr1:1,001-30,000", "chr1:1001-30000"):
         assert entry.call_peaks(random_zoo.bigwig, regions=text, **options).equals(from_file)
+    words = ["call-peaks", random_zoo.folder / "peak_caller/random", "--bigwig", random_zoo.bigwig, "--q-value", 1]
+    words += ["--enter-probability", 1e-6, "--extend-probability", 1e-6, "--regions", "chr1:1,001-30,000"]
+    result = CliRunner().invoke(app, [*map(str, words), "-o", str(tmp_path / "x.narrowPeak")])
+    assert result.exit_code == 0, result.output
+    assert len((tmp_path / "x.narrowPeak").read_text().splitlines()) == len(from_file)

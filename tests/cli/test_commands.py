@@ -121,7 +121,7 @@ BAD_INPUTS = [
     (["annotate", ANNOTATOR, "--binarized", "two"], "H3K36me3.*H3K4me3, H3K27ac"),
     (["annotate", ANNOTATOR, "--binarized", "cells", "--allow-missing"], r"several cell types .*A, B"),
     (["annotate", ANNOTATOR, "--binarized", "marks", "--cell", "K562"], "K562"),
-    (["annotate", ANNOTATOR], "chromatin_states/random: .*neither"),
+    (["annotate", ANNOTATOR], "binarized, table, marks: none given"),
     (["annotate", ANNOTATOR, "--marks", "H3K4me3=good.bw"], "H3K27ac, H3K36me3"),
     (["annotate", ANNOTATOR, "--marks", "H3K4me3=good.bw", "H3K4me3=good.bw"], "H3K4me3.*twice"),
     (["annotate", ANNOTATOR, "--marks", "good.bw"], r"'good\.bw'.*MARK=FILE"),

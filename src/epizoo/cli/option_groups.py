@@ -63,7 +63,7 @@ FLAGS = {
 """Names of options that are not those of their parameters."""
 
 _OF_MARKS = ("--marks", "--controls")
-_FILES = r"\b(File|Intervals|Path|Reads)\b"
+_FILES = r"\b(File|Intervals|Path|Reads|Signal)\b"
 _REQUIRED = inspect.Parameter.empty
 
 

@@ -41,4 +41,6 @@ def is_region(text: object) -> bool:
     >>> is_region("chr1:1-2,000"), is_region("regions.bed")
     (True, False)
     """
-    return isinstance(text, str) and _REGION.fullmatch(text.strip()) is not None and not os.path.exists(text)
+    if not isinstance(text, str | os.PathLike) or os.path.exists(text):
+        return False
+    return _REGION.fullmatch(os.fspath(text).strip()) is not None
