@@ -32,6 +32,7 @@ include_patterns = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "DATA_LICENSES.md",
+    "SECURITY.md",
     "benchmarks/README.md",
     "docs/**.md",
     "model_zoo/**/README.md",
