@@ -152,7 +152,10 @@ def test_one_bad_sample_leaves_the_others_done(study, tmp_path):
         ("samples: [{sample: a/b, group: x, treatment: a1.bam}]\n", "cannot be the name of a sample"),
         ("samples: [{sample: a, group: x, treatment: a1.bam}]\nreference: z\n", "no group z"),
         ("samples: [{sample: a, group: x, treatment: a1.bam, assay: atac}]\n", "assay"),
-        ("samples: [{sample: a, group: x, treatment: a1.bam}]\nassembly: hg38\n", "give all samples of a study one assembly"),
+        (
+            "samples: [{sample: a, group: x, treatment: a1.bam}]\nassembly: hg38\n",
+            "give all samples of a study one assembly",
+        ),
         ("samples: [{sample: a, group: x, treatment: reads.bed}]\n", "states no chromosome lengths"),
     ],
 )
