@@ -69,6 +69,15 @@ def parse(kind: type[Kind], value: Any, where: str, error: type[EpizooError]) ->
     return found
 
 
+def stated(**values: Any) -> dict[str, Any]:
+    """The values that are stated, without those that are None.
+
+    >>> stated(width_bp=200, strand=None)
+    {'width_bp': 200}
+    """
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def require_one(**sources: object) -> None:
     """Check that one of several sources is given, and no other.
 

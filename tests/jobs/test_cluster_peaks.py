@@ -81,7 +81,7 @@ def test_the_command_calls_each_cluster(cells, tmp_path):
     [
         ("cell.1\n", "line 1 is 'cell.1', expected a barcode and its cluster"),
         ("cell.1\tB\ncell.1\tT\n", "a second cluster"),
-        ("cell.1\tB/T\n", "no name of a file"),
+        ("cell.1\tB/T\n", "cannot be a file's name"),
         ("barcode\tcluster\n", "holds no barcode"),
         ("cell.1-1\tB\n", "no fragment is of one of the 1 barcodes, such as cell.1-1"),
     ],
@@ -90,7 +90,15 @@ def test_barcodes_that_cannot_be_used_are_refused(cells, tmp_path, text, message
     path, sizes, _ = cells
     (tmp_path / "clusters.tsv").write_text(text)
     with pytest.raises(InputError, match=message):
-        epizoo.call_cluster_peaks(ENTRY, path, tmp_path / "clusters.tsv", chrom_sizes=sizes)
+        epizoo.call_cluster_peaks(ENTRY, path, tmp_path / "clusters.tsv", chrom_sizes=sizes, output=tmp_path / "peaks")
+
+
+def test_clusters_of_which_no_fragment_can_be_used_are_refused(cells, tmp_path):
+    path, sizes, _ = cells
+    (tmp_path / "other.sizes").write_text("chrOther\t1000\n")
+    for options in ({"chrom_sizes": tmp_path / "other.sizes"}, {"chrom_sizes": sizes, "min_fragment_bp": 1_900}):
+        with pytest.raises(InputError, match="no cluster has a fragment"):
+            epizoo.call_cluster_peaks(ENTRY, path, CLUSTERS, **options)
 
 
 def test_rows_without_signal_change_no_peak(cells):

@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float
 
 from epizoo.errors import InputError
+from epizoo.genome.bigwig.format import MAGIC
 from epizoo.genome.bigwig.reader import BigWigReader, Summary
 from epizoo.genome.bigwig.records import spread
 
 _CHUNK_BP = 1 << 20
-_BIGWIG_MAGIC = b"\x26\xfc\x8f\x88"
 _BIGBED_MAGIC = b"\xeb\xf2\x89\x87"
 
 
@@ -265,5 +265,5 @@ def _check_readable(path: Path) -> None:
         raise InputError(f"{path}: is a bigBed (intervals), expected a bigWig (signal); give the signal track")
     if magic[:2] == b"\x1f\x8b" or magic == b"CRAM":
         raise InputError(f"{path}: holds reads or compressed text, expected a bigWig; give reads with --reads")
-    if magic != _BIGWIG_MAGIC:
+    if magic != MAGIC:
         raise InputError(f"{path}: is not a bigWig (it begins with {magic!r}); convert it, as with bedGraphToBigWig")

@@ -28,6 +28,7 @@ from epizoo.genome.signal import SignalTrack
 from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
 from epizoo.jobs.genome_peaks import call_genome, open_writers, searched_bp
 from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads, Signal
+from epizoo.validation import stated
 from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.entry import PeakCallerEntry
 from epizoo.zoo.loading import load_peak_caller
@@ -155,29 +156,28 @@ def call_peaks(
         EntryError: the entry is unknown, or its weights are missing or do not match their hash.
         MissingDependencyError: the backend is not installed.
     """
-    handling = {
-        "fragment_length_bp": fragment_length_bp,
-        "min_mapping_quality": min_mapping_quality,
-        "keep_duplicates": keep_duplicates,
-        "pairs": pairs,
-        "min_fragment_bp": min_fragment_bp,
-        "max_fragment_bp": max_fragment_bp,
-        "reference": reference,
-        "atac": atac or None,
-    }
-    given = {name: value for name, value in handling.items() if value is not None}
+    given = stated(
+        fragment_length_bp=fragment_length_bp,
+        min_mapping_quality=min_mapping_quality,
+        keep_duplicates=keep_duplicates,
+        pairs=pairs,
+        min_fragment_bp=min_fragment_bp,
+        max_fragment_bp=max_fragment_bp,
+        reference=reference,
+        atac=atac or None,
+    )
     inputs = PeakInputs(bigwig, control, reads, control_reads, chrom_sizes, coverage, given, replicates)
     if replicate_table is not None and not replicates:
         raise InputError("--replicate-table: given without --replicates, which it is about; leave it out")
     caller = load_peak_caller(entry, backend)
-    rule = _rule(
-        config or caller.config.calling,
+    changes = stated(
         enter_probability=enter_probability,
         extend_probability=extend_probability,
         min_width_bp=min_width_bp,
         merge_gap_bp=merge_gap_bp,
         most_q=q_value,
     )
+    rule = dataclasses.replace(config or caller.config.calling, **changes)
     # All that can be wrong is found before reads are read, which may take minutes.
     kind = peak_format("" if output is None else output, output_format)
     if output is None and (output_format or track_line):
@@ -270,12 +270,6 @@ def _write_replicates(path: File, peaks: pd.DataFrame) -> None:
     with atomic_path(path) as temporary:
         table = peaks[["chrom", "start", "end", "name", *columns]]
         table.to_csv(temporary, sep="\t", index=False, float_format="%.4g", na_rep="NA", lineterminator="\n")
-
-
-def _rule(own: PeakCallingConfig, **stated: float | None) -> PeakCallingConfig:
-    """The rule with what was stated in place of its own values."""
-    changes = {key: value for key, value in stated.items() if value is not None}
-    return dataclasses.replace(own, **changes)  # type: ignore[arg-type]
 
 
 def _require_denoising(entry: PeakCallerEntry) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 from epizoo.calling.peak_files import FORMATS
 from epizoo.calling.peaks import PEAK_COLUMNS
 from epizoo.errors import InputError
+from epizoo.files import inside
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.intervals import read_lines
 from epizoo.genome.reads.pile_up_config import PileUpConfig
@@ -20,6 +20,7 @@ from epizoo.genome.reads.text_reads import read_cell_fragments
 from epizoo.genome.windows import Intervals
 from epizoo.jobs.call_peaks import call_peaks
 from epizoo.jobs.peak_inputs import File, Progress
+from epizoo.validation import stated
 from epizoo.zoo.entry import PeakCallerEntry
 from epizoo.zoo.loading import load_peak_caller
 
@@ -81,16 +82,19 @@ def call_cluster_peaks(
         InputError: a file cannot be used, no fragment is of a barcode in `barcodes`, or the name of a cluster cannot be
             that of a file.
     """
-    handling = {
-        "fragment_length_bp": fragment_length_bp,
-        "min_fragment_bp": min_fragment_bp,
-        "max_fragment_bp": max_fragment_bp,
-        "atac": atac or None,
-    }
-    config = PileUpConfig(**{name: value for name, value in handling.items() if value is not None})  # type: ignore[arg-type]
+    config = PileUpConfig(
+        **stated(
+            fragment_length_bp=fragment_length_bp,
+            min_fragment_bp=min_fragment_bp,
+            max_fragment_bp=max_fragment_bp,
+            atac=atac or None,
+        )
+    )
     cluster_of = _clusters(barcodes)
     suffix = _suffix(output_format)
-    folder = None if output is None else _folder(output)
+    paths = {} if output is None else {name: inside(output, f"{name}{suffix}") for name in cluster_of.values()}
+    if output is not None:
+        _make_folder(Path(output))
     caller, sizes = load_peak_caller(entry, backend), sizes_of(chrom_sizes)
     found = read_cell_fragments(Path(reads), cluster_of)
     if not any(found.clusters.values()):
@@ -103,26 +107,30 @@ def call_cluster_peaks(
     tables = []
     for number, (cluster, genome) in enumerate(found.clusters.items(), start=1):
         track = _coverage(Path(reads), genome, config, sizes)
-        path = None if folder is None else folder / f"{cluster}{suffix}"
         if track.n_fragments == 0:
             logger.warning("%s: the cluster %s has no fragment, and no file of peaks", reads, cluster)
-            continue
-        peaks = call_peaks(
-            caller,
-            track,
-            regions=regions,
-            blacklist=blacklist,
-            output=path,
-            exclude=exclude,
-            q_value=q_value,
-            enter_probability=enter_probability,
-            extend_probability=extend_probability,
-            min_width_bp=min_width_bp,
-            merge_gap_bp=merge_gap_bp,
-        )
-        tables.append(pd.DataFrame(peaks).assign(cluster=cluster))
+        else:
+            peaks = call_peaks(
+                caller,
+                track,
+                regions=regions,
+                blacklist=blacklist,
+                output=paths.get(cluster),
+                exclude=exclude,
+                q_value=q_value,
+                enter_probability=enter_probability,
+                extend_probability=extend_probability,
+                min_width_bp=min_width_bp,
+                merge_gap_bp=merge_gap_bp,
+            )
+            tables.append(pd.DataFrame(peaks).assign(cluster=cluster))
         if progress is not None:
             progress(number, len(found.clusters))
+    if not tables:
+        raise InputError(
+            f"{reads}: no cluster has a fragment of {config.min_fragment_bp:,} to {config.max_fragment_bp:,} bp on a "
+            "chromosome of known length; are the chromosome lengths of the same assembly?"
+        )
     together = pd.concat(tables, ignore_index=True)
     return together[["cluster", *PEAK_COLUMNS]]
 
@@ -164,22 +172,18 @@ def _clusters(barcodes: File | Mapping[str, str]) -> dict[str, str]:
             if found.get(row[0].strip(), row[1].strip()) != row[1].strip():
                 raise InputError(f"{barcodes}: line {number} gives the barcode {row[0]} a second cluster; keep one")
             found[row[0].strip()] = row[1].strip()
-    bad = [name for name in found.values() if os.sep in name or name in ("", ".", "..")]
-    if bad or not found:
+    if not found:
         name = "the barcodes" if isinstance(barcodes, Mapping) else str(barcodes)
-        reason = f"{bad[0]!r} is no name of a file" if bad else "holds no barcode"
-        raise InputError(f"{name}: {reason}; give each barcode a cluster whose name can be that of a file")
+        raise InputError(f"{name}: holds no barcode; give each barcode a cluster")
     return found
 
 
-def _folder(output: File) -> Path:
-    folder = Path(output)
+def _make_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file, expected a folder for the peaks of each cluster; name another one")
     if not folder.parent.is_dir():
         raise InputError(f"{folder}: cannot be made, its folder {folder.parent} does not exist; create it first")
     folder.mkdir(exist_ok=True)
-    return folder
 
 
 def _suffix(output_format: str | None) -> str:

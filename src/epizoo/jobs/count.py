@@ -22,6 +22,7 @@ from epizoo.genome.signal import BigWig
 from epizoo.genome.signal_sums import signal_sums
 from epizoo.jobs.count_tables import PLACE, count_format, write_counts
 from epizoo.jobs.peak_inputs import File, Progress, Reads
+from epizoo.validation import stated
 
 _CUT_SITE_BP = 1
 
@@ -93,29 +94,31 @@ def count(
     """
     if bool(reads) == bool(bigwigs):
         raise InputError(f"--reads, --bigwigs: {'both' if reads else 'neither'} given, expected one of the two")
-    handling = {
-        "fragment_length_bp": fragment_length_bp,
-        "min_mapping_quality": min_mapping_quality,
-        "keep_duplicates": keep_duplicates,
-        "pairs": pairs,
-        "min_fragment_bp": min_fragment_bp,
-        "max_fragment_bp": max_fragment_bp,
-        "reference": reference,
-        "atac": atac or None,
-    }
-    given = {name: value for name, value in handling.items() if value is not None}
+    given = stated(
+        fragment_length_bp=fragment_length_bp,
+        min_mapping_quality=min_mapping_quality,
+        keep_duplicates=keep_duplicates,
+        pairs=pairs,
+        min_fragment_bp=min_fragment_bp,
+        max_fragment_bp=max_fragment_bp,
+        reference=reference,
+        atac=atac or None,
+    )
     if bigwigs and (given or chrom_sizes is not None):
         names = ", ".join("--" + name.replace("_", "-") for name in given) or "--chrom-sizes"
         raise InputError(f"{names}: given, but about reads; leave out, or give --reads")
-    config = PileUpConfig(**({"fragment_length_bp": _CUT_SITE_BP} | given if atac else given))  # type: ignore[arg-type]
+    config = PileUpConfig(**({"fragment_length_bp": _CUT_SITE_BP} | given if atac else given))
     if output is not None:
         count_format(output)
     check_outputs([path for path in (output, libraries) if path is not None], _files(peaks, reads, bigwigs))
     places, name = _places(peaks)
     sizes = None if chrom_sizes is None else sizes_of(chrom_sizes)
+    sources = reads or bigwigs or {}
+    clash = [sample for sample in sources if sample in PLACE]
+    if clash:
+        raise InputError(f"the sample {clash[0]} has the name of a column of the table; give it another one")
     columns: dict[str, np.ndarray] = {}
     figures: dict[str, dict[str, float]] = {}
-    sources = reads or bigwigs or {}
     for number, (sample, source) in enumerate(sources.items(), start=1):
         if reads:
             columns[sample], figures[sample] = _of_reads(places, name, source, config, sizes)
@@ -123,9 +126,6 @@ def count(
             columns[sample], figures[sample] = _of_bigwig(places, name, source)  # type: ignore[arg-type]
         if progress is not None:
             progress(number, len(sources))
-    clash = [sample for sample in columns if sample in PLACE]
-    if clash:
-        raise InputError(f"the sample {clash[0]} has the name of a column of the table; give it another one")
     found = Counts(pd.concat([places[PLACE], pd.DataFrame(columns)], axis=1), _libraries(figures))
     if output is not None:
         write_counts(output, *found)

@@ -182,9 +182,9 @@ def _segments(
     """Runs of bins with the same two states, all of which differ surely enough."""
     q_values, unchanged = counts.q_values(), counts.unchanged()
     names = np.array([state.name for state in entry.config.states], dtype=object)
+    is_sure = (q_values <= most) & (unchanged < 0.5)
     tables = []
     for chrom, one in found.items():
-        is_sure = (q_values <= most) & (unchanged < 0.5)
         differs = (one.first != one.second) & is_sure[one.level]
         key = np.where(differs, one.first.astype(np.int64) * 256 + one.second, -1)
         edges = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1], [True]])) if len(key) else np.zeros(1, int)

@@ -16,6 +16,7 @@ from jaxtyping import Shaped
 
 from epizoo.errors import InputError
 
+MAGIC = b"\x26\xfc\x8f\x88"
 HEADER = struct.Struct("<IHHQQQHHQQIQ")
 ZOOM = struct.Struct("<IIQQ")
 SUMMARY = struct.Struct("<Qdddd")

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from epizoo.genome.bigwig.format import HEADER, LARGEST_BLOCK, SUMMARY, ZOOM
+from epizoo.genome.bigwig.format import HEADER, LARGEST_BLOCK, MAGIC, SUMMARY, ZOOM
 from epizoo.genome.bigwig.records import BLOCK_HEADER, STRETCH, ZOOM_RECORD, Records
 from epizoo.genome.bigwig.trees import Block, block_index, chromosome_tree
 from epizoo.genome.bigwig.zoom import summarise, zoom_levels
 
-_MAGIC, _VERSION = b"\x26\xfc\x8f\x88", 4
+_VERSION = 4
 _COUNT = struct.Struct("<Q")
 _N_ZOOMS = 8
 _ZOOMS_BYTES = _N_ZOOMS * ZOOM.size
@@ -77,11 +77,11 @@ class BigWigStream:
             for reduction_bp, zoom in zip(self._reductions_bp, self._zooms, strict=True)
             if zoom.n_summaries <= self._n_records / 2
         ]
-        self._file.write(_MAGIC)
+        self._file.write(MAGIC)
         covered, low, high, total, squares = self._totals
         self._file.seek(0)
         places = (self._tree_at, self._data_at, index_at, 0, 0, 0, HEADER.size + _ZOOMS_BYTES, LARGEST_BLOCK, 0)
-        self._file.write(HEADER.pack(int.from_bytes(_MAGIC, "little"), _VERSION, len(zooms), *places))
+        self._file.write(HEADER.pack(int.from_bytes(MAGIC, "little"), _VERSION, len(zooms), *places))
         self._file.write(b"".join(zooms).ljust(_ZOOMS_BYTES, b"\0"))
         self._file.write(SUMMARY.pack(covered, low if covered else 0, high if covered else 0, total, squares))
         self._file.seek(self._data_at)
