@@ -1,5 +1,5 @@
 # Two commands do all set-up: `make demo` (light) and `make test` (everything). PYTHON chooses the interpreter. `make web`
-# builds the page that calls peaks in a browser, and needs Node 18 or later.
+# builds the page that calls peaks in a browser, and needs Node 20 or later.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
