@@ -87,8 +87,8 @@ def page_server(port: int = 0, folder: Path = PAGE) -> ThreadingHTTPServer:
     """
     if not (folder / "index.html").is_file():
         raise InputError(
-            f"{folder}: the page is not built; run `make web` in a clone of epizoo (Node 20 or later), and install from "
-            "it"
+            f"{folder}: the page is not built; run `make web` in a clone of epizoo (Node 20 or later), and install "
+            "from it"
         )
     handler = functools.partial(_Handler, directory=str(folder))
     try:
