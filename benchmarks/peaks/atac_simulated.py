@@ -26,8 +26,9 @@ import pandas as pd
 from epizoo.genome.overlaps import merged
 from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.metrics.peaks import truth_scores
-from epizoo.recipes.simulated_peaks import ATAC
-from epizoo.simulation.fragments import Experiment, simulate_experiment, site_truth
+from epizoo.recipes.simulated_peaks import ATAC, OPEN_CHROMATIN
+from epizoo.simulation.fragment_windows import site_truth
+from epizoo.simulation.fragments import Experiment, simulate_experiment
 from epizoo.zoo import load
 from epizoo.zoo.entry import PeakCallerEntry
 
@@ -55,7 +56,7 @@ class Truth(NamedTuple):
 
 def draw(number: int, reads: float, seed: int = SEED) -> Truth:
     """One experiment."""
-    config = dataclasses.replace(ATAC.simulation, reads=(reads, reads))
+    config = dataclasses.replace(OPEN_CHROMATIN, reads=(reads, reads))
     experiment = simulate_experiment(np.random.default_rng([seed, number]), N_BP, config)
     name = f"chr{number + 1}"
     reads_of = {name: (experiment.treatment.start, experiment.treatment.end)}

@@ -24,7 +24,8 @@ from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.metrics.peaks import ranked_curve, truth_scores
 from epizoo.recipes.simulated_peaks import TF
-from epizoo.simulation.fragments import simulate_experiment, site_truth
+from epizoo.simulation.fragment_windows import site_truth
+from epizoo.simulation.fragments import simulate_experiment
 from epizoo.zoo import load
 
 N_EXPERIMENTS, N_BP = 10, 2_000_000

@@ -6,7 +6,8 @@ from flax import nnx
 
 from epizoo.metrics.simulated_sites import predict_windows, site_scores
 from epizoo.models.peak_caller.network import PeakCaller, PeakCallerConfig
-from epizoo.simulation.fragments import FragmentSimulationConfig, simulate_fragments
+from epizoo.simulation.fragment_windows import simulate_fragments
+from epizoo.simulation.fragments import FragmentSimulationConfig
 
 ALL_CLEAR = np.ones((1, 10), bool)
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from epizoo.simulation.coverage import SimulationConfig, simulate
-from epizoo.simulation.expected_coverage import expected_pile_up, fragment_windows
-from epizoo.simulation.fragments import FragmentSimulationConfig, pile_up, simulate_experiment
+from epizoo.simulation.expected_coverage import expected_pile_up
+from epizoo.simulation.fragment_draws import pile_up
+from epizoo.simulation.fragment_windows import fragment_windows
+from epizoo.simulation.fragments import FragmentSimulationConfig, simulate_experiment
 
 N_BP = 40_000
 INNER = slice(2_000, -2_000)

@@ -4,16 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.stats import poisson
 
-from epizoo.recipes.simulated_peaks import ATAC
-from epizoo.simulation.fragments import (
-    GENOME_BP,
-    FragmentSimulationConfig,
-    Sites,
-    simulate_experiment,
-    simulate_fragments,
-    site_truth,
-)
+from epizoo.recipes.simulated_peaks import OPEN_CHROMATIN
+from epizoo.simulation.fragment_draws import draw_again, piled_reads
+from epizoo.simulation.fragment_windows import deep_truth, simulate_fragments, site_truth
+from epizoo.simulation.fragments import GENOME_BP, FragmentSimulationConfig, Sites, simulate_experiment
 
 PLAIN = FragmentSimulationConfig(
     reads=(1e8, 1e8),
@@ -99,7 +95,7 @@ def test_a_window_without_control_has_an_empty_track():
 
 def test_what_has_no_control_stays_as_its_seed_made_it():
     # Drawn before controls had artefacts; entries without a control are made again from these very windows.
-    windows = simulate_fragments(np.random.default_rng(5), 40, 200, 50, ATAC.simulation)
+    windows = simulate_fragments(np.random.default_rng(5), 40, 200, 50, OPEN_CHROMATIN)
     assert float(windows.coverage.sum()) == pytest.approx(11146.84, abs=0.01)
     assert float(windows.scale.sum()) == pytest.approx(30.759424, abs=1e-5)
     assert int(windows.is_peak.sum()) == 169
@@ -190,3 +186,25 @@ def test_estimates_of_the_background_are_off_by_the_error_that_was_asked_for():
     errors = np.log(rough / exact)
     assert np.std(errors) == pytest.approx(0.4, rel=0.1)
     assert np.mean(errors) == pytest.approx(0, abs=0.07)
+
+
+def test_deep_truth_is_where_a_deeper_draw_stands_out():
+    config = dataclasses.replace(
+        OPEN_CHROMATIN, reads=(5e6, 5e6), sites_per_10kb=(1.0, 1.0), deep_reads=2e9, copies_share=0.0
+    )
+    n_bp, bin_bp, agree, n_peak = 40_000, 50, 0, 0
+    for seed in range(6):
+        experiment = simulate_experiment(np.random.default_rng(seed), n_bp, config)
+        is_peak = deep_truth(experiment, bin_bp, config)
+        ratio = config.deep_reads / experiment.reads
+        library = experiment.intensity.library
+        again = draw_again(np.random.default_rng(100 + seed), experiment.intensity, ratio)
+        deep = coverage_of(piled_reads(np.random.default_rng(200 + seed), again, library), n_bp)
+        deep = deep.reshape(-1, bin_bp).mean(axis=1)
+        stands_out = poisson.logsf(np.floor(deep) - 1, ratio * experiment.background[0]) < -5 * np.log(10)
+        agree += (stands_out == is_peak).sum()
+        n_peak += is_peak.sum()
+        runs = np.flatnonzero(np.diff(is_peak, prepend=False, append=False)).reshape(-1, 2)
+        assert (runs[:, 1] - runs[:, 0] >= 4).all()
+    assert n_peak > 200
+    assert agree / (6 * n_bp // bin_bp) > 0.95

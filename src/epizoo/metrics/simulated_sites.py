@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from epizoo.genome.coverage_transform import scaled_arcsinh
 from epizoo.metrics.peaks import binned_curve
 from epizoo.models.peak_caller.network import PeakCaller
-from epizoo.simulation.fragments import SimulatedFragments
+from epizoo.simulation.fragment_windows import SimulatedFragments
 
 _ROWS = 32
 

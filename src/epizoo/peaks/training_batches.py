@@ -14,7 +14,8 @@ from epizoo.peaks.network_fit import TrainingBatch
 from epizoo.peaks.region_label_likelihood import LabelBatch, pack_labels
 from epizoo.peaks.threshold_rule import ThresholdRule
 from epizoo.simulation.coverage import SimulatedCoverage, SimulationConfig, simulate
-from epizoo.simulation.fragments import FragmentSimulationConfig, SimulatedFragments, simulate_fragments
+from epizoo.simulation.fragment_windows import SimulatedFragments, simulate_fragments
+from epizoo.simulation.fragments import FragmentSimulationConfig
 
 
 class Windows(NamedTuple):

@@ -28,9 +28,9 @@ from epizoo.models.peak_caller.denoising_windows import DenoiserConfig
 from epizoo.peaks.network_fit import compiled_step
 from epizoo.recipes.labelled_peaks_settings import UNIVERSAL
 from epizoo.recipes.run_folder import Progress, one_sentence_errors, plain, prose, recipe_parser, versions
-from epizoo.recipes.simulated_peaks import ATAC
+from epizoo.recipes.simulated_peaks import ATAC, OPEN_CHROMATIN
 from epizoo.simulation.coverage import SimulationConfig, simulate
-from epizoo.simulation.expected_coverage import fragment_windows
+from epizoo.simulation.fragment_windows import fragment_windows
 from epizoo.simulation.fragments import FragmentSimulationConfig
 
 WEIGHTS_FILE, ABOUT_FILE = "denoiser.safetensors", "denoising.json"
@@ -92,7 +92,7 @@ ENTRIES = {
             "atac",
             ATAC.model.bin_bp,
             DenoiserConfig((1, 3, 7, 15, 31, 63, 127)),
-            fragments=replace(ATAC.simulation, reads=_DEPTHS),
+            fragments=replace(OPEN_CHROMATIN, reads=_DEPTHS),
         ),
         DenoisingSettings(
             "universal",

@@ -21,7 +21,7 @@ from epizoo.genome.reads.pileup import ReadCoverage, pile_up
 from epizoo.genome.signal import BigWig, SignalTrack
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER
 from epizoo.recipes.run_folder import one_sentence_errors
-from epizoo.recipes.simulated_peaks import ATAC
+from epizoo.recipes.simulated_peaks import OPEN_CHROMATIN
 from epizoo.simulation.fragments import Experiment, simulate_experiment
 
 
@@ -71,7 +71,7 @@ def write_tf_examples(data: Path, folder: Path) -> list[Path]:
 
 def simulated_example(seed: int = 0) -> Experiment:
     """The experiment of the example of peak_caller/atac, `SIMULATED_BP` long."""
-    config = dataclasses.replace(ATAC.simulation, reads=(SIMULATED_READS, SIMULATED_READS), sites_per_10kb=(0.5, 0.5))
+    config = dataclasses.replace(OPEN_CHROMATIN, reads=(SIMULATED_READS, SIMULATED_READS), sites_per_10kb=(0.5, 0.5))
     return simulate_experiment(np.random.default_rng(seed), SIMULATED_BP, config)
 
 

@@ -24,7 +24,8 @@ from epizoo.peaks.labelled_stretches import CropSettings
 from epizoo.peaks.network_fit import FitSettings, fit
 from epizoo.peaks.training_batches import FragmentBatches
 from epizoo.recipes.run_folder import Progress, one_sentence_errors, plain, recipe_parser, recipe_training, write_run
-from epizoo.simulation.fragments import FragmentSimulationConfig, simulate_fragments
+from epizoo.simulation.fragment_windows import simulate_fragments
+from epizoo.simulation.fragments import FragmentSimulationConfig
 
 DEPTHS = (3e6, 3e7)
 """Ten times apart: how much is lost in a tenth of the reads."""
@@ -49,6 +50,22 @@ class SimulatedSettings:
     window_bins: int = 2_000
 
 
+OPEN_CHROMATIN = FragmentSimulationConfig(
+    background_share=(0.4, 0.9),
+    sites_per_10kb=(0.1, 3.0),
+    enrichment=(15.0, 1.0, 1.5, 200.0),
+    site_bp=(350.0, 0.7, 120.0, 3_000.0),
+    decoys_per_10kb=(0.05, 1.0),
+    decoy_bp=(2_000.0, 0.6, 500.0, 8_000.0),
+    decoy_enrichment=(0.7, 0.5, 0.2, 2.0),
+    peak_bp=0,
+    least_enrichment=2.0,
+    least_fragments=6.0,
+    cuts=True,
+    control_share=0.0,
+    scale_error_sd=0.3,
+)
+"""Accessible regions as they are drawn: for the denoiser, examples and benchmarks."""
 TF = SimulatedSettings(
     name="tf",
     model=PeakCallerConfig(
@@ -70,20 +87,18 @@ TF = SimulatedSettings(
 ATAC = SimulatedSettings(
     name="atac",
     model=PeakCallerConfig(bin_bp=50, n_filters=16, dilations=(1, 2, 4, 8, 16, 32), summit_window_bins=9),
-    simulation=FragmentSimulationConfig(
-        background_share=(0.4, 0.9),
-        sites_per_10kb=(0.1, 3.0),
-        enrichment=(15.0, 1.0, 1.5, 200.0),
-        site_bp=(350.0, 0.7, 120.0, 3_000.0),
-        decoys_per_10kb=(0.05, 1.0),
-        decoy_bp=(2_000.0, 0.6, 500.0, 8_000.0),
-        decoy_enrichment=(0.7, 0.5, 0.2, 2.0),
-        peak_bp=0,
-        least_enrichment=2.0,
-        least_fragments=6.0,
-        cuts=True,
-        control_share=0.0,
-        scale_error_sd=0.3,
+    # Peaks are what deep sequencing would show; density, widths and folds are those of human HSCs (docs/experiments).
+    simulation=dataclasses.replace(
+        OPEN_CHROMATIN,
+        background_share=(0.15, 0.9),
+        sites_per_10kb=(0.1, 2.0),
+        enrichment=(40.0, 1.0, 2.0, 400.0),
+        site_bp=(450.0, 0.75, 120.0, 4_000.0),
+        decoys_per_10kb=(0.02, 0.3),
+        copies_share=0.0,
+        deep_reads=8e7,
+        deep_log10_p=5.0,
+        scale_error_sd=0.5,
     ),
     calling=PeakCallingConfig(0.1, 0.1, merge_gap_bp=50, min_width_bp=200, most_q=1e-2),
 )

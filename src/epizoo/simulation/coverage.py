@@ -178,7 +178,7 @@ def _truth(expected: Float[np.ndarray, " step"], config: SimulationConfig) -> tu
         expected = np.convolve(expected, np.full(n_mean, 1 / n_mean), mode="same")
     local = config.extend_share * _windowed_max(expected, 2_000 // STEP_BP)
     extend = np.maximum(config.extend_level, local)
-    is_peak = _close_gaps(expected > extend, config.truth_gap_bp // STEP_BP)
+    is_peak = close_gaps(expected > extend, config.truth_gap_bp // STEP_BP)
     is_clear = (expected < _DOUBT * extend) | (expected > extend / _DOUBT)
     edges = np.flatnonzero(np.diff(is_peak, prepend=False, append=False))
     for start, end in zip(edges[::2], edges[1::2], strict=True):
@@ -191,7 +191,7 @@ def _truth(expected: Float[np.ndarray, " step"], config: SimulationConfig) -> tu
     return is_peak, is_clear
 
 
-def _close_gaps(inside: Bool[np.ndarray, " step"], longest: int) -> Bool[np.ndarray, " step"]:
+def close_gaps(inside: Bool[np.ndarray, " step"], longest: int) -> Bool[np.ndarray, " step"]:
     """Runs with at most this many steps between them joined."""
     edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
     joined = inside.copy()

@@ -8,19 +8,9 @@ drawn fragments, the one approximation here (a relative error well below 1%).
 import numpy as np
 from jaxtyping import Float
 
-from epizoo.simulation.fragment_draws import anchor_offsets
-from epizoo.simulation.fragments import (
-    Fragments,
-    FragmentSimulationConfig,
-    Intensity,
-    Library,
-    pile_up,
-    piled_reads,
-    simulate_experiment,
-)
+from epizoo.simulation.fragment_draws import Fragments, Intensity, Library, anchor_offsets, pile_up, piled_reads
 
 _REACH_BP = 2_000
-_MARGIN_BP = 1_000
 _DRAWS = 20_000
 
 
@@ -39,25 +29,6 @@ def expected_pile_up(intensity: Intensity, seed: int = 0) -> Float[np.ndarray, "
     expected = _convolved(intensity.background, _kernel(random, Fragments(begun, lengths), library))
     expected += _convolved(intensity.sites, _kernel(random, Fragments(anchored, lengths), library))
     return np.maximum(expected, 0.0)
-
-
-def fragment_windows(
-    random: np.random.Generator, n_windows: int, n_bins: int, bin_bp: int, config: FragmentSimulationConfig
-) -> tuple[Float[np.ndarray, "window bin"], Float[np.ndarray, "window bin"], Float[np.ndarray, " window"]]:
-    """Coverage, expected coverage and an estimate of the background of independent windows, without their controls."""
-    n_bp = n_bins * bin_bp + 2 * _MARGIN_BP
-    inner = slice(_MARGIN_BP, n_bp - _MARGIN_BP)
-    columns: tuple[list, list, list] = ([], [], [])
-    for _ in range(n_windows):
-        experiment = simulate_experiment(random, n_bp, config)
-        error = np.exp(config.scale_error_sd * random.normal())
-        for column, values in zip(
-            columns, (pile_up(experiment.treatment, n_bp), expected_pile_up(experiment.intensity)), strict=False
-        ):
-            column.append(values[inner].reshape(n_bins, bin_bp).mean(axis=1))
-        columns[2].append(experiment.background[0] * error)
-    coverage, expected, scale = (np.asarray(column, np.float32) for column in columns)
-    return coverage, expected, scale
 
 
 def _kernel(random: np.random.Generator, fragments: Fragments, library: Library) -> Float[np.ndarray, " offset"]:

@@ -139,13 +139,15 @@ def draw_sites(
     return Sites(centre, width, enrichment, fragments)
 
 
-def draw_background(random: np.random.Generator, rate: Float[np.ndarray, " bp"], library: Library) -> Fragments:
-    """Fragments at this rate of reads per bp, and now and then many copies of one."""
+def draw_background(
+    random: np.random.Generator, rate: Float[np.ndarray, " bp"], library: Library, copies_share: float = 0.3
+) -> Fragments:
+    """Fragments at this rate of reads per bp, and in a share of the draws many copies of one."""
     cumulative = np.cumsum(rate) / library.per_fragment
     n_fragments = random.poisson(cumulative[-1])
     lefts = np.searchsorted(cumulative, random.uniform(0, cumulative[-1], n_fragments))
     lengths = library.lengths(random, n_fragments)
-    if random.random() < 0.3:
+    if random.random() < copies_share:
         n_copies = 1 + random.poisson(random.uniform(1, 8) + 200 * rate.mean())
         lefts = np.append(lefts, np.full(n_copies, random.integers(len(rate))))
         lengths = np.append(lengths, np.full(n_copies, library.lengths(random, 1)))

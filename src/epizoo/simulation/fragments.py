@@ -1,15 +1,14 @@
 """Simulated sequencing, fragment by fragment, of point sources and of accessible chromatin, with a control.
 
 Each window has its own depth, copy number, mappability, enrichment, fragment lengths and way of piling up reads: what
-the bigWigs of many laboratories look like. Truth is where sites with enough fragments to call them by are expected: a
-network that is fitted to it by cross-entropy learns how probable such a site is.
+the bigWigs of many laboratories look like.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from epizoo.simulation.fragment_draws import (
     Fragments,
@@ -25,14 +24,12 @@ from epizoo.simulation.fragment_draws import (
     hot_spots,
     join,
     mappable,
-    pile_up,
     piled_reads,
     site_fragments,
     waves,
 )
 
 GENOME_BP = 2.7e9
-_MARGIN_BP = 1_000
 
 
 @dataclass(frozen=True)
@@ -58,6 +55,13 @@ class FragmentSimulationConfig:
     """Weaker sites are not judged, …"""
     least_fragments: float = 8.0
     """… and those with fewer fragments, in expectation, are no peaks: there is nothing to call them by."""
+    deep_reads: float = 0.0
+    """If positive, peaks are not the sites that were drawn, but what stands out at so many reads; see
+    `epizoo.simulation.fragment_windows.deep_truth`."""
+    deep_log10_p: float = 8.0
+    """Least -log10 p of the expected pile-up there, against the background."""
+    copies_share: float = 0.3
+    """Share of windows with many copies of one fragment."""
     cuts: bool = False
     """Piles up both ends of each fragment (ATAC) instead of fragments or extended reads."""
     control_share: float = 0.6
@@ -81,18 +85,6 @@ class FragmentSimulationConfig:
     """Correlation of the errors of treatment and control: both are estimated alike."""
 
 
-class SimulatedFragments(NamedTuple):
-    """Windows of coverage with their truth."""
-
-    coverage: Float[np.ndarray, "window bin track"]
-    """Mean pile-up over each bin's bp; the control, if any, is the second track."""
-    scale: Float[np.ndarray, "window track"]
-    """An estimate of each track's background, with an error as real ones have; 1 of a control that is not there."""
-    is_peak: Bool[np.ndarray, "window bin"]
-    is_clear: Bool[np.ndarray, "window bin"]
-    """False at sites too weak to judge."""
-
-
 class Experiment(NamedTuple):
     """Reads of a simulated experiment, and the truth."""
 
@@ -104,14 +96,8 @@ class Experiment(NamedTuple):
     sites: Sites
     intensity: Intensity
     """Intensity of the treatment; `epizoo.simulation.expected_coverage` makes its expected pile-up of it."""
-
-
-def simulate_fragments(
-    random: np.random.Generator, n_windows: int, n_bins: int, bin_bp: int, config: FragmentSimulationConfig
-) -> SimulatedFragments:
-    """Independent windows, each with its own depth, background and sites."""
-    rows = [_simulate_window(random, n_bins, bin_bp, config) for _ in range(n_windows)]
-    return SimulatedFragments(*(np.stack(column) for column in zip(*rows, strict=True)))
+    reads: float
+    """Of the treatment, sequenced in the genome."""
 
 
 def simulate_experiment(random: np.random.Generator, n_bp: int, config: FragmentSimulationConfig) -> Experiment:
@@ -124,7 +110,7 @@ def simulate_experiment(random: np.random.Generator, n_bp: int, config: Fragment
     sites = draw_sites(random, here, library, config.sites_per_10kb, config.site_bp, config.enrichment)
     decoys = draw_sites(random, here, library, config.decoys_per_10kb, config.decoy_bp, config.decoy_enrichment)
     background = here * waves(random, n_bp, config.wave_sd / 2)
-    scattered = draw_background(random, background, library)
+    scattered = draw_background(random, background, library, config.copies_share)
     bound, bound_rate = site_fragments(random, sites, library, n_bp)
     stuck, stuck_rate = site_fragments(random, decoys, library, n_bp)
     intensity = Intensity(background / library.per_fragment, bound_rate + stuck_rate, library)
@@ -139,6 +125,7 @@ def simulate_experiment(random: np.random.Generator, n_bp: int, config: Fragment
         (treatment.rate * library.width_bp, control.rate * library.width_bp),
         samples.sites,
         treatment.intensity,
+        reads,
     )
 
 
@@ -183,7 +170,7 @@ def _with_control(
         return _Samples(treatment, _Sample(again, own, rate), nowhere)
     background = rate * shared * waves(random, n_bp, config.wave_sd / 2)
     control = _Sample(
-        draw_background(random, background, library),
+        draw_background(random, background, library, config.copies_share),
         control.intensity._replace(background=background / library.per_fragment),
         rate,
     )
@@ -206,41 +193,3 @@ def _with_sites(random: np.random.Generator, sample: _Sample, sites: Sites) -> _
     fragments, rate = site_fragments(random, sites, intensity.library, len(intensity.sites))
     joined = join(sample.fragments, fragments)
     return sample._replace(fragments=joined, intensity=intensity._replace(sites=intensity.sites + rate))
-
-
-def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, config: FragmentSimulationConfig) -> tuple:
-    """Coverage, scale, is_peak and is_clear of one window."""
-    n_bp = n_bins * bin_bp + 2 * _MARGIN_BP
-    experiment = simulate_experiment(random, n_bp, config)
-    n_tracks = 2 if config.control_share else 1
-    reads = (experiment.treatment, experiment.control)[:n_tracks]
-    inner = slice(_MARGIN_BP, n_bp - _MARGIN_BP)
-    tracks = [pile_up(part, n_bp)[inner].reshape(n_bins, bin_bp).mean(axis=1) for part in reads]
-    error = np.exp(config.scale_error_sd * _correlated(random, n_tracks, config.scale_error_shared))
-    scales = np.array([depth or 1.0 for depth in experiment.background[:n_tracks]]) * error
-    is_peak, is_clear = site_truth(experiment.sites, n_bp, config)
-    middle = slice(_MARGIN_BP + bin_bp // 2, n_bp - _MARGIN_BP, bin_bp)
-    coverage = np.stack(tracks, axis=1).astype(np.float32)
-    return coverage, scales.astype(np.float32), is_peak[middle], is_clear[middle]
-
-
-def _correlated(random: np.random.Generator, n_tracks: int, correlation: float) -> Float[np.ndarray, " track"]:
-    """Standard normal numbers, the second correlated with the first."""
-    numbers = random.normal(size=n_tracks)
-    numbers[1:] = correlation * numbers[:1] + np.sqrt(1 - correlation**2) * numbers[1:]
-    return numbers
-
-
-def site_truth(
-    sites: Sites, n_bp: int, config: FragmentSimulationConfig
-) -> tuple[Bool[np.ndarray, " bp"], Bool[np.ndarray, " bp"]]:
-    """Masks of the bp that are peak, and of those that are clear, as of `SimulatedFragments`."""
-    is_peak, is_weak = np.zeros(n_bp, bool), np.zeros(n_bp, bool)
-    width = np.full(len(sites.centre), float(config.peak_bp)) if config.peak_bp else sites.width_bp
-    for centre, half, enrichment, fragments in zip(
-        sites.centre, width / 2, sites.enrichment, sites.fragments, strict=True
-    ):
-        if fragments >= config.least_fragments:
-            into = is_peak if enrichment >= config.least_enrichment else is_weak
-            into[max(int(centre - half), 0) : max(int(centre + half), 0)] = True
-    return is_peak, is_peak | ~is_weak
