@@ -168,7 +168,7 @@ def _read_weights(path: Path) -> Any:
 
     entry = epizoo.load_peak_caller("peak_caller/universal")
     # As if the entry's author had stated the hash of whatever this is.
-    return build_model(lambda: PeakCaller(entry.config.model, rngs=nnx.Rngs(0)), read_arrays(path, sha256(path)))
+    return build_model(lambda: PeakCaller(entry.config.model, rngs=nnx.Rngs(0)), read_arrays(path, sha256(path)), path)
 
 
 def _weights() -> bytes:

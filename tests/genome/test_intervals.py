@@ -302,3 +302,11 @@ def test_positions_are_digits_alone(tmp_path, number):
     (tmp_path / "x.bed").write_text(f"chr1\t0\t50\nchr1\t55\t{number}\n")
     with pytest.raises(InputError, match=r"x\.bed: line 2: start and end must be whole numbers"):
         read_bed(tmp_path / "x.bed")
+
+
+def test_lines_that_end_in_a_return_alone_are_lines(tmp_path):
+    (tmp_path / "old_mac.bed").write_bytes(b"chr1\t0\t50\r#\t100\t150\rchr2\t5\t90\r")
+    assert read_bed(tmp_path / "old_mac.bed").to_numpy().tolist() == [["chr1", 0, 50], ["chr2", 5, 90]]
+    (tmp_path / "power.bed").write_bytes(b"chr1\t0\t50\rchr2\t5\t1e3\r")
+    with pytest.raises(InputError, match=r"power.bed: line 2.*1e3"):
+        read_bed(tmp_path / "power.bed")

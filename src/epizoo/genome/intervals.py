@@ -23,6 +23,8 @@ from epizoo.errors import InputError
 _BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
 # Positions that are no whole numbers, and texts, that pandas would read otherwise: such files are read row by row.
 _NOT_WHOLE = re.compile(rb"\n[^\t\n]*\t(?:\d+\t)?\d*[^\d\t\r\n]")
+# A lone return ends a line, too, but `_NOT_WHOLE` and `_UNUSUAL` would not see it.
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
 _CONTROL = (*range(9), 11, 12, *range(14, 32), 127)
 _UNUSUAL = (b"\n ", b"\n#", b"\ntrack ", b"\nbrowser ", b" \t", *(bytes([letter]) for letter in _CONTROL))
 SKIPPED_LINES = ("#", "track ", "browser ")
@@ -255,7 +257,8 @@ def _read_plain_bed(path: str | os.PathLike[str]) -> pd.DataFrame | None:
         content = Path(path).read_bytes()
         content = without_mark(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
         rows = b"\n" + content.split(b"\n", n_skipped)[-1]
-        if n_columns < 3 or any(text in rows for text in _UNUSUAL) or _NOT_WHOLE.search(rows):
+        is_odd = any(text in rows for text in _UNUSUAL) or _NOT_WHOLE.search(rows) or _LONE_RETURN.search(rows)
+        if n_columns < 3 or is_odd:
             return None
         names = list(_BED_COLUMNS[:n_columns])
         table = pd.read_csv(

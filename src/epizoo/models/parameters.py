@@ -25,10 +25,15 @@ def flatten_parameters(model: nnx.Module) -> dict[str, np.ndarray]:
     return {name: np.asarray(variable[...]) for name, variable in sorted(_variables(model).items())}
 
 
-def fill_parameters(model: Model, arrays: Mapping[str, np.ndarray]) -> Model:
+def fill_parameters(model: Model, arrays: Mapping[str, np.ndarray], source: object = None) -> Model:
     """Set every parameter of a concrete or abstract (`nnx.eval_shape`) model, in place, and return the model.
 
     Values are converted to the dtype of the parameter that they fill.
+
+    Args:
+        model: a concrete or abstract model.
+        arrays: values by name, of `flatten_parameters`.
+        source: what errors begin with, such as the file of the arrays (default: the model's class).
 
     Raises:
         EntryError: names that the model lacks or that `arrays` lacks, shapes that differ, or arrays that are no
@@ -45,8 +50,8 @@ def fill_parameters(model: Model, arrays: Mapping[str, np.ndarray]) -> Model:
             problems.append(f"{name} has dtype {found.dtype} where the model has {expected.dtype}")
     if problems:
         raise EntryError(
-            f"{type(model).__name__}: the weights do not fit the model: {'; '.join(problems)}; use the weights and the "
-            "config of one version of the entry"
+            f"{source or type(model).__name__}: the weights do not fit the model: {'; '.join(problems)}; use weights "
+            "and config of one version of the entry"
         )
     for name, variable in variables.items():
         dtype = variable.get_value().dtype
@@ -54,17 +59,18 @@ def fill_parameters(model: Model, arrays: Mapping[str, np.ndarray]) -> Model:
     return model
 
 
-def build_model(factory: Callable[[], Model], arrays: Mapping[str, np.ndarray]) -> Model:
+def build_model(factory: Callable[[], Model], arrays: Mapping[str, np.ndarray], source: object = None) -> Model:
     """Make a model without computing its random start, and fill it.
 
     Args:
         factory: makes the model, as in ``lambda: PeakCaller(config, rngs=nnx.Rngs(0))``.
         arrays: values by name, of `flatten_parameters`.
+        source: as in `fill_parameters`.
 
     Raises:
         EntryError: as `fill_parameters`, or the model keeps random states, which no weights can fill.
     """
-    model = fill_parameters(nnx.eval_shape(factory), arrays)
+    model = fill_parameters(nnx.eval_shape(factory), arrays, source)
     abstract = [_dotted(path) for path, variable in _flat_state(model) if _is_abstract(variable.get_value())]
     if abstract:
         raise EntryError(

@@ -98,9 +98,11 @@ ATAC = SimulatedSettings(
         copies_share=0.0,
         deep_reads=8e7,
         deep_log10_p=5.0,
-        scale_error_sd=0.5,
+        scale_error_sd=0.2,
     ),
     calling=PeakCallingConfig(0.1, 0.1, merge_gap_bp=50, min_width_bp=200, most_q=1e-2),
+    fitting=FitSettings(n_steps=4_000, learning_rate=3e-3, label_weight=0.0),
+    n_pool=12_000,
 )
 ENTRIES = {settings.name: settings for settings in (TF, ATAC)}
 

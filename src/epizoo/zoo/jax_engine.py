@@ -120,26 +120,36 @@ class JaxEngine:
 
 def of_entry(entry: "Entry") -> JaxEngine:
     """The engine of an entry, its weights' hash checked."""
-    return jax_engine(entry.config.model, entry.weights(), entry.window.flank_bins)
+    source = entry.folder / entry.zoo.weights
+    return jax_engine(entry.config.model, entry.weights(), entry.window.flank_bins, source)
 
 
 def jax_engine(
-    config: PeakCallerConfig | ChromatinStateConfig, arrays: Mapping[str, np.ndarray], flank_bins: int
+    config: PeakCallerConfig | ChromatinStateConfig,
+    arrays: Mapping[str, np.ndarray],
+    flank_bins: int,
+    source: object = None,
 ) -> JaxEngine:
     """The engine of a model.
+
+    Args:
+        config: of the model.
+        arrays: its parameters by name.
+        flank_bins: bins beside a window that the model sees.
+        source: the file of the arrays, for errors.
 
     Raises:
         EntryError: the arrays do not fit the model.
     """
     if isinstance(config, PeakCallerConfig):
         return JaxEngine(
-            lambda: build_model(lambda: PeakCaller(config, rngs=nnx.Rngs(0)), arrays),
+            lambda: build_model(lambda: PeakCaller(config, rngs=nnx.Rngs(0)), arrays, source),
             _peak_caller_activations,
             flank_bins,
         )
     # In float32 the log-likelihood of a thousand bins is off by more than the five decimals that `kipoi test` compares.
     return JaxEngine(
-        lambda: build_model(lambda: ChromatinStateAnnotator(config, rngs=nnx.Rngs(0)), arrays),
+        lambda: build_model(lambda: ChromatinStateAnnotator(config, rngs=nnx.Rngs(0)), arrays, source),
         _chromatin_state_activations,
         flank_bins,
         in_float64=True,

@@ -1,6 +1,7 @@
 """Mates and orphans of BAM, SAM and CRAM: outer ends, both qualities, and pairs as single reads."""
 
 import random
+import struct
 
 import numpy as np
 import pysam
@@ -8,6 +9,7 @@ import pytest
 from read_writers import SIZES, random_reads, write_bam, write_paired_bam
 
 from epizoo.errors import InputError
+from epizoo.genome.reads.bam_records import bam_chrom_sizes
 from epizoo.genome.reads.pile_up_config import PileUpConfig
 from epizoo.genome.reads.pileup import pile_up
 
@@ -122,3 +124,22 @@ def test_a_damaged_bam_gives_its_coverage_or_one_sentence(tmp_path):
             sentences.append(str(error))
     assert len(sentences) > 30
     assert all("y.bam" in sentence and "\n" not in sentence for sentence in sentences)
+
+
+@pytest.mark.parametrize("read", [lambda path: pile_up([path], PileUpConfig()), bam_chrom_sizes])
+def test_a_chromosome_without_length_is_named(tmp_path, read):
+    text, name = b"@SQ\tSN:chr1\tLN:0\n", b"chr1\0"
+    content = b"BAM\1" + struct.pack("<i", len(text)) + text + struct.pack("<ii", 1, len(name)) + name + bytes(4)
+    with pysam.BGZFile(str(tmp_path / "x.bam"), "wb") as file:
+        file.write(content)
+    with pytest.raises(InputError, match=r"x\.bam.* 0 bp"):
+        read(tmp_path / "x.bam")
+
+
+def test_a_block_that_says_it_is_shorter_than_its_header_is_damage(tmp_path):
+    write_bam(tmp_path / "x.bam", random_reads(0, n=20))
+    content = bytearray((tmp_path / "x.bam").read_bytes())
+    content[16:18] = struct.pack("<H", 3)
+    (tmp_path / "x.bam").write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.bam.*damaged"):
+        bam_chrom_sizes(tmp_path / "x.bam")

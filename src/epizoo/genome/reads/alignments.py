@@ -63,7 +63,7 @@ def read_alignments(path: Path, wanted: PileUpConfig, progress: Progress | None)
         InputError: the file is damaged, cut short or no such file.
     """
     with _opened(path, wanted.reference) as file:
-        sizes = dict(zip(file.references, file.lengths, strict=True))
+        sizes = _sizes(file, path)
         reader = _Reader(len(sizes), wanted)
         for chunk in _chunks(file, path, progress):
             reader.take(chunk)
@@ -82,7 +82,16 @@ def alignment_sizes(path: Path) -> dict[str, int]:
         InputError: the file is damaged or no such file.
     """
     with _opened(path, None) as file:
-        return dict(zip(file.references, file.lengths, strict=True))
+        return _sizes(file, path)
+
+
+def _sizes(file: Any, path: Path) -> dict[str, int]:
+    sizes = dict(zip(file.references, file.lengths, strict=True))
+    if empty := next((chrom for chrom, size in sizes.items() if size < 1), None):
+        raise InputError(
+            f"{path}: its header says that {empty} is {sizes[empty]} bp long; is it damaged? copy it again"
+        )
+    return sizes
 
 
 @contextmanager

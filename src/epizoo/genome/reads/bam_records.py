@@ -87,8 +87,9 @@ def _pieces(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[bytes]:
         magic, _, extra, name, _, block_bytes = fields
         if magic != b"\x1f\x8b\x08\x04" or extra < 6 or name != b"BC":
             raise _damaged(path, "a block of BGZF is expected where there is none")
-        body = file.read(block_bytes + 1 - len(header))
-        if len(body) != block_bytes + 1 - len(header):
+        n_bytes = block_bytes + 1 - len(header)
+        body = file.read(n_bytes) if n_bytes > 0 else b""
+        if len(body) != n_bytes:
             raise _damaged(path, "its last block is not whole")
         found.append(_inflated(body[extra - 6 :], path))
         size, is_closed = size + len(found[-1]), not found[-1]
@@ -137,6 +138,8 @@ def _parse_header(content: bytes) -> tuple[dict[str, int], bytes]:
         if name_bytes < 2:
             raise ValueError("a chromosome without a name")
         (size,) = struct.unpack_from("<i", content, at + 4 + name_bytes)
+        if size < 1:
+            raise ValueError(f"a chromosome of {size} bp")
         sizes[content[at + 4 : at + 3 + name_bytes].decode("utf-8", "replace")] = size
         at += 8 + name_bytes
     return sizes, content[at:]

@@ -199,7 +199,9 @@ def _fragment_chunks(path: Path, left_out: Counter[str], *, with_barcodes: bool 
                 bad = (whole["start"] < 0) | (whole["start"] >= whole["end"]) | (whole["end"] > LONGEST_BP)
                 if bad.any():
                     raise _bad_fragment(path, "a row is no fragment")
-                yield whole[["chrom", "start", "end", *(["barcode"] if with_barcodes else [])]]
+                kept = whole[["chrom", "start", "end", *(["barcode"] if with_barcodes else [])]]
+                # Columns with numbers beyond int64 elsewhere in the file can come as another type.
+                yield kept.astype({"start": "int64", "end": "int64"})
     except (ValueError, OverflowError, *DAMAGED_GZIP) as error:
         if isinstance(error, InputError):
             raise
