@@ -38,6 +38,7 @@ def named(*rows, marks=MARKS, **options):
         ({"H3K27me3": 0.06}, "ReprPCWk"),
         ({"H3K9me3": 0.4}, "Het"),
         ({"H3K9me3": 0.8, "H3K36me3": 0.5}, "ZNF/Rpts"),
+        ({"H3K9me3": 0.8, "H3K36me3": 0.03}, "Het"),
         ({"CTCF": 0.95}, "CTCF"),
         ({"H2AZ": 0.8}, "H2A.Z"),
         ({"H4K20me1": 0.8}, "H4K20me1"),

@@ -3,8 +3,8 @@
 Each state is named by itself, so that the same biology has the same name in every model of the same marks:
 
 1. Each kind of mark (`epizoo.states.name_table.KINDS`) is present, weak or absent with a certainty that follows from
-   its emission by logistic curves in log-odds: a mark is *present* from 0.3, in *nearly every bin* from 0.8, and
-   *absent* below 0.012, each with a certainty of one half there. Acetylation is H3K27ac, or else the mean of the other
+   its emission by logistic curves in log-odds: a mark is *present* from 0.3, in *nearly every bin* from 0.8, in *some
+   bins* from 0.06 and *absent* below 0.012, each with a certainty of one half there. Acetylation is H3K27ac, or else the mean of the other
    acetylations; where H3K36me3 is not there, H3K79me2 stands for it.
 2. The *score* of a row of the table is the product of its certainties, that of a name the sum over its rows. The
    *confidence* of a name is its share of all scores and `UNNAMED`, the score of being none of them.
@@ -28,12 +28,12 @@ from jaxtyping import Float64, Int64
 from epizoo.calling.state_colors import default_colors
 from epizoo.states.name_table import AFTER_MARK, INPUTS, KINDS, LOOKS, PATTERNS, Look, Pattern
 
-PRESENT, FULL, ABSENT = 0.3, 0.8, 0.012
-"""Emissions at which a mark is present, present in nearly every bin, and absent, with a certainty of one half."""
+PRESENT, FULL, SOME, ABSENT = 0.3, 0.8, 0.06, 0.012
+"""Emissions at which a mark is present, in nearly every bin, in some bins, and absent, with a certainty of one half."""
 LOW = 0.5
 """Below this confidence a state has no name but its number."""
 UNNAMED = 0.05
-_WIDTHS = {PRESENT: 0.6, FULL: 0.5, ABSENT: 0.4}
+_WIDTHS = {PRESENT: 0.6, FULL: 0.5, SOME: 0.2, ABSENT: 0.4}
 _STAND_INS = {"H3K36me3": ("H3K36me3", "H3K79me2"), "acetylation": ("H3K27ac",)}
 _ACETYLATION = re.compile(r"h\w+?k\d+ac", re.IGNORECASE)
 
@@ -212,10 +212,10 @@ def _score(pattern: Pattern, levels: Mapping[str, float]) -> float:
 def _certainty(letter: str, emission: float | None) -> float:
     """Certainty that a mark is as a letter of the table asks; None is a mark that the model lacks."""
     if emission is None:
-        return float(letter not in "+fwpn")
-    present, full, some = (_above(emission, level) for level in (PRESENT, FULL, ABSENT))
-    certainties = {"+": present, "-": 1 - present, "n": 1 - present, "f": full, "o": 1 - full, "p": some, "0": 1 - some}
-    return {**certainties, "w": some * (1 - present), ".": 1.0, "x": 0.0}[letter]
+        return float(letter not in "+fwpns")
+    present, full, some, trace = (_above(emission, level) for level in (PRESENT, FULL, SOME, ABSENT))
+    certainties = {"+": present, "-": 1 - present, "n": 1 - present, "f": full, "o": 1 - full, "s": some, "u": 1 - some}
+    return {**certainties, "p": trace, "0": 1 - trace, "w": trace * (1 - present), ".": 1.0, "x": 0.0}[letter]
 
 
 def _above(emission: float, level: float) -> float:
