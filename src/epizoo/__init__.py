@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from epizoo.jobs.evaluate import evaluate
     from epizoo.jobs.finetune import finetune
     from epizoo.jobs.learn_states import learn_states
+    from epizoo.jobs.state_reproducibility import reproducibility
     from epizoo.jobs.states_of import states_of
     from epizoo.studies.run_study import run_study
     from epizoo.zoo.catalogue import list_entries
@@ -69,6 +70,7 @@ __all__ = [
     "load",
     "load_annotator",
     "load_peak_caller",
+    "reproducibility",
     "run_study",
     "states_of",
 ]
@@ -90,6 +92,7 @@ _MODULES = {
     "load": "zoo.loading",
     "load_annotator": "zoo.loading",
     "load_peak_caller": "zoo.loading",
+    "reproducibility": "jobs.state_reproducibility",
     "states_of": "jobs.states_of",
     "run_study": "studies.run_study",
 }

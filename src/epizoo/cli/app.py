@@ -47,7 +47,7 @@ COMMANDS = (
     *("run", "consensus", "count", "differential"),
     *("binarize", "annotate", "plot", "web"),
     *("learn-states", "select-states", "edit-states", "plot-model", "compare-models", "compare-states"),
-    *("enrichment", "neighborhood", "states-of", "differences"),
+    *("enrichment", "neighborhood", "states-of", "differences", "reproducibility"),
     *("finetune", "export", "import-chromhmm", "import-torch", "import-grelu", "publish", "kipoi-source"),
 )
 

@@ -12,8 +12,7 @@ from epizoo.errors import InputError
 from epizoo.files import atomic_path, check_outputs
 from epizoo.genome.chrom_names import named_like
 from epizoo.genome.intervals import read_bed
-from epizoo.genome.marks import BinarizedFile, find_binarized, read_chromosomes
-from epizoo.jobs.state_decoding import decode_chromosomes
+from epizoo.jobs.compared_cells import check_bins, compared_files, posteriors_of
 from epizoo.metrics.state_differences import Certainty, Posteriors, log_odds_gain, mean, stationary
 from epizoo.zoo.entry import ChromatinStateEntry
 from epizoo.zoo.loading import load_annotator
@@ -100,10 +99,10 @@ def differences(
         [path for path in (output, table, gains) if path is not None], [*folders, *([regions] if regions else [])]
     )
     wanted = None if regions is None else read_bed(regions)
-    files = _files(folders, list(first), list(second))
+    files = compared_files(folders, list(first), list(second))
     counts, found = Certainty.nothing(stationary(loaded.parameters().transition)), {}
     for number, (chrom, groups) in enumerate(files.items(), start=1):
-        one, other = ([_posteriors(loaded, file, allow_missing) for file in group] for group in groups)
+        one, other = ([posteriors_of(loaded, file, allow_missing) for file in group] for group in groups)
         found[chrom] = _compare(one, other, counts, active)
         if progress is not None:
             progress(number, len(files))
@@ -129,47 +128,8 @@ def _active(entry: ChromatinStateEntry, states: Collection[str], regions: File |
     return [number for number, name in enumerate(names) if name.startswith(tuple(states))] if states else []
 
 
-def _files(
-    folders: list[File], first: list[str], second: list[str]
-) -> dict[str, tuple[list[BinarizedFile], list[BinarizedFile]]]:
-    """The files of both groups by chromosome."""
-    both = sorted(set(first) & set(second))
-    if both or not first or not second:
-        found = f"{both[0]} in both groups" if both else "an empty group"
-        raise InputError(f"first, second: {found} found; give cell types to each, other ones")
-    of_cell: dict[str, dict[str, BinarizedFile]] = {}
-    for file in (file for folder in folders for file in find_binarized(folder)):
-        here = of_cell.setdefault(file.cell, {})
-        if file.chrom in here:
-            raise InputError(
-                f"{file.path}: holds {file.chrom} of {file.cell}, as does {here[file.chrom].path}; leave out one"
-            )
-        here[file.chrom] = file
-    for cell in (*first, *second):
-        if cell not in of_cell:
-            where = ", ".join(map(str, folders))
-            raise InputError(f"{where}: holds no cell type {cell}; it holds {', '.join(of_cell)}: name some of them")
-        odd = sorted(of_cell[first[0]].keys() ^ of_cell[cell].keys())
-        if odd:
-            raise InputError(f"{cell}: has other chromosomes than {first[0]} ({odd[0]}); give the same ones")
-    return {
-        chrom: ([of_cell[cell][chrom] for cell in first], [of_cell[cell][chrom] for cell in second])
-        for chrom in sorted(of_cell[first[0]])
-    }
-
-
-def _posteriors(entry: ChromatinStateEntry, file: BinarizedFile, allow_missing: bool) -> Posteriors:
-    values = read_chromosomes([file], entry.channels, allow_missing)
-    ((_, decoding),) = decode_chromosomes(entry, values, viterbi=False, posteriors=True)
-    assert decoding.posteriors is not None
-    return np.asarray(decoding.posteriors, np.float32)
-
-
 def _compare(first: list[Posteriors], second: list[Posteriors], counts: Certainty, active: list[int]) -> _Compared:
-    lengths = {len(one) for one in (*first, *second)}
-    if len(lengths) > 1:
-        shown = " and ".join(f"{n:,}" for n in sorted(lengths))
-        raise InputError(f"binarized: files of one chromosome have {shown} bins; give marks of one assembly")
+    check_bins(*first, *second)
     level = counts.add(first, second)
     one, other = mean(first), mean(second)
     gain = log_odds_gain(one, other, active) if active else None

@@ -4,8 +4,8 @@ Each state is named by itself, so that the same biology has the same name in eve
 
 1. Each kind of mark (`epizoo.states.name_table.KINDS`) is present, weak or absent with a certainty that follows from
    its emission by logistic curves in log-odds: a mark is *present* from 0.3, in *nearly every bin* from 0.8, in *some
-   bins* from 0.06 and *absent* below 0.012, each with a certainty of one half there. Acetylation is H3K27ac, or else the mean of the other
-   acetylations; where H3K36me3 is not there, H3K79me2 stands for it.
+   bins* from 0.06 and *absent* below 0.012, each with a certainty of one half there. Acetylation is H3K27ac, or else
+   the mean of the other acetylations; where H3K36me3 is not there, H3K79me2 stands for it.
 2. The *score* of a row of the table is the product of its certainties, that of a name the sum over its rows. The
    *confidence* of a name is its share of all scores and `UNNAMED`, the score of being none of them.
 3. A state has its best name if its confidence is at least `LOW`; else the name of the family of that name, if the

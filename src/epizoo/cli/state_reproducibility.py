@@ -1,0 +1,36 @@
+"""`epizoo reproducibility`."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from epizoo.cli.app import Entry, Output, app, out, progress_bar, say
+from epizoo.cli.option_groups import options_of
+
+
+@app.command()
+@options_of(
+    "epizoo.jobs.state_reproducibility.reproducibility",
+    {"": "cell replicate binarized allow_missing table"},
+    metavars={"cell": "CELL", "replicate": "CELL"},
+)
+def reproducibility(entry: Entry, output: Output, **given: Any) -> None:
+    """Find how sure the state of each bin is to come back in a replicate, as a probability in a bigWig.
+
+    Give the marks of two replicates, as two cell types: --cell REP1 --replicate REP2.
+    """
+    from epizoo.jobs.state_reproducibility import reproducibility as find
+
+    with progress_bar("Comparing") as progress:
+        found = find(entry, output=output, **given, progress=progress)
+    say(f"Wrote {output}: the probability that the state of a bin comes back, for {found.n_bins:,} bins.")
+    say(f"Its calibration error is {found.calibration_error:.3f}, by alternate megabases.")
+    if "table" in given:
+        say(f"Wrote {Path(given['table'])}: bins of each state, and how many came back.")
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("STATE", "BINS", "CAME BACK"):
+        shown.add_column(column, justify="left" if column == "STATE" else "right")
+    for row in found.states.itertuples(index=False):
+        shown.add_row(row.state, f"{row.bins:,}", "" if not row.bins else f"{row.returned:.1%}")
+    out.print(shown)

@@ -1,0 +1,106 @@
+"""How sure the state of each bin is to come back in a replicate."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import UInt8
+
+from epizoo.files import atomic_path, check_outputs
+from epizoo.genome.bigwig.writer import BigWigWriter
+from epizoo.jobs.compared_cells import check_bins, compared_files, posteriors_of
+from epizoo.metrics.state_reproducibility import (
+    ReturnCounts,
+    calibration_error,
+    half_of,
+    posterior_level,
+    return_curves,
+    state_figures,
+)
+from epizoo.zoo.entry import ChromatinStateEntry
+from epizoo.zoo.loading import load_annotator
+
+File = str | os.PathLike[str]
+Progress = Callable[[int, int], None]
+
+
+class Reproducibility(NamedTuple):
+    """How often states come back in a replicate.
+
+    Attributes:
+        states: a row for each state: name, ``bins`` of the cell type, ``returned`` (the share of them that have the
+            state in the replicate too) and ``probability`` (the mean of what was predicted for them).
+        calibration_error: mean distance of probability and share, in ten ranges of probability, weighted by bins.
+        n_bins: bins that were compared.
+    """
+
+    states: pd.DataFrame
+    calibration_error: float
+    n_bins: int
+
+
+class _Compared(NamedTuple):
+    half: UInt8[np.ndarray, " bin"]
+    state: UInt8[np.ndarray, " bin"]
+    level: UInt8[np.ndarray, " bin"]
+
+
+def reproducibility(
+    entry: ChromatinStateEntry | File,
+    cell: str,
+    replicate: str,
+    binarized: File | Sequence[File],
+    *,
+    allow_missing: bool = False,
+    output: File | None = None,
+    table: File | None = None,
+    progress: Progress | None = None,
+) -> Reproducibility:
+    """Find for each bin how probably its state comes back in a further replicate, by how often states came back in one.
+
+    The probability depends on the state and on its posterior: it is the share of bins of that state and of about that
+    posterior whose state is the same in the replicate, in the other half of the genome (alternate megabases).
+
+    Args:
+        entry: A chromatin-state annotator, its name or its folder.
+        cell: Cell type whose states are judged.
+        replicate: The cell type's replicate.
+        binarized: Folder of marks binarised by ChromHMM or `epizoo binarize`; several may be given.
+        allow_missing: Continue without marks that are not given.
+        output: bigWig of the probability in each bin.
+        table: Table of the states to write, separated by tabs.
+        progress: called after each chromosome.
+
+    Raises:
+        InputError: a cell type is not there, both are the same, their chromosomes differ, or a file cannot be used.
+        EntryError: there is no such entry, or its weights are missing or do not match their hash.
+    """
+    loaded = load_annotator(entry)
+    folders = [binarized] if isinstance(binarized, str | os.PathLike) else list(binarized)
+    check_outputs([path for path in (output, table) if path is not None], folders)
+    files = compared_files(folders, [cell], [replicate])
+    names = [state.name for state in loaded.config.states]
+    counts, found = ReturnCounts.nothing(len(names)), {}
+    for number, (chrom, pair) in enumerate(files.items(), start=1):
+        one, other = (posteriors_of(loaded, file, allow_missing) for (file,) in pair)
+        check_bins(one, other)
+        state = one.argmax(axis=1).astype(np.uint8)
+        here = _Compared(half_of(len(one), loaded.window.bin_bp), state, posterior_level(one.max(axis=1)))
+        counts.add(*here, returned=state == other.argmax(axis=1))
+        found[chrom] = here
+        if progress is not None:
+            progress(number, len(files))
+    curves = return_curves(counts)
+    if output is not None:
+        sizes = {chrom: max(len(here.state), 1) * loaded.window.bin_bp for chrom, here in found.items()}
+        with BigWigWriter(output, sizes, loaded.window.bin_bp) as writer:
+            for chrom, here in found.items():
+                writer.add(chrom, 0, curves[here])
+    bins, returned, probability = state_figures(counts, curves)
+    states = pd.DataFrame({"state": names, "bins": bins, "returned": returned, "probability": probability})
+    if table is not None:
+        with atomic_path(table) as path:
+            states.to_csv(path, sep="\t", index=False, float_format="%.6g")
+    return Reproducibility(states, calibration_error(counts, curves), int(bins.sum()))
