@@ -18,7 +18,7 @@ for (const name of await readdir(DIST)) {
 }
 await Promise.all([
   build({ ...shared, entryPoints: ["src/main.ts"], outdir: DIST, format: "esm", splitting: true }),
-  build({ ...shared, entryPoints: ["src/worker.ts", "src/policy.ts"], outdir: DIST, format: "iife" }),
+  build({ ...shared, entryPoints: ["src/worker.ts", "src/state_worker.ts", "src/policy.ts"], outdir: DIST, format: "iife" }),
   cp("public", DIST, { recursive: true }),
   ...[".mjs", ".wasm"].map((suffix) => cp(RUNTIME + suffix, `${DIST}/ort-wasm-simd-threaded${suffix}`)),
 ]);
