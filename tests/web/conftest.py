@@ -1,4 +1,4 @@
-"""The built page in a real browser; skipped where Node, Chromium or the built page are missing, unless CI forbids it."""
+"""The built page in a real browser; skipped where Node, Chromium or the built page are missing, unless CI says no."""
 
 import functools
 import http.server
@@ -45,20 +45,28 @@ def serving(server):
         thread.join()
 
 
-@pytest.fixture(scope="session")
-def browser():
+@contextmanager
+def chromium(*options):
+    """A headless Chromium."""
     require_built_page()
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
+    command = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if command is None:
         skip("no Chromium is installed")
     if importlib.util.find_spec("playwright") is None:
         skip("playwright is not installed")
-    from playwright import sync_api as playwright
+    from playwright.sync_api import sync_playwright
 
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=command, args=["--no-sandbox", *options])
         yield found
         found.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    # A GPU in software, which the page uses only where it is told to.
+    with chromium("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader") as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

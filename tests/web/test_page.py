@@ -179,6 +179,19 @@ def test_a_kind_that_values_do_not_tell_can_be_chosen(page, bigwigs, tmp_path):
     assert_same_peaks(save(page, tmp_path), output)
 
 
+def test_a_gpu_calls_the_same_peaks(page, bigwigs, tmp_path):
+    output = tmp_path / "command.narrowPeak"
+    call_peaks("peak_caller/tf", bigwigs["coverage"], regions="chr2:1-300,000", output=output)
+    pick(page, bigwigs["coverage"])
+    page.select_option("#processor", "gpu")
+    call(page, "peak_caller/tf", "chr2:1-300,000")
+    assert "The network ran on the GPU (probabilities within" in page.inner_text("#summary")
+    assert_same_peaks(save(page, tmp_path), output)
+    page.select_option("#processor", "")
+    call(page, "peak_caller/tf", "chr2:1-300,000")
+    assert "The network ran on the CPU (its GPU is emulated in software)" in page.inner_text("#summary")
+
+
 def test_a_browser_without_webassembly_is_told(context, base):
     page = context.new_page()
     page.add_init_script("delete globalThis.WebAssembly")
@@ -305,7 +318,7 @@ def test_controls_have_names_and_the_keyboard_reaches_them(page):
     for _ in range(4):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id"))
-    assert reached[:3] == ["kind", "regions", "call"]
+    assert reached == ["kind", "processor", "regions", "call"]
     assert page.locator("#peaks-task").locator("[role=alert], [role=status]").count() == 2
 
 

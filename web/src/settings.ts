@@ -3,6 +3,9 @@
 /** The kinds of signal; see `epizoo.genome.signal_kinds`. */
 export type SignalKind = "counts" | "coverage" | "cpm" | "fold_change" | "log10_p";
 
+/** What the network runs on; null for the faster one. */
+export type Processor = "cpu" | "gpu" | null;
+
 /** `epizoo.genome.coverage_transform.CoverageTransform`. */
 export interface TransformSettings {
   background_bin_bp: number;

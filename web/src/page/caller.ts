@@ -2,7 +2,7 @@
 
 import type { ProbabilityPiece } from "../call_peaks.ts";
 import type { Answer, OpenedSignal, Request, Result, SetUp, Source } from "../messages.ts";
-import type { SignalKind } from "../settings.ts";
+import type { Processor, SignalKind } from "../settings.ts";
 import { Background } from "./background.ts";
 
 /** What is told while peaks are called. */
@@ -35,9 +35,15 @@ export class Caller {
   }
 
   /** Call peaks in the open bigWig. */
-  async call(entry: string, regions: string, kind: SignalKind | null, listener: CallListener): Promise<Result> {
+  async call(
+    entry: string,
+    regions: string,
+    kind: SignalKind | null,
+    processor: Processor,
+    listener: CallListener,
+  ): Promise<Result> {
     if (!this.background.isAlive && this.source) await this.open(this.source);
-    return this.background.ask({ type: "call", entry, regions, kind }, (answer) => {
+    return this.background.ask({ type: "call", entry, regions, kind, processor }, (answer) => {
       if (answer.type === "progress") listener.progress(answer.done / answer.total);
       if (answer.type === "probabilities") listener.probabilities(answer);
       return answer.type === "called" ? answer.result : null;

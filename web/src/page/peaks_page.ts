@@ -3,7 +3,7 @@
 import { bedText, narrowPeakText, sortedPeaks, tsvText } from "../calling/peak_files.ts";
 import type { Peak } from "../calling/peaks.ts";
 import type { OpenedSignal, Result, Source } from "../messages.ts";
-import type { Settings, SignalKind } from "../settings.ts";
+import type { Processor, Settings, SignalKind } from "../settings.ts";
 import { Stopped } from "./background.ts";
 import type { Caller } from "./caller.ts";
 import { description, download, element, fetchFile, kindOptions, notes, options } from "./elements.ts";
@@ -102,12 +102,13 @@ export class PeaksPage {
   private async call(): Promise<void> {
     const name = element<HTMLSelectElement>("entry").value;
     const kind = (element<HTMLSelectElement>("kind").value || null) as SignalKind | null;
+    const processor = (element<HTMLSelectElement>("processor").value || null) as Processor;
     const entry = this.settings.entries.find((one) => one.name === name);
     const store = new ProbabilityStore(entry?.window.bin_bp ?? 1);
     element("result").hidden = true;
     this.working(true);
     try {
-      const result = await this.caller.call(name, element<HTMLInputElement>("regions").value, kind, {
+      const result = await this.caller.call(name, element<HTMLInputElement>("regions").value, kind, processor, {
         progress: (share) => (element<HTMLProgressElement>("progress").value = share),
         probabilities: (piece) => store.add(piece),
       });
@@ -137,7 +138,7 @@ export class PeaksPage {
     element("summary").textContent =
       `${count} peaks over ${bp.toLocaleString("en")} bp. Signal: ${result.kind.replace("_", " ")}, background ` +
       `${result.background.toPrecision(4)}, scale ${result.scale.toPrecision(4)}; reads told by ` +
-      `${result.readsFrom ?? "nothing, so that there are no q-values"}.`;
+      `${result.readsFrom ?? "nothing, so that there are no q-values"}. The network ran ${result.processor}.`;
     element("notes").replaceChildren(...notes(result.notes));
     element("result").hidden = false;
     this.table.show(this.peaks);
