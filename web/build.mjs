@@ -9,7 +9,9 @@ const DIST = "dist";
 // Of packages that name the licence and do not hold its text.
 const OWNERS = { "onnxruntime-web": "Microsoft Corporation" };
 const MIT = await readFile("../LICENSE", "utf8").then((text) => text.replace(/Copyright.*/, "Copyright (c) OWNER"));
-const RUNTIME = "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded";
+const RUNTIME = "ort-wasm-simd-threaded";
+// Loaded only where there is a GPU, and not kept for use without a network.
+const OF_GPU = ["gpu.js", `${RUNTIME}.jspi.mjs`, `${RUNTIME}.jspi.wasm`];
 // igv.js names a script for pages without modules as its build for browsers.
 const shared = { mainFields: ["module", "main"], bundle: true, minify: true, target: "es2022", logLevel: "warning", legalComments: "none" };
 
@@ -18,15 +20,18 @@ for (const name of await readdir(DIST)) {
 }
 await Promise.all([
   build({ ...shared, entryPoints: ["src/main.ts"], outdir: DIST, format: "esm", splitting: true }),
-  build({ ...shared, entryPoints: ["src/worker.ts", "src/policy.ts"], outdir: DIST, format: "iife" }),
+  build({ ...shared, entryPoints: ["src/worker.ts", "src/state_worker.ts", "src/gpu.ts", "src/policy.ts"], outdir: DIST, format: "iife" }),
   cp("public", DIST, { recursive: true }),
-  ...[".mjs", ".wasm"].map((suffix) => cp(RUNTIME + suffix, `${DIST}/ort-wasm-simd-threaded${suffix}`)),
+  ...[".mjs", ".wasm", ".jspi.mjs", ".jspi.wasm"].map((suffix) =>
+    cp(`node_modules/onnxruntime-web/dist/${RUNTIME}${suffix}`, `${DIST}/${RUNTIME}${suffix}`),
+  ),
 ]);
 await writeFile(`${DIST}/licenses.txt`, await notices());
 const files = await filesOf(DIST);
 const hash = createHash("sha256");
 for (const file of files) hash.update(file).update(await readFile(`${DIST}/${file}`));
-const define = { FILES: JSON.stringify(files), VERSION: JSON.stringify(hash.digest("hex").slice(0, 16)) };
+const kept = files.filter((file) => !OF_GPU.includes(file));
+const define = { FILES: JSON.stringify(kept), VERSION: JSON.stringify(hash.digest("hex").slice(0, 16)) };
 await build({ ...shared, entryPoints: ["src/service_worker.ts"], outdir: DIST, format: "iife", define });
 
 async function filesOf(folder) {

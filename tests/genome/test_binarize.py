@@ -239,6 +239,18 @@ def test_counts_and_coverage_of_a_bigwig_give_the_marks_of_their_reads(make_bigw
         assert found["chr2"].tolist() == [[0]] * 5
 
 
+def test_rounding_errors_of_means_do_not_decide(make_bigwig):
+    rng = np.random.default_rng(0)
+    # Hundredths whose sum over each bin is 40 or 39 exactly, which their float32 values miss.
+    hundredths = rng.multinomial(4_000, np.full(200, 1 / 200), size=100)
+    hundredths[::2, :50] -= 2
+    path = make_bigwig({"chr1": (hundredths / 100).ravel()}, "hundredths.bw")
+    for threshold in (0.2, 0.195):
+        settings = BigWigBinarization("cpm", threshold=threshold)
+        found = binarize_bigwigs({"A": path}, settings)["chr1"][:, 0]
+        assert found.tolist() == (hundredths.sum(axis=1) >= round(threshold * 20_000)).tolist()
+
+
 def test_a_stated_threshold_holds_for_the_mean_of_a_bin(make_bigwig):
     values = np.zeros(900)
     values[200:400] = 1.99

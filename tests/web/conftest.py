@@ -1,7 +1,9 @@
-"""The built page, served to a real browser; skipped where Node, Chromium or the built page are missing."""
+"""The built page in a real browser; skipped where Node, Chromium or the built page are missing, unless CI says no."""
 
 import functools
 import http.server
+import importlib.util
+import os
 import shutil
 import sys
 import threading
@@ -17,10 +19,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 ROOT = Path(__file__).parents[2]
 
 
+def skip(reason):
+    """Skip a test of the page, or fail it where EPIZOO_REQUIRE_PAGE is set, as CI does once it has built the page."""
+    if os.environ.get("EPIZOO_REQUIRE_PAGE"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 def require_built_page():
-    """Skip where the page is not built: CI builds it first."""
+    """Skip where the page is not built."""
     if not (PAGE / "index.html").is_file():
-        pytest.skip("the page is not built; `make web` builds it (needs Node)")
+        skip("the page is not built; `make web` builds it (needs Node)")
 
 
 @contextmanager
@@ -36,17 +45,28 @@ def serving(server):
         thread.join()
 
 
-@pytest.fixture(scope="session")
-def browser():
+@contextmanager
+def chromium(*options):
+    """A headless Chromium."""
     require_built_page()
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium is installed")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    command = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if command is None:
+        skip("no Chromium is installed")
+    if importlib.util.find_spec("playwright") is None:
+        skip("playwright is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=command, args=["--no-sandbox", *options])
         yield found
         found.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    # A GPU in software, which the page uses only where it is told to.
+    with chromium("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader") as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

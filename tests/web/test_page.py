@@ -2,19 +2,17 @@
 
 import base64
 import os
-import time
 
 import numpy as np
 import pytest
 from bigwigs import coverage, write_bigwig
+from browsing import PATIENCE_MS, contrast, download, until
 from conftest import open_page, other_server, serving
 
 from epizoo import call_peaks, load_peak_caller
 from epizoo.web.server import page_server
 
 EXAMPLE = load_peak_caller("peak_caller/h3k4me3").folder / "example_files"
-# Seconds for what takes a few, on a machine that does other work too.
-PATIENCE_MS = 180_000
 
 
 def pick(page, path):
@@ -36,20 +34,8 @@ def wait_for_peaks(page):
     assert page.inner_text("#problem") == ""
 
 
-def until(page, condition):
-    """Wait for a condition; playwright's own waiting evaluates text in the page, which the page's policy forbids."""
-    end = time.monotonic() + PATIENCE_MS / 1000
-    while not page.evaluate(condition):
-        assert time.monotonic() < end, condition
-        page.wait_for_timeout(50)
-
-
 def save(page, folder, form="narrowPeak"):
-    with page.expect_download() as download:
-        page.click(f"[data-format={form}]")
-    path = folder / f"page.{form}"
-    download.value.save_as(path)
-    return path
+    return download(page, f"#result [data-format={form}]", folder / f"page.{form}")
 
 
 def rows(path):
@@ -193,6 +179,19 @@ def test_a_kind_that_values_do_not_tell_can_be_chosen(page, bigwigs, tmp_path):
     assert_same_peaks(save(page, tmp_path), output)
 
 
+def test_a_gpu_calls_the_same_peaks(page, bigwigs, tmp_path):
+    output = tmp_path / "command.narrowPeak"
+    call_peaks("peak_caller/tf", bigwigs["coverage"], regions="chr2:1-300,000", output=output)
+    pick(page, bigwigs["coverage"])
+    page.select_option("#processor", "gpu")
+    call(page, "peak_caller/tf", "chr2:1-300,000")
+    assert "The network ran on the GPU (probabilities within" in page.inner_text("#summary")
+    assert_same_peaks(save(page, tmp_path), output)
+    page.select_option("#processor", "")
+    call(page, "peak_caller/tf", "chr2:1-300,000")
+    assert "The network ran on the CPU (its GPU is emulated in software)" in page.inner_text("#summary")
+
+
 def test_a_browser_without_webassembly_is_told(context, base):
     page = context.new_page()
     page.add_init_script("delete globalThis.WebAssembly")
@@ -310,7 +309,7 @@ def test_controls_have_names_and_the_keyboard_reaches_them(page):
     wait_for_peaks(page)
     unnamed = page.evaluate(
         """() => [...document.querySelectorAll("button, input, select, progress")]
-          .filter(one => !(one.labels?.length || one.ariaLabel || one.textContent.trim()))
+          .filter(one => one.checkVisibility() && !(one.labels?.length || one.ariaLabel || one.textContent.trim()))
           .map(one => one.outerHTML)"""
     )
     assert unnamed == []
@@ -319,8 +318,8 @@ def test_controls_have_names_and_the_keyboard_reaches_them(page):
     for _ in range(4):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id"))
-    assert reached[:3] == ["kind", "regions", "call"]
-    assert page.locator("[role=alert], [role=status]").count() == 2
+    assert reached == ["kind", "processor", "regions", "call"]
+    assert page.locator("#peaks-task").locator("[role=alert], [role=status]").count() == 2
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -334,22 +333,3 @@ def test_text_is_readable_and_fits_a_phone(browser, base, scheme):
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         for selector in ("h1", "#about", "#call", "dt", "th button", "td button", "footer p", ".igv-track-label"):
             assert contrast(page, selector) >= 4.5, selector
-
-
-def contrast(page, selector):
-    """Contrast of text and ground by WCAG 2.1."""
-    colors = page.locator(selector).first.evaluate(
-        """text => {
-          let ground = text;
-          while (getComputedStyle(ground).backgroundColor === "rgba(0, 0, 0, 0)") {
-            ground = ground.parentElement ?? ground.getRootNode().host;
-          }
-          return [getComputedStyle(text).color, getComputedStyle(ground).backgroundColor];
-        }"""
-    )
-    lights = []
-    for color in colors:
-        channels = np.array([float(part) for part in color.split("(")[1].rstrip(")").split(",")[:3]]) / 255
-        linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-        lights.append(float(linear @ [0.2126, 0.7152, 0.0722]))
-    return (max(lights) + 0.05) / (min(lights) + 0.05)

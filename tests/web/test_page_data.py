@@ -10,7 +10,7 @@ from epizoo.errors import InputError
 from epizoo.web import page_data
 from epizoo.web.server import page_server
 from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.loading import load_peak_caller
+from epizoo.zoo.loading import load_annotator, load_peak_caller
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,20 @@ def test_graphs_give_the_probabilities_alone(folder):
         golden = caller.golden()
         (found,) = session.run(None, {entry["input"]: golden[f"inputs.{entry['input']}"]})
         assert found == pytest.approx(golden[entry["output"]], abs=1e-5)
+
+
+def test_settings_hold_every_annotator_with_its_states_and_probabilities(folder):
+    settings = json.loads((folder / page_data.SETTINGS_FILE).read_text())
+    names = [one["name"] for one in settings["annotators"]]
+    assert names == [name for name in list_entries() if name.startswith("chromatin_states/")]
+    for one in settings["annotators"]:
+        annotator = load_annotator(one["name"])
+        assert one["marks"] == list(annotator.channels)
+        styles = [(state.style.name, list(state.style.color)) for state in annotator.config.states]
+        assert [(state["name"], state["color"]) for state in one["states"]] == styles
+        stored = json.loads((folder / one["parameters"]).read_text())
+        for name, array in annotator.parameters()._asdict().items():
+            assert stored[name] == array.tolist()
 
 
 def test_constants_are_those_of_the_modules():

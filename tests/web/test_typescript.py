@@ -4,13 +4,12 @@ import os
 import shutil
 import subprocess
 
-import pytest
-from conftest import ROOT
+from conftest import ROOT, skip
 
 
 def test_typescript_computes_what_python_computes(tmp_path):
     if shutil.which("npm") is None or not (ROOT / "web" / "node_modules").is_dir():
-        pytest.skip("Node or the page's packages are missing; `make web` installs them")
+        skip("Node or the page's packages are missing; `make web` installs them")
     from vectors import write_vectors
 
     write_vectors(tmp_path)

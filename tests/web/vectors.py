@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from bigwigs import coverage, write_bigwig
+from state_vectors import state_vectors
 
 from epizoo.calling.peak_files import write_peaks
 from epizoo.calling.peaks import call_peaks
@@ -53,6 +54,7 @@ def write_vectors(folder: Path) -> None:
         "transforms": _transforms(),
         "peaks": _peaks(folder),
         "unions": _unions(),
+        **state_vectors(folder),
     }.items():
         (folder / f"{name}.json").write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
 

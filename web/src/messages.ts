@@ -2,7 +2,7 @@
 
 import type { ProbabilityPiece } from "./call_peaks.ts";
 import type { Peak } from "./calling/peaks.ts";
-import type { Settings, SignalKind } from "./settings.ts";
+import type { Processor, Settings, SignalKind } from "./settings.ts";
 
 /** A bigWig on the user's disk, or behind an address. */
 export type Source = File | { url: string };
@@ -17,7 +17,7 @@ export interface SetUp {
 /** What is asked of the worker. */
 export type Request =
   | { type: "open"; setUp: SetUp; source: Source }
-  | { type: "call"; entry: string; regions: string; kind: SignalKind | null };
+  | { type: "call"; entry: string; regions: string; kind: SignalKind | null; processor: Processor };
 
 /** What is known of a bigWig once it is open. */
 export interface OpenedSignal {
@@ -37,6 +37,8 @@ export interface Result {
   scale: number;
   /** What told the number of reads; null where nothing did. */
   readsFrom: string | null;
+  /** What the network ran on. */
+  processor: string;
   seconds: number;
 }
 

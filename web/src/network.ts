@@ -1,23 +1,34 @@
-/** An entry's network in ONNX Runtime's WebAssembly build. */
+/** An entry's network in ONNX Runtime's builds for browsers. */
 
-import { env, InferenceSession, Tensor } from "onnxruntime-web/wasm";
+import type { Env, InferenceSession, Tensor } from "onnxruntime-common";
 
 import type { Predict } from "./calling/chunked_prediction.ts";
 import type { Entry } from "./settings.ts";
 
-/** Where ONNX Runtime finds its WebAssembly, and how many threads it may take. */
-export function setUpRuntime(folder: string, nThreads: number): void {
-  env.wasm.wasmPaths = folder;
-  env.wasm.numThreads = nThreads;
-  env.logLevel = "error";
+/** A build of ONNX Runtime, and what it computes with. */
+export interface Runtime {
+  env: Env;
+  InferenceSession: { create(graph: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession> };
+  Tensor: new (type: "float32", values: Float32Array, shape: number[]) => Tensor;
+  provider: "wasm" | "webgpu";
+}
+
+/** Where a runtime finds its WebAssembly, and how many threads it may take. */
+export interface RuntimeSetUp {
+  folder: string;
+  nThreads: number;
 }
 
 /** The network of an entry, ready to run; tracks beyond the first (controls) are 0. */
-export async function loadNetwork(entry: Entry, graph: Uint8Array): Promise<Predict> {
-  const session = await InferenceSession.create(graph, { executionProviders: ["wasm"] });
+export async function loadNetwork(runtime: Runtime, setUp: RuntimeSetUp, entry: Entry, graph: Uint8Array): Promise<Predict> {
+  const { env, provider } = runtime;
+  env.wasm.wasmPaths = setUp.folder;
+  env.wasm.numThreads = setUp.nThreads;
+  env.logLevel = "error";
+  const session = await runtime.InferenceSession.create(graph, { executionProviders: [provider] });
   return async (rows, nRows) => {
     const shape = [nRows, rows.length / nRows, entry.n_tracks];
-    const coverage = new Tensor("float32", withEmptyTracks(rows, entry.n_tracks), shape);
+    const coverage = new runtime.Tensor("float32", withEmptyTracks(rows, entry.n_tracks), shape);
     const outputs = await session.run({ [entry.input]: coverage });
     return outputs[entry.output].data as Float32Array;
   };

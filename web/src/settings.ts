@@ -3,6 +3,9 @@
 /** The kinds of signal; see `epizoo.genome.signal_kinds`. */
 export type SignalKind = "counts" | "coverage" | "cpm" | "fold_change" | "log10_p";
 
+/** What the network runs on; null for the faster one. */
+export type Processor = "cpu" | "gpu" | null;
+
 /** `epizoo.genome.coverage_transform.CoverageTransform`. */
 export interface TransformSettings {
   background_bin_bp: number;
@@ -42,6 +45,27 @@ export interface Entry {
   calling: PeakRule;
 }
 
+/** A chromatin state of an annotator. */
+export interface State {
+  name: string;
+  description: string;
+  /** Red, green and blue, 0 to 255. */
+  color: [number, number, number];
+}
+
+/** A chromatin-state annotator of the zoo. */
+export interface Annotator {
+  name: string;
+  version: string;
+  about: string;
+  license: string;
+  /** The file of its probabilities. */
+  parameters: string;
+  marks: string[];
+  bin_bp: number;
+  states: State[];
+}
+
 /** Constants of the Python modules, under the names that they have there. */
 export interface Constants {
   signal_kinds: {
@@ -69,6 +93,9 @@ export interface Constants {
   call_peaks: { long_enough_bp: number; telling_share: number };
   genome_peaks: { chunk_bins: number; row_bins: number };
   assemblies: { unusual_sequences: string[] };
+  binarize: { p_value: number };
+  binarize_bigwigs: { tolerance: number; count_parts: number };
+  floors: { floor: number };
 }
 
 /** An example file and where its peaks lie. */
@@ -78,12 +105,22 @@ export interface Example {
   regions: string;
 }
 
+/** Example files of an annotator's marks, and how they are binarised. */
+export interface StateExample {
+  entry: string;
+  files: string[];
+  kind: SignalKind;
+  threshold: number;
+}
+
 /** All that the page needs to know. */
 export interface Settings {
   version: string;
   entries: Entry[];
+  annotators: Annotator[];
   constants: Constants;
   /** Chromosome lengths by assembly. */
   assemblies: Record<string, Record<string, number>>;
   example: Example;
+  state_example: StateExample;
 }

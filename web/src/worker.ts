@@ -8,8 +8,8 @@ import { readRegions } from "./genome/intervals.ts";
 import { BigWig } from "./genome/signal.ts";
 import { detectSignalKind, refuseLogarithms, sampleValues } from "./genome/signal_kinds.ts";
 import type { Answer, Request, SetUp, Source } from "./messages.ts";
-import { loadNetwork, setUpRuntime } from "./network.ts";
-import type { SignalKind } from "./settings.ts";
+import { networkOn } from "./processor.ts";
+import type { Processor, SignalKind } from "./settings.ts";
 
 // More threads than these wait for each other.
 const MOST_THREADS = 4;
@@ -20,7 +20,7 @@ let bigwig: BigWig;
 self.onmessage = async ({ data: request }: MessageEvent<Request>) => {
   try {
     if (request.type === "open") await open(request.setUp, request.source);
-    else await call(request.entry, request.regions, request.kind);
+    else await call(request);
   } catch (error) {
     answer({ type: "failed", message: sentence(error) });
   }
@@ -41,13 +41,21 @@ async function open(given: SetUp, source: Source): Promise<void> {
   answer({ type: "opened", signal: { name: bigwig.name, sizes: [...bigwig.chromSizes], assembly, kind } });
 }
 
-async function call(name: string, regions: string, kind: SignalKind | null): Promise<void> {
+interface Asked {
+  entry: string;
+  regions: string;
+  kind: SignalKind | null;
+  processor: Processor;
+}
+
+async function call({ entry: name, regions, kind, processor }: Asked): Promise<void> {
   const started = performance.now();
   const entry = setUp.settings.entries.find((one) => one.name === name);
   if (!entry) throw new InputError(`There is no model ${name}; reload the page.`);
   const asked = readRegions(regions, bigwig.chromSizes);
-  const predict = await loadNetwork(entry, await graph(entry.graph));
-  const found = await callPeaks(bigwig, { entry, regions: asked, kind }, predict, setUp.settings.constants, {
+  const nThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
+  const network = await networkOn(processor, { folder: setUp.base, nThreads }, entry, await graph(entry.graph));
+  const found = await callPeaks(bigwig, { entry, regions: asked, kind }, network.predict, setUp.settings.constants, {
     progress: (done, total) => answer({ type: "progress", done, total }),
     probabilities: (piece) => answer({ type: "probabilities", ...piece }),
   });
@@ -56,12 +64,20 @@ async function call(name: string, regions: string, kind: SignalKind | null): Pro
   const seconds = (performance.now() - started) / 1000;
   answer({
     type: "called",
-    result: { peaks, notes, kind: used, background, scale, readsFrom: depth?.source ?? null, seconds },
+    result: {
+      peaks,
+      notes,
+      kind: used,
+      background,
+      scale,
+      readsFrom: depth?.source ?? null,
+      processor: network.describe(),
+      seconds,
+    },
   });
 }
 
 async function graph(file: string): Promise<Uint8Array> {
-  setUpRuntime(setUp.base, self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1);
   const response = await fetch(new URL(`data/${file}`, setUp.base));
   if (!response.ok) throw new InputError(`The page's server does not give ${file} (${response.status}); reload the page.`);
   return new Uint8Array(await response.arrayBuffer());

@@ -34,7 +34,8 @@ def clip_segments(segments: pd.DataFrame, regions: pd.DataFrame) -> pd.DataFrame
         regions: interval table, in any order.
 
     >>> whole = segments_from_states(np.array([3, 3, 1]), "chr1", bin_bp=200, chrom_size=600)
-    >>> clip_segments(whole, pd.DataFrame({"chrom": ["chr1"], "start": [300], "end": [450]})).values.tolist()
+    >>> nested = pd.DataFrame({"chrom": ["chr1", "chr1"], "start": [300, 310], "end": [450, 420]})
+    >>> clip_segments(whole, nested).values.tolist()
     [['chr1', 300, 400, 3], ['chr1', 400, 450, 1]]
     """
     parts = [segments.iloc[:0]]
@@ -43,9 +44,11 @@ def clip_segments(segments: pd.DataFrame, regions: pd.DataFrame) -> pd.DataFrame
         done = 0
         for start, end in of_chrom[["start", "end"]].to_numpy():
             low = max(int(start), done)
+            if end <= low:
+                continue
             first = int(np.searchsorted(here["end"].to_numpy(), low, side="right"))
             after = int(np.searchsorted(here["start"].to_numpy(), end, side="left"))
             part = here.iloc[first:after]
             parts.append(part.assign(start=part["start"].clip(lower=low), end=part["end"].clip(upper=int(end))))
-            done = max(done, int(end))
+            done = int(end)
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)

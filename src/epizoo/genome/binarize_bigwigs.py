@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float32, Int32, UInt8
 
 from epizoo.errors import InputError
 from epizoo.genome.binarize import P_VALUE, against_mean
 from epizoo.genome.signal import BigWig
 from epizoo.genome.signal_kinds import check_signal_kind
 from epizoo.mark_values import MISSING
+
+# Means are sums in float32, whose rounding errors must not decide: a mean that misses the threshold by this share
+# reaches it, and counts are rounded to so many parts before they are rounded to whole ones, so that halves are halves.
+_TOLERANCE = 1e-5
+_COUNT_PARTS = 1024
 
 
 @dataclass(frozen=True)
@@ -126,16 +131,22 @@ def _binarize_track(
     chroms = [chrom for chrom in bigwig.chrom_sizes if settings.threshold is None or chrom in wanted]
     means = {chrom: _whole_bins(bigwig, chrom, settings.bin_bp) for chrom in chroms}
     if settings.threshold is not None:
-        return {chrom: (mean >= settings.threshold).astype(np.uint8) for chrom, mean in means.items()}
+        return {
+            chrom: (mean >= settings.threshold * (1 - _TOLERANCE)).astype(np.uint8) for chrom, mean in means.items()
+        }
     per_read = settings.bin_bp / (
         settings.read_length_bp if settings.kind == "coverage" and settings.read_length_bp else 1
     )
-    counts = {chrom: np.rint(mean * per_read).astype(np.int32) for chrom, mean in means.items()}
+    counts = {chrom: _whole_counts(mean * per_read) for chrom, mean in means.items()}
     holding = {chrom: count for chrom, count in counts.items() if count.any()}
     present = against_mean(holding, settings.p_value) if holding else {}
     return {
         chrom: present.get(chrom, np.zeros(len(count), np.uint8)) for chrom, count in counts.items() if chrom in wanted
     }
+
+
+def _whole_counts(reads: Float32[np.ndarray, " bin"]) -> Int32[np.ndarray, " bin"]:
+    return np.rint(np.rint(reads * _COUNT_PARTS) / _COUNT_PARTS).astype(np.int32)
 
 
 def _whole_bins(bigwig: BigWig, chrom: str, bin_bp: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The data of the page that calls peaks in a browser: entries, constants of the rules, assemblies and an example.
+"""The data of the page: entries, constants of the rules, assemblies and examples.
 
 ``python -m epizoo.web.page_data FOLDER`` writes them; `make web` does so before it builds the page. What is decided in
 Python is exported here, so that the page's TypeScript states no threshold of its own.
@@ -15,10 +15,12 @@ from typing import Any
 from epizoo.calling import peaks, summits
 from epizoo.conversion.onnx.engine import OnnxEngine
 from epizoo.files import write_json
-from epizoo.genome import assemblies, coverage_transform, read_depth, signal_kinds
+from epizoo.genome import assemblies, binarize, binarize_bigwigs, coverage_transform, read_depth, signal_kinds
 from epizoo.genome.intervals import read_bed
 from epizoo.jobs import call_peaks, genome_peaks
+from epizoo.models.hmm import floors
 from epizoo.version import __version__
+from epizoo.web.annotator_data import write_annotators, write_state_example
 from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.entry import PeakCallerEntry
 from epizoo.zoo.examples import example_arguments
@@ -31,14 +33,15 @@ _EXAMPLE = "H3K4me3 ChIP-seq of a T cell, two regions of chr17 (hg19)"
 
 
 def write_page_data(folder: Path) -> None:
-    """Write ``settings.json``, a graph for each peak caller and the example's bigWig into a folder, made if absent.
+    """Write ``settings.json``, each peak caller's graph, each annotator's probabilities and the examples' bigWigs.
+
+    The folder is made if absent.
 
     Raises:
-        EntryError: a graph does not match its hash.
+        EntryError: a graph or weights do not match their hash.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names = [name for name in list_entries() if name.startswith("peak_caller/")]
-    names.sort(key=lambda name: name != FIRST_ENTRY)
+    names = sorted(_entries_of("peak_caller"), key=lambda name: name != FIRST_ENTRY)
     callers = [load_peak_caller(name) for name in names]
     for caller in callers:
         # Only the probabilities: what other outputs need is not computed.
@@ -48,9 +51,11 @@ def write_page_data(folder: Path) -> None:
         {
             "version": __version__,
             "entries": [describe_entry(caller) for caller in callers],
+            "annotators": write_annotators(folder, _entries_of("chromatin_states")),
             "constants": constants(),
             "assemblies": known_assemblies(),
             "example": _copy_example(folder),
+            "state_example": write_state_example(folder),
         },
     )
 
@@ -90,6 +95,9 @@ def constants() -> dict[str, dict[str, Any]]:
         "call_peaks": _named(call_peaks, "long_enough_bp telling_share"),
         "genome_peaks": {"chunk_bins": genome_peaks.CHUNK_BINS, "row_bins": genome_peaks.ROW_BINS},
         "assemblies": {"unusual_sequences": assemblies.UNUSUAL_SEQUENCES},
+        "binarize": {"p_value": binarize.P_VALUE},
+        "binarize_bigwigs": _named(binarize_bigwigs, "tolerance count_parts"),
+        "floors": {"floor": floors.FLOOR},
     }
 
 
@@ -100,6 +108,10 @@ def known_assemblies() -> dict[str, dict[str, int]]:
     known = bioframe.assemblies_available()
     names = known.loc[known["provider"] == "ucsc", "provider_build"]
     return {name: assemblies.chrom_sizes(name) for name in names}
+
+
+def _entries_of(family: str) -> list[str]:
+    return [name for name in list_entries() if name.startswith(f"{family}/")]
 
 
 def _named(module: ModuleType, names: str) -> dict[str, Any]:
