@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         peaks,
         plugins,
         recipes,
+        reports,
         simulation,
         states,
         studies,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from epizoo.jobs.finetune import finetune
     from epizoo.jobs.learn_states import learn_states
     from epizoo.jobs.states_of import states_of
+    from epizoo.reports.report import report
     from epizoo.studies.run_study import run_study
     from epizoo.zoo.catalogue import list_entries
     from epizoo.zoo.loading import load, load_annotator, load_peak_caller
@@ -69,6 +71,7 @@ __all__ = [
     "load",
     "load_annotator",
     "load_peak_caller",
+    "report",
     "run_study",
     "states_of",
 ]
@@ -90,6 +93,7 @@ _MODULES = {
     "load": "zoo.loading",
     "load_annotator": "zoo.loading",
     "load_peak_caller": "zoo.loading",
+    "report": "reports.report",
     "states_of": "jobs.states_of",
     "run_study": "studies.run_study",
 }
@@ -108,6 +112,7 @@ _SUBPACKAGES = (
     "peaks",
     "plugins",
     "recipes",
+    "reports",
     "simulation",
     "states",
     "web",
