@@ -19,11 +19,13 @@ from epizoo.cli.option_groups import options_of
         "bigwigs": "[SAMPLE=]FILE",
         "states": "[CELL=]FILE",
         "settings": "[SAMPLE=]FILE",
+        "over": "FILE",
         "loci": "REGION",
         "title": "TEXT",
         "assembly": "ASSEMBLY",
     },
     flags={"bigwigs": ("--bigwig",)},
+    trailing="over",
 )
 def report(output: Output, **given: Any) -> None:
     """Write a report of peaks or states as one HTML file, which opens without a network.

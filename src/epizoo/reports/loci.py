@@ -51,18 +51,25 @@ def peak_loci(peaks: Mapping[str, pd.DataFrame], sizes: Mapping[str, int]) -> li
 
 
 def state_loci(states: Segmentation) -> list[Locus]:
-    """The windows of 100 kb with the most states, one of a chromosome, on four chromosomes at most."""
+    """The four windows of 100 kb with the most states, on different chromosomes as far as there are as many.
+
+    >>> segments = pd.DataFrame({"chrom": ["a", "a"], "start": [0, 400], "end": [400, 600], "state": [0, 1]})
+    >>> state_loci(Segmentation(segments, ("Quies", "TssA")))
+    [Locus(region=Region(chrom='a', start=0, end=600), reason='2 states in 100 kb')]
+    """
     segments = states.segments
     window = segments["start"] // _WINDOW_BP
-    kinds = segments.groupby(["chrom", window], sort=True)["state"].nunique()
-    best = kinds.sort_values(ascending=False, kind="stable").reset_index().drop_duplicates("chrom")[:_N_WINDOWS]
+    kinds = segments.groupby(["chrom", window], sort=True)["state"].nunique().reset_index(name="number")
+    best = kinds.sort_values("number", ascending=False, kind="stable")
+    of_chrom = best.groupby("chrom", sort=False).cumcount()
+    chosen = best.iloc[np.argsort(of_chrom.to_numpy(), kind="stable")[:_N_WINDOWS]]
     ends = states.ends()
     return [
         Locus(
-            Region(str(chrom), int(place) * _WINDOW_BP, min((int(place) + 1) * _WINDOW_BP, ends[str(chrom)])),
+            Region(str(chrom), place * _WINDOW_BP, min((place + 1) * _WINDOW_BP, ends[str(chrom)])),
             f"{number} states in 100 kb",
         )
-        for chrom, place, number in best.itertuples(index=False)
+        for chrom, place, number in chosen.itertuples(index=False)
     ]
 
 

@@ -118,7 +118,7 @@ def _check_loci(loci: Sequence[Locus], inputs: Inputs) -> None:
 def _examples(inputs: Inputs, loci: Sequence[Locus], assembly: str | None) -> Section:
     if not loci:
         return Section("loci", "Example loci", [])
-    about = [f"Signal, peaks and states of {len(loci)} loci are part of this page; between them it shows nothing."]
+    about = ["This page holds the signal, peaks and states of these loci alone."]
     hidden = len(inputs.signals) - MOST_TRACKS
     if hidden > 0:
         about.append(f"Of the signals the first {MOST_TRACKS} are shown, {hidden} are not.")
@@ -129,9 +129,10 @@ def _annotations(inputs: Inputs, over: Sequence[File]) -> Section:
     """Peaks and states in annotations."""
     files: dict[str, File] = {}
     for path in over:
-        if Path(path).name in files:
-            raise InputError(f"--over: {files[Path(path).name]} and {path} have one name; rename one of them")
-        files[Path(path).name] = path
+        (name, _), *_ = named(path).items()
+        if name in files:
+            raise InputError(f"--over: {files[name]} and {path} have one name; rename one of them")
+        files[name] = path
     genome = next(iter(inputs.states.values()), None)
     if genome is None:
         genome = as_segmentation(next(iter(inputs.peaks.values())), inputs.sizes)

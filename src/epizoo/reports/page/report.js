@@ -15,9 +15,9 @@
     if (kind === "signal")
       return { ...all, type: "wig", color: color, autoscale: true, height: 70, features: parts.flatMap(bins) };
     const features = rows.map(([chr, start, end, label, rgb]) =>
-      kind === "states" ? { chr, start, end, name: label, color: `rgb(${rgb})` } : { chr, start, end, score: label },
+      kind === "states" ? { chr, start, end, state: label, color: `rgb(${rgb})` } : { chr, start, end, score: label },
     );
-    return { ...all, type: "annotation", displayMode: "COLLAPSED", height: kind === "states" ? 40 : 28, color, features };
+    return { ...all, type: "annotation", displayMode: "COLLAPSED", height: 28, color, features };
   }
 
   const browser = await igv.createBrowser(document.getElementById("browser"), {
@@ -26,9 +26,9 @@
     queryParametersSupported: false,
     reference: { id: genome.name, name: genome.name, format: "chromsizes", fastaURL: new File([sizes], "chrom.sizes"), wholeGenomeView: false },
     showNavigation: false,
-    showIdeogram: false,
     locus: loci[0].locus,
-    tracks: tracks.map(track),
+    // The track of the sequence, of which there is none here, stands at the top unless it is told where.
+    tracks: [...tracks.map(track), { type: "sequence", order: tracks.length + 1 }],
   });
 
   function tell() {
