@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from epizoo.jobs.learn_states import learn_states
     from epizoo.jobs.states_of import states_of
     from epizoo.reports.report import report
+    from epizoo.reports.track_hub import track_hub
     from epizoo.studies.run_study import run_study
     from epizoo.zoo.catalogue import list_entries
     from epizoo.zoo.loading import load, load_annotator, load_peak_caller
@@ -74,6 +75,7 @@ __all__ = [
     "report",
     "run_study",
     "states_of",
+    "track_hub",
 ]
 _MODULES = {
     "annotate": "jobs.annotate",
@@ -94,6 +96,7 @@ _MODULES = {
     "load_annotator": "zoo.loading",
     "load_peak_caller": "zoo.loading",
     "report": "reports.report",
+    "track_hub": "reports.track_hub",
     "states_of": "jobs.states_of",
     "run_study": "studies.run_study",
 }

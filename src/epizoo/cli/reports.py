@@ -1,9 +1,14 @@
-"""`epizoo report`."""
+"""`epizoo report` and `epizoo track-hub`."""
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from epizoo.cli.app import Output, app, say
 from epizoo.cli.option_groups import options_of
+
+_NAMED = {"peaks": "[SAMPLE=]FILE", "bigwigs": "[SAMPLE=]FILE", "states": "[CELL=]FILE"}
 
 
 @app.command()
@@ -15,9 +20,7 @@ from epizoo.cli.option_groups import options_of
         "Other formats": "multiqc session",
     },
     metavars={
-        "peaks": "[SAMPLE=]FILE",
-        "bigwigs": "[SAMPLE=]FILE",
-        "states": "[CELL=]FILE",
+        **_NAMED,
         "settings": "[SAMPLE=]FILE",
         "over": "FILE",
         "loci": "REGION",
@@ -39,3 +42,29 @@ def report(output: Output, **given: Any) -> None:
     for path in (output, given.get("multiqc"), given.get("session")):
         if path is not None:
             say(f"Wrote {path}.")
+
+
+@app.command()
+@options_of(
+    "epizoo.reports.track_hub.track_hub",
+    {"": "peaks bigwigs states entry assembly chrom_sizes email name"},
+    metavars={**_NAMED, "email": "ADDRESS", "assembly": "ASSEMBLY", "chrom_sizes": "FILE"},
+    flags={"bigwigs": ("--bigwig",)},
+)
+def track_hub(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Folder of the hub; made where there is none.", show_default=False
+        ),
+    ],
+    **given: Any,
+) -> None:
+    """Write a track hub for UCSC's genome browser: signal as bigWig, peaks as bigNarrowPeak, states as bigBed.
+
+    Copy the folder to a web server, and give the address of its hub.txt to the browser (My Data, Track Hubs).
+    """
+    from epizoo.reports.track_hub import track_hub as write
+
+    for path in write(output, **given):
+        say(f"Wrote {path}.")

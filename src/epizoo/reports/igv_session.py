@@ -46,14 +46,14 @@ def write_session(
 def _look(file: Path) -> dict[str, str]:
     """Attributes of a track by the suffix of its file."""
     if file.suffix.lower() in (".bw", ".bigwig"):
-        return {"autoScale": "true", "renderer": "BAR_CHART", "color": _rgb(SIGNAL), "height": _SIGNAL_HEIGHT}
-    return {"displayMode": "COLLAPSED", "color": _rgb(INK), "height": _BED_HEIGHT}
+        return {"autoScale": "true", "renderer": "BAR_CHART", "color": rgb(SIGNAL), "height": _SIGNAL_HEIGHT}
+    return {"displayMode": "COLLAPSED", "color": rgb(INK), "height": _BED_HEIGHT}
 
 
-def _rgb(color: str) -> str:
+def rgb(color: str) -> str:
     """A colour as IGV writes it.
 
-    >>> _rgb("#3d6b99")
+    >>> rgb("#3d6b99")
     '61,107,153'
     """
     return ",".join(str(int(color[place : place + 2], 16)) for place in (1, 3, 5))

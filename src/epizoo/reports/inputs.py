@@ -80,7 +80,7 @@ def open_inputs(
         {name: states_of for name, (states_of, _) in styled.items()},
         {name: styles for name, (_, styles) in styled.items()},
         tuple(
-            (f"{kind} of {name}", Path(path))
+            (f"{name} {kind}", Path(path))
             for kind, files in (("peaks", peak_files), ("signal", signal_files), ("states", state_files))
             for name, path in files.items()
         ),
