@@ -13,11 +13,12 @@ import epizoo
 from epizoo.reports.page import igv_js
 
 HOST = "http://made.test"
-PAGE = """<!doctype html><div id="igv"></div><script>{igv}</script><script>
+PAGE = """<!doctype html><link rel="icon" href="data:,"><div id="igv"></div><script>{igv}</script><script>
 const sizes = new File([{sizes}], "made.sizes");
 const genome = {{ id: "made", name: "made", format: "chromsizes", fastaURL: sizes, wholeGenomeView: false }};
 igv.createBrowser(document.getElementById("igv"), {{
   loadDefaultGenomes: false, queryParametersSupported: false, genomeList: [genome], reference: genome,
+  locus: "chr1:1-1000",
 }}).then(async (browser) => {{
   await browser.loadSession({{ url: "session.xml" }});
   window.tracks = browser.findTracks((track) => track.url).map((track) => [track.name, track.url]);

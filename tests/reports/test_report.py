@@ -166,3 +166,26 @@ def test_the_command_shows_itself(made, tmp_path):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     assert f"Wrote {output}" in result.output.replace("\n", "")
+
+
+def test_call_peaks_writes_a_report_with_its_settings(tmp_path):
+    example = epizoo.load_peak_caller("peak_caller/h3k4me3").folder / "example_files"
+    words = ["call-peaks", "peak_caller/h3k4me3", "--bigwig", str(example / "H3K4me3.bw")]
+    words += ["--regions", str(example / "intervals.bed"), "-o", str(tmp_path / "k4.narrowPeak")]
+    result = CliRunner().invoke(app, [*words, "--report", str(tmp_path / "k4.html")])
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "k4.html").read_text()
+    n_peaks = len((tmp_path / "k4.narrowPeak").read_text().splitlines())
+    assert table(text, "Figures of each sample")[1][:2] == ["k4", str(n_peaks)]
+    assert "Signal: coverage, background" in text
+    assert "set by background and peaks" in " ".join(text.split())
+
+
+def test_a_report_of_reads_needs_their_coverage(tmp_path):
+    reads = tmp_path / "reads.bed"
+    reads.write_text("chr1\t100\t150\t.\t0\t+\n")
+    words = ["call-peaks", "peak_caller/universal", "--reads", str(reads), "--chrom-sizes", "hg19"]
+    result = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "a.bed"), "--report", str(tmp_path / "a.html")])
+    assert result.exit_code == 2
+    assert "give --coverage FILE too" in " ".join(result.output.split())
+    assert not (tmp_path / "a.bed").exists()

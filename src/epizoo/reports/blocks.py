@@ -161,7 +161,7 @@ def histogram(
         Bar(
             (edges[i] - first) / span,
             (edges[i + 1] - edges[i]) / span,
-            count / counts.max(),
+            float(count / counts.max()),
             f"{number(shown[i])} to {number(shown[i + 1])}{unit}: {count:,}",
         )
         for i, count in enumerate(counts)

@@ -20,7 +20,7 @@ _DIGITS = 4
 
 
 def excerpts(inputs: Inputs, loci: Sequence[Locus], genome: str) -> dict[str, Any]:
-    """What the browser of a report shows, for JSON.
+    """Content of the browser of a report, for JSON.
 
     Args:
         inputs: files of the report.

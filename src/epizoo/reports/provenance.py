@@ -9,7 +9,7 @@ from epizoo.version import __version__, versions
 
 
 def provenance(files: Sequence[tuple[str, Path]], command: str) -> Section:
-    """What made the results.
+    """Command, files and versions that made the results.
 
     Args:
         files: files of the report, by what they are.

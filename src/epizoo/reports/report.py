@@ -1,5 +1,6 @@
 """A report of a run: what was found, how good the data are, examples, and what made it, as one HTML file."""
 
+import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from epizoo.jobs.enrichment import read_annotations
 from epizoo.reports.blocks import Browser, Code, Facts, Section, Text
 from epizoo.reports.excerpts import MOST_TRACKS, excerpts, text
 from epizoo.reports.igv_session import write_session
-from epizoo.reports.inputs import File, Inputs, Named, named, open_inputs, read_libraries
+from epizoo.reports.inputs import File, Inputs, named, open_inputs, read_libraries
 from epizoo.reports.loci import Locus, peak_loci, state_loci
 from epizoo.reports.multiqc import require_multiqc_name, write_multiqc
 from epizoo.reports.page import write_page
@@ -33,7 +34,7 @@ def report(
     libraries: Sequence[File] = (),
     over: Sequence[File] = (),
     loci: Sequence[str] = (),
-    settings: File | Mapping[str, File] | None = None,
+    settings: File | Mapping[str, File | Sequence[str]] | None = None,
     title: str | None = None,
     assembly: str | None = None,
     multiqc: File | None = None,
@@ -57,7 +58,7 @@ def report(
         over: Annotations in which peaks and states are counted: BED files or genes (GTF, GFF3, refGene, genePred).
         loci: Regions to show, such as chr1:1,000,000-1,050,000 (default: typical and extreme peaks, and where most
             states are).
-        settings: Settings that decided, as text: what `epizoo call-peaks` prints.
+        settings: Settings that decided, as a file of text; in Python also as lines.
         title: Title of the report (default: the names of the samples).
         assembly: Name of the genome assembly, such as hg38, for the session and the browser.
         multiqc: Also write the figures of each sample for MultiQC; the name ends in _mqc.json.
@@ -69,7 +70,8 @@ def report(
         MissingDependencyError: jinja2 or igv-notebook is not installed; the extra is report.
     """
     outputs = [path for path in (output, multiqc, session) if path is not None]
-    files = [path for files in (peaks, bigwigs, states, settings) for path in named(files).values()]
+    files = [path for files in (peaks, bigwigs, states) for path in named(files).values()]
+    texts = _texts(settings)
     check_outputs(outputs, [*files, *libraries, *over])
     if multiqc is not None:
         require_multiqc_name(multiqc)
@@ -88,7 +90,9 @@ def report(
             distributions(inputs.peaks),
             state_coverage(inputs),
             _annotations(inputs, over),
-            _settings(settings),
+            Section(
+                "settings", "Settings", [block for name, text in texts.items() for block in (Text([name]), Code(text))]
+            ),
             provenance(inputs.files, command or shlex.join(["epizoo", *sys.argv[1:]])),
         ]
         names = list(dict.fromkeys([*inputs.peaks, *inputs.states]))
@@ -142,14 +146,18 @@ def _annotations(inputs: Inputs, over: Sequence[File]) -> Section:
     return Section("annotations", "Genes and regions", tables)
 
 
-def _settings(settings: Named | None) -> Section:
-    """What decided the results, as the caller said it."""
-    blocks = []
-    for name, path in named(settings).items():
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; give what `epizoo call-peaks` printed, as text")
-        blocks += [Text([name]), Code(path.read_text(encoding="utf-8").strip())]
-    return Section("settings", "Settings", blocks)
+def _texts(settings: File | Mapping[str, File | Sequence[str]] | None) -> dict[str, str]:
+    """Settings that decided the results, as text by sample."""
+    given = settings if isinstance(settings, Mapping) else named(settings)
+    texts = {}
+    for name, of in given.items():
+        if not isinstance(of, str | os.PathLike):
+            texts[name] = "\n".join(of)
+        elif Path(of).is_file():
+            texts[name] = Path(of).read_text(encoding="utf-8").strip()
+        else:
+            raise InputError(f"{of}: no such file; give the settings that decided, as a file of text")
+    return texts
 
 
 def _subtitle(inputs: Inputs, assembly: str | None) -> str:
