@@ -111,8 +111,9 @@ def _check_report(report: Path, output: Path, given: dict[str, Any]) -> None:
     """Check, before any work is done, that a report can be written."""
     if not {"bigwig", "coverage"} & set(given):
         raise InputError("--report: shows the coverage of the reads; give --coverage FILE too, to which it is written")
-    inputs = [path for name in ("bigwig", "control") for path in [given.get(name)] if path is not None]
-    check_outputs([report, output, *stated(coverage=given.get("coverage")).values()], inputs)
+    inputs = [given[name] for name in ("bigwig", "control") if name in given]
+    inputs += [path for name in ("reads", "replicates", "control_reads") for path in given.get(name, ())]
+    check_outputs([report, output, *([given["coverage"]] if "coverage" in given else [])], inputs)
 
 
 def _write_report(report: Path, output: Path, given: dict[str, Any], settings: list[str]) -> None:
@@ -121,7 +122,8 @@ def _write_report(report: Path, output: Path, given: dict[str, Any], settings: l
 
     ((sample, peaks),) = named(output).items()
     signals = {sample: given.get("bigwig", given.get("coverage"))} | stated(control=given.get("control"))
-    write(report, peaks={sample: peaks}, bigwigs=signals, settings={sample: settings})
+    inputs = [path for name in ("reads", "replicates", "control_reads") for path in given.get(name) or ()]
+    write(report, peaks={sample: peaks}, bigwigs=signals, inputs=inputs, settings={sample: settings})
 
 
 def _call_clusters(entry: str, output: Path, barcodes: Path, given: dict[str, Any]) -> None:

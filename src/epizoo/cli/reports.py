@@ -15,7 +15,7 @@ _NAMED = {"peaks": "[SAMPLE=]FILE", "bigwigs": "[SAMPLE=]FILE", "states": "[CELL
 @options_of(
     "epizoo.reports.report.report",
     {
-        "Results": "peaks bigwigs states entry libraries settings",
+        "Results": "peaks bigwigs states entry libraries settings inputs",
         "Content": "over loci title assembly",
         "Other formats": "multiqc session",
     },
@@ -27,7 +27,7 @@ _NAMED = {"peaks": "[SAMPLE=]FILE", "bigwigs": "[SAMPLE=]FILE", "states": "[CELL
         "title": "TEXT",
         "assembly": "ASSEMBLY",
     },
-    flags={"bigwigs": ("--bigwig",)},
+    flags={"bigwigs": ("--bigwig",), "inputs": ("--input",)},
     trailing="over",
 )
 def report(output: Output, **given: Any) -> None:

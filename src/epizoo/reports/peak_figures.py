@@ -59,11 +59,13 @@ def peak_figures(
         covered = int((union["end"] - union["start"]).sum())
         widths = table["end"] - table["start"]
         row = {"peaks": len(table), "covered_bp": covered, "median_width_bp": widths.median()}
+        known = _library_figures(libraries.loc[name]) if name in libraries.index else {}
         if name in signals:
-            row |= _signal_figures(signals[name], union, covered)
-        if name in libraries.index:
-            known = libraries.loc[name, [column for column in FIGURES if column in libraries]]
-            row |= {column: float(value) for column, value in known.items() if np.isfinite(value)}
+            known = known or _signal_figures(signals[name], union)
+            row["enrichment"] = _enrichment(
+                signals[name], known.get("frip", known.get("signal_in_peaks", np.nan)), covered
+            )
+        row |= known
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(FIGURES)).astype("float64")
 
@@ -106,16 +108,23 @@ def as_segmentation(peaks: pd.DataFrame, sizes: Mapping[str, int]) -> Segmentati
     return Segmentation(pd.concat(parts, ignore_index=True), ("peaks", "elsewhere"), name="the genome")
 
 
-def _signal_figures(track: BigWig, union: pd.DataFrame, covered: int) -> dict[str, float]:
-    """Share of the signal in peaks, its enrichment there, and the fragments that it shows."""
+def _library_figures(row: pd.Series) -> dict[str, float]:
+    """What a table of libraries tells of a sample."""
+    return {name: float(row[name]) for name in FIGURES if name in row and np.isfinite(row[name])}
+
+
+def _signal_figures(track: BigWig, union: pd.DataFrame) -> dict[str, float]:
+    """Share of the signal in peaks, and the fragments that it shows; the whole signal is read."""
     _, inside, total = signal_sums(track, union)
-    # An excerpt of a genome holds nothing elsewhere, which is no background.
-    blocks = track.covered_blocks(_BLOCK_BP)
-    elsewhere = sum(end - start for _, start, end in blocks) - covered
     depth = read_depth(track, CoverageTransform().fit(track))
     figures = {"signal_in_peaks": inside / total if total else np.nan}
-    if covered and elsewhere > 0 and total > inside:
-        figures["enrichment"] = (inside / covered) / ((total - inside) / elsewhere)
     if depth is not None and depth.source != "noise":
         figures["fragments"] = float(round(total * depth.per_area))
     return figures
+
+
+def _enrichment(track: BigWig, share: float, covered: int) -> float:
+    """Mean signal in peaks, which hold a share of it, over the mean elsewhere."""
+    # An excerpt of a genome holds nothing elsewhere, which is no background.
+    elsewhere = sum(end - start for _, start, end in track.covered_blocks(_BLOCK_BP)) - covered
+    return (share / covered) / ((1 - share) / elsewhere) if covered and elsewhere > 0 and 0 < share < 1 else np.nan

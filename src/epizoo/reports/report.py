@@ -32,6 +32,7 @@ def report(
     states: File | Mapping[str, File] | None = None,
     entry: File | None = None,
     libraries: Sequence[File] = (),
+    inputs: Sequence[File] = (),
     over: Sequence[File] = (),
     loci: Sequence[str] = (),
     settings: File | Mapping[str, File | Sequence[str]] | None = None,
@@ -55,6 +56,7 @@ def report(
         states: Chromatin states (BED of `epizoo annotate`, or ChromHMM's), for several cell types as CELL=FILE.
         entry: Entry that the states belong to: they get its order and its colours.
         libraries: Tables of libraries of `epizoo count --libraries`: fragments, duplicates and FRiP of each sample.
+        inputs: Other files that the results were made of, such as reads: their hashes are named.
         over: Annotations in which peaks and states are counted: BED files or genes (GTF, GFF3, refGene, genePred).
         loci: Regions to show, such as chr1:1,000,000-1,050,000 (default: typical and extreme peaks, and where most
             states are).
@@ -72,35 +74,38 @@ def report(
     outputs = [path for path in (output, multiqc, session) if path is not None]
     files = [path for files in (peaks, bigwigs, states) for path in named(files).values()]
     texts = _texts(settings)
-    check_outputs(outputs, [*files, *libraries, *over])
+    check_outputs(outputs, [*files, *libraries, *inputs, *over])
     if multiqc is not None:
         require_multiqc_name(multiqc)
     if session is not None and assembly is None:
         raise InputError("--session: given without --assembly, the genome that IGV is to show; name it, such as hg38")
     with ExitStack() as stack:
-        inputs = open_inputs(stack, peaks, bigwigs, states, entry)
-        shown = [Locus(parse_region(text), "chosen") for text in loci] or _typical_loci(inputs)
-        _check_loci(shown, inputs)
-        figures = peak_figures(inputs.peaks, inputs.signals, read_libraries(libraries))
-        facts = [*(peak_facts(figures) if inputs.peaks else []), *state_facts(inputs.states)]
+        found = open_inputs(stack, peaks, bigwigs, states, entry)
+        shown = [Locus(parse_region(text), "chosen") for text in loci] or _typical_loci(found)
+        _check_loci(shown, found)
+        figures = peak_figures(found.peaks, found.signals, read_libraries(libraries))
+        facts = [*(peak_facts(figures) if found.peaks else []), *state_facts(found.states)]
         sections = [
             Section("summary", "Summary", [Facts(facts)]),
-            *([quality(figures)] if inputs.peaks else []),
-            _examples(inputs, shown, assembly),
-            distributions(inputs.peaks),
-            state_coverage(inputs),
-            _annotations(inputs, over),
+            *([quality(figures)] if found.peaks else []),
+            _examples(found, shown, assembly),
+            distributions(found.peaks),
+            state_coverage(found),
+            _annotations(found, over),
             Section(
                 "settings", "Settings", [block for name, text in texts.items() for block in (Text([name]), Code(text))]
             ),
-            provenance(inputs.files, command or shlex.join(["epizoo", *sys.argv[1:]])),
+            provenance(
+                [*found.files, *(("input", Path(path)) for path in inputs)],
+                command or shlex.join(["epizoo", *sys.argv[1:]]),
+            ),
         ]
-        names = list(dict.fromkeys([*inputs.peaks, *inputs.states]))
-        write_page(Path(output), title or _joined(names), _subtitle(inputs, assembly), sections)
+        names = list(dict.fromkeys([*found.peaks, *found.states]))
+        write_page(Path(output), title or _joined(names), _subtitle(found, assembly), sections)
         if multiqc is not None:
             write_multiqc(multiqc, figures)
         if session is not None:
-            write_session(session, inputs.files, str(assembly), text(shown[0].region) if shown else "all")
+            write_session(session, found.files, str(assembly), text(shown[0].region) if shown else "all")
 
 
 def _typical_loci(inputs: Inputs) -> list[Locus]:
