@@ -40,6 +40,7 @@ ORDER = [
     {"finetuning"},
     {"zoo"},
     {"jobs"},
+    {"reports"},
     {"studies"},
     {"recipes"},
     {"bench"},

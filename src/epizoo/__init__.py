@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         peaks,
         plugins,
         recipes,
+        reports,
         simulation,
         states,
         studies,
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from epizoo.jobs.learn_states import learn_states
     from epizoo.jobs.state_reproducibility import reproducibility
     from epizoo.jobs.states_of import states_of
+    from epizoo.reports.report import report
+    from epizoo.reports.track_hub import track_hub
     from epizoo.studies.run_study import run_study
     from epizoo.zoo.catalogue import list_entries
     from epizoo.zoo.loading import load, load_annotator, load_peak_caller
@@ -70,9 +73,11 @@ __all__ = [
     "load",
     "load_annotator",
     "load_peak_caller",
+    "report",
     "reproducibility",
     "run_study",
     "states_of",
+    "track_hub",
 ]
 _MODULES = {
     "annotate": "jobs.annotate",
@@ -93,6 +98,8 @@ _MODULES = {
     "load_annotator": "zoo.loading",
     "load_peak_caller": "zoo.loading",
     "reproducibility": "jobs.state_reproducibility",
+    "report": "reports.report",
+    "track_hub": "reports.track_hub",
     "states_of": "jobs.states_of",
     "run_study": "studies.run_study",
 }
@@ -111,6 +118,7 @@ _SUBPACKAGES = (
     "peaks",
     "plugins",
     "recipes",
+    "reports",
     "simulation",
     "states",
     "web",

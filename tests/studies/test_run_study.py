@@ -212,3 +212,44 @@ def test_one_group_has_no_differential_peaks_and_this_is_said(study, caplog):
     assert "no differential peaks, which need two groups of two samples or more; found a (4)" in caplog.text
     assert not (folder / "any/differential.tsv").exists()
     assert (folder / "any/counts.tsv").exists()
+
+
+def test_a_study_ends_with_a_report(study, results):
+    figures = json.loads((results / "report_mqc.json").read_text())["data"]
+    assert set(figures) == set(SAMPLES)
+    libraries = pd.read_csv(results / "any/libraries.tsv", sep="\t", index_col=0)
+    for sample in SAMPLES:
+        assert figures[sample]["peaks"] == len(read_peaks(results / f"peaks/{sample}.narrowPeak"))
+        assert figures[sample]["frip"] == pytest.approx(libraries.loc[sample, "frip"], rel=1e-4)
+        assert figures[sample]["fragments"] == libraries.loc[sample, "fragments"]
+    text = (results / "report.html").read_text()
+    assert f"epizoo run {study} -o {results}" in text
+    assert "set by background" in text
+    # IGV and UCSC need the name of an assembly, which this study has not.
+    assert not (results / "session.xml").exists()
+
+
+def test_a_study_of_a_named_assembly_ends_with_a_session_and_a_hub(tmp_path):
+    path = tmp_path / "a.bed"
+    rows = [f"{chrom}\t{start}\t{end}\tr\t0\t{strand}\n" for chrom, start, end, strand in reads(3, "b")]
+    path.write_text("".join(sorted(rows)))
+    text = "assembly: hg19\nemail: a@b.org\nsamples: [{sample: a, group: x, treatment: a.bed}]\n"
+    (tmp_path / "study.yaml").write_text(text)
+    epizoo.run_study(tmp_path / "study.yaml", tmp_path / "results", workers=1)
+    made = {str(path.relative_to(tmp_path / "results")) for path in (tmp_path / "results").rglob("*") if path.is_file()}
+    expected = {
+        "report.html",
+        "session.xml",
+        "hub/hub.txt",
+        "hub/hg19/trackDb.txt",
+        "hub/hg19/a.bw",
+        "hub/hg19/a.peaks.bb",
+    }
+    assert expected <= made
+
+
+def test_an_address_of_a_hub_without_an_assembly_is_refused(study):
+    path = study.parent / "hub.yaml"
+    path.write_text("email: a@b.org\nsamples: [{sample: a, group: x, treatment: a1.bam}]\n")
+    with pytest.raises(InputError, match="email: given for a track hub, which needs an assembly by name"):
+        read_study(path)

@@ -45,7 +45,7 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 COMMANDS = (
     *("list", "show", "example", "call-peaks", "evaluate", "bench"),
     *("run", "consensus", "count", "differential"),
-    *("binarize", "annotate", "plot", "web"),
+    *("binarize", "annotate", "plot", "report", "track-hub", "web"),
     *("learn-states", "select-states", "edit-states", "plot-model", "compare-models", "compare-states"),
     *("enrichment", "neighborhood", "states-of", "differences", "reproducibility"),
     *("finetune", "export", "import-chromhmm", "import-torch", "import-grelu", "publish", "kipoi-source"),

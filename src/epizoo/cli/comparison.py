@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from epizoo.cli.app import Output, app, option, out, say
-from epizoo.cli.enrichment import Picture, check_outputs_and_pictures, read_states
+from epizoo.cli.enrichment import Picture, check_outputs_and_pictures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +33,7 @@ def compare_states(
     """Compare two segmentations: bp with each pair of states, adjusted Rand index, Jaccard index of each state."""
     from epizoo.figures.heatmaps import draw_heatmap
     from epizoo.files import atomic_path
+    from epizoo.jobs.enrichment import read_states
     from epizoo.metrics.state_comparison import compare_segmentations, jaccard
 
     more = [] if per_state is None else [per_state]

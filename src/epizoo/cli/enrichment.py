@@ -158,18 +158,10 @@ def _annotations(paths: list[Path]) -> dict[str, Path]:
     return files
 
 
-def read_states(states: Path) -> "Segmentation":
-    """The segmentation, its states in the order of the entry of the zoo that has them all, if there is one."""
-    from epizoo.metrics.segmentations import read_segmentation
-    from epizoo.zoo.state_order import state_order
-
-    segmentation = read_segmentation(states)
-    names = state_order(segmentation.labels)
-    return segmentation.in_order(names) if names else segmentation
-
-
 def read_with_entry(states: Path, entry: str | None) -> tuple["Segmentation", "list[Color] | None"]:
     """The segmentation, and the colours of its states where their entry is named."""
+    from epizoo.jobs.enrichment import read_states
+
     if entry is None:
         return read_states(states), None
     from epizoo.metrics.segmentations import read_segmentation

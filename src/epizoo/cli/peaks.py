@@ -8,6 +8,8 @@ import typer
 from epizoo.cli.app import Entry, app, progress_bar, say
 from epizoo.cli.option_groups import options_of, parameters_of
 from epizoo.errors import InputError
+from epizoo.files import check_outputs
+from epizoo.validation import stated
 
 PeaksFile = Annotated[
     Path,
@@ -29,6 +31,17 @@ BarcodesFile = Annotated[
     ),
 ]
 
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Also write a report (HTML) with figures, example loci and settings; see `epizoo report`.",
+        show_default=False,
+        rich_help_panel="Output",
+    ),
+]
+
 
 @app.command()
 @options_of(
@@ -46,7 +59,9 @@ BarcodesFile = Annotated[
         "Computation": "backend",
     },
 )
-def call_peaks(entry: Entry, output: PeaksFile, barcodes: BarcodesFile = None, **given: Any) -> None:
+def call_peaks(
+    entry: Entry, output: PeaksFile, barcodes: BarcodesFile = None, report: ReportFile = None, **given: Any
+) -> None:
     """Call peaks in a bigWig, or in reads, and write them as narrowPeak, broadPeak, gappedPeak or BED.
 
     Columns of narrowPeak: the score (fifth) is 1000 times the probability of a peak, calibrated where the model has a
@@ -63,8 +78,10 @@ def call_peaks(entry: Entry, output: PeaksFile, barcodes: BarcodesFile = None, *
     from epizoo.jobs.call_peaks import call_peaks as call
 
     if barcodes is not None:
-        _call_clusters(entry, output, barcodes, given)
+        _call_clusters(entry, output, barcodes, given | stated(report=report))
         return
+    if report is not None:
+        _check_report(report, output, given)
     with progress_bar("Calling peaks") as progress:
         peaks = call(entry, output=output, **given, progress=progress)
     assert peaks.decided is not None
@@ -85,6 +102,28 @@ def call_peaks(entry: Entry, output: PeaksFile, barcodes: BarcodesFile = None, *
     ):
         if name in given:
             say(f"Wrote {given[name]}: {what}.")
+    if report is not None:
+        _write_report(report, output, given, [*peaks.decided.notes, peaks.decided.summary()])
+        say(f"Wrote {report}: a report.")
+
+
+def _check_report(report: Path, output: Path, given: dict[str, Any]) -> None:
+    """Check, before any work is done, that a report can be written."""
+    if not {"bigwig", "coverage"} & set(given):
+        raise InputError("--report: shows the coverage of the reads; give --coverage FILE too, to which it is written")
+    inputs = [given[name] for name in ("bigwig", "control") if name in given]
+    inputs += [path for name in ("reads", "replicates", "control_reads") for path in given.get(name, ())]
+    check_outputs([report, output, *([given["coverage"]] if "coverage" in given else [])], inputs)
+
+
+def _write_report(report: Path, output: Path, given: dict[str, Any], settings: list[str]) -> None:
+    from epizoo.reports.inputs import named
+    from epizoo.reports.report import report as write
+
+    ((sample, peaks),) = named(output).items()
+    signals = {sample: given.get("bigwig", given.get("coverage"))} | stated(control=given.get("control"))
+    inputs = [path for name in ("reads", "replicates", "control_reads") for path in given.get(name) or ()]
+    write(report, peaks={sample: peaks}, bigwigs=signals, inputs=inputs, settings={sample: settings})
 
 
 def _call_clusters(entry: str, output: Path, barcodes: Path, given: dict[str, Any]) -> None:

@@ -10,7 +10,6 @@ import importlib.metadata
 import inspect
 import logging
 import os
-import platform
 import re
 import shlex
 import sys
@@ -26,6 +25,7 @@ from rich.console import Console
 from epizoo.cli.option_groups import declare, own_parameters
 from epizoo.errors import InputError
 from epizoo.files import require_writable
+from epizoo.version import versions
 
 out = Console(highlight=False, soft_wrap=True)
 # Notebooks set FORCE_COLOR, and a bar that moves would fill their pages.
@@ -33,20 +33,6 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, force_terminal=sys.s
 
 _LOGGER = logging.getLogger("epizoo")
 _COMMAND_LINE = logging.getLogger("epizoo.cli")
-# What may change a result from one installation to another.
-_PACKAGES = (
-    "numpy",
-    "jax",
-    "jaxlib",
-    "flax",
-    "numba",
-    "pandas",
-    "bioframe",
-    "pyBigWig",
-    "pysam",
-    "onnxruntime",
-    "torch",
-)
 _LOG_BEGINS = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ INFO epizoo ")
 
 
@@ -193,15 +179,11 @@ def _open_log(path: Path, given: Mapping[str, Any]) -> _LogFile:
 
 
 def _log_start(name: str, arguments: list[str], given: Mapping[str, Any]) -> None:
-    versions = [f"Python {platform.python_version()}", platform.platform()]
-    for package in _PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions.append(f"{package} {importlib.metadata.version(package)}")
     detail = functools.partial(_LOGGER.getChild("command").info, "%s")
     detail(f"epizoo {importlib.metadata.version('epizoo')}: {name}")
     detail(f"Command: {shlex.join(['epizoo', *arguments])}")
     detail(f"Folder: {Path.cwd()}")
-    detail(f"Versions: {', '.join(versions)}")
+    detail(f"Versions: {', '.join(' '.join(pair) for pair in versions().items())}")
     for option, value in given.items():
         if value is not None:
             detail(f"Option {option}: {', '.join(map(_text, value if isinstance(value, list) else [value]))}")

@@ -12,9 +12,21 @@ from epizoo.genome.chrom_names import named_like, warn_of_other_assembly
 from epizoo.genome.gene_models import PARTS, is_gene_file, read_genes
 from epizoo.genome.intervals import read_bed
 from epizoo.metrics.enrichment import read_anchors
-from epizoo.metrics.segmentations import Segmentation
+from epizoo.metrics.segmentations import Segmentation, read_segmentation
+from epizoo.zoo.state_order import state_order
 
 File = str | os.PathLike[str]
+
+
+def read_states(path: File) -> Segmentation:
+    """The segmentation of a file, its states in the order of the entry of the zoo that has them all, if there is one.
+
+    Raises:
+        InputError: the file cannot be used.
+    """
+    segmentation = read_segmentation(path)
+    names = state_order(segmentation.labels)
+    return segmentation.in_order(names) if names else segmentation
 
 
 def read_annotations(files: Mapping[str, File], segmentation: Segmentation) -> dict[str, pd.DataFrame]:

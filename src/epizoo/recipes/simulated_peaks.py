@@ -100,7 +100,7 @@ ATAC = SimulatedSettings(
         deep_log10_p=5.0,
         scale_error_sd=0.2,
     ),
-    calling=PeakCallingConfig(0.1, 0.1, merge_gap_bp=50, min_width_bp=200, most_q=1e-2),
+    calling=PeakCallingConfig(0.25, 0.25, merge_gap_bp=50, min_width_bp=200, most_q=0.05),
     fitting=FitSettings(n_steps=4_000, learning_rate=3e-3, label_weight=0.0),
     n_pool=12_000,
 )

@@ -22,6 +22,7 @@ from epizoo.jobs.count import count
 from epizoo.jobs.count_tables import PLACE, read_counts, write_counts
 from epizoo.jobs.differential import differential
 from epizoo.studies.study_file import Sample, Study
+from epizoo.studies.study_report import report_outputs, report_study
 from epizoo.version import __version__
 
 RECORDS = "records"
@@ -101,7 +102,9 @@ def run_piece(piece: Piece, *before: Outcome) -> Outcome:
     return Outcome(piece.name, notes=tuple(notes or ()))
 
 
-def pieces_of(study: Study, folder: Path, hashes: Mapping[str, str], entries: Mapping[str, str]) -> list[Piece]:
+def pieces_of(
+    study: Study, folder: Path, hashes: Mapping[str, str], entries: Mapping[str, str], command: str = ""
+) -> list[Piece]:
     """All pieces of a study, each after those that it needs.
 
     Args:
@@ -109,6 +112,7 @@ def pieces_of(study: Study, folder: Path, hashes: Mapping[str, str], entries: Ma
         folder: where its results go.
         hashes: the hash of each file's content.
         entries: the fingerprint of each entry that calls peaks.
+        command: the command that the report shows.
     """
     made: dict[str, Piece] = {}
 
@@ -123,11 +127,14 @@ def pieces_of(study: Study, folder: Path, hashes: Mapping[str, str], entries: Ma
     of_shared = [hashes.get(str(path)) for path in shared.values()]
     for sample in study.samples:
         contents = [hashes[path] for path in (*sample.treatment, *sample.control)]
-        outputs = (f"peaks/{sample.sample}.narrowPeak", f"coverage/{sample.sample}.bw")
+        outputs = (f"peaks/{sample.sample}.narrowPeak", f"coverage/{sample.sample}.bw", f"settings/{sample.sample}.txt")
         settings = shared | asdict(sample)
         add(f"peaks/{sample.sample}", "peaks", settings, outputs, (), contents, of_shared, entries[sample.caller])
     for assay, samples in study.assays.items():
         _add_assay(add, study, assay, samples)
+    settings = {"samples": [sample.sample for sample in study.samples], "assays": list(study.assays)}
+    settings |= {"assembly": study.assembly, "email": study.email, "command": command}
+    add("report", "report", settings, report_outputs(study.assembly, study.email), tuple(made))
     return list(made.values())
 
 
@@ -166,6 +173,8 @@ def _peaks(piece: Piece) -> tuple[str, ...]:
         coverage=piece.path(1),
     )
     assert peaks.decided is not None
+    with atomic_path(piece.path(2)) as temporary:
+        temporary.write_text("\n".join([*peaks.decided.notes, peaks.decided.summary()]) + "\n", encoding="utf-8")
     return (f"{len(peaks):,} peaks by {peaks.decided.caller}.",)
 
 
@@ -219,11 +228,16 @@ def _differential(piece: Piece) -> tuple[str, ...]:
     return (f"{int((found['q_value'] <= 0.05).sum()):,} differential peaks (q-value <= 0.05).",)
 
 
+def _report(piece: Piece) -> None:
+    report_study(Path(piece.folder), piece.settings, piece.outputs)
+
+
 KINDS: dict[str, Any] = {
     "peaks": _peaks,
     "consensus": _consensus,
     "counts": _counts,
     "tables": _tables,
     "differential": _differential,
+    "report": _report,
 }
 """The work of each kind of piece."""

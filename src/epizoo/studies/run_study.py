@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def run_study(
     _prepare(folder, found)
     callers = {name: load_peak_caller(name) for name in {sample.caller for sample in found.samples}}
     entries = {name: f"{caller.version} {caller.sha256} {caller.config}" for name, caller in callers.items()}
-    pieces = pieces_of(found, folder, _hashes(folder, found), entries)
+    command = shlex.join(["epizoo", "run", str(study), "-o", str(output)])
+    pieces = pieces_of(found, folder, _hashes(folder, found), entries, command)
     _say_what_is_not_done(found)
     done = 0
 

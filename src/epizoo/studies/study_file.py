@@ -71,6 +71,7 @@ class Study(Config):
         blacklist: peaks on it are left out: hg19, hg38, mm10, or a BED file.
         q_value: highest q-value of a peak; the entry's where None.
         min_support: number of samples of a group that must have a peak; see `epizoo.consensus`.
+        email: address that a track hub names as its contact; no hub is made where None.
         reference: group that folds of differential peaks are over; that of the first sample where None.
     """
 
@@ -81,6 +82,7 @@ class Study(Config):
     q_value: float | None = None
     min_support: int | None = None
     reference: str | None = None
+    email: str | None = None
 
     def __post_init__(self) -> None:
         names = [sample.sample for sample in self.samples]
@@ -89,6 +91,8 @@ class Study(Config):
             raise InputError(
                 f"two samples are called {twice[0]}; give each its own name" if twice else "has no samples"
             )
+        if self.email is not None and (self.assembly is None or os.path.isfile(self.assembly)):
+            raise InputError("email: given for a track hub, which needs an assembly by name; add one, such as hg38")
         groups = {sample.group for sample in self.samples}
         if self.reference is not None and self.reference not in groups:
             raise InputError(f"reference: there is no group {self.reference}, but {', '.join(sorted(groups))}")

@@ -1,0 +1,70 @@
+"""`epizoo report` and `epizoo track-hub`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from epizoo.cli.app import Output, app, say
+from epizoo.cli.option_groups import options_of
+
+_NAMED = {"peaks": "[SAMPLE=]FILE", "bigwigs": "[SAMPLE=]FILE", "states": "[CELL=]FILE"}
+
+
+@app.command()
+@options_of(
+    "epizoo.reports.report.report",
+    {
+        "Results": "peaks bigwigs states entry libraries settings inputs",
+        "Content": "over loci title assembly",
+        "Other formats": "multiqc session",
+    },
+    metavars={
+        **_NAMED,
+        "settings": "[SAMPLE=]FILE",
+        "over": "FILE",
+        "loci": "REGION",
+        "title": "TEXT",
+        "assembly": "ASSEMBLY",
+    },
+    flags={"bigwigs": ("--bigwig",), "inputs": ("--input",)},
+    trailing="over",
+)
+def report(output: Output, **given: Any) -> None:
+    """Write a report of peaks or states as one HTML file, which opens without a network.
+
+    It shows headline figures, the quality of the data, example loci in a genome browser, distributions, coverage and
+    enrichments of states, and what made them.
+    """
+    from epizoo.reports.report import report as write
+
+    write(output, **given)
+    for path in (output, given.get("multiqc"), given.get("session")):
+        if path is not None:
+            say(f"Wrote {path}.")
+
+
+@app.command()
+@options_of(
+    "epizoo.reports.track_hub.track_hub",
+    {"": "peaks bigwigs states entry assembly chrom_sizes email name"},
+    metavars={**_NAMED, "email": "ADDRESS", "assembly": "ASSEMBLY", "chrom_sizes": "FILE"},
+    flags={"bigwigs": ("--bigwig",)},
+)
+def track_hub(
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Folder of the hub; made where there is none.", show_default=False
+        ),
+    ],
+    **given: Any,
+) -> None:
+    """Write a track hub for UCSC's genome browser: signal as bigWig, peaks as bigNarrowPeak, states as bigBed.
+
+    Copy the folder to a web server, and give the address of its hub.txt to the browser (My Data, Track Hubs).
+    """
+    from epizoo.reports.track_hub import track_hub as write
+
+    for path in write(output, **given):
+        say(f"Wrote {path}.")

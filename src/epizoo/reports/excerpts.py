@@ -1,0 +1,109 @@
+"""The little that a report's genome browser shows: signal, peaks and states of a few loci, as plain values."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from epizoo.figures.regions import INK, SIGNAL
+from epizoo.genome.loci import Region
+from epizoo.genome.signal import BigWig
+from epizoo.reports.inputs import Inputs
+from epizoo.reports.loci import Locus
+
+MOST_TRACKS = 24
+"""Tracks of signal that a report shows."""
+_MOST_COLUMNS, _LEAST_COLUMNS, _MOST_VALUES = 1_000, 100, 100_000
+_DIGITS = 4
+
+
+def excerpts(inputs: Inputs, loci: Sequence[Locus], genome: str) -> dict[str, Any]:
+    """Content of the browser of a report, for JSON.
+
+    Args:
+        inputs: files of the report.
+        loci: stretches to show.
+        genome: what the genome is called.
+
+    Returns:
+        ``genome`` with the lengths of the chromosomes of the loci, ``loci`` with a name and a reason each, and
+        ``tracks``: of signal as values of bins, of peaks and states as rows of start, end, name and more.
+    """
+    sizes = inputs.sizes
+    signals = list(inputs.signals.items())[:MOST_TRACKS]
+    n_columns = _MOST_VALUES // max(len(signals) * len(loci), 1)
+    n_columns = min(max(n_columns, _LEAST_COLUMNS), _MOST_COLUMNS)
+    tracks: list[dict[str, Any]] = []
+    for name, track in signals:
+        parts = [_signal(track, locus.region, n_columns) for locus in loci if _holds(track, locus.region)]
+        tracks.append({"kind": "signal", "name": name, "color": SIGNAL, "parts": parts})
+        if name in inputs.peaks:
+            tracks.append(_peaks(name, inputs.peaks[name], loci))
+    shown = [track["name"] for track in tracks]
+    tracks += [_peaks(name, table, loci) for name, table in inputs.peaks.items() if name not in shown][:MOST_TRACKS]
+    for name, states in list(inputs.states.items())[:MOST_TRACKS]:
+        colors = [",".join(map(str, style.color)) for style in inputs.styles[name]]
+        rows = _within(states.segments, loci)
+        values = [
+            [chrom, start, end, states.labels[state], colors[state]]
+            for chrom, start, end, state in rows[["chrom", "start", "end", "state"]].itertuples(index=False)
+        ]
+        tracks.append({"kind": "states", "name": f"{name}: states", "rows": values})
+    chroms = list(dict.fromkeys(locus.region.chrom for locus in loci))
+    return {
+        "genome": {"name": genome, "sizes": [[chrom, sizes[chrom]] for chrom in chroms]},
+        "loci": [{"locus": text(locus.region), "reason": locus.reason} for locus in loci],
+        "tracks": tracks,
+    }
+
+
+def text(region: Region) -> str:
+    """A region as genome browsers write it, 1-based.
+
+    >>> text(Region("chr1", 999, 2_000))
+    'chr1:1,000-2,000'
+    """
+    return f"{region.chrom}:{region.start + 1:,}-{region.end:,}"
+
+
+def _peaks(name: str, peaks: pd.DataFrame, loci: Sequence[Locus]) -> dict[str, Any]:
+    rows = _within(peaks, loci)
+    scores = rows["score"].fillna(0)
+    values = [list(row) for row in zip(rows["chrom"], rows["start"], rows["end"], scores, strict=True)]
+    return {"kind": "peaks", "name": f"{name}: peaks", "color": INK, "rows": values}
+
+
+def _within(table: pd.DataFrame, loci: Sequence[Locus]) -> pd.DataFrame:
+    """The rows that overlap a locus, each once."""
+    chrom, start, end = table["chrom"].to_numpy(), table["start"].to_numpy(), table["end"].to_numpy()
+    wanted = np.zeros(len(table), bool)
+    for region, _ in loci:
+        wanted |= (chrom == region.chrom) & (start < region.end) & (end > region.start)
+    return table[wanted]
+
+
+def _holds(track: BigWig, region: Region) -> bool:
+    return track.chrom_sizes.get(region.chrom, 0) >= region.end
+
+
+def _signal(track: BigWig, region: Region, n_columns: int) -> dict[str, Any]:
+    """Means over bins that are as wide as a picture needs; neighbours of one value are one."""
+    bin_bp = max(-(-(region.end - region.start) // n_columns), 1)
+    first, after = region.start // bin_bp, -(-region.end // bin_bp)
+    means = track.binned(region.chrom, first, after, bin_bp)
+    values = _rounded(means)
+    begins = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
+    return {
+        "chr": region.chrom,
+        "start": first * bin_bp,
+        "bin": bin_bp,
+        "runs": np.diff(begins, append=len(values)).tolist(),
+        "values": [int(value) if value == int(value) else value for value in values[begins].tolist()],
+    }
+
+
+def _rounded(values: Float[np.ndarray, " bin"]) -> Float[np.ndarray, " bin"]:
+    """Values with four digits, which no picture shows more of."""
+    return np.array([float(f"{value:.{_DIGITS}g}") for value in values])

@@ -1,0 +1,165 @@
+"""The files that a report is about: peaks, signal and states, by the name of their sample."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from epizoo.calling.peak_reader import read_peaks
+from epizoo.calling.state_colors import StateStyle, default_colors
+from epizoo.errors import InputError
+from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines
+from epizoo.genome.signal import BigWig
+from epizoo.jobs.enrichment import read_states
+from epizoo.metrics.segmentations import Segmentation, read_segmentation
+from epizoo.zoo.loading import load_annotator
+
+File = str | os.PathLike[str]
+Named = File | Mapping[str, File]
+"""One file, or files by the name of their sample."""
+_BED9_COLUMNS, _CHUNK_ROWS = 9, 100_000
+
+
+class Inputs(NamedTuple):
+    """All that a report is about, read and checked.
+
+    Attributes:
+        peaks: peaks by sample (`epizoo.calling.peak_reader.read_peaks`).
+        signals: open bigWigs by name; that of a sample has the sample's name.
+        states: segmentations by cell type.
+        styles: names and colours of the states of each segmentation.
+        files: all files, by what they are.
+    """
+
+    peaks: dict[str, pd.DataFrame]
+    signals: dict[str, BigWig]
+    states: dict[str, Segmentation]
+    styles: dict[str, list[StateStyle]]
+    files: tuple[tuple[str, Path], ...]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Lengths of chromosomes, of the first signal, else the last positions of peaks and states."""
+        if self.signals:
+            return dict(next(iter(self.signals.values())).chrom_sizes)
+        ends: dict[str, int] = {}
+        for table in (*self.peaks.values(), *(states.segments for states in self.states.values())):
+            for chrom, end in table.groupby("chrom")["end"].max().items():
+                ends[str(chrom)] = max(int(end), ends.get(str(chrom), 0))
+        return ends
+
+
+def open_inputs(
+    stack: ExitStack, peaks: Named | None, bigwigs: Named | None, states: Named | None, entry: File | None
+) -> Inputs:
+    """Read peaks and states and open signals; the stack closes them.
+
+    Args:
+        stack: closes the bigWigs.
+        peaks: peaks, by sample.
+        bigwigs: signals; one without a name is that of the one sample.
+        states: BED files of states, by cell type.
+        entry: entry that the states belong to.
+
+    Raises:
+        InputError: there is nothing to report on, or a file cannot be used or is of another assembly.
+    """
+    if not peaks and not states:
+        raise InputError("report: neither peaks nor states given; give --peaks, --states or both")
+    peak_files, state_files = named(peaks), named(states)
+    lone = next(iter(peak_files or state_files))
+    signal_files = named(bigwigs, lone if len(peak_files or state_files) == 1 else None)
+    signals = {name: stack.enter_context(BigWig(path)) for name, path in signal_files.items()}
+    styled = {name: styled_states(path, entry) for name, path in state_files.items()}
+    found = Inputs(
+        {name: read_peaks(path) for name, path in peak_files.items()},
+        signals,
+        {name: states_of for name, (states_of, _) in styled.items()},
+        {name: styles for name, (_, styles) in styled.items()},
+        tuple(
+            (f"{name} {kind}", Path(path))
+            for kind, files in (("peaks", peak_files), ("signal", signal_files), ("states", state_files))
+            for name, path in files.items()
+        ),
+    )
+    for name, table in found.peaks.items():
+        if len(table) and name in signals:
+            check_intervals(table, signals[name].chrom_sizes, str(peak_files[name]), str(signals[name].path))
+    return found
+
+
+def named(files: Named | None, lone: str | None = None) -> dict[str, Path]:
+    """Files by name; one without a name is called as told, or by its own name up to the first dot.
+
+    >>> named("results/K562.narrowPeak"), named({"b": "b.bw"})
+    ({'K562': PosixPath('results/K562.narrowPeak')}, {'b': PosixPath('b.bw')})
+    """
+    if not files:
+        return {}
+    if isinstance(files, Mapping):
+        return {name: Path(path) for name, path in files.items()}
+    return {lone or Path(files).name.split(".")[0]: Path(files)}
+
+
+def styled_states(path: File, entry: File | None = None) -> tuple[Segmentation, list[StateStyle]]:
+    """A segmentation, and name and colour of each state: the entry's, else those of the file (BED9), else ChromHMM's.
+
+    Raises:
+        InputError: the file cannot be used, or a state is none of the entry's.
+    """
+    if entry is not None:
+        styles = [state.style for state in load_annotator(entry).config.states]
+        states = read_segmentation(path, [style.name for style in styles])
+        colors = [style.color for style in styles]
+    else:
+        states, of_file = read_states(path), _colors(path)
+        others = default_colors(len(states.labels))
+        colors = [
+            of_file.get(label) or of_file.get(f"{states.order}{label}") or color
+            for label, color in zip(states.labels, others, strict=True)
+        ]
+    return states, [StateStyle(label, color) for label, color in zip(states.labels, colors, strict=True)]
+
+
+def _colors(path: File) -> dict[str, tuple[int, int, int]]:
+    """The colours that a BED9 file gives its names; none for files of fewer columns."""
+    found: dict[str, tuple[int, int, int]] = {}
+    form: dict[str, Any] = {"sep": "	", "header": None, "comment": "#", "dtype": str}
+    with pd.read_csv(path, chunksize=_CHUNK_ROWS, skiprows=_n_heading(path), **form) as chunks:
+        for chunk in chunks:
+            if chunk.shape[1] < _BED9_COLUMNS:
+                return {}
+            for name, color in chunk[[3, 8]].drop_duplicates().itertuples(index=False):
+                parts = str(color).split(",")
+                if len(parts) == 3 and all(part.isdecimal() and int(part) < 256 for part in parts):
+                    found[str(name)] = (int(parts[0]), int(parts[1]), int(parts[2]))
+    return found
+
+
+def _n_heading(path: File) -> int:
+    """Number of lines before the first row."""
+    for number, line in read_lines(path):
+        if line.strip() and not line.startswith(SKIPPED_LINES):
+            return number - 1
+    return 0
+
+
+def read_libraries(paths: Sequence[File]) -> pd.DataFrame:
+    """Tables of libraries of `epizoo count`, one below the other: a row for each sample.
+
+    Raises:
+        InputError: a file is missing or is no such table.
+    """
+    tables = []
+    for path in paths:
+        if not Path(path).is_file():
+            raise InputError(f"{path}: no such file; give the table that `epizoo count --libraries` writes")
+        table = pd.read_csv(path, sep="\t", index_col=0)
+        table.index = table.index.astype(str)
+        if table.index.name != "sample" or "frip" not in table:
+            raise InputError(f"{path}: lacks the column sample or frip; give what `epizoo count --libraries` writes")
+        tables.append(table)
+    return pd.concat(tables) if tables else pd.DataFrame(columns=["frip"])

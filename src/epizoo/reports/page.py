@@ -1,0 +1,61 @@
+"""A report as one HTML page that loads nothing."""
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from epizoo.files import atomic_path
+from epizoo.optional import require
+from epizoo.reports.blocks import Browser, Section
+from epizoo.version import __version__
+
+
+def write_page(path: Path, title: str, subtitle: str, sections: Sequence[Section]) -> None:
+    """Write a report; sections without blocks are left out.
+
+    Raises:
+        InputError: the file cannot be written.
+        MissingDependencyError: jinja2 or igv-notebook is not installed.
+    """
+    shown = [section for section in sections if section.blocks]
+    has_browser = any(isinstance(block, Browser) for section in shown for block in section.blocks)
+    environment = require("jinja2", "report").Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["json"] = _json
+    page = environment.from_string(_part("report.html")).render(
+        title=title,
+        subtitle=subtitle,
+        sections=shown,
+        version=__version__,
+        css=_part("report.css"),
+        igv=igv_js() if has_browser else "",
+        script=_part("report.js"),
+    )
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def igv_js() -> str:
+    """The code of igv.js, as igv-notebook brings it, without the address of its source map.
+
+    Raises:
+        MissingDependencyError: igv-notebook is not installed.
+    """
+    # The package itself, which is for notebooks, takes a second to import.
+    spec = importlib.util.find_spec("igv_notebook") or require("igv_notebook", "report").__spec__
+    text = Path(str(spec.origin)).with_name("js").joinpath("igv.min.js").read_text(encoding="utf-8")
+    code = text[: text.rindex("//# sourceMappingURL")] if "//# sourceMappingURL" in text[-200:] else text
+    # The end of a script's element, in a text of the code, would end it.
+    return code.replace("</script", "<\\/script")
+
+
+def _part(name: str) -> str:
+    return (resources.files("epizoo.reports") / "page" / name).read_text(encoding="utf-8")
+
+
+def _json(content: Any) -> Any:
+    """JSON that can stand in a page's script."""
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return require("markupsafe", "report").Markup(text)

@@ -1,0 +1,61 @@
+"use strict";
+(async () => {
+  const { genome, loci, tracks } = JSON.parse(document.getElementById("excerpts").textContent);
+  const where = document.getElementById("where");
+  const buttons = [...document.querySelectorAll("[data-locus]")];
+  const sizes = genome.sizes.map(([chrom, bp]) => `${chrom}\t${bp}\n`).join("");
+
+  function bins({ chr, start, bin, runs, values }) {
+    let place = start;
+    return values.map((value, i) => ({ chr, start: place, end: (place += runs[i] * bin), value }));
+  }
+
+  function track({ kind, name, color, parts, rows }, order) {
+    const all = { name, order, removable: false };
+    if (kind === "signal")
+      return { ...all, type: "wig", color: color, autoscale: true, height: 70, features: parts.flatMap(bins) };
+    const features = rows.map(([chr, start, end, label, rgb]) =>
+      kind === "states" ? { chr, start, end, state: label, color: `rgb(${rgb})` } : { chr, start, end, score: label },
+    );
+    return { ...all, type: "annotation", displayMode: "COLLAPSED", height: 28, color, features };
+  }
+
+  const browser = await igv.createBrowser(document.getElementById("browser"), {
+    // Nothing is fetched: no genomes, no sequence, no genes.
+    loadDefaultGenomes: false,
+    queryParametersSupported: false,
+    reference: { id: genome.name, name: genome.name, format: "chromsizes", fastaURL: new File([sizes], "chrom.sizes"), wholeGenomeView: false },
+    showNavigation: false,
+    locus: loci[0].locus,
+    // The track of the sequence, of which there is none here, stands at the top unless it is told where.
+    tracks: [...tracks.map(track), { type: "sequence", order: tracks.length + 1 }],
+  });
+
+  function tell() {
+    where.textContent = browser.referenceFrameList[0].getLocusString();
+  }
+
+  async function show(button) {
+    for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
+    await browser.search(button.dataset.locus);
+    tell();
+  }
+
+  async function move(how) {
+    const frame = browser.referenceFrameList[0];
+    if (how === "in") await browser.zoomIn();
+    else if (how === "out") await browser.zoomOut();
+    else {
+      const width = frame.end - frame.start;
+      const start = Math.max(frame.start + (how === "left" ? -0.4 : 0.4) * width, 0);
+      await browser.search(`${frame.chr}:${Math.round(start) + 1}-${Math.round(start + width)}`);
+    }
+    tell();
+  }
+
+  for (const button of buttons) button.addEventListener("click", () => show(button));
+  for (const button of document.querySelectorAll("[data-move]"))
+    button.addEventListener("click", () => move(button.dataset.move));
+  tell();
+  document.body.dataset.ready = "true";
+})();

@@ -1,0 +1,130 @@
+"""Figures of each sample's peaks: how many, how wide, and how much of the signal lies in them."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from epizoo.genome.coverage_transform import CoverageTransform
+from epizoo.genome.overlaps import merged, overlaps_any
+from epizoo.genome.read_depth import read_depth
+from epizoo.genome.signal import BigWig
+from epizoo.genome.signal_sums import signal_sums
+from epizoo.metrics.enrichment import overlap_enrichment
+from epizoo.metrics.segmentations import Segmentation
+
+_BLOCK_BP = 100_000
+
+
+class Figure(NamedTuple):
+    """A figure of a sample: its heading, what it is, and whether it is a share, 0 to 1."""
+
+    title: str
+    meaning: str
+    is_share: bool = False
+
+
+FIGURES = {
+    "peaks": Figure("Peaks", "number of peaks"),
+    "covered_bp": Figure("bp in peaks", "bp that lie in a peak"),
+    "median_width_bp": Figure("Median width (bp)", "median width of a peak"),
+    "fragments": Figure("Fragments", "fragments that were counted, or that the coverage shows"),
+    "duplicates_share": Figure(
+        "Duplicates", "share of reads at the position of another one, or marked as duplicates", is_share=True
+    ),
+    "frip": Figure("FRiP", "share of fragments that lie in peaks", is_share=True),
+    "signal_in_peaks": Figure("Signal in peaks", "share of the area of the signal that lies in peaks", is_share=True),
+    "enrichment": Figure("Enrichment", "mean signal in peaks over that of the rest of the 100 kb blocks with signal"),
+}
+"""Figures of a sample, in the order of tables."""
+
+
+def peak_figures(
+    peaks: Mapping[str, pd.DataFrame], signals: Mapping[str, BigWig], libraries: pd.DataFrame
+) -> pd.DataFrame:
+    """The figures of `FIGURES` for each sample, NaN where the files do not tell them.
+
+    Args:
+        peaks: peaks by sample.
+        signals: signal of the experiments, by sample.
+        libraries: figures of libraries as `epizoo count` writes them, by sample.
+
+    Raises:
+        InputError: a signal is damaged, or holds negative values.
+    """
+    rows = {}
+    for name, table in peaks.items():
+        union = merged(table)
+        covered = int((union["end"] - union["start"]).sum())
+        widths = table["end"] - table["start"]
+        row = {"peaks": len(table), "covered_bp": covered, "median_width_bp": widths.median()}
+        known = _library_figures(libraries.loc[name]) if name in libraries.index else {}
+        if name in signals:
+            known = known or _signal_figures(signals[name], union)
+            row["enrichment"] = _enrichment(
+                signals[name], known.get("frip", known.get("signal_in_peaks", np.nan)), covered
+            )
+        row |= known
+        rows[name] = row
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(FIGURES)).astype("float64")
+
+
+def annotation_figures(
+    peaks: pd.DataFrame, annotations: Mapping[str, pd.DataFrame], sizes: Mapping[str, int] | None
+) -> pd.DataFrame:
+    """For each annotation the share of peaks that overlap it, and their fold enrichment in it by bp.
+
+    Args:
+        peaks: at least one peak.
+        annotations: name to interval table.
+        sizes: lengths of the genome's chromosomes; without them folds are NaN.
+    """
+    shares = {name: float(overlaps_any(peaks, table).mean()) for name, table in annotations.items()}
+    folds = dict.fromkeys(annotations, np.nan)
+    if sizes is not None:
+        inside = as_segmentation(peaks, sizes)
+        hit = {name: table for name, table in annotations.items() if table["chrom"].isin(list(sizes)).any()}
+        table = overlap_enrichment(inside, hit, bin_bp=1)
+        folds |= {name: float(table.loc["peaks", name]) for name in hit}
+    return pd.DataFrame({"share": shares, "fold": folds})
+
+
+def as_segmentation(peaks: pd.DataFrame, sizes: Mapping[str, int]) -> Segmentation:
+    """The genome as peaks and what lies between them.
+
+    >>> one = pd.DataFrame({"chrom": ["a"], "start": [2], "end": [4]})
+    >>> as_segmentation(one, {"a": 9}).segments.values.tolist()
+    [['a', 0, 2, 1], ['a', 2, 4, 0], ['a', 4, 9, 1]]
+    """
+    union = merged(peaks)
+    parts = []
+    for chrom, size in sizes.items():
+        here = union[union["chrom"] == chrom]
+        edges = np.concatenate([[0], here[["start", "end"]].to_numpy().ravel(), [size]])
+        state = (np.arange(len(edges) - 1) + 1) % 2
+        part = pd.DataFrame({"chrom": chrom, "start": edges[:-1], "end": edges[1:], "state": state})
+        parts.append(part[part["start"] < part["end"]])
+    return Segmentation(pd.concat(parts, ignore_index=True), ("peaks", "elsewhere"), name="the genome")
+
+
+def _library_figures(row: pd.Series) -> dict[str, float]:
+    """What a table of libraries tells of a sample."""
+    return {name: float(row[name]) for name in FIGURES if name in row and np.isfinite(row[name])}
+
+
+def _signal_figures(track: BigWig, union: pd.DataFrame) -> dict[str, float]:
+    """Share of the signal in peaks, and the fragments that it shows; the whole signal is read."""
+    _, inside, total = signal_sums(track, union)
+    depth = read_depth(track, CoverageTransform().fit(track))
+    figures = {"signal_in_peaks": inside / total if total else np.nan}
+    if depth is not None and depth.source != "noise":
+        figures["fragments"] = float(round(total * depth.per_area))
+    return figures
+
+
+def _enrichment(track: BigWig, share: float, covered: int) -> float:
+    """Mean signal in peaks, which hold a share of it, over the mean elsewhere."""
+    # An excerpt of a genome holds nothing elsewhere, which is no background.
+    elsewhere = sum(end - start for _, start, end in track.covered_blocks(_BLOCK_BP)) - covered
+    return (share / covered) / ((1 - share) / elsewhere) if covered and elsewhere > 0 and 0 < share < 1 else np.nan

@@ -1,0 +1,180 @@
+"""A report of a run: what was found, how good the data are, examples, and what made it, as one HTML file."""
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from epizoo.errors import InputError
+from epizoo.files import check_outputs
+from epizoo.genome.loci import parse_region
+from epizoo.jobs.enrichment import read_annotations
+from epizoo.reports.blocks import Browser, Code, Facts, Section, Text
+from epizoo.reports.excerpts import MOST_TRACKS, excerpts, text
+from epizoo.reports.igv_session import write_session
+from epizoo.reports.inputs import File, Inputs, named, open_inputs, read_libraries
+from epizoo.reports.loci import Locus, peak_loci, state_loci
+from epizoo.reports.multiqc import require_multiqc_name, write_multiqc
+from epizoo.reports.page import write_page
+from epizoo.reports.peak_figures import as_segmentation, peak_figures
+from epizoo.reports.peak_sections import distributions, peak_annotations, peak_facts, quality
+from epizoo.reports.provenance import provenance
+from epizoo.reports.state_sections import state_coverage, state_enrichments, state_facts
+
+
+def report(
+    output: File,
+    *,
+    peaks: File | Mapping[str, File] | None = None,
+    bigwigs: File | Mapping[str, File] | None = None,
+    states: File | Mapping[str, File] | None = None,
+    entry: File | None = None,
+    libraries: Sequence[File] = (),
+    inputs: Sequence[File] = (),
+    over: Sequence[File] = (),
+    loci: Sequence[str] = (),
+    settings: File | Mapping[str, File | Sequence[str]] | None = None,
+    title: str | None = None,
+    assembly: str | None = None,
+    multiqc: File | None = None,
+    session: File | None = None,
+    command: str | None = None,
+) -> None:
+    """Write a report of peaks, states or both as one HTML file that opens without a network.
+
+    It has headline figures, the quality of the data, a genome browser (igv.js) of a few loci, distributions of widths
+    and scores, the coverage and the enrichments of states, and the versions, hashes and command that made it. Of the
+    signal only excerpts are in it.
+
+    Args:
+        output: File of the report (HTML).
+        peaks: Peaks: narrowPeak, broadPeak, gappedPeak or BED, for several samples as SAMPLE=FILE.
+        bigwigs: Signal, a bigWig; as SAMPLE=FILE it is that of the sample of this name, with another name it is shown
+            only.
+        states: Chromatin states (BED of `epizoo annotate`, or ChromHMM's), for several cell types as CELL=FILE.
+        entry: Entry that the states belong to: they get its order and its colours.
+        libraries: Tables of libraries of `epizoo count --libraries`: fragments, duplicates and FRiP of each sample.
+        inputs: Other files that the results were made of, such as reads: their hashes are named.
+        over: Annotations in which peaks and states are counted: BED files or genes (GTF, GFF3, refGene, genePred).
+        loci: Regions to show, such as chr1:1,000,000-1,050,000 (default: typical and extreme peaks, and where most
+            states are).
+        settings: Settings that decided, as a file of text; in Python also as lines.
+        title: Title of the report (default: the names of the samples).
+        assembly: Name of the genome assembly, such as hg38, for the session and the browser.
+        multiqc: Also write the figures of each sample for MultiQC; the name ends in _mqc.json.
+        session: Also write a session for IGV (XML) of all files; needs `assembly`.
+        command: The command that is shown as the one that makes the results.
+
+    Raises:
+        InputError: there is nothing to report on, a file cannot be used, or an output cannot be written.
+        MissingDependencyError: jinja2 or igv-notebook is not installed; the extra is report.
+    """
+    outputs = [path for path in (output, multiqc, session) if path is not None]
+    files = [path for files in (peaks, bigwigs, states) for path in named(files).values()]
+    texts = _texts(settings)
+    check_outputs(outputs, [*files, *libraries, *inputs, *over])
+    if multiqc is not None:
+        require_multiqc_name(multiqc)
+    if session is not None and assembly is None:
+        raise InputError("--session: given without --assembly, the genome that IGV is to show; name it, such as hg38")
+    with ExitStack() as stack:
+        found = open_inputs(stack, peaks, bigwigs, states, entry)
+        shown = [Locus(parse_region(text), "chosen") for text in loci] or _typical_loci(found)
+        _check_loci(shown, found)
+        figures = peak_figures(found.peaks, found.signals, read_libraries(libraries))
+        facts = [*(peak_facts(figures) if found.peaks else []), *state_facts(found.states)]
+        sections = [
+            Section("summary", "Summary", [Facts(facts)]),
+            *([quality(figures)] if found.peaks else []),
+            _examples(found, shown, assembly),
+            distributions(found.peaks),
+            state_coverage(found),
+            _annotations(found, over),
+            Section(
+                "settings", "Settings", [block for name, text in texts.items() for block in (Text([name]), Code(text))]
+            ),
+            provenance(
+                [*found.files, *(("input", Path(path)) for path in inputs)],
+                command or shlex.join(["epizoo", *sys.argv[1:]]),
+            ),
+        ]
+        names = list(dict.fromkeys([*found.peaks, *found.states]))
+        write_page(Path(output), title or _joined(names), _subtitle(found, assembly), sections)
+        if multiqc is not None:
+            write_multiqc(multiqc, figures)
+        if session is not None:
+            write_session(session, found.files, str(assembly), text(shown[0].region) if shown else "all")
+
+
+def _typical_loci(inputs: Inputs) -> list[Locus]:
+    """Loci by the peaks, else by the states of the first cell type."""
+    found = peak_loci(inputs.peaks, inputs.sizes)
+    return found or [locus for states in list(inputs.states.values())[:1] for locus in state_loci(states)]
+
+
+def _check_loci(loci: Sequence[Locus], inputs: Inputs) -> None:
+    sizes = inputs.sizes
+    for region, _ in loci:
+        if region.end > sizes.get(region.chrom, 0):
+            raise InputError(
+                f"--loci: {text(region)} does not lie in the genome of {inputs.files[0][1]}, whose chromosomes are "
+                f"{', '.join(list(sizes)[:5])}; give a region of this assembly"
+            )
+
+
+def _examples(inputs: Inputs, loci: Sequence[Locus], assembly: str | None) -> Section:
+    if not loci:
+        return Section("loci", "Example loci", [])
+    about = ["This page holds the signal, peaks and states of these loci alone."]
+    hidden = len(inputs.signals) - MOST_TRACKS
+    if hidden > 0:
+        about.append(f"Of the signals the first {MOST_TRACKS} are shown, {hidden} are not.")
+    return Section("loci", "Example loci", [Text(about), Browser(excerpts(inputs, loci, assembly or "genome"))])
+
+
+def _annotations(inputs: Inputs, over: Sequence[File]) -> Section:
+    """Peaks and states in annotations."""
+    files: dict[str, File] = {}
+    for path in over:
+        (name, _), *_ = named(path).items()
+        if name in files:
+            raise InputError(f"--over: {files[name]} and {path} have one name; rename one of them")
+        files[name] = path
+    genome = next(iter(inputs.states.values()), None)
+    if genome is None:
+        genome = as_segmentation(next(iter(inputs.peaks.values())), inputs.sizes)
+    annotations = read_annotations(files, genome)
+    sizes = inputs.sizes if inputs.signals else None
+    tables = [*peak_annotations(inputs.peaks, annotations, sizes), *state_enrichments(inputs, annotations)]
+    return Section("annotations", "Genes and regions", tables)
+
+
+def _texts(settings: File | Mapping[str, File | Sequence[str]] | None) -> dict[str, str]:
+    """Settings that decided the results, as text by sample."""
+    given = settings if isinstance(settings, Mapping) else named(settings)
+    texts = {}
+    for name, of in given.items():
+        if not isinstance(of, str | os.PathLike):
+            texts[name] = "\n".join(of)
+        elif Path(of).is_file():
+            texts[name] = Path(of).read_text(encoding="utf-8").strip()
+        else:
+            raise InputError(f"{of}: no such file; give the settings that decided, as a file of text")
+    return texts
+
+
+def _subtitle(inputs: Inputs, assembly: str | None) -> str:
+    what = [*(["peaks"] if inputs.peaks else []), *(["chromatin states"] if inputs.states else [])]
+    return f"Report of {' and '.join(what)}{f', {assembly}' if assembly else ''}"
+
+
+def _joined(names: Sequence[str]) -> str:
+    """Names as a title, three at most.
+
+    >>> _joined(["a", "b", "c", "d"])
+    'a, b, c and 1 more'
+    """
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -1,0 +1,191 @@
+"""Reports: figures against pyBigWig and brute force, what is in the page and what is refused."""
+
+import json
+import re
+
+import numpy as np
+import pyBigWig
+import pytest
+from made_experiment import SIZES, WIDTH_BP
+from typer.testing import CliRunner
+
+import epizoo
+from epizoo.cli import app
+from epizoo.errors import InputError
+
+
+def table(page, caption):
+    """The rows of a table of the page, as texts."""
+    part = page.partition(f"<caption>{caption}</caption>")[2].partition("</table>")[0]
+    rows = re.findall(r"<tr>(.*?)</tr>", part, re.DOTALL)
+    return [[re.sub(r"<.*?>", "", cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)] for row in rows]
+
+
+def excerpts(page):
+    """What the page's genome browser is given."""
+    return json.loads(re.search(r'id="excerpts">(.*?)</script>', page, re.DOTALL)[1])
+
+
+@pytest.fixture(scope="module")
+def page(made, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "a.html"
+    epizoo.report(path, peaks={"a": made.peaks}, bigwigs={"a": made.bigwig}, states={"a": made.states})
+    return path.read_text()
+
+
+def test_figures_are_those_of_the_files(made, tmp_path):
+    path = tmp_path / "a_mqc.json"
+    epizoo.report(tmp_path / "a.html", peaks={"a": made.peaks}, bigwigs={"a": made.bigwig}, multiqc=path)
+    found = json.loads(path.read_text())["data"]["a"]
+    with pyBigWig.open(str(made.bigwig)) as file:
+        inside = sum(np.nansum(file.values(*interval, numpy=True)) for interval in made.intervals)
+        total = sum(np.nansum(file.values(chrom, 0, size, numpy=True)) for chrom, size in SIZES.items())
+    covered = sum(end - start for _, start, end in made.intervals)
+    outside = (total - inside) / (sum(SIZES.values()) - covered)
+    assert found["peaks"] == len(made.intervals)
+    assert found["covered_bp"] == covered
+    assert found["median_width_bp"] == np.median([end - start for _, start, end in made.intervals])
+    assert found["signal_in_peaks"] == pytest.approx(inside / total, rel=1e-6)
+    assert found["enrichment"] == pytest.approx(inside / covered / outside, rel=1e-6)
+
+
+def test_the_browser_shows_the_values_of_the_bigwig(made, page):
+    given = excerpts(page)
+    assert [locus["reason"] for locus in given["loci"]][:1] == ["strongest peak"]
+    signal = next(track for track in given["tracks"] if track["kind"] == "signal")
+    assert len(signal["parts"]) == len(given["loci"])
+    with pyBigWig.open(str(made.bigwig)) as file:
+        for part in signal["parts"]:
+            values = np.repeat(part["values"], part["runs"])
+            end = min(part["start"] + len(values) * part["bin"], SIZES[part["chr"]])
+            assert end - part["start"] <= WIDTH_BP * 1_000
+            expected = file.values(part["chr"], part["start"], end, numpy=True)
+            means = [expected[i : i + part["bin"]].mean() for i in range(0, len(expected), part["bin"])]
+            assert values == pytest.approx(means, rel=1e-3)
+
+
+def test_states_have_their_share_and_the_colours_of_their_file(page):
+    genome = sum(SIZES.values())
+    rows = {row[0]: row for row in table(page, "States of a")}
+    assert rows["Active"][1:4] == [f"{100 * 4_000 / genome:.2g}%", "4,000", "2"]
+    assert rows["Weak"][2] == "12,000"
+    assert 'style="background: rgb(255,0,0)"></span>Active' in page
+    states = next(track for track in excerpts(page)["tracks"] if track["kind"] == "states")
+    assert {(name, color) for *_, name, color in states["rows"]} >= {("Low", "255,255,255")}
+
+
+def test_peaks_and_states_in_annotations(made, tmp_path):
+    chrom, start, end = made.intervals[3]
+    (tmp_path / "over.bed").write_text(f"{chrom}\t{start}\t{end}\n")
+    path = tmp_path / "a.html"
+    epizoo.report(
+        path,
+        peaks={"a": made.peaks},
+        bigwigs={"a": made.bigwig},
+        states={"a": made.states},
+        over=[tmp_path / "over.bed", made.states.with_name("states.bed")],
+    )
+    covered = sum(end - start for _, start, end in made.intervals)
+    found = {row[0]: row[1:] for row in table(path.read_text(), "Peaks of a in annotations")}
+    assert found["over"][0] == f"{100 / len(made.intervals):.1f}%"
+    assert float(found["over"][1].replace(",", "")) == pytest.approx(sum(SIZES.values()) / covered, rel=1e-2)
+    assert found["states"] == ["100.0%", "1"]
+
+
+def test_a_report_of_no_peaks_says_so(made, tmp_path):
+    empty, path = tmp_path / "none.narrowPeak", tmp_path / "none.html"
+    empty.write_text("")
+    epizoo.report(path, peaks={"input": empty}, bigwigs={"input": made.bigwig}, multiqc=tmp_path / "n_mqc.json")
+    text = path.read_text()
+    assert "No peaks were found in input." in text
+    assert table(text, "Figures of each sample")[1][:3] == ["input", "0", "0"]
+    assert json.loads((tmp_path / "n_mqc.json").read_text())["data"]["input"]["peaks"] == 0
+
+
+def test_names_are_text_and_no_code(made, tmp_path):
+    name, path = "</script><script>alert(1)</script>", tmp_path / "a.html"
+    epizoo.report(path, peaks={name: made.peaks}, bigwigs={name: made.bigwig}, title="<b>&", command="x <y>")
+    text = path.read_text()
+    assert name not in text
+    assert "<title>&lt;b&gt;&amp;</title>" in text
+    assert excerpts(text)["tracks"][0]["name"] == name
+
+
+def test_files_are_named_with_their_hashes_and_the_command(made, page):
+    assert epizoo.files.sha256(made.bigwig) in page
+    assert f"epizoo {epizoo.__version__}" in page
+
+
+def test_figures_of_libraries_come_before_those_of_the_coverage(made, tmp_path):
+    libraries, path = tmp_path / "libraries.tsv", tmp_path / "a_mqc.json"
+    libraries.write_text("sample\treads\tduplicates_share\tfragments\tfrip\na\t100\t0.25\t75\t0.5\n")
+    given = {"peaks": {"a": made.peaks}, "bigwigs": {"a": made.bigwig}, "libraries": [libraries]}
+    epizoo.report(tmp_path / "a.html", **given, multiqc=path)
+    found = json.loads(path.read_text())
+    assert {name: found["data"]["a"][name] for name in ("fragments", "duplicates_share", "frip")} == {
+        "fragments": 75,
+        "duplicates_share": 0.25,
+        "frip": 0.5,
+    }
+    # As the specification of custom content asks: one type of plot, and a header for each column.
+    assert found["plot_type"] == "table"
+    assert set(found["data"]["a"]) <= set(found["headers"])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "neither peaks nor states"),
+        ({"peaks": "missing.narrowPeak"}, "missing.narrowPeak: no such file"),
+        ({"loci": ["chr9:1-500"]}, "--loci: chr9:1-500 does not lie in"),
+        ({"session": "s.xml"}, "--session: given without --assembly"),
+        ({"multiqc": "figures.json"}, "ends in _mqc.json"),
+        ({"libraries": ["a.narrowPeak"]}, "lacks the column sample or frip"),
+        ({"bigwigs": "a.narrowPeak"}, "a.narrowPeak"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(made, tmp_path, monkeypatch, given, said):
+    monkeypatch.chdir(tmp_path)
+    for path in (made.peaks, made.bigwig):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    whole = {"peaks": "a.narrowPeak", **given} if given else {}
+    with pytest.raises(InputError, match=re.escape(said)):
+        epizoo.report("a.html", **whole)
+    assert not (tmp_path / "a.html").exists()
+
+
+def test_peaks_of_another_assembly_are_refused(made, tmp_path):
+    (tmp_path / "b.narrowPeak").write_text("chr1\t399000\t401000\tp\t1\t.\t1\t1\t1\t5\n")
+    with pytest.raises(InputError, match="past the end of its chromosome"):
+        epizoo.report(tmp_path / "a.html", peaks=tmp_path / "b.narrowPeak", bigwigs=made.bigwig)
+
+
+def test_the_command_shows_itself(made, tmp_path):
+    output = tmp_path / "a.html"
+    words = ["report", "--peaks", f"a={made.peaks}", "--bigwig", f"a={made.bigwig}", "-o", str(output)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert f"Wrote {output}" in result.output.replace("\n", "")
+
+
+def test_call_peaks_writes_a_report_with_its_settings(tmp_path):
+    example = epizoo.load_peak_caller("peak_caller/h3k4me3").folder / "example_files"
+    words = ["call-peaks", "peak_caller/h3k4me3", "--bigwig", str(example / "H3K4me3.bw")]
+    words += ["--regions", str(example / "intervals.bed"), "-o", str(tmp_path / "k4.narrowPeak")]
+    result = CliRunner().invoke(app, [*words, "--report", str(tmp_path / "k4.html")])
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "k4.html").read_text()
+    n_peaks = len((tmp_path / "k4.narrowPeak").read_text().splitlines())
+    assert table(text, "Figures of each sample")[1][:2] == ["k4", str(n_peaks)]
+    assert "Signal: coverage, background" in text
+    assert "set by background and peaks" in " ".join(text.split())
+
+
+def test_a_report_of_reads_needs_their_coverage(tmp_path):
+    reads = tmp_path / "reads.bed"
+    reads.write_text("chr1\t100\t150\t.\t0\t+\n")
+    words = ["call-peaks", "peak_caller/universal", "--reads", str(reads), "--chrom-sizes", "hg19"]
+    result = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "a.bed"), "--report", str(tmp_path / "a.html")])
+    assert result.exit_code == 2
+    assert "give --coverage FILE too" in " ".join(result.output.split())
+    assert not (tmp_path / "a.bed").exists()

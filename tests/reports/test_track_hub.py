@@ -1,0 +1,139 @@
+"""Track hubs: their texts against the published specification, their files against pyBigWig's own reader."""
+
+import os
+import re
+
+import pyBigWig
+import pytest
+from made_experiment import SIZES
+
+import epizoo
+from epizoo.errors import InputError
+
+# Required settings, by https://genome.ucsc.edu/goldenPath/help/trackDb/trackDbHub.html.
+HUB = ("hub", "shortLabel", "longLabel", "genomesFile", "email")
+TRACK = ("track", "bigDataUrl", "shortLabel", "longLabel", "type")
+# Fields of a row by UCSC's bigNarrowPeak.as and its table of BED.
+FIELDS = {
+    "bigNarrowPeak": "chrom chromStart chromEnd name score strand signalValue pValue qValue peak",
+    "bigBed 9": "chrom chromStart chromEnd name score strand thickStart thickEnd itemRgb",
+}
+
+
+def stanzas(path):
+    """The stanzas of a file of settings."""
+    parts = path.read_text().strip().split("\n\n")
+    found = [[line.split(" ", 1) for line in part.splitlines()] for part in parts]
+    assert all(len(line) == 2 and line[1] for part in found for line in part), path
+    assert all(len({key for key, _ in part}) == len(part) for part in found), "a setting stands there twice"
+    return [dict(part) for part in found]
+
+
+@pytest.fixture(scope="module")
+def sizes(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sizes") / "made.sizes"
+    path.write_text("".join(f"{chrom}\t{size}\n" for chrom, size in SIZES.items()))
+    return path
+
+
+@pytest.fixture(scope="module")
+def hub(made, sizes, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hub") / "hub"
+    files = {"peaks": {"cell 1": made.peaks}, "bigwigs": {"cell 1": made.bigwig}, "states": {"cell 1": made.states}}
+    written = epizoo.track_hub(folder, assembly="made", email="a@b.org", chrom_sizes=sizes, **files)
+    assert all(path.is_file() for path in written)
+    return folder
+
+
+def test_a_hub_has_what_the_specification_asks_for(hub):
+    (about,) = stanzas(hub / "hub.txt")
+    assert [key for key in HUB if key not in about] == []
+    (genome,) = stanzas(hub / about["genomesFile"])
+    assert genome["genome"] == "made"
+    tracks = stanzas(hub / genome["trackDb"])
+    assert [track["type"] for track in tracks] == ["bigWig", "bigNarrowPeak", "bigBed 9"]
+    for track in tracks:
+        assert [key for key in TRACK if key not in track] == []
+        assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", track["track"])
+        assert len(track["shortLabel"]) <= 17
+        assert len(track["longLabel"]) <= 76
+        assert track["visibility"] in ("hide", "dense", "squish", "pack", "full")
+        assert ((hub / genome["trackDb"]).parent / track["bigDataUrl"]).is_file()
+    assert len({track["track"] for track in tracks}) == len(tracks)
+
+
+def test_big_beds_hold_the_rows_of_the_files(hub, made):
+    tracks = {track["type"]: track for track in stanzas(hub / "made" / "trackDb.txt")}
+    for kind, source in (("bigNarrowPeak", made.peaks), ("bigBed 9", made.states)):
+        rows = [line.split("\t") for line in source.read_text().splitlines()]
+        with pyBigWig.open(str(hub / "made" / tracks[kind]["bigDataUrl"])) as file:
+            assert file.isBigBed()
+            names = re.findall(r"^\s+\S+\s+(\w+);", file.SQL().decode(), re.MULTILINE)
+            assert names == FIELDS[kind].split()
+            found = [
+                [chrom, str(start), str(end), *rest.split("\t")]
+                for chrom, size in SIZES.items()
+                for start, end, rest in file.entries(chrom, 0, size)
+            ]
+        assert [row[:6] + row[-1:] for row in found] == [row[:6] + row[-1:] for row in rows]
+        assert [[float(x) for x in row[6:9]] for row in found if kind != "bigBed 9"] == [
+            [float(x) for x in row[6:9]] for row in rows if kind != "bigBed 9"
+        ]
+
+
+def test_the_header_states_the_fields(hub):
+    # Offsets 32 and 34 of the header, by Kent et al. (Bioinformatics 2010), supplement, table 5.
+    for name, fields in (("cell 1.peaks.bb", (10, 6)), ("cell 1.states.bb", (9, 9))):
+        content = (hub / "made" / name).read_bytes()
+        assert (int.from_bytes(content[32:34], "little"), int.from_bytes(content[34:36], "little")) == fields
+        assert content[:4] == content[-4:]
+
+
+def test_a_big_wig_is_a_link_and_keeps_its_mode(hub, made, sizes, tmp_path):
+    assert (hub / "made" / "cell 1.bw").samefile(made.bigwig)
+    mode = os.stat(made.bigwig).st_mode
+    for _ in range(2):
+        epizoo.track_hub(
+            tmp_path / "hub", assembly="made", email="a@b.org", chrom_sizes=sizes, bigwigs={"a": made.bigwig}
+        )
+    assert os.stat(made.bigwig).st_mode == mode
+    assert sorted(path.name for path in (tmp_path / "hub" / "made").iterdir()) == ["a.bw", "trackDb.txt"]
+
+
+def test_a_big_bed_is_taken_as_it_is(hub, sizes, tmp_path):
+    source = hub / "made" / "cell 1.states.bb"
+    epizoo.track_hub(tmp_path / "hub", assembly="made", email="a@b.org", chrom_sizes=sizes, peaks={"a": source})
+    (track,) = stanzas(tmp_path / "hub" / "made" / "trackDb.txt")
+    assert track["type"] == "bigBed 9"
+    assert (tmp_path / "hub" / "made" / track["bigDataUrl"]).read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "nothing to show"),
+        ({"bigwigs": "a.narrowPeak"}, "a.narrowPeak"),
+        ({"peaks": "a.bw"}, "a.bw"),
+        ({"states": "a.bw"}, "a.bw"),
+        ({"peaks": "text.txt"}, "text.txt: line 1"),
+        ({"peaks": "a.narrowPeak", "email": "nobody"}, "--email: 'nobody' found"),
+        ({"bigwigs": "a.bw", "chrom_sizes": "other.sizes"}, "a.bw: has chr1 of 400,000 bp, and made has 9 bp"),
+        ({"peaks": "a.narrowPeak", "chrom_sizes": "other.sizes"}, "past the end of its chromosome"),
+        ({"peaks": "a.narrowPeak", "assembly": "no/name"}, "--assembly: 'no/name'"),
+    ],
+)
+def test_what_is_no_track_is_refused(made, sizes, tmp_path, monkeypatch, given, said):
+    monkeypatch.chdir(tmp_path)
+    for path in (made.peaks, made.bigwig, sizes):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "text.txt").write_text("no track at all\n")
+    (tmp_path / "other.sizes").write_text("chr1\t9\nchr2\t9\n")
+    settings = {"assembly": "made", "email": "a@b.org", "chrom_sizes": "made.sizes", **given}
+    with pytest.raises(InputError, match=re.escape(said)):
+        epizoo.track_hub("hub", **settings)
+
+
+def test_a_folder_of_something_else_is_refused(made, sizes, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds files of something else"):
+        epizoo.track_hub(tmp_path, assembly="made", email="a@b.org", chrom_sizes=sizes, peaks=made.peaks)
