@@ -12,7 +12,12 @@ from epizoo.errors import InputError
 PeaksFile = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="File of peaks to write.", show_default=False, rich_help_panel="Output"
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="File of peaks to write (-: standard output).",
+        show_default=False,
+        rich_help_panel="Output",
     ),
 ]
 

@@ -24,6 +24,7 @@ import typer
 from rich.console import Console
 
 from epizoo.cli.option_groups import declare, own_parameters
+from epizoo.cli.streams import streamed
 from epizoo.errors import InputError
 from epizoo.files import require_writable
 
@@ -96,18 +97,22 @@ _OPTIONS = {one.name: one for one in own_parameters(reporting_options)}
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with `reporting_options`."""
+    """A command with `reporting_options`, whose files may be pipes."""
 
     @functools.wraps(command)
     def run(context: typer.Context, **given: Any) -> None:
         before = context.parent.params if context.parent else {}
         reporting = {name: given.pop(name) or before.get(name) for name in _OPTIONS}
-        with _recorded(reporting, str(context.info_name), context.obj or [], given):
-            command(**given)
+        with (
+            _recorded(reporting, str(context.info_name), context.obj or [], given),
+            streamed(parameters, given) as files,
+        ):
+            command(**files)
 
+    parameters = own_parameters(command)
     kind = inspect.Parameter.KEYWORD_ONLY
     of_typer = inspect.Parameter("context", kind, annotation=typer.Context)
-    return declare(run, [*own_parameters(command), of_typer, *_OPTIONS.values()])
+    return declare(run, [*parameters, of_typer, *_OPTIONS.values()])
 
 
 class _Terminal(logging.Handler):

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 Output = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="File to write, or a folder for several cell types.", show_default=False
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="File to write (-: standard output), or a folder for several cell types.",
+        show_default=False,
     ),
 ]
 Binarized = Annotated[
