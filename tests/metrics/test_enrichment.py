@@ -13,7 +13,7 @@ from epizoo.metrics.enrichment import (
     neighborhood_enrichment,
     overlap_enrichment,
     read_anchors,
-    write_table,
+    write_enrichment,
 )
 from epizoo.metrics.segmentations import Segmentation, read_segmentation
 
@@ -176,7 +176,7 @@ def test_foreign_names_grids_and_chromosomes_are_refused(tmp_path, states):
 
 def test_tables_are_read_by_pandas(tmp_path, states):
     table = overlap_enrichment(segmentation_of(states), {"one": intervals(0)}, bin_bp=BIN)
-    write_table(tmp_path / "t.tsv", table)
+    write_enrichment(tmp_path / "t.tsv", table)
     read = pd.read_csv(tmp_path / "t.tsv", sep="\t", index_col=0)
     pd.testing.assert_frame_equal(read, table, atol=1e-5)
 

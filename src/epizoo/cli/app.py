@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from typer.core import TyperCommand, TyperGroup
 
 from epizoo.cli.failures import sentence, usage_sentence
-from epizoo.cli.reporting import err, is_quiet, out, reported, reporting_options, say
+from epizoo.cli.reporting import err, is_quiet, out, reported, reporting_options, say, wrote
 from epizoo.errors import InputError
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "progress_bar",
     "say",
     "working",
+    "wrote",
 ]
 
 SIGNAL_KINDS = "counts, coverage, cpm, fold_change or log10_p"

@@ -32,15 +32,14 @@ def compare_states(
 ) -> None:
     """Compare two segmentations: bp with each pair of states, adjusted Rand index, Jaccard index of each state."""
     from epizoo.figures.heatmaps import draw_heatmap
-    from epizoo.files import atomic_path
+    from epizoo.genome.table_files import write_table
     from epizoo.metrics.state_comparison import compare_segmentations, jaccard
 
     more = [] if per_state is None else [per_state]
     check_outputs_and_pictures([output, *more], [picture], [first, second])
     found = compare_segmentations(read_states(first), read_states(second), bin_bp=bin_bp)
     for path, table in zip([output, *more], (found.confusion, found.states.round(6)), strict=False):
-        with atomic_path(path) as temporary:
-            table.to_csv(temporary, sep="\t", lineterminator="\n")
+        write_table(path, table, index=True)
     if picture is not None:
         overlaps = found.confusion.astype(float)
         overlaps.loc[:, :] = jaccard(overlaps.to_numpy())
@@ -66,14 +65,14 @@ def compare_models(
     from epizoo.figures.heatmaps import draw_heatmap
     from epizoo.jobs.state_models import read_state_model
     from epizoo.metrics import state_comparison as comparison
-    from epizoo.metrics.enrichment import write_table
+    from epizoo.metrics.enrichment import write_enrichment
 
     files = [Path(name) for name in (reference, *others) if Path(name).is_file()]
     check_outputs_and_pictures([output], [picture], files)
     first = read_state_model(reference)
     models = [first.emissions, *(read_state_model(other).emissions for other in others)]
     table = comparison.compare_models(models[0], models[1:])
-    write_table(output, table)
+    write_enrichment(output, table)
     marks = comparison.common_marks(models)
     left_out = sorted({mark for model in models for mark in model.marks} - set(marks))
     without = f", without {', '.join(left_out)}, which not all have" if left_out else ""

@@ -58,7 +58,7 @@ def enrichment(
     """Fold enrichment of states over annotations, as ChromHMM's OverlapEnrichment computes it."""
     from epizoo.figures.heatmaps import draw_heatmap
     from epizoo.jobs.enrichment import read_annotations, weights_of
-    from epizoo.metrics.enrichment import BASE, enrichment_p_values, overlap_enrichment, write_table
+    from epizoo.metrics.enrichment import BASE, enrichment_p_values, overlap_enrichment, write_enrichment
 
     files = _annotations([*over, *(more_over or [])])
     tables = [output] if p_values is None else [output, p_values]
@@ -67,10 +67,10 @@ def enrichment(
     annotations = read_annotations(files, segmentation)
     weights = weights_of(annotations) if signal else None
     table = overlap_enrichment(segmentation, annotations, bin_bp=bin_bp, weights=weights)
-    write_table(output, table)
+    write_enrichment(output, table)
     say(f"Wrote {output}: fold enrichment of {len(table) - 1} states over {len(annotations)} annotations.")
     if p_values is not None:
-        write_table(p_values, enrichment_p_values(segmentation, annotations, bin_bp=bin_bp))
+        write_enrichment(p_values, enrichment_p_values(segmentation, annotations, bin_bp=bin_bp))
         say(f"Wrote {p_values}: -log10 p of each enrichment.")
     if picture is not None:
         shown = table.drop(index=BASE)
@@ -106,7 +106,7 @@ def neighborhood(
     """Fold enrichment of states around anchors, as ChromHMM's NeighborhoodEnrichment computes it."""
     from epizoo.figures.heatmaps import draw_heatmap
     from epizoo.jobs.enrichment import anchors_of
-    from epizoo.metrics.enrichment import neighborhood_enrichment, write_table
+    from epizoo.metrics.enrichment import neighborhood_enrichment, write_enrichment
 
     check_outputs_and_pictures([output], [picture], [states, anchors])
     segmentation, colors = read_with_entry(states, entry)
@@ -114,7 +114,7 @@ def neighborhood(
     table = neighborhood_enrichment(
         segmentation, positions, n_left=left, n_right=right, spacing_bp=spacing_bp, bin_bp=bin_bp
     )
-    write_table(output, table)
+    write_enrichment(output, table)
     say(f"Wrote {output}: fold enrichment of {len(table)} states around {len(positions):,} anchors.")
     if picture is not None:
         rows = _of_rows(colors, segmentation, list(table.index))
@@ -129,17 +129,19 @@ def neighborhood(
 
 
 def check_outputs_and_pictures(outputs: list[Path], pictures: list[Path | None], inputs: list[Path]) -> None:
-    """Check, before any work is done, that all can be written.
+    """Check, before any work is done, that all tables and pictures can be written.
 
     Raises:
         InputError: one cannot, or would overwrite an input.
     """
     from epizoo.figures.regions import require_picture
     from epizoo.files import check_outputs
+    from epizoo.genome.table_files import check_tables
 
     drawn = [path for path in pictures if path is not None]
     for path in drawn:
         require_picture(path)
+    check_tables(outputs)
     check_outputs([*outputs, *drawn], inputs)
 
 

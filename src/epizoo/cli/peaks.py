@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from epizoo.cli.app import Entry, app, progress_bar, say
+from epizoo.cli.app import Entry, app, progress_bar, say, wrote
 from epizoo.cli.option_groups import options_of, parameters_of
 from epizoo.errors import InputError
 
@@ -76,7 +76,7 @@ def call_peaks(entry: Entry, output: PeaksFile, barcodes: BarcodesFile = None, *
     for note in peaks.decided.notes:
         say(note)
     covered = int((peaks["end"] - peaks["start"]).sum())
-    say(f"Wrote {output}: {len(peaks):,} peaks over {covered:,} bp, by {peaks.decided.caller}.")
+    wrote(output, f"{len(peaks):,} peaks over {covered:,} bp, by {peaks.decided.caller}.")
     say(peaks.decided.summary())
     n_summits = int(peaks["summits"].str.count(",").sum()) + len(peaks)
     in_bins = f"in bins of {peaks.decided.bin_bp} bp"
@@ -89,7 +89,7 @@ def call_peaks(entry: Entry, output: PeaksFile, barcodes: BarcodesFile = None, *
         ("denoised", f"denoised coverage {in_bins}, in the unit of the input"),
     ):
         if name in given:
-            say(f"Wrote {given[name]}: {what}.")
+            wrote(given[name], f"{what}.")
 
 
 def _call_clusters(entry: str, output: Path, barcodes: Path, given: dict[str, Any]) -> None:

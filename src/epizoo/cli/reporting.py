@@ -56,6 +56,14 @@ def say(text: str) -> None:
     _COMMAND_LINE.info("%s", text)
 
 
+def wrote(path: Path, what: str) -> None:
+    """Say that a file is written, and what is in it; its index is named too."""
+    from epizoo.genome.text_files import index_of
+
+    index = index_of(path)
+    say(f"Wrote {path}{'' if index is None else f' and its index {index.name}'}: {what}")
+
+
 def is_quiet() -> bool:
     """True if `--quiet` was given."""
     return any(isinstance(handler, _Terminal) and handler.quiet for handler in _LOGGER.handlers)

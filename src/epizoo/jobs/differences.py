@@ -9,10 +9,12 @@ import pandas as pd
 from jaxtyping import Float64, Int64, UInt8
 
 from epizoo.errors import InputError
-from epizoo.files import atomic_path, check_outputs
+from epizoo.files import check_outputs
 from epizoo.genome.chrom_names import named_like
 from epizoo.genome.intervals import read_bed
 from epizoo.genome.marks import BinarizedFile, find_binarized, read_chromosomes
+from epizoo.genome.table_files import check_tables, write_table
+from epizoo.genome.text_files import bed_file
 from epizoo.jobs.state_decoding import decode_chromosomes
 from epizoo.metrics.state_differences import Certainty, Posteriors, log_odds_gain, mean, stationary
 from epizoo.zoo.entry import ChromatinStateEntry
@@ -99,6 +101,7 @@ def differences(
     check_outputs(
         [path for path in (output, table, gains) if path is not None], [*folders, *([regions] if regions else [])]
     )
+    check_tables([table, gains])
     wanted = None if regions is None else read_bed(regions)
     files = _files(folders, list(first), list(second))
     counts, found = Certainty.nothing(stationary(loaded.parameters().transition)), {}
@@ -111,10 +114,10 @@ def differences(
     if output is not None:
         _write_bed(output, segments, loaded)
     if table is not None:
-        _write_table(table, segments)
+        write_table(table, segments, float_format="%.6g")
     measured = None if wanted is None else _gains(wanted, found, loaded.window.bin_bp, flank_bp, str(regions))
     if gains is not None and measured is not None:
-        _write_table(gains, measured)
+        write_table(gains, measured, float_format="%.6g")
     return Differences(segments, measured, sum(len(one.first) for one in found.values()))
 
 
@@ -235,10 +238,5 @@ def _write_bed(path: File, segments: pd.DataFrame, entry: ChromatinStateEntry) -
         f"{chrom}\t{start}\t{end}\t{first}>{second}\t{int(1000 * probability)}\t.\t{start}\t{end}\t{colors[second]}\n"
         for chrom, start, end, first, second, probability, _ in segments.itertuples(index=False)
     )
-    with atomic_path(path) as temporary:
-        temporary.write_text("".join(rows), encoding="utf-8")
-
-
-def _write_table(path: File, table: pd.DataFrame) -> None:
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    with bed_file(path) as write:
+        write("".join(rows).encode())
