@@ -141,8 +141,8 @@ def check_outputs_and_pictures(outputs: list[Path], pictures: list[Path | None],
     drawn = [path for path in pictures if path is not None]
     for path in drawn:
         require_picture(path)
-    check_tables(outputs)
     check_outputs([*outputs, *drawn], inputs)
+    check_tables(outputs)
 
 
 def _annotations(paths: list[Path]) -> dict[str, Path]:

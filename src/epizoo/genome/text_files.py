@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from epizoo.files import atomic_path
 
@@ -62,7 +63,7 @@ def _write_index(temporary: Path, path: Path, n_header: int) -> None:
     """Index a file before it has its name: ``.tbi``, or ``.csi`` where a position is beyond the 512 Mb of ``.tbi``."""
     import pysam
 
-    columns = {"seq_col": 0, "start_col": 1, "end_col": 2, "zerobased": True, "line_skip": n_header}
+    columns: Any = {"seq_col": 0, "start_col": 1, "end_col": 2, "zerobased": True, "line_skip": n_header}
     before = pysam.set_verbosity(0)
     try:
         for suffix, other in ((".tbi", ".csi"), (".csi", ".tbi")):
