@@ -6,7 +6,7 @@ import pytest
 
 from epizoo.calling.segments import segments_from_states
 from epizoo.errors import InputError
-from epizoo.figures.heatmaps import draw_heatmap
+from epizoo.figures.heatmaps import Scale, draw_heatmap
 from epizoo.metrics.enrichment import (
     BASE,
     GENOME,
@@ -186,7 +186,7 @@ def test_pictures_are_the_same_every_time(tmp_path, states, suffix):
     table = overlap_enrichment(segmentation_of(states), {"one": intervals(0)}, bin_bp=BIN)
     colors = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (9, 9, 9), (1, 1, 1)]
     for name in ("a", "b"):
-        draw_heatmap(tmp_path / f"{name}.{suffix}", table, "Fold enrichment", by_column=True, colors=colors)
+        draw_heatmap(tmp_path / f"{name}.{suffix}", table, "Fold enrichment", Scale("fold", folds=True), colors=colors)
     content = (tmp_path / f"a.{suffix}").read_bytes()
     assert content == (tmp_path / f"b.{suffix}").read_bytes()
     assert len(content) > 1000
