@@ -22,7 +22,7 @@ WRITTEN = {
     "compare_states": {"output", "per_state", "picture"},
     "consensus": {"output", "support"},
     "count": {"output", "libraries"},
-    "differences": {"output", "table", "gains"},
+    "differences": {"output", "table", "picture", "gains"},
     "differential": {"output"},
     "enrichment": {"output", "picture", "p_values"},
     "evaluate": {"metrics", "picture"},

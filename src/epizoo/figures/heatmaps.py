@@ -14,7 +14,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import blended_transform_factory
 
 from epizoo.calling.state_colors import Color
@@ -83,25 +83,63 @@ def heatmap_figure(
     column_colors: Sequence[Color] | None = None,
 ) -> Figure:
     """The figure of `draw_heatmap`."""
+    box = heatmap_box(table, colors, column_colors)
+    # Titles are wider than narrow tables.
+    width = max(box.left + box.width + box.right, box.left + 0.075 * len(title) + 0.1)
+    figure = Figure(figsize=(width, box.bottom + box.height + box.top))
+    FigureCanvasAgg(figure)
+    place_heatmap(figure, 0.0, box, table, title, scale, x_label, colors, column_colors)
+    return figure
+
+
+class HeatmapBox(NamedTuple):
+    """Sizes of a heatmap's cells and of the margins around them, in inches."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+    width: float
+    height: float
+
+
+def heatmap_box(
+    table: pd.DataFrame, colors: Sequence[Color] | None, column_colors: Sequence[Color] | None
+) -> HeatmapBox:
+    """The sizes that the labels of a table call for, within the width of a page."""
     rows, columns = [str(label) for label in table.index], [str(label) for label in table.columns]
-    are_positions = all(map(_is_number, columns))
-    longest = 4 if are_positions else max(map(len, columns))
+    longest = 4 if all(map(_is_number, columns)) else max(map(len, columns))
     left, right = 0.5 + 0.058 * max(map(len, rows)) + 0.14 * (colors is not None), 0.75
     bottom, top = 0.3 + 0.055 * longest + 0.12 * (column_colors is not None), 0.3
     width = min(len(columns) * _CELL_INCHES[0], WIDTH_INCHES - left - right)
-    height = max(len(rows), 3) * _CELL_INCHES[1]
-    # Titles are wider than narrow tables.
-    whole = (max(left + width + right, left + 0.075 * len(title) + 0.1), bottom + height + top)
-    figure = Figure(figsize=whole)
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((left / whole[0], bottom / whole[1], width / whole[0], height / whole[1]))
-    draw_cells(axes, table, scale, is_numbered=width / len(columns) >= _NUMBERED_INCHES)
+    return HeatmapBox(left, right, bottom, top, width, max(len(rows), 3) * _CELL_INCHES[1])
+
+
+def place_heatmap(
+    figure: Figure,
+    above: float,
+    box: HeatmapBox,
+    table: pd.DataFrame,
+    title: str,
+    scale: Scale,
+    x_label: str = "",
+    colors: Sequence[Color] | None = None,
+    column_colors: Sequence[Color] | None = None,
+) -> None:
+    """Draw a heatmap into a figure, so many inches above its bottom; see `draw_heatmap`."""
+    rows, columns = [str(label) for label in table.index], [str(label) for label in table.columns]
+    whole = figure.get_size_inches()
+
+    def axes_at(left: float, width: float) -> Axes:
+        shares = (left / whole[0], (above + box.bottom) / whole[1], width / whole[0], box.height / whole[1])
+        return figure.add_axes(shares)
+
+    axes = axes_at(box.left, box.width)
+    draw_cells(axes, table, scale, is_numbered=box.width / len(columns) >= _NUMBERED_INCHES)
     _label_rows(axes, rows, str(table.index.name or ""), colors)
-    _label_columns(axes, columns, x_label, are_positions, column_colors)
+    _label_columns(axes, columns, x_label, all(map(_is_number, columns)), column_colors)
     axes.set_title(title, fontsize=LARGE, fontweight="bold", loc="left")
-    bar = figure.add_axes(((left + width + 0.12) / whole[0], bottom / whole[1], 0.09 / whole[0], height / whole[1]))
-    _draw_bar(bar, table, scale)
-    return figure
+    _draw_bar(axes_at(box.left + box.width + 0.12, 0.09), table, scale)
 
 
 def draw_cells(axes: Axes, table: pd.DataFrame, scale: Scale, *, is_numbered: bool) -> None:
@@ -183,7 +221,7 @@ def _draw_bar(axes: Axes, table: pd.DataFrame, scale: Scale) -> None:
     assert isinstance(figure, Figure)
     if not scale.folds:
         bar = figure.colorbar(ScalarMappable(norm, colormap), cax=axes)
-        bar.locator = FixedLocator(np.linspace(float(norm.vmin or 0), float(norm.vmax or 1), 3).tolist())
+        bar.locator = MaxNLocator(nbins=4, steps=[1, 2, 5, 10])
         bar.update_ticks()
     else:
         plain = TwoSlopeNorm(0, norm.vmin, norm.vmax)
