@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import epizoo
 from epizoo.cli import app
-from epizoo.genome.text_files import write_text
+from epizoo.genome.text_files import bed_file, index_of, write_text
 
 
 def test_compressed_text_is_indexed_by_tabix(tmp_path):
@@ -31,7 +31,6 @@ def test_peaks_are_indexed_by_tabix(tmp_path, random_zoo, suffix):
     path = tmp_path / f"peaks.{suffix}"
     peaks = entry.call_peaks(random_zoo.bigwig, q_value=1, enter_probability=1e-6, extend_probability=1e-6, output=path)
     assert len(peaks)
-    pysam.tabix_index(str(path), preset="bed")
     with pysam.TabixFile(str(path)) as file:
         assert sum(1 for _ in file.fetch()) == len(peaks)
 
@@ -49,3 +48,49 @@ def test_a_browsers_region_is_the_interval_of_a_bed_file(tmp_path, random_zoo):
     result = CliRunner().invoke(app, [*map(str, words), "-o", str(tmp_path / "x.narrowPeak")])
     assert result.exit_code == 0, result.output
     assert len((tmp_path / "x.narrowPeak").read_text().splitlines()) == len(from_file)
+
+
+def test_the_index_of_compressed_rows_finds_them(tmp_path):
+    rows = [f"chr{c}\t{100 * i}\t{100 * i + 50}\tp{i}\n" for c in (1, 10, 2) for i in range(5_000)]
+    with bed_file(tmp_path / "x.bed.gz", 'track name="x"\n') as write:
+        for row in rows:
+            write(row.encode())
+    assert index_of(tmp_path / "x.bed.gz") == tmp_path / "x.bed.gz.tbi"
+    with pysam.TabixFile(str(tmp_path / "x.bed.gz")) as file:
+        assert list(file.fetch("chr10", 120_010, 120_120)) == [
+            "chr10\t120000\t120050\tp1200",
+            "chr10\t120100\t120150\tp1201",
+        ]
+        assert sum(1 for chrom in file.contigs for _ in file.fetch(chrom)) == len(rows)
+    with bed_file(tmp_path / "y.bed") as write:
+        write(rows[0].encode())
+    assert index_of(tmp_path / "y.bed") is None
+    assert (tmp_path / "y.bed").read_text() == rows[0]
+
+
+def test_chromosomes_that_tbi_cannot_hold_have_a_csi(tmp_path):
+    row = "chr1\t700000000\t700000100\tp\n"
+    (tmp_path / "x.bed.gz.tbi").touch()
+    with bed_file(tmp_path / "x.bed.gz") as write:
+        write(row.encode())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.bed.gz", "x.bed.gz.csi"]
+    with pysam.TabixFile(str(tmp_path / "x.bed.gz"), index=str(tmp_path / "x.bed.gz.csi")) as file:
+        assert list(file.fetch("chr1", 699_999_999, 700_000_001)) == [row.rstrip()]
+
+
+def test_no_rows_have_an_index_too(tmp_path):
+    with bed_file(tmp_path / "x.bed.gz"):
+        pass
+    with pysam.TabixFile(str(tmp_path / "x.bed.gz")) as file:
+        assert file.contigs == []
+
+
+def test_what_fails_leaves_neither_file_nor_index(tmp_path):
+    def work():
+        with bed_file(tmp_path / "x.bed.gz") as write:
+            write(b"chr1\t0\t9\n")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        work()
+    assert list(tmp_path.iterdir()) == []

@@ -116,8 +116,11 @@ def test_names_choose_the_format_and_contradictions_are_refused(tmp_path):
         peak_format(tmp_path / "x.narrowPeak.gz", "gappedPeak")
     assert peak_format("peaks") == "narrowPeak"
     assert peak_format("x.txt", "bed") == "bed"
-    for name in ("x.parquet", "x.txt.gz"):
-        with pytest.raises(InputError, match=r"\.(parquet|txt) is no suffix.*\.narrowPeak, \.broadPeak.*--format"):
+    assert peak_format("x.parquet") == peak_format("x", "parquet") == "parquet"
+    with pytest.raises(InputError, match=r"x\.parquet: .*\bparquet\b.*\bbroadPeak\b"):
+        peak_format("x.parquet", "broadPeak")
+    for name in ("x.csv", "x.txt.gz"):
+        with pytest.raises(InputError, match=r"\.(csv|txt) is no suffix.*\.narrowPeak, \.broadPeak.*--format"):
             peak_format(name)
 
 

@@ -41,7 +41,7 @@ def test_enrichment_of_chromhmms_segments(folder):
     table = pd.read_csv("t.tsv", sep="\t", index_col=0)
     assert list(table.columns) == ["Genome %", "a.bed", "b.bed"]
     assert table.loc["1"].tolist() == pytest.approx([100 * 24 / 220, 220 / 24, 0], abs=1e-5)
-    assert "b.bed" in (folder / "t.svg").read_text()
+    assert ">b</text>" in (folder / "t.svg").read_text()
 
 
 def test_neighbourhood_of_an_annotation_in_its_entrys_order(folder):

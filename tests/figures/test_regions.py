@@ -82,7 +82,16 @@ def test_peaks_of_the_region_are_drawn_with_their_summits(tmp_path):
     rows += ["chr2\t2000\t2500\tc\t9\t.\t3\t-1\t-1\t100", "chr1\t3000\t3100\td\t9\t.\t3\t-1\t-1\t0", ""]
     path.write_text("\n".join(rows))
     axes = drawn(peaks_panel(path, REGION, "peaks"))
-    assert boxes(axes) == [(500, 1100), (1080, 1080), (2000, 2500), (2100, 2100)]
+    assert boxes(axes) == [(500, 1100), (2000, 2500)]
+    assert axes.lines[0].get_xdata().tolist() == [1080.5, 2100.5]
+
+
+def test_narrow_peaks_have_their_summits_too_but_none_outside_the_region(tmp_path):
+    rows = ["chr1\t500\t1100\ta\t9\t.\t3\t-1\t-1\t80", "chr1\t2000\t2001\tb\t9\t.\t3\t-1\t-1\t0"]
+    (tmp_path / "x.narrowPeak").write_text("\n".join(rows))
+    panel = peaks_panel(tmp_path / "x.narrowPeak", REGION, "peaks")
+    assert drawn(panel).lines[0].get_xdata().tolist() == [2000.5]
+    assert [key.get_label() for key in panel.legend()] == ["summit"]
 
 
 def test_peaks_of_a_plain_bed_have_no_summits(tmp_path):

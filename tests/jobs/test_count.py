@@ -159,7 +159,7 @@ def test_tables_hold_what_was_counted(tmp_path, peaks, suffix):
     [
         ({"reads": {}}, "neither given"),
         ({"bigwigs": {"b": "b.bw"}}, "both given"),
-        ({"output": "counts.csv"}, "no suffix of a table of counts"),
+        ({"output": "counts.csv"}, r"\.csv is not the suffix.*\.tsv.*\.h5ad"),
         ({"reads": {"chrom": "a.bam"}}, "name of a column"),
     ],
 )

@@ -1,5 +1,7 @@
 """Differences of states: true changes are found, replicates do not differ, and TSS in use are told apart (RAMPAGE)."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,9 @@ import epizoo
 from epizoo.cli import app
 from epizoo.conversion.chromhmm.import_entry import import_model
 from epizoo.errors import InputError
+from epizoo.figures.state_differences import changed_shares
 from epizoo.genome.marks import BinarizedChromosome, decode, write_binarized
+from epizoo.jobs.difference_example import surest_region
 from epizoo.jobs.differences import differences
 from epizoo.metrics.state_differences import LEVELS, Certainty, certainty_level
 from epizoo.models.hmm.reference import HMMParameters
@@ -118,6 +122,27 @@ def test_the_command_writes_segments_and_gains(world, tmp_path):
 def _states(entry, marks, cell):
     segments = entry.annotate(marks, cell=cell).segments
     return np.repeat(segments["state"].to_numpy(), (segments["end"] - segments["start"]).to_numpy() // 200)
+
+
+def test_the_picture_shows_shares_and_the_region_that_differs_most(world, tmp_path):
+    entry, marks, truth = world
+    found = differences(entry, ("A1", "A2"), ("B1", "B2"), marks, picture=tmp_path / "x.svg").segments
+    text = (tmp_path / "x.svg").read_text()
+    assert {"A1, A2", "B1, B2", "P(differ)", "Changes of state"} <= set(re.findall(r">([^<>]+)</text>", text))
+    shares = changed_shares(found, ["TssA", "Tx", "ReprPC", "Quies"])
+    assert np.nansum(shares) == pytest.approx(100)
+    width = (found["end"] - found["start"]).where((found["first"] == "Tx") & (found["second"] == "Quies")).sum()
+    assert shares[1, 3] == pytest.approx(100 * width / (found["end"] - found["start"]).sum())
+    region = surest_region(found, {"chr1": N_BINS * 200})
+    assert f"chr1:{region.start + 1:,}–{region.end:,}" in text
+    assert truth[region.start // 200 : region.end // 200].any()
+
+
+def test_without_differences_the_picture_has_no_region(world, tmp_path):
+    entry, marks, _ = world
+    found = differences(entry, ("A1", "B1"), ("A2", "B2"), marks, max_false=1e-9, picture=tmp_path / "x.svg").segments
+    assert found.empty
+    assert "P(differ)" not in (tmp_path / "x.svg").read_text()
 
 
 def test_q_values_are_shares_counted_level_by_level():

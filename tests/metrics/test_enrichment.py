@@ -6,14 +6,14 @@ import pytest
 
 from epizoo.calling.segments import segments_from_states
 from epizoo.errors import InputError
-from epizoo.figures.heatmaps import draw_heatmap
+from epizoo.figures.heatmaps import Scale, draw_heatmap
 from epizoo.metrics.enrichment import (
     BASE,
     GENOME,
     neighborhood_enrichment,
     overlap_enrichment,
     read_anchors,
-    write_table,
+    write_enrichment,
 )
 from epizoo.metrics.segmentations import Segmentation, read_segmentation
 
@@ -176,7 +176,7 @@ def test_foreign_names_grids_and_chromosomes_are_refused(tmp_path, states):
 
 def test_tables_are_read_by_pandas(tmp_path, states):
     table = overlap_enrichment(segmentation_of(states), {"one": intervals(0)}, bin_bp=BIN)
-    write_table(tmp_path / "t.tsv", table)
+    write_enrichment(tmp_path / "t.tsv", table)
     read = pd.read_csv(tmp_path / "t.tsv", sep="\t", index_col=0)
     pd.testing.assert_frame_equal(read, table, atol=1e-5)
 
@@ -186,7 +186,7 @@ def test_pictures_are_the_same_every_time(tmp_path, states, suffix):
     table = overlap_enrichment(segmentation_of(states), {"one": intervals(0)}, bin_bp=BIN)
     colors = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (9, 9, 9), (1, 1, 1)]
     for name in ("a", "b"):
-        draw_heatmap(tmp_path / f"{name}.{suffix}", table, "Fold enrichment", by_column=True, colors=colors)
+        draw_heatmap(tmp_path / f"{name}.{suffix}", table, "Fold enrichment", Scale("fold", folds=True), colors=colors)
     content = (tmp_path / f"a.{suffix}").read_bytes()
     assert content == (tmp_path / f"b.{suffix}").read_bytes()
     assert len(content) > 1000

@@ -71,7 +71,7 @@ def bench(
         EntryError: an entry is unknown or damaged.
     """
     from epizoo.figures.bench import draw_bench
-    from epizoo.figures.regions import require_picture
+    from epizoo.figures.page import require_picture
 
     check_outputs([path for path in (output, table, picture) if path is not None], [])
     if picture is not None:

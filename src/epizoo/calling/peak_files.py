@@ -12,10 +12,12 @@ import pandas as pd
 
 from epizoo.calling.peaks import NARROWPEAK_COLUMNS
 from epizoo.errors import InputError
-from epizoo.files import atomic_path
-from epizoo.genome.text_files import write_text
+from epizoo.genome.table_files import is_parquet, write_table
+from epizoo.genome.text_files import bed_file
 
 FORMATS = ("narrowPeak", "broadPeak", "gappedPeak", "bed")
+KINDS = (*FORMATS, "parquet")
+"""The formats of text, and Parquet, which has all columns of a table of peaks."""
 
 
 def peak_format(path: str | os.PathLike[str], wanted: str | None = None) -> str:
@@ -23,22 +25,25 @@ def peak_format(path: str | os.PathLike[str], wanted: str | None = None) -> str:
 
     Raises:
         InputError: there is no such format, or the suffix is that of another one or of none.
+        MissingDependencyError: it is Parquet, and pyarrow is not installed.
 
     >>> [peak_format(path) for path in ("a.broadPeak", "a.gappedPeak.gz", "a.bed")]
     ['broadPeak', 'gappedPeak', 'bed']
     """
+    if is_parquet(path) and wanted in (None, "parquet"):
+        return "parquet"
     suffix = Path(os.fspath(path).removesuffix(".gz")).suffix.lower()
-    by_suffix = {f".{name.lower()}": name for name in FORMATS}.get(suffix)
+    by_suffix = {f".{name.lower()}": name for name in KINDS}.get(suffix)
     if wanted is None:
         if suffix and by_suffix is None:
             known = ", ".join(f".{name}" for name in FORMATS)
             raise InputError(
-                f"{path}: {suffix} is no suffix of peaks; choose {known} (also with .gz), or give --format"
+                f"{path}: {suffix} is no suffix of peaks; choose {known} (also with .gz) or .parquet, or give --format"
             )
         return by_suffix or "narrowPeak"
-    chosen = {name.lower(): name for name in FORMATS}.get(wanted.lower())
+    chosen = {name.lower(): name for name in KINDS}.get(wanted.lower())
     if chosen is None:
-        raise InputError(f"format: {wanted!r} is not a format of peaks; choose {', '.join(FORMATS)}")
+        raise InputError(f"format: {wanted!r} is not a format of peaks; choose {', '.join(KINDS)}")
     # Any of the formats is called .bed by somebody.
     if by_suffix not in (None, "bed", chosen):
         raise InputError(f"{path}: has the suffix of {by_suffix}, but {chosen} was asked for; change one of the two")
@@ -48,18 +53,21 @@ def peak_format(path: str | os.PathLike[str], wanted: str | None = None) -> str:
 def write_peaks(
     path: str | os.PathLike[str], peaks: pd.DataFrame, kind: str = "narrowPeak", track: str | None = None
 ) -> None:
-    """Write peaks sorted by chromosome and start, after a track line where one is given; gzipped by the suffix .gz.
+    """Write peaks sorted by chromosome and start, after a track line where one is given; see `bed_file` for ``.gz``.
 
     Args:
         path: The file to write.
         peaks: `epizoo.calling.peaks.PEAK_COLUMNS`; narrowPeak and broadPeak need narrowPeak's ten alone.
-        kind: One of `FORMATS`. The blocks of gappedPeak are the stretches that were joined into a peak.
+        kind: One of `KINDS`. The blocks of gappedPeak are the stretches that were joined into a peak.
         track: A first line for UCSC's genome browser.
 
     Raises:
         InputError: the file cannot be written.
     """
     ordered = peaks.sort_values(["chrom", "start"], kind="stable")
+    if kind == "parquet":
+        write_table(path, ordered)
+        return
     table = _gapped(ordered) if kind == "gappedPeak" else ordered[list(NARROWPEAK_COLUMNS)]
     if kind == "broadPeak":
         table = table.drop(columns="peak")
@@ -110,6 +118,5 @@ def _letters(number: int) -> str:
 
 def _write(path: str | os.PathLike[str], table: pd.DataFrame, track: str | None) -> None:
     text = table.to_csv(sep="\t", header=False, index=False, float_format="%.5g", lineterminator="\n")
-    content = ("" if track is None else track + "\n") + text
-    with atomic_path(path) as temporary:
-        write_text(temporary, content, compressed=os.fspath(path).endswith(".gz"))
+    with bed_file(path, "" if track is None else f"{track}\n") as write:
+        write(text.encode())

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pandas as pd
 
-from epizoo.files import atomic_path
+from epizoo.genome.table_files import write_table
 
 _Q_CUTOFFS = (0.0, 0.5, 1.0, 1.3, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0)
 
@@ -60,10 +60,9 @@ def cutoff_table(peaks: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_cutoffs(path: str | os.PathLike[str], peaks: pd.DataFrame) -> None:
-    """Write `cutoff_table` as tab-separated text with a header.
+    """Write `cutoff_table`; see `epizoo.genome.table_files.write_table`.
 
     Raises:
         InputError: the file cannot be written.
     """
-    with atomic_path(path) as temporary:
-        cutoff_table(peaks).to_csv(temporary, sep="\t", index=False, float_format="%.5g", lineterminator="\n")
+    write_table(path, cutoff_table(peaks), float_format="%.5g")

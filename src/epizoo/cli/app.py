@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from typer.core import TyperCommand, TyperGroup
 
 from epizoo.cli.failures import sentence, usage_sentence
-from epizoo.cli.reporting import err, is_quiet, out, reported, reporting_options, say
+from epizoo.cli.reporting import err, is_quiet, out, reported, reporting_options, say, wrote
 from epizoo.errors import InputError
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "progress_bar",
     "say",
     "working",
+    "wrote",
 ]
 
 SIGNAL_KINDS = "counts, coverage, cpm, fold_change or log10_p"
@@ -134,7 +135,9 @@ def _entry_names() -> list[str]:
 Entry = Annotated[
     str, typer.Argument(metavar="ENTRY", help=ENTRY_HELP, show_default=False, autocompletion=_entry_names)
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="File to write.", show_default=False)]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="File to write (-: standard output).", show_default=False)
+]
 TrackLine = Annotated[str | None, typer.Option("--track-line", metavar="NAME", help=TRACK_HELP)]
 
 
@@ -145,7 +148,9 @@ def option(metavar: str, text: str) -> Any:
 
 app.callback(
     help="Call peaks and annotate chromatin states with trained models.\n\n"
-    "The options under Reporting belong to every command and may stand before or after its name."
+    "The options under Reporting belong to every command and may stand before or after its name.\n\n"
+    "In place of a file, - is standard input or standard output. Input of a pipe is read once, into a temporary file "
+    "(in the folder that TMPDIR names). Where records go to standard output, messages go to standard error."
 )(reporting_options)
 
 

@@ -31,22 +31,30 @@ def compare_states(
     ] = 200,
 ) -> None:
     """Compare two segmentations: bp with each pair of states, adjusted Rand index, Jaccard index of each state."""
-    from epizoo.figures.heatmaps import draw_heatmap
-    from epizoo.files import atomic_path
+    from epizoo.figures.heatmaps import Scale, draw_heatmap
+    from epizoo.genome.table_files import write_table
     from epizoo.jobs.enrichment import read_states
     from epizoo.metrics.state_comparison import compare_segmentations, jaccard
+    from epizoo.zoo.state_order import state_colors
 
     more = [] if per_state is None else [per_state]
     check_outputs_and_pictures([output, *more], [picture], [first, second])
     found = compare_segmentations(read_states(first), read_states(second), bin_bp=bin_bp)
     for path, table in zip([output, *more], (found.confusion, found.states.round(6)), strict=False):
-        with atomic_path(path) as temporary:
-            table.to_csv(temporary, sep="\t", lineterminator="\n")
+        write_table(path, table, index=True)
     if picture is not None:
         overlaps = found.confusion.astype(float)
         overlaps.loc[:, :] = jaccard(overlaps.to_numpy())
         overlaps.index.name = first.name
-        draw_heatmap(picture, overlaps, "Jaccard index of states", x_label=second.name, limits=(0, 1))
+        draw_heatmap(
+            picture,
+            overlaps,
+            "Overlap of states",
+            Scale("Jaccard index", (0, 1)),
+            x_label=second.name,
+            colors=state_colors(list(overlaps.index)),
+            column_colors=state_colors(list(overlaps.columns)),
+        )
     total = int(found.confusion.to_numpy().sum())
     say(f"Wrote {output}: {total:,} bp that both cover.")
     same = "" if found.agreement != found.agreement else f"; {found.agreement:.2%} of the bp have the same state"
@@ -64,23 +72,25 @@ def compare_models(
     picture: Picture = None,
 ) -> None:
     """Best correlation of each state's emissions with a state of other models: ChromHMM's CompareModels."""
-    from epizoo.figures.heatmaps import draw_heatmap
+    from epizoo.figures.heatmaps import Scale, draw_heatmap
     from epizoo.jobs.state_models import read_state_model
     from epizoo.metrics import state_comparison as comparison
-    from epizoo.metrics.enrichment import write_table
+    from epizoo.metrics.enrichment import write_enrichment
 
     files = [Path(name) for name in (reference, *others) if Path(name).is_file()]
     check_outputs_and_pictures([output], [picture], files)
     first = read_state_model(reference)
     models = [first.emissions, *(read_state_model(other).emissions for other in others)]
     table = comparison.compare_models(models[0], models[1:])
-    write_table(output, table)
+    write_enrichment(output, table)
     marks = comparison.common_marks(models)
     left_out = sorted({mark for model in models for mark in model.marks} - set(marks))
     without = f", without {', '.join(left_out)}, which not all have" if left_out else ""
     say(f"Wrote {output}: correlations over {', '.join(marks)}{without}.")
     if picture is not None:
-        draw_heatmap(picture, table, "Best correlation of emissions", limits=(0, 1), colors=first.colors)
+        draw_heatmap(
+            picture, table, "Most similar states", Scale("correlation of emissions", (0, 1)), colors=first.colors
+        )
         say(f"Wrote {picture}.")
 
 
@@ -94,7 +104,7 @@ def plot_model(
     import pandas as pd
 
     from epizoo.errors import InputError
-    from epizoo.figures.heatmaps import draw_heatmap
+    from epizoo.figures.heatmaps import Scale, draw_heatmap
     from epizoo.jobs.state_models import read_state_model
 
     check_outputs_and_pictures([], [output, transitions], [Path(model)] if Path(model).is_file() else [])
@@ -107,7 +117,7 @@ def plot_model(
         output,
         pd.DataFrame(emissions.probabilities, index=rows, columns=list(emissions.marks)),
         f"Emissions of {emissions.name}",
-        limits=(0, 1),
+        Scale("probability", (0, 1)),
         colors=found.colors,
     )
     say(f"Wrote {output}.")
@@ -117,9 +127,10 @@ def plot_model(
             transitions,
             table,
             f"Transitions of {emissions.name}",
+            Scale("probability", (0, 1)),
             x_label="to state",
-            limits=(0, 1),
             colors=found.colors,
+            column_colors=found.colors,
         )
         say(f"Wrote {transitions}.")
 

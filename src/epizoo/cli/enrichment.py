@@ -56,9 +56,10 @@ def enrichment(
     bin_bp: BinBp = 200,
 ) -> None:
     """Fold enrichment of states over annotations, as ChromHMM's OverlapEnrichment computes it."""
-    from epizoo.figures.heatmaps import draw_heatmap
+    from epizoo.figures.heatmaps import Scale, draw_heatmap
+    from epizoo.figures.panels import label_of
     from epizoo.jobs.enrichment import read_annotations, weights_of
-    from epizoo.metrics.enrichment import BASE, enrichment_p_values, overlap_enrichment, write_table
+    from epizoo.metrics.enrichment import BASE, GENOME, enrichment_p_values, overlap_enrichment, write_enrichment
 
     files = _annotations([*over, *(more_over or [])])
     tables = [output] if p_values is None else [output, p_values]
@@ -67,17 +68,21 @@ def enrichment(
     annotations = read_annotations(files, segmentation)
     weights = weights_of(annotations) if signal else None
     table = overlap_enrichment(segmentation, annotations, bin_bp=bin_bp, weights=weights)
-    write_table(output, table)
+    write_enrichment(output, table)
     say(f"Wrote {output}: fold enrichment of {len(table) - 1} states over {len(annotations)} annotations.")
     if p_values is not None:
-        write_table(p_values, enrichment_p_values(segmentation, annotations, bin_bp=bin_bp))
+        write_enrichment(p_values, enrichment_p_values(segmentation, annotations, bin_bp=bin_bp))
         say(f"Wrote {p_values}: -log10 p of each enrichment.")
     if picture is not None:
         shown = table.drop(index=BASE)
         draw_heatmap(
-            picture, shown, "Fold enrichment", by_column=True, colors=_of_rows(colors, segmentation, list(shown.index))
+            picture,
+            shown.rename(columns=lambda name: name if name == GENOME else label_of(name)),
+            "Enrichment of states",
+            Scale("fold enrichment", folds=True, plain=[GENOME]),
+            colors=_of_rows(colors, segmentation, list(shown.index)),
         )
-        say(f"Wrote {picture}: each column from white, its lowest, to blue, its highest.")
+        say(f"Wrote {picture}: blue where depleted, white where as expected, orange where enriched.")
 
 
 @app.command()
@@ -104,9 +109,9 @@ def neighborhood(
     bin_bp: BinBp = 200,
 ) -> None:
     """Fold enrichment of states around anchors, as ChromHMM's NeighborhoodEnrichment computes it."""
-    from epizoo.figures.heatmaps import draw_heatmap
+    from epizoo.figures.heatmaps import Scale, draw_heatmap
     from epizoo.jobs.enrichment import anchors_of
-    from epizoo.metrics.enrichment import neighborhood_enrichment, write_table
+    from epizoo.metrics.enrichment import neighborhood_enrichment, write_enrichment
 
     check_outputs_and_pictures([output], [picture], [states, anchors])
     segmentation, colors = read_with_entry(states, entry)
@@ -114,33 +119,36 @@ def neighborhood(
     table = neighborhood_enrichment(
         segmentation, positions, n_left=left, n_right=right, spacing_bp=spacing_bp, bin_bp=bin_bp
     )
-    write_table(output, table)
+    write_enrichment(output, table)
     say(f"Wrote {output}: fold enrichment of {len(table)} states around {len(positions):,} anchors.")
     if picture is not None:
         rows = _of_rows(colors, segmentation, list(table.index))
         draw_heatmap(
             picture,
-            table,
-            f"Fold enrichment around {anchors.name}",
-            x_label="distance from the anchor (bp)",
+            table.rename(columns=lambda distance: f"{int(distance) / 1000:g}"),
+            f"Enrichment of states around {anchors.name}",
+            Scale("fold enrichment", folds=True),
+            x_label="distance from the anchor (kb)",
             colors=rows,
         )
         say(f"Wrote {picture}.")
 
 
 def check_outputs_and_pictures(outputs: list[Path], pictures: list[Path | None], inputs: list[Path]) -> None:
-    """Check, before any work is done, that all can be written.
+    """Check, before any work is done, that all tables and pictures can be written.
 
     Raises:
         InputError: one cannot, or would overwrite an input.
     """
-    from epizoo.figures.regions import require_picture
+    from epizoo.figures.page import require_picture
     from epizoo.files import check_outputs
+    from epizoo.genome.table_files import check_tables
 
     drawn = [path for path in pictures if path is not None]
     for path in drawn:
         require_picture(path)
     check_outputs([*outputs, *drawn], inputs)
+    check_tables(outputs)
 
 
 def _annotations(paths: list[Path]) -> dict[str, Path]:
@@ -159,13 +167,15 @@ def _annotations(paths: list[Path]) -> dict[str, Path]:
 
 
 def read_with_entry(states: Path, entry: str | None) -> tuple["Segmentation", "list[Color] | None"]:
-    """The segmentation, and the colours of its states where their entry is named."""
+    """The segmentation, and the colours of its states by the entry that is named, or that has states of their names."""
     from epizoo.jobs.enrichment import read_states
-
-    if entry is None:
-        return read_states(states), None
     from epizoo.metrics.segmentations import read_segmentation
     from epizoo.zoo import load_annotator
+    from epizoo.zoo.state_order import state_colors
+
+    if entry is None:
+        segmentation = read_states(states)
+        return segmentation, state_colors(segmentation.labels)
 
     styles = [state.style for state in load_annotator(entry).config.states]
     segmentation = read_segmentation(states, [style.name for style in styles])

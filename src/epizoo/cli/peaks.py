@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from epizoo.cli.app import Entry, app, progress_bar, say
+from epizoo.cli.app import Entry, app, progress_bar, say, wrote
 from epizoo.cli.option_groups import options_of, parameters_of
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
@@ -14,7 +14,12 @@ from epizoo.validation import stated
 PeaksFile = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="File of peaks to write.", show_default=False, rich_help_panel="Output"
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="File of peaks to write (-: standard output).",
+        show_default=False,
+        rich_help_panel="Output",
     ),
 ]
 
@@ -88,7 +93,7 @@ def call_peaks(
     for note in peaks.decided.notes:
         say(note)
     covered = int((peaks["end"] - peaks["start"]).sum())
-    say(f"Wrote {output}: {len(peaks):,} peaks over {covered:,} bp, by {peaks.decided.caller}.")
+    wrote(output, f"{len(peaks):,} peaks over {covered:,} bp, by {peaks.decided.caller}.")
     say(peaks.decided.summary())
     n_summits = int(peaks["summits"].str.count(",").sum()) + len(peaks)
     in_bins = f"in bins of {peaks.decided.bin_bp} bp"
@@ -101,10 +106,10 @@ def call_peaks(
         ("denoised", f"denoised coverage {in_bins}, in the unit of the input"),
     ):
         if name in given:
-            say(f"Wrote {given[name]}: {what}.")
+            wrote(given[name], f"{what}.")
     if report is not None:
         _write_report(report, output, given, [*peaks.decided.notes, peaks.decided.summary()])
-        say(f"Wrote {report}: a report.")
+        wrote(report, "a report.")
 
 
 def _check_report(report: Path, output: Path, given: dict[str, Any]) -> None:

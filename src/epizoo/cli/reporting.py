@@ -23,6 +23,7 @@ import typer
 from rich.console import Console
 
 from epizoo.cli.option_groups import declare, own_parameters
+from epizoo.cli.streams import streamed
 from epizoo.errors import InputError
 from epizoo.files import require_writable
 from epizoo.version import versions
@@ -39,6 +40,14 @@ _LOG_BEGINS = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ INFO epizoo ")
 def say(text: str) -> None:
     """Print a line as it is, unless `--quiet` is given."""
     _COMMAND_LINE.info("%s", text)
+
+
+def wrote(path: Path, what: str) -> None:
+    """Say that a file is written, and what is in it; its index is named too."""
+    from epizoo.genome.text_files import index_of
+
+    index = index_of(path)
+    say(f"Wrote {path}{'' if index is None else f' and its index {index.name}'}: {what}")
 
 
 def is_quiet() -> bool:
@@ -82,18 +91,22 @@ _OPTIONS = {one.name: one for one in own_parameters(reporting_options)}
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with `reporting_options`."""
+    """A command with `reporting_options`, whose files may be pipes."""
 
     @functools.wraps(command)
     def run(context: typer.Context, **given: Any) -> None:
         before = context.parent.params if context.parent else {}
         reporting = {name: given.pop(name) or before.get(name) for name in _OPTIONS}
-        with _recorded(reporting, str(context.info_name), context.obj or [], given):
-            command(**given)
+        with (
+            _recorded(reporting, str(context.info_name), context.obj or [], given),
+            streamed(parameters, given) as files,
+        ):
+            command(**files)
 
+    parameters = own_parameters(command)
     kind = inspect.Parameter.KEYWORD_ONLY
     of_typer = inspect.Parameter("context", kind, annotation=typer.Context)
-    return declare(run, [*own_parameters(command), of_typer, *_OPTIONS.values()])
+    return declare(run, [*parameters, of_typer, *_OPTIONS.values()])
 
 
 class _Terminal(logging.Handler):

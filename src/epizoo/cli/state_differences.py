@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from epizoo.cli.app import Entry, Output, app, progress_bar, say
+from epizoo.cli.app import Entry, Output, app, progress_bar, say, wrote
 from epizoo.cli.option_groups import options_of
 
 
@@ -11,7 +11,7 @@ from epizoo.cli.option_groups import options_of
 @options_of(
     "epizoo.jobs.differences.differences",
     {
-        "": "first second binarized max_false allow_missing table",
+        "": "first second binarized max_false allow_missing table picture",
         "Regions, such as TSS": "regions states flank_bp gains",
     },
     metavars={"first": "CELL", "second": "CELL", "states": "NAME,NAME", "max_false": "SHARE"},
@@ -27,7 +27,11 @@ def differences(entry: Entry, output: Output, **given: Any) -> None:
     with progress_bar("Comparing") as progress:
         found = find(entry, output=output, **given, progress=progress)
     covered = int((found.segments["end"] - found.segments["start"]).sum())
-    say(f"Wrote {output}: {len(found.segments):,} segments over {covered:,} bp differ, of {found.n_bins:,} bins.")
-    for name, what in (("table", "probabilities and q-values of the segments"), ("gains", "the gain of each region")):
+    wrote(output, f"{len(found.segments):,} segments over {covered:,} bp differ, of {found.n_bins:,} bins.")
+    for name, what in (
+        ("table", "probabilities and q-values of the segments"),
+        ("picture", "changes of state, and the region that differs most surely"),
+        ("gains", "the gain of each region"),
+    ):
         if name in given:
             say(f"Wrote {Path(given[name])}: {what}.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from epizoo.cli.app import Entry, app, option, out, progress_bar, say
+from epizoo.cli.app import Entry, app, option, out, progress_bar, say, wrote
 from epizoo.cli.option_groups import options_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 Output = Annotated[
     Path,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="File to write, or a folder for several cell types.", show_default=False
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="File to write (-: standard output), or a folder for several cell types.",
+        show_default=False,
     ),
 ]
 Binarized = Annotated[
@@ -64,9 +68,10 @@ def annotate(
     def tell(name: str, annotation: "Annotation") -> None:
         per_bin = annotation.log_likelihood / max(annotation.n_bins, 1)
         path = output / f"{name}.bed" if output.is_dir() else output
-        say(
-            f"Wrote {path}: {len(annotation.segments):,} segments over {annotation.n_bins:,} bins, by {loaded.name} "
-            f"{loaded.version}; log-likelihood {per_bin:.4f} per bin."
+        wrote(
+            path,
+            f"{len(annotation.segments):,} segments over {annotation.n_bins:,} bins, by {loaded.name} "
+            f"{loaded.version}; log-likelihood {per_bin:.4f} per bin.",
         )
         _say_missing(annotation.missing_marks)
 

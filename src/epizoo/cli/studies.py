@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from epizoo.cli.app import Output, app, progress_bar, say
+from epizoo.cli.app import Output, app, progress_bar, say, wrote
 from epizoo.cli.option_groups import options_of
 
 _GROUPS = {"groups": "FILE|SAMPLE=GROUP"}
@@ -71,9 +71,10 @@ def consensus(output: Output, **given: Any) -> None:
 
     found = join(output=output, **given)
     n_all = int(found.support.all(axis=1).sum())
-    say(
-        f"Wrote {output}: {len(found.peaks):,} consensus peaks of {found.support.shape[1]} samples, {n_all:,} of which "
-        "all samples support."
+    wrote(
+        output,
+        f"{len(found.peaks):,} consensus peaks of {found.support.shape[1]} samples, {n_all:,} of which all samples "
+        "support.",
     )
     if "support" in given:
         say(f"Wrote {given['support']}: the samples that support each peak.")

@@ -12,8 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from epizoo.figures.evaluation import COLORS
-from epizoo.figures.regions import INK, STYLE, save_figure
+from epizoo.figures.page import COLORS, INK, STYLE, save_figure
 
 _COLUMNS, _PANEL_INCHES, _BAR_INCHES = 4, 3.2, 0.11
 _ARROWS = {"higher": " (higher is better)", "lower": " (lower is better)", "": ""}

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from epizoo.figures.regions import MUTED, SIGNAL, STYLE, save_figure
+from epizoo.figures.page import BLUE, MUTED, STYLE, WIDTH_INCHES, save_figure
 
 _PANELS = {
     "bic": "BIC (lower is better)",
@@ -29,7 +29,7 @@ def draw_selection(path: str | os.PathLike[str], table: pd.DataFrame) -> None:
 
 def _figure(table: pd.DataFrame) -> Figure:
     panels = [panel for panel in _PANELS if panel in table or panel == "recovery"]
-    figure = Figure(figsize=(3.4 * len(panels), 2.8), layout="constrained")
+    figure = Figure(figsize=(WIDTH_INCHES * len(panels) / 3, 2.1), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, panel in zip(figure.subplots(1, len(panels)), panels, strict=True):
         _draw(axes, panel, table)
@@ -38,14 +38,14 @@ def _figure(table: pd.DataFrame) -> Figure:
 
 def _draw(axes: Axes, panel: str, table: pd.DataFrame) -> None:
     if panel == "recovery":
-        axes.plot(table.index, table["median_recovery"], "o-", color=SIGNAL, label="median correlation")
+        axes.plot(table.index, table["median_recovery"], "o-", color=BLUE, label="median correlation")
         axes.plot(table.index, table["least_recovery"], "o--", color=MUTED, label="least")
         axes.legend(frameon=False)
     else:
-        axes.plot(table.index, table[panel], "o-", color=SIGNAL)
+        axes.plot(table.index, table[panel], "o-", color=BLUE)
         values = table[panel].to_numpy()
         best = int(values.argmin() if panel == "bic" else values.argmax())
-        axes.plot(table.index[[best]], values[[best]], "o", color=SIGNAL, markersize=9, fillstyle="none")
+        axes.plot(table.index[[best]], values[[best]], "o", color=BLUE, markersize=9, fillstyle="none")
     axes.set_title(_PANELS[panel], loc="left")
     axes.set_xlabel("states")
     axes.set_xticks(table.index)

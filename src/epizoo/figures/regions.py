@@ -1,49 +1,56 @@
 """Pictures of a region: signal, probability, peaks, marks and states, one panel below the other."""
 
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from matplotlib import style
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from epizoo.errors import InputError
-from epizoo.files import atomic_path
+from epizoo.figures.page import (
+    BLUE,
+    DPI,
+    GREEN,
+    GRID,
+    INK,
+    LARGE,
+    MUTED,
+    NORMAL,
+    ORANGE,
+    STYLE,
+    WIDTH_INCHES,
+    YELLOW,
+    position_axis,
+    round_ticks,
+    save_figure,
+)
 from epizoo.genome.loci import Region
 
-FORMATS = (".png", ".svg", ".pdf")
-INK, MUTED, GRID = "#22223b", "#8d99ae", "#d9dde5"
-SIGNAL, CONTROL, PROBABILITY, SUMMIT, MARK = "#3d6b99", "#a3acb9", "#c8553d", "#f4a259", "#4f7f6f"
-WIDTH_INCHES = 10.0
+SIGNAL, CONTROL, PROBABILITY, SUMMIT, MARK = BLUE, "#8d99ae", ORANGE, YELLOW, GREEN
 MAX_COLUMNS = 1200
-STYLE: Any = {
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 7,
-    "axes.linewidth": 0.7,
-    "svg.hashsalt": "epizoo",
-    "svg.fonttype": "none",
-    "pdf.fonttype": 42,
-}
+_DASHED: Any = {"color": INK, "linewidth": 0.7, "linestyle": (0, (4, 3))}
+_SUMMIT: Any = {"color": SUMMIT, "marker": "v", "markersize": 3.5, "markeredgewidth": 0, "linestyle": "none"}
+_LEGEND_COLUMNS, _GAP_INCHES = 7, 0.07
+LEFT_INCHES, RIGHT_INCHES, AXIS_INCHES = 0.95, 0.25, 0.4
+"""Room for the labels of panels, for half of the last position's label, and for the axis of positions."""
 
 
 class Panel(Protocol):
     """A horizontal strip of the picture."""
+
+    @property
+    def label(self) -> str:
+        """Name on its left."""
 
     @property
     def height(self) -> float:
@@ -51,6 +58,9 @@ class Panel(Protocol):
 
     def draw(self, axes: Axes, region: Region) -> None:
         """Draw into axes whose x axis is in bp and already spans the region."""
+
+    def legend(self) -> Sequence[Artist]:
+        """What stands for its symbols and colours in the legend."""
 
 
 class SignalPanel(NamedTuple):
@@ -61,12 +71,16 @@ class SignalPanel(NamedTuple):
     bin_bp: int
     values: Float[np.ndarray, " bin"]
     color: str = SIGNAL
-    height: float = 1.1
+    height: float = 0.8
 
     def draw(self, axes: Axes, region: Region) -> None:
         """See `Panel`."""
         _fill(axes, self, top=float(self.values.max(initial=0.0)) * 1.08 or 1.0)
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=3, min_n_ticks=2))
+        round_ticks(axes, "y", 3)
+
+    def legend(self) -> Sequence[Artist]:
+        """See `Panel`."""
+        return ()
 
 
 class ProbabilityPanel(NamedTuple):
@@ -77,7 +91,7 @@ class ProbabilityPanel(NamedTuple):
     bin_bp: int
     values: Float[np.ndarray, " bin"]
     threshold: float | None = None
-    height: float = 0.8
+    height: float = 0.55
 
     def draw(self, axes: Axes, region: Region) -> None:
         """See `Panel`."""
@@ -87,26 +101,34 @@ class ProbabilityPanel(NamedTuple):
         axes.set_ylim(0, 1.05)
         axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
         if self.threshold is not None:
-            axes.axhline(self.threshold, color=INK, linewidth=0.7, linestyle=(0, (4, 3)), alpha=0.6)
+            axes.axhline(self.threshold, **_DASHED)
+
+    def legend(self) -> Sequence[Artist]:
+        """See `Panel`."""
+        return [] if self.threshold is None else [Line2D([], [], **_DASHED, label=f"threshold {self.threshold:g}")]
 
 
 class PeaksPanel(NamedTuple):
-    """Peaks as bars and their summits as ticks; narrowPeak's columns."""
+    """Peaks as bars with a mark above each summit; narrowPeak's columns."""
 
     label: str
     peaks: pd.DataFrame
     note: str = ""
-    height: float = 0.3
+    height: float = 0.25
 
     def draw(self, axes: Axes, region: Region) -> None:
         """See `Panel`."""
         _write_note(axes, self.note)
-        _boxes(axes, self.peaks["start"], self.peaks["end"], [INK] * len(self.peaks), low=0.3, high=0.7)
-        # On a peak narrower than a few pixels, a tick would hide the peak.
-        is_wide = self.peaks["end"] - self.peaks["start"] > (region.end - region.start) / 250
-        shown = self.peaks[is_wide & (self.peaks["peak"] >= 0)]
-        axes.vlines(shown["start"] + shown["peak"], 0.1, 0.9, color=SUMMIT, linewidth=1.8)
-        _bare(axes)
+        draw_boxes(axes, self.peaks["start"], self.peaks["end"], [INK] * len(self.peaks), low=0.15, high=0.55)
+        shown = self.peaks[self.peaks["peak"] >= 0]
+        summits = (shown["start"] + shown["peak"]).to_numpy() + 0.5
+        summits = summits[(summits >= region.start) & (summits < region.end)]
+        axes.plot(summits, np.full(len(summits), 0.82), **_SUMMIT, clip_on=False)
+        bare(axes)
+
+    def legend(self) -> Sequence[Artist]:
+        """See `Panel`."""
+        return [Line2D([], [], **_SUMMIT, label="summit")] if (self.peaks["peak"] >= 0).any() else []
 
 
 class MarkSignalPanel(NamedTuple):
@@ -116,31 +138,39 @@ class MarkSignalPanel(NamedTuple):
     start: int
     bin_bp: int
     values: Float[np.ndarray, " bin"]
-    height: float = 0.36
+    height: float = 0.3
 
     def draw(self, axes: Axes, region: Region) -> None:
         """See `Panel`."""
         top = float(self.values.max(initial=0.0))
         _fill(axes, SignalPanel(self.label, self.start, self.bin_bp, self.values, MARK), top=top * 1.08 or 1.0)
-        axes.set_yticks([])
+        axes.set_yticks([top] if top else [], [f"{top:.3g}"] if top else [])
+
+    def legend(self) -> Sequence[Artist]:
+        """See `Panel`."""
+        return ()
 
 
 class MarkCallsPanel(NamedTuple):
-    """One binarised mark: present bins as boxes, missing ones hatched; 0, 1 or 2 a bin."""
+    """One binarised mark: present bins as boxes, missing ones grey; 0, 1 or 2 a bin."""
 
     label: str
     start: int
     bin_bp: int
     calls: np.ndarray
-    height: float = 0.22
+    height: float = 0.16
 
     def draw(self, axes: Axes, region: Region) -> None:
         """See `Panel`."""
         axes.axhline(0.5, color=GRID, linewidth=0.7, zorder=0)
         for call, color in ((1, MARK), (2, GRID)):
             edges = np.flatnonzero(np.diff(self.calls == call, prepend=False, append=False)) * self.bin_bp + self.start
-            _boxes(axes, edges[::2], edges[1::2], [color] * (len(edges) // 2), low=0.15, high=0.85)
-        _bare(axes)
+            draw_boxes(axes, edges[::2], edges[1::2], [color] * (len(edges) // 2), low=0.15, high=0.85)
+        bare(axes)
+
+    def legend(self) -> Sequence[Artist]:
+        """See `Panel`."""
+        return [Patch(facecolor=GRID, label="mark missing")] if (self.calls == 2).any() else []
 
 
 class StatesPanel(NamedTuple):
@@ -151,17 +181,19 @@ class StatesPanel(NamedTuple):
     note: str = ""
     order: tuple[str, ...] = ()
     """Names of states in the order of the legend; others follow."""
-    height: float = 0.42
+    height: float = 0.3
 
     def draw(self, axes: Axes, region: Region) -> None:
         """See `Panel`."""
         _write_note(axes, self.note)
-        _boxes(axes, self.segments["start"], self.segments["end"], self.segments["itemRgb"].map(_rgb), low=0, high=1)
-        _bare(axes)
+        draw_boxes(
+            axes, self.segments["start"], self.segments["end"], self.segments["itemRgb"].map(_rgb), low=0, high=1
+        )
+        bare(axes)
         for spine in axes.spines.values():
             spine.set_visible(True)
 
-    def legend(self) -> list[Patch]:
+    def legend(self) -> Sequence[Artist]:
         """A patch for each state within the region, in the states' order, else by their numbers or names."""
         shown = self.segments.drop_duplicates("name")
         place = {name: number for number, name in enumerate(self.order)}
@@ -174,7 +206,7 @@ class StatesPanel(NamedTuple):
 
 
 def draw(
-    path: str | os.PathLike[str], region: Region, panels: Sequence[Panel], title: str | None = None, dpi: int = 160
+    path: str | os.PathLike[str], region: Region, panels: Sequence[Panel], title: str | None = None, dpi: int = DPI
 ) -> None:
     """Write a picture of the region as PNG, SVG or PDF, by the path's suffix.
 
@@ -187,66 +219,60 @@ def draw(
         save_figure(path, lambda: _figure(region, panels, title), dpi)
 
 
-def save_figure(path: str | os.PathLike[str], make: Callable[[], Figure], dpi: int = 160) -> None:
-    """Write a figure as PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
-
-    Raises:
-        InputError: the suffix is another one, or the file cannot be written.
-    """
-    target = Path(path)
-    require_picture(target)
-    with atomic_path(target) as temporary:
-        dates: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-        make().savefig(temporary, dpi=dpi, metadata=dates.get(target.suffix.lower()))
-
-
-def require_picture(path: str | os.PathLike[str]) -> None:
-    """Check, before any work is done, that a picture can be drawn into a file of this name.
-
-    Raises:
-        InputError: the suffix is not that of PNG, SVG or PDF.
-    """
-    target = Path(path)
-    if target.suffix.lower() not in FORMATS:
-        raise InputError(f"{target}: cannot draw into a {target.suffix or 'nameless'} file; use .png, .svg or .pdf")
-
-
 def _figure(region: Region, panels: Sequence[Panel], title: str | None) -> Figure:
-    patches = [patch for panel in panels if isinstance(panel, StatesPanel) for patch in panel.legend()]
-    # Panels of one model show one state each time in one colour.
-    legend = list({(patch.get_label(), patch.get_facecolor()): patch for patch in reversed(patches)}.values())[::-1]
-    columns = 6
-    legend_rows = -(-len(legend) // columns)
-    # Half of the last position's label reaches into the right margin.
-    gap, top, bottom, left, right = 0.09, 0.42, 0.5 + 0.2 * legend_rows + 0.1 * bool(legend), 1.25, 0.45
-    height = top + bottom + sum(panel.height for panel in panels) + gap * (len(panels) - 1)
+    keys = legend_keys(panels)
+    top, bottom = 0.3, AXIS_INCHES + legend_inches(keys)
+    height = top + bottom + panel_inches(panels)
     figure = Figure(figsize=(WIDTH_INCHES, height))
     FigureCanvasAgg(figure)
-    edge = height - top
-    for panel in panels:
-        edge -= panel.height
-        box = (left / WIDTH_INCHES, edge / height, 1 - (left + right) / WIDTH_INCHES, panel.height / height)
-        axes = figure.add_axes(box)
-        _frame(axes, region, panel, is_last=panel is panels[-1])
-        edge -= gap
+    draw_panels(figure, height - top, region, panels)
     width = region.end - region.start
     locus = f"{region.chrom}:{region.start + 1:,}–{region.end:,}"
-    figure.text(left / WIDTH_INCHES, 1 - 0.26 / height, title or locus, fontsize=11, fontweight="bold")
+    at = 1 - 0.2 / height
+    figure.text(LEFT_INCHES / WIDTH_INCHES, at, title or locus, fontsize=LARGE, fontweight="bold")
     note = f"{locus} · {_length(width)}" if title else _length(width)
-    figure.text(1 - right / WIDTH_INCHES, 1 - 0.26 / height, note, fontsize=9, ha="right", color=MUTED)
-    if legend:
-        figure.legend(
-            handles=legend,
-            loc="lower left",
-            bbox_to_anchor=(left / WIDTH_INCHES, 0.04 / height),
-            borderaxespad=0.0,
-            ncols=columns,
-            frameon=False,
-            fontsize=8,
-            handlelength=1.2,
-            columnspacing=1.4,
-        )
+    figure.text(1 - RIGHT_INCHES / WIDTH_INCHES, at, note, ha="right", color=MUTED)
+    draw_legend(figure, keys)
     return figure
+
+
+def panel_inches(panels: Sequence[Panel]) -> float:
+    """Height of panels with the gaps between them."""
+    return sum(panel.height for panel in panels) + _GAP_INCHES * (len(panels) - 1)
+
+
+def draw_panels(figure: Figure, edge: float, region: Region, panels: Sequence[Panel]) -> None:
+    """Draw panels one below the other, from ``edge`` inches above the bottom of the figure, and the axis below them."""
+    height = figure.get_figheight()
+    for panel in panels:
+        edge -= panel.height
+        shares = (LEFT_INCHES / WIDTH_INCHES, 1 - (LEFT_INCHES + RIGHT_INCHES) / WIDTH_INCHES)
+        axes = figure.add_axes((shares[0], edge / height, shares[1], panel.height / height))
+        _frame(axes, region, panel, is_last=panel is panels[-1])
+        edge -= _GAP_INCHES
+
+
+def legend_keys(panels: Sequence[Panel]) -> list[Artist]:
+    """The legends of all panels, each label and colour once: panels of one model share its states."""
+    keys = [key for panel in panels for key in panel.legend()]
+    return list({(key.get_label(), _face(key)): key for key in reversed(keys)}.values())[::-1]
+
+
+def legend_inches(keys: Sequence[Artist]) -> float:
+    """Height of a legend, below all else."""
+    return 0.14 * -(-len(keys) // _LEGEND_COLUMNS) + 0.06 * bool(keys)
+
+
+def draw_legend(figure: Figure, keys: Sequence[Artist]) -> None:
+    """Draw a legend at the bottom of the figure."""
+    if keys:
+        corner = (LEFT_INCHES / WIDTH_INCHES, 0.03 / figure.get_figheight())
+        look: Any = {"borderaxespad": 0.0, "handlelength": 1.2, "columnspacing": 1.2}
+        figure.legend(handles=keys, loc="lower left", bbox_to_anchor=corner, ncols=_LEGEND_COLUMNS, **look)
+
+
+def _face(key: Artist) -> Any:
+    return key.get_facecolor() if isinstance(key, Patch) else None
 
 
 def _frame(axes: Axes, region: Region, panel: Panel, is_last: bool) -> None:
@@ -254,15 +280,11 @@ def _frame(axes: Axes, region: Region, panel: Panel, is_last: bool) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     panel.draw(axes, region)
     axes.set_xlim(region.start, region.end)
-    label = getattr(panel, "label", "")
-    axes.set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
-    axes.yaxis.set_label_coords(-0.035, 0.5)
+    axes.set_ylabel(panel.label, rotation=0, ha="right", va="center", labelpad=6)
+    axes.yaxis.set_label_coords(-0.045, 0.5)
     axes.tick_params(axis="y", length=2, pad=2)
     if is_last:
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
-        axes.set_xlabel(f"position on {region.chrom} (bp)", fontsize=8, color=MUTED)
-        axes.tick_params(axis="x", length=3)
+        position_axis(axes, region)
     else:
         axes.tick_params(axis="x", bottom=False, labelbottom=False)
 
@@ -280,7 +302,8 @@ def _steps(start: int, values: Float[np.ndarray, " bin"], bin_bp: int) -> tuple[
     return heights, start + np.arange(len(heights) + 1) * bin_bp * bins
 
 
-def _boxes(axes: Axes, starts: Any, ends: Any, colors: Any, low: float, high: float) -> None:
+def draw_boxes(axes: Axes, starts: Any, ends: Any, colors: Any, low: float, high: float) -> None:
+    """Draw a box for each interval, in its colour."""
     starts, ends = np.asarray(starts, dtype=float), np.asarray(ends, dtype=float)
     corners = [[(start, low), (start, high), (end, high), (end, low)] for start, end in zip(starts, ends, strict=True)]
     # A hairline of the same colour keeps boxes that are narrower than a pixel visible.
@@ -289,10 +312,11 @@ def _boxes(axes: Axes, starts: Any, ends: Any, colors: Any, low: float, high: fl
 
 def _write_note(axes: Axes, note: str) -> None:
     if note:
-        axes.text(0.5, 0.5, note, transform=axes.transAxes, ha="center", va="center", fontsize=8, color=MUTED)
+        axes.text(0.5, 0.5, note, transform=axes.transAxes, ha="center", va="center", fontsize=NORMAL, color=MUTED)
 
 
-def _bare(axes: Axes) -> None:
+def bare(axes: Axes) -> None:
+    """Leave an axis without numbers and lines, from 0 to 1."""
     axes.set_ylim(0, 1)
     axes.set_yticks([])
     axes.spines[["left", "bottom"]].set_visible(False)

@@ -102,7 +102,8 @@ def annotate(
         viterbi: Most probable path instead of each bin's most probable state.
         backend: Compute window by window in jax, onnx or torch; by default whole chromosomes are decoded by compiled
             kernels, which is many times faster and gives the same states, but for ties in float32.
-        output: BED9 file to write.
+        output: BED9 file to write; compressed (BGZF) and indexed (tabix) where its name ends in ``.gz``, Parquet where
+            it ends in ``.parquet``.
         posteriors: Also write each state's posterior probability, as bigWigs in this folder.
         hdf5: Also write states and posteriors of every bin, as HDF5.
         chromhmm: Also write ChromHMM's own files here: CELL_N_segments.bed, _dense.bed and _expanded.bed.

@@ -95,7 +95,7 @@ def _sources(
 
 def _outputs(cells: Collection[str], output: Path, settings: Mapping[str, Any]) -> dict[str, dict[str, Path]]:
     """The arguments of `annotate` for the files of each cell type; makes their folders."""
-    if output.suffix and not output.is_dir():
+    if (output.suffix or output.is_file()) and not output.is_dir():
         raise InputError(
             f"{output}: is one file, but there are several cell types ({', '.join(cells)}); name one with --cell, or "
             "give a folder, in which each has a file"

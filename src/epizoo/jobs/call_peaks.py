@@ -16,7 +16,7 @@ from epizoo.calling.peaks import PEAK_COLUMNS, name_peaks
 from epizoo.calling.reproducibility import with_reproducibility
 from epizoo.calling.significance import significant, with_q_values, write_cutoffs
 from epizoo.errors import InputError
-from epizoo.files import atomic_path, check_outputs
+from epizoo.files import check_outputs
 from epizoo.genome.assemblies import check_blacklist_fits, excluded_sequences, read_blacklist, require_blacklist
 from epizoo.genome.bigwig.writer import write_track
 from epizoo.genome.loci import is_region
@@ -25,6 +25,7 @@ from epizoo.genome.read_depth import read_depth
 from epizoo.genome.reads.pile_up_config import KeepDuplicates, Pairs
 from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.genome.signal import SignalTrack
+from epizoo.genome.table_files import check_tables, write_table
 from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
 from epizoo.jobs.genome_peaks import call_genome, open_writers, searched_bp
 from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads, Signal
@@ -118,9 +119,9 @@ def call_peaks(
         control_signal_kind: Kind of signal in the control (default: that of the bigWig).
         known_regions: Intervals in which no value means no signal (BED), for a bigWig of a part of the genome.
         coverage: Write the coverage of `reads`, as bigWig.
-        output: File of peaks to write; compressed (BGZF) where its name ends in ``.gz``.
-        output_format: Format: narrowPeak, broadPeak, gappedPeak or bed of six columns; default: by the suffix of
-            `output`.
+        output: File of peaks to write; compressed (BGZF) and indexed (tabix) where its name ends in ``.gz``.
+        output_format: Format: narrowPeak, broadPeak, gappedPeak, bed of six columns, or parquet; default: by the suffix
+            of `output`.
         summits: Write all summits of all peaks, as BED.
         probabilities: Write the probability of a peak, as bigWig.
         denoised: Write denoised coverage, as bigWig: expected signal at the depth of the input. Peaks are the same with
@@ -187,6 +188,7 @@ def call_peaks(
     written = (output, summits, coverage, probabilities, denoised, cutoff_analysis, replicate_table)
     outputs = [path for path in written if path is not None]
     check_outputs(outputs, [*inputs.paths(), *intervals])
+    check_tables([cutoff_analysis, replicate_table])
     if isinstance(blacklist, str | os.PathLike):
         require_blacklist(blacklist)
     where = None if regions is None else interval_table(regions, "the intervals")
@@ -267,9 +269,7 @@ def call_peaks(
 def _write_replicates(path: File, peaks: pd.DataFrame) -> None:
     """The figures of `with_reproducibility` for each peak."""
     columns = [name for name in peaks if name not in PEAK_COLUMNS]
-    with atomic_path(path) as temporary:
-        table = peaks[["chrom", "start", "end", "name", *columns]]
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.4g", na_rep="NA", lineterminator="\n")
+    write_table(path, peaks[["chrom", "start", "end", "name", *columns]], float_format="%.4g", na_rep="NA")
 
 
 def _require_denoising(entry: PeakCallerEntry) -> None:

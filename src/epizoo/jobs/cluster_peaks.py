@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from epizoo.calling.peak_files import FORMATS
+from epizoo.calling.peak_files import KINDS
 from epizoo.calling.peaks import PEAK_COLUMNS
 from epizoo.errors import InputError
 from epizoo.files import inside
@@ -59,7 +59,7 @@ def call_cluster_peaks(
             barcodes are left out.
         chrom_sizes: Chromosome lengths: hg38, or a file of two columns.
         output: Folder to write a file of peaks to for each cluster, such as ``B cells.narrowPeak``.
-        output_format: Format: narrowPeak (default), broadPeak, gappedPeak or bed.
+        output_format: Format: narrowPeak (default), broadPeak, gappedPeak, bed or parquet.
         fragment_length_bp: See `epizoo.call_peaks`, as all that follow.
         min_fragment_bp: Leave out shorter fragments.
         max_fragment_bp: Leave out longer fragments.
@@ -187,7 +187,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _suffix(output_format: str | None) -> str:
-    chosen = {name.lower(): name for name in FORMATS}.get((output_format or "narrowPeak").lower())
+    chosen = {name.lower(): name for name in KINDS}.get((output_format or "narrowPeak").lower())
     if chosen is None:
-        raise InputError(f"format: {output_format!r} is not a format of peaks; choose {', '.join(FORMATS)}")
+        raise InputError(f"format: {output_format!r} is not a format of peaks; choose {', '.join(KINDS)}")
     return f".{chosen}"

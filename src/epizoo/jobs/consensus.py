@@ -9,7 +9,8 @@ from epizoo.calling.consensus import Consensus, consensus_peaks
 from epizoo.calling.peak_files import peak_format, write_peaks
 from epizoo.calling.peak_reader import read_peaks
 from epizoo.errors import InputError
-from epizoo.files import atomic_path, check_outputs
+from epizoo.files import check_outputs
+from epizoo.genome.table_files import check_tables, write_table
 from epizoo.jobs.peak_inputs import File
 from epizoo.jobs.sample_groups import Groups, sample_groups
 
@@ -36,7 +37,8 @@ def consensus(
             (default: one group).
         min_support: Number of samples of one group that must have a peak (default: half of the group, at least 2).
         output: File of peaks to write: narrowPeak (score: share of supporting samples; signal value: their number;
-            peak: median summit), or BED of six columns, by its suffix; gzipped where its name ends in ``.gz``.
+            peak: median summit), or BED of six columns, by its suffix, compressed (BGZF) and indexed (tabix)
+            where its name ends in ``.gz``; or Parquet.
         support: Write a table of the samples that support each peak, as TSV of 0 and 1.
 
     Raises:
@@ -46,8 +48,9 @@ def consensus(
         raise InputError("--peaks: none given, expected the peaks of two samples or more")
     files = [table for table in peaks.values() if not isinstance(table, pd.DataFrame)]
     kind = peak_format("" if output is None else output)
-    if kind not in ("narrowPeak", "bed"):
-        raise InputError(f"{output}: {kind} cannot hold a consensus; name the file .narrowPeak or .bed")
+    if kind not in ("narrowPeak", "bed", "parquet"):
+        raise InputError(f"{output}: {kind} cannot hold a consensus; name the file .narrowPeak, .bed or .parquet")
+    check_tables([support])
     tables = [groups] if isinstance(groups, str) or hasattr(groups, "__fspath__") else []
     check_outputs([path for path in (output, support) if path is not None], [*files, *tables])  # type: ignore[list-item]
     of_sample = sample_groups(groups, peaks)
@@ -59,8 +62,7 @@ def consensus(
         write_peaks(output, found.peaks, kind)
     if support is not None:
         table = found.peaks[["chrom", "start", "end", "name"]].join(found.support.astype(int))
-        with atomic_path(support) as temporary:
-            table.to_csv(temporary, sep="\t", index=False, lineterminator="\n")
+        write_table(support, table)
     return found
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Int64
 
 from epizoo.calling.peak_reader import read_peaks
 from epizoo.errors import InputError
-from epizoo.files import atomic_path, check_outputs
+from epizoo.files import check_outputs
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.intervals import check_intervals
@@ -20,7 +20,8 @@ from epizoo.genome.reads.pile_up_config import KeepDuplicates, Pairs, PileUpConf
 from epizoo.genome.reads.pileup import pool_fragments
 from epizoo.genome.signal import BigWig
 from epizoo.genome.signal_sums import signal_sums
-from epizoo.jobs.count_tables import PLACE, count_format, write_counts
+from epizoo.genome.table_files import check_tables, write_table
+from epizoo.jobs.count_tables import PLACE, is_h5ad, write_counts
 from epizoo.jobs.peak_inputs import File, Progress, Reads
 from epizoo.validation import stated
 
@@ -83,7 +84,7 @@ def count(
         reference: Reference genome of a CRAM (FASTA); positions are read without it.
         atac: Count the cut sites of ATAC-seq: both ends, moved by +4 and -5 bp.
         output: Table of counts to write, by its suffix: ``.tsv``, ``.tsv.gz``, ``.parquet``, or ``.h5ad`` (AnnData,
-            samples by peaks).
+            samples by peaks); TSV where it has none.
         libraries: Write a table of the libraries: reads, share of duplicates, fragments, and FRiP, the share of
             fragments in peaks, as TSV.
         progress: Called after each sample with the samples that are done and those there are.
@@ -109,8 +110,9 @@ def count(
         raise InputError(f"{names}: given, but about reads; leave out, or give --reads")
     config = PileUpConfig(**({"fragment_length_bp": _CUT_SITE_BP} | given if atac else given))
     if output is not None:
-        count_format(output)
+        is_h5ad(output)
     check_outputs([path for path in (output, libraries) if path is not None], _files(peaks, reads, bigwigs))
+    check_tables([libraries])
     places, name = _places(peaks)
     sizes = None if chrom_sizes is None else sizes_of(chrom_sizes)
     sources = reads or bigwigs or {}
@@ -130,8 +132,7 @@ def count(
     if output is not None:
         write_counts(output, *found)
     if libraries is not None:
-        with atomic_path(libraries) as temporary:
-            found.libraries.to_csv(temporary, sep="\t", float_format="%.6g", lineterminator="\n")
+        write_table(libraries, found.libraries, index=True, float_format="%.6g")
     return found
 
 

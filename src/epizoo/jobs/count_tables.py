@@ -8,27 +8,25 @@ import pandas as pd
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
-from epizoo.genome.text_files import write_text
+from epizoo.genome.table_files import check_tables, is_parquet, write_table
 from epizoo.optional import require
 
-FORMATS = (".tsv", ".tsv.gz", ".parquet", ".h5ad")
+H5AD = ".h5ad"
 PLACE = ["chrom", "start", "end", "name"]
 
 
-def count_format(path: str | os.PathLike[str]) -> str:
-    """The suffix of a table of counts.
+def is_h5ad(path: str | os.PathLike[str]) -> bool:
+    """True if a file of counts is AnnData by its name, False if it is another table.
 
     Raises:
-        InputError: it is none of `FORMATS`.
+        InputError: it has the suffix of neither.
         MissingDependencyError: what writes or reads it is not installed.
     """
-    found = next((suffix for suffix in FORMATS if os.fspath(path).endswith(suffix)), None)
-    if found is None:
-        raise InputError(f"{path}: has no suffix of a table of counts; choose one of {', '.join(FORMATS)}")
-    for suffix, module in ((".h5ad", "anndata"), (".parquet", "pyarrow")):
-        if found == suffix:
-            require(module, "study")
-    return found
+    if Path(path).suffix.lower() != H5AD:
+        check_tables([path], others=[H5AD])
+        return False
+    require("anndata", "study")
+    return True
 
 
 def write_counts(path: str | os.PathLike[str], counts: pd.DataFrame, libraries: pd.DataFrame) -> None:
@@ -39,17 +37,13 @@ def write_counts(path: str | os.PathLike[str], counts: pd.DataFrame, libraries: 
         counts: `PLACE`, then a column for each sample.
         libraries: figures of each sample, which is its index, in the order of the columns.
     """
-    kind = count_format(path)
+    if not is_h5ad(path):
+        write_table(path, counts)
+        return
+    values = counts[list(libraries.index)].to_numpy(np.int32).T
+    obs, var = _of_objects(libraries), _of_objects(counts[PLACE].set_index("name"))
     with atomic_path(path) as temporary:
-        if kind == ".parquet":
-            counts.to_parquet(temporary, index=False)
-        elif kind == ".h5ad":
-            values = counts[list(libraries.index)].to_numpy(np.int32).T
-            obs, var = _of_objects(libraries), _of_objects(counts[PLACE].set_index("name"))
-            require("anndata", "study").AnnData(values, obs=obs, var=var).write_h5ad(temporary)
-        else:
-            text = counts.to_csv(sep="\t", index=False, lineterminator="\n")
-            write_text(temporary, text, compressed=kind == ".tsv.gz")
+        require("anndata", "study").AnnData(values, obs=obs, var=var).write_h5ad(temporary)
 
 
 def read_counts(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -58,13 +52,13 @@ def read_counts(path: str | os.PathLike[str]) -> pd.DataFrame:
     Raises:
         InputError: there is no such file, or it is no such table.
     """
-    kind = count_format(path)
+    of_anndata = is_h5ad(path)
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; give a table of counts, as `epizoo count` writes it")
     try:
-        if kind == ".parquet":
+        if is_parquet(path):
             table = pd.read_parquet(path)
-        elif kind == ".h5ad":
+        elif of_anndata:
             data = require("anndata", "study").read_h5ad(path)
             values = data.X if isinstance(data.X, np.ndarray) else data.X.toarray()
             samples = pd.DataFrame(values.T, index=data.var_names, columns=list(data.obs_names))

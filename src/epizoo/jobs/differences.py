@@ -9,10 +9,15 @@ import pandas as pd
 from jaxtyping import Float64, Int64, UInt8
 
 from epizoo.errors import InputError
-from epizoo.files import atomic_path, check_outputs
+from epizoo.figures.page import require_picture
+from epizoo.figures.state_differences import draw_differences
+from epizoo.files import check_outputs
 from epizoo.genome.chrom_names import named_like
 from epizoo.genome.intervals import read_bed
+from epizoo.genome.table_files import check_tables, write_table
+from epizoo.genome.text_files import bed_file
 from epizoo.jobs.compared_cells import check_bins, compared_files, posteriors_of
+from epizoo.jobs.difference_example import difference_panels, surest_region
 from epizoo.metrics.state_differences import Certainty, Posteriors, log_odds_gain, mean, stationary
 from epizoo.zoo.entry import ChromatinStateEntry
 from epizoo.zoo.loading import load_annotator
@@ -56,6 +61,7 @@ def differences(
     allow_missing: bool = False,
     output: File | None = None,
     table: File | None = None,
+    picture: File | None = None,
     regions: File | None = None,
     states: Collection[str] = (),
     flank_bp: int = 1_000,
@@ -77,11 +83,12 @@ def differences(
         max_false: Highest share of false differences (q-value).
         allow_missing: Continue without marks that are not given.
         output: BED9 file of segments that differ: FIRST>SECOND as name, the colour of the second state.
-        table: The same segments as a table, with probabilities and q-values.
+        table: Write the same segments as a table, with probabilities and q-values.
+        picture: Draw which states change to which, and the region that differs most surely: .png, .svg or .pdf.
         regions: BED file of regions, such as TSS, whose change is measured with `states`.
         states: Names of the states that make a region active, or their beginnings, as in Tss,Enh.
         flank_bp: Distance on both sides of a region within which its bins count, in bp.
-        gains: Table of the regions to write: the gain is the log odds of the active states in the second group, less
+        gains: Write a table of the regions: the gain is the log odds of the active states in the second group, less
             those in the first, mean over the bins.
         progress: called after each chromosome.
 
@@ -96,8 +103,12 @@ def differences(
         raise InputError(f"max_false: {max_false:g} given, expected a share between 0 and 1, such as 0.01")
     active = _active(loaded, states, regions, gains)
     check_outputs(
-        [path for path in (output, table, gains) if path is not None], [*folders, *([regions] if regions else [])]
+        [path for path in (output, table, picture, gains) if path is not None],
+        [*folders, *([regions] if regions else [])],
     )
+    check_tables([table, gains])
+    if picture is not None:
+        require_picture(picture)
     wanted = None if regions is None else read_bed(regions)
     files = compared_files(folders, list(first), list(second))
     counts, found = Certainty.nothing(stationary(loaded.parameters().transition)), {}
@@ -110,10 +121,12 @@ def differences(
     if output is not None:
         _write_bed(output, segments, loaded)
     if table is not None:
-        _write_table(table, segments)
+        write_table(table, segments, float_format="%.6g")
+    if picture is not None:
+        _draw(picture, loaded, (", ".join(first), ", ".join(second)), segments, found, counts)
     measured = None if wanted is None else _gains(wanted, found, loaded.window.bin_bp, flank_bp, str(regions))
     if gains is not None and measured is not None:
-        _write_table(gains, measured)
+        write_table(gains, measured, float_format="%.6g")
     return Differences(segments, measured, sum(len(one.first) for one in found.values()))
 
 
@@ -189,16 +202,30 @@ def _gains(
     return regions.assign(gain=gain)
 
 
+def _draw(
+    path: File,
+    entry: ChromatinStateEntry,
+    groups: tuple[str, str],
+    segments: pd.DataFrame,
+    found: Mapping[str, _Compared],
+    counts: Certainty,
+) -> None:
+    bin_bp, styles = entry.window.bin_bp, [state.style for state in entry.config.states]
+    region = surest_region(segments, {chrom: len(one.first) * bin_bp for chrom, one in found.items()})
+    example = None
+    if region is not None:
+        one = found[region.chrom]
+        states = [(groups[0], one.first), (groups[1], one.second)]
+        probability = 1 - counts.unchanged()[one.level]
+        example = (region, difference_panels(region, states, probability, styles, bin_bp))
+    draw_differences(path, segments, styles, groups, example)
+
+
 def _write_bed(path: File, segments: pd.DataFrame, entry: ChromatinStateEntry) -> None:
     colors = {state.name: state.color for state in entry.config.states}
     rows = (
         f"{chrom}\t{start}\t{end}\t{first}>{second}\t{int(1000 * probability)}\t.\t{start}\t{end}\t{colors[second]}\n"
         for chrom, start, end, first, second, probability, _ in segments.itertuples(index=False)
     )
-    with atomic_path(path) as temporary:
-        temporary.write_text("".join(rows), encoding="utf-8")
-
-
-def _write_table(path: File, table: pd.DataFrame) -> None:
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    with bed_file(path) as write:
+        write("".join(rows).encode())

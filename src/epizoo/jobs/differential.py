@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from epizoo.errors import InputError
-from epizoo.files import atomic_path, check_outputs
+from epizoo.files import check_outputs
+from epizoo.genome.table_files import check_tables, write_table
 from epizoo.jobs.count_tables import PLACE, read_counts
 from epizoo.jobs.peak_inputs import File
 from epizoo.jobs.sample_groups import Groups, sample_groups
@@ -44,7 +45,7 @@ def differential(
         groups: Group of each sample: a tab-separated file with the columns sample and group, or SAMPLE=GROUP for each.
         reference: Group that folds are over (default: that of the first sample).
         compared: Group that is compared with it (default: the other one, where there are two).
-        output: Table to write, as TSV, the most significant peaks first.
+        output: Table to write, as TSV or Parquet, the most significant peaks first.
 
     Returns:
         Chrom, start, end and name of each peak, `mean_count` (normalised), `log2_fold` (compared over reference),
@@ -58,6 +59,7 @@ def differential(
     """
     inputs = [path for path in (counts, groups) if isinstance(path, str | os.PathLike)]
     check_outputs([] if output is None else [output], inputs)
+    check_tables([output])
     require("pydeseq2", "study")
     table = counts if isinstance(counts, pd.DataFrame) else read_counts(counts)
     of_sample = sample_groups(groups, [name for name in table.columns if name not in PLACE])
@@ -67,8 +69,7 @@ def differential(
     result = pd.concat([table[PLACE].reset_index(drop=True), found], axis=1)
     result = result.sort_values(["p_value", "name"], kind="stable", na_position="last", ignore_index=True)
     if output is not None:
-        with atomic_path(output) as temporary:
-            result.to_csv(temporary, sep="\t", index=False, float_format="%.6g", na_rep="NA", lineterminator="\n")
+        write_table(output, result, float_format="%.6g", na_rep="NA")
     return result
 
 

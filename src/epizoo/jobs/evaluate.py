@@ -91,7 +91,7 @@ def evaluate(
         EntryError: an entry is unknown or damaged.
     """
     from epizoo.figures.evaluation import draw_evaluation
-    from epizoo.figures.regions import require_picture
+    from epizoo.figures.page import require_picture
 
     entries = [entry] if isinstance(entry, Entry | str | os.PathLike) else list(entry or [])
     _check_options(peaks or {}, probabilities or {}, entries, bigwig, truth, regions, metrics, about)

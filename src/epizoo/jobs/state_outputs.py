@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from epizoo.calling import chromhmm_files
-from epizoo.calling.bed9 import bed9_writer
+from epizoo.calling.bed9 import check_state_file, state_writer
 from epizoo.calling.state_colors import StateStyle
 from epizoo.errors import InputError
 from epizoo.files import check_outputs, inside
@@ -52,7 +52,7 @@ class StateOutputs:
     """Files to write; none where all are None.
 
     Attributes:
-        bed: BED9 with the states' names and colours.
+        bed: the states' names and colours, as BED9 or Parquet by its suffix.
         track: a line for UCSC's genome browser to begin it with.
         posteriors_folder: a bigWig of posteriors for each state in this folder; made where there is none.
         hdf5: states and posteriors in the layout of `epizoo.calling.state_hdf5`.
@@ -98,6 +98,8 @@ class StateOutputs:
         Raises:
             InputError: a file cannot be written or would overwrite an input.
         """
+        if self.bed is not None:
+            check_state_file(self.bed, self.track)
         single = [path for path in (self.bed, self.hdf5) if path is not None]
         check_outputs([*single, *self.posterior_paths(styles)], inputs)
 
@@ -170,7 +172,7 @@ class StateWriter:
                 writer = StateHDF5Writer(self._outputs.hdf5, genome.styles, genome.marks, attributes)
                 self._hdf5 = stack.enter_context(writer)
             if self._outputs.bed is not None:
-                bed = bed9_writer(self._outputs.bed, genome.styles, self._outputs.track)
+                bed = state_writer(self._outputs.bed, genome.styles, self._outputs.track)
                 self._write_bed = stack.enter_context(bed)
             self._stack = stack.pop_all()
         return self

@@ -6,9 +6,10 @@ import pandas as pd
 
 from epizoo.calling.peak_reader import read_peaks, summit_places
 from epizoo.errors import InputError
-from epizoo.files import atomic_path, check_outputs
+from epizoo.files import check_outputs
 from epizoo.genome.chrom_names import named_like, warn_of_other_assembly
 from epizoo.genome.intervals import read_bed
+from epizoo.genome.table_files import check_tables, write_table
 from epizoo.metrics.region_states import region_states
 from epizoo.metrics.segmentations import Segmentation
 
@@ -22,7 +23,7 @@ def states_of(regions: File, states: Segmentation, output: File | None = None) -
         regions: BED, narrowPeak or broadPeak file.
         states: a segmentation, as `epizoo.metrics.segmentations.read_segmentation` reads it, or ``.segmentation()`` of
             an annotation.
-        output: table to write, separated by tabs.
+        output: table to write, as text separated by tabs or as Parquet, by its suffix.
 
     Returns:
         A row for each region in the file's order: chrom, start, end, name, ``place`` (0-based), ``state`` there (``.``
@@ -33,6 +34,7 @@ def states_of(regions: File, states: Segmentation, output: File | None = None) -
     """
     if output is not None:
         check_outputs([output], [regions])
+        check_tables([output])
     peaks = read_peaks(regions)
     if peaks.empty:
         raise InputError(f"{regions}: holds no region; give a BED file with one at least")
@@ -49,6 +51,5 @@ def states_of(regions: File, states: Segmentation, output: File | None = None) -
     table = table.assign(place=summit_places(peaks))
     found = pd.concat([table, region_states(table, table["place"].to_numpy(), states)], axis=1)
     if output is not None:
-        with atomic_path(output) as path:
-            found.to_csv(path, sep="\t", index=False, float_format="%.6g")
+        write_table(output, found, float_format="%.6g")
     return found

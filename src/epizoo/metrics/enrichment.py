@@ -14,6 +14,8 @@ from jaxtyping import Float64, Int64
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
 from epizoo.genome.intervals import read_bed, read_lines
+from epizoo.genome.table_files import is_parquet, write_table
+from epizoo.genome.text_files import write_text
 from epizoo.metrics.segmentations import Segmentation, bp_of_pairs, by_chromosome, merge_intervals, states_at
 
 File = str | os.PathLike[str]
@@ -186,12 +188,15 @@ def read_anchors(path: File) -> pd.DataFrame:
     return pd.DataFrame({"chrom": table["chrom"], "position": position, "strand": table["strand"]})
 
 
-def write_table(path: File, table: pd.DataFrame) -> None:
-    """Write a table as ChromHMM writes its own: tab-separated, five decimals, ten in the row `BASE`; atomic.
+def write_enrichment(path: File, table: pd.DataFrame) -> None:
+    """Write a table as ChromHMM writes its own (tab-separated, five decimals, ten in the row `BASE`), or as Parquet.
 
     Raises:
         InputError: the file cannot be written.
     """
+    if is_parquet(path):
+        write_table(path, table, index=True)
+        return
     lines = ["\t".join([str(table.index.name), *map(str, table.columns)])]
     for label, values in zip(table.index, table.to_numpy(np.float64), strict=True):
         cells = [f"{value:.10f}" if label == BASE else f"{value:.5f}" for value in values]
@@ -199,7 +204,7 @@ def write_table(path: File, table: pd.DataFrame) -> None:
             cells[0] = "100"
         lines.append("\t".join([str(label), *(cell.replace("nan", "NaN") for cell in cells)]))
     with atomic_path(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_text(temporary, "\n".join(lines) + "\n", compressed=os.fspath(path).endswith(".gz"))
 
 
 def _is_comment(fields: list[str]) -> bool:

@@ -21,7 +21,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from epizoo.errors import EpizooError, InputError
-from epizoo.figures.heatmaps import draw_heatmap
+from epizoo.figures.heatmaps import Scale, draw_heatmap
 from epizoo.figures.panels import control_panel, signal_panel
 from epizoo.figures.regions import Panel, PeaksPanel, ProbabilityPanel, StatesPanel, draw
 from epizoo.genome.loci import Region, parse_region
@@ -97,7 +97,7 @@ def _draw_emissions(entry: ChromatinStateEntry, path: Path) -> None:
     rows = pd.Index([f"{number} {state.name}" for number, state in enumerate(states, start=1)], name="state")
     table = pd.DataFrame(entry.parameters().emission, rows, list(entry.channels))
     colors = [state.style.color for state in states]
-    draw_heatmap(path, table, "Probability of each mark", limits=(0, 1), colors=colors)
+    draw_heatmap(path, table, "Emissions", Scale("probability of the mark", (0, 1)), colors=colors)
 
 
 def _draw_locus(entry: PeakCallerEntry, locus: Locus, path: Path) -> None:

@@ -1,7 +1,8 @@
-"""The order of states, which files of states do not hold."""
+"""The order and the colours of states, by the entries that have them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from epizoo.calling.state_colors import Color, StateStyle
 from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.loading import load_annotator
 
@@ -12,10 +13,23 @@ def state_order(names: Iterable[str]) -> tuple[str, ...]:
     >>> state_order(["Quies", "TssA"])[:2]
     ('TssA', 'TssWk')
     """
-    wanted = set(names)
+    return tuple(style.name for style in _styles(set(names)))
+
+
+def state_colors(names: Sequence[str]) -> list[Color] | None:
+    """The colours of states of these names, by the same entry; None without one.
+
+    >>> state_colors(["Quies", "TssA"])
+    [(255, 255, 255), (255, 0, 0)]
+    """
+    colors = {style.name: style.color for style in _styles(set(names))}
+    return [colors[name] for name in names] if colors else None
+
+
+def _styles(wanted: set[str]) -> list[StateStyle]:
     for entry in list_entries():
         if wanted and entry.startswith("chromatin_states/"):
-            known = tuple(state.name for state in load_annotator(entry).config.states)
-            if wanted <= set(known):
-                return known
-    return ()
+            styles = [state.style for state in load_annotator(entry).config.states]
+            if wanted <= {style.name for style in styles}:
+                return styles
+    return []

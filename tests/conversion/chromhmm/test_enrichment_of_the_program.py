@@ -12,7 +12,7 @@ from epizoo.calling.chromhmm_files import write_segments
 from epizoo.calling.segments import segments_from_states
 from epizoo.genome.intervals import read_bed
 from epizoo.jobs.state_models import read_state_model
-from epizoo.metrics.enrichment import neighborhood_enrichment, overlap_enrichment, read_anchors, write_table
+from epizoo.metrics.enrichment import neighborhood_enrichment, overlap_enrichment, read_anchors, write_enrichment
 from epizoo.metrics.segmentations import read_segmentation
 from epizoo.metrics.state_comparison import compare_models
 from epizoo.models.hmm.reference import HMMParameters
@@ -64,7 +64,7 @@ def test_overlaps_are_chromhmms(segments, tmp_path):
     (folder / "one.bed").write_text("chr1\t1000\t50000\n")
     chromhmm("OverlapEnrichment", "-noimage", segments, folder, tmp_path / "theirs")
     annotations = {path.name: read_bed(path) for path in sorted(folder.iterdir())}
-    write_table(tmp_path / "ours.txt", overlap_enrichment(read_segmentation(segments), annotations))
+    write_enrichment(tmp_path / "ours.txt", overlap_enrichment(read_segmentation(segments), annotations))
     assert (tmp_path / "ours.txt").read_text().splitlines()[0] == (tmp_path / "theirs.txt").read_text().splitlines()[0]
     # Five decimals, of which a last one on the edge may be rounded the other way; ten in the last row.
     pd.testing.assert_frame_equal(read(tmp_path / "ours.txt"), read(tmp_path / "theirs.txt"), rtol=0, atol=1.01e-5)
@@ -86,7 +86,7 @@ def test_neighbourhoods_are_chromhmms(segments, tmp_path, sides, spacing):
     table = neighborhood_enrichment(
         read_segmentation(segments), read_anchors(tmp_path / "tss.txt"), n_left=sides, n_right=sides, spacing_bp=spacing
     )
-    write_table(tmp_path / "ours.txt", table)
+    write_enrichment(tmp_path / "ours.txt", table)
     assert (tmp_path / "ours.txt").read_text() == (tmp_path / "theirs.txt").read_text()
 
 
@@ -105,5 +105,5 @@ def test_best_correlations_are_chromhmms(tmp_path):
     files = sorted((tmp_path / "others").iterdir())
     chromhmm("CompareModels", "-noimage", files[1], tmp_path / "others", tmp_path / "theirs")
     models = [read_state_model(path).emissions for path in files]
-    write_table(tmp_path / "ours.txt", compare_models(models[1], models))
+    write_enrichment(tmp_path / "ours.txt", compare_models(models[1], models))
     assert (tmp_path / "ours.txt").read_text() == (tmp_path / "theirs.txt").read_text()

@@ -1,0 +1,235 @@
+"""Standard input, standard output and pipes in place of files, for every command.
+
+Readers go through a file more than once and writers leave nothing half done, so that both work on a temporary file:
+what is piped in is copied there first, and what is written is copied out when the command has succeeded.
+"""
+
+import contextlib
+import gzip
+import inspect
+import logging
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, get_args
+
+from epizoo.errors import EpizooError, InputError
+
+_STDIN = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+_STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+_IS_WRITTEN = re.compile(r"(also )?(write|draw)\b|file (of \w+ )?to write\b", re.IGNORECASE)
+_NO_TEXT = re.compile(r"bigWig|HDF5")
+_SUFFIXES = {
+    b"BAM\x01": ".bam",
+    b"CRAM": ".cram",
+    b"@HD\t": ".sam",
+    b"@SQ\t": ".sam",
+    bytes.fromhex("26fc8f88"): ".bw",
+    bytes.fromhex("888ffc26"): ".bw",
+}
+"""Suffixes of files by how they begin; readers know some formats by their suffix alone."""
+
+
+class FileOption(NamedTuple):
+    """An option or argument that takes files.
+
+    Attributes:
+        flag: name for messages, such as ``--output``.
+        is_output: True if the file is written.
+        reason: why no pipe can take it, empty where one can.
+    """
+
+    flag: str
+    is_output: bool
+    reason: str
+
+
+@contextlib.contextmanager
+def streamed(parameters: Sequence[inspect.Parameter], given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what a command is given, with temporary files in place of pipes; outputs are copied out at the end.
+
+    While records go to standard output, messages go to standard error. Messages call temporary files by the name that
+    the user gave.
+
+    Raises:
+        InputError: a pipe is given twice, or an output that no pipe can take.
+        BrokenPipeError: who reads the output has stopped.
+    """
+    options = {one.name: option for one in parameters if (option := file_option(one)) is not None}
+    values = dict(given)
+    pipes = [(name, value) for name in options for value in _listed(values[name]) if _is_pipe(value)]
+    if not pipes:
+        yield values
+        return
+    with tempfile.TemporaryDirectory(prefix="epizoo-") as folder, contextlib.ExitStack() as stack:
+        pool = _Pool(Path(folder), stack)
+        for name, value in dict.fromkeys(pipes):
+            values[name] = _replaced(values[name], value, pool.file(options[name], value))
+        with pool.renaming():
+            yield values
+        pool.copy_out()
+
+
+def file_option(parameter: inspect.Parameter) -> FileOption | None:
+    """The option if it takes files or folders, None if it does not.
+
+    An output says in its help text that it is written or drawn.
+    """
+    info = next((one for one in get_args(parameter.annotation) if hasattr(one, "metavar")), None)
+    metavar, text = getattr(info, "metavar", None) or "", getattr(info, "help", None) or ""
+    if not re.search(r"FILE|FOLDER|\.bed", metavar):
+        return None
+    declared = [getattr(info, "default", None), *(getattr(info, "param_decls", None) or ())]
+    flags = [one for one in declared if isinstance(one, str) and one.startswith("--")]
+    flag = next(iter(flags), f"--{parameter.name.replace('_', '-')}")
+    if metavar == "FOLDER":
+        return FileOption(flag, False, "folder")
+    is_output = _IS_WRITTEN.match(text) is not None
+    found = _NO_TEXT.search(text) if is_output else None
+    return FileOption(flag, is_output, found[0] if found else "")
+
+
+class _Pool:
+    """The temporary files of a command."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+        self._folder, self._stack = folder, stack
+        self._names: dict[str, str] = {}
+        self._outputs: list[tuple[Path, str]] = []
+        self._stdout: Any = sys.stdout
+
+    def file(self, option: FileOption, value: str) -> str:
+        """The temporary file for a pipe, which of an input is filled.
+
+        Raises:
+            InputError: the pipe was taken before, cannot be read, or cannot take the output.
+        """
+        if option.reason:
+            raise InputError(f"{option.flag} {value}: a {option.reason} cannot be piped; name a {_kind(option)}")
+        name = _name(value, option.is_output)
+        if name in self._names.values():
+            raise InputError(f"{option.flag} {value}: {name} is given twice; give it once, and files for the others")
+        inner = Path(tempfile.mkdtemp(dir=self._folder))
+        if option.is_output:
+            path = inner / "stdout"
+            path.touch()
+            self._outputs.append((path, value))
+            if name == "standard output":
+                self._stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        else:
+            path = _spooled(value, name, inner)
+        self._names[str(path)] = name
+        return str(path)
+
+    @contextlib.contextmanager
+    def renaming(self) -> Iterator[None]:
+        """Call temporary files by the user's names in what is logged and raised."""
+        handlers = list(logging.getLogger("epizoo").handlers)
+        for handler in handlers:
+            handler.addFilter(self._rename_record)
+        try:
+            yield
+        except (EpizooError, OSError) as error:
+            error.args = tuple(self._named(one) if isinstance(one, str) else one for one in error.args)
+            if isinstance(error, OSError) and isinstance(error.filename, str):
+                error.filename = self._named(error.filename)
+            raise
+        finally:
+            for handler in handlers:
+                handler.removeFilter(self._rename_record)
+
+    def copy_out(self) -> None:
+        """Copy what was written to the pipes."""
+        for path, value in self._outputs:
+            with contextlib.ExitStack() as stack:
+                to = self._stdout.buffer if value in _STDOUT else stack.enter_context(open(value, "wb"))
+                shutil.copyfileobj(stack.enter_context(open(path, "rb")), to)
+                to.flush()
+
+    def _rename_record(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._named(record.getMessage()), ()
+        return True
+
+    def _named(self, text: str) -> str:
+        for path, name in self._names.items():
+            text = text.replace(path, name)
+        return text
+
+
+def _listed(value: Any) -> list[str]:
+    """The files of an option, as they are given."""
+    return [] if value is None else [str(one) for one in (value if isinstance(value, list) else [value])]
+
+
+def _file_of(text: str) -> str:
+    """The file of a text, FILE or NAME=FILE."""
+    return text if os.path.exists(text) else text.rpartition("=")[2]
+
+
+def _is_pipe(text: str) -> bool:
+    path = _file_of(text)
+    if path in (*_STDIN, *_STDOUT):
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    """The value of an option with another file in place of a pipe, with its name and type as they are."""
+    if isinstance(value, list):
+        return [_replaced(one, old, new) if str(one) == old else one for one in value]
+    return type(value)(new) if isinstance(value, Path) else str(value).removesuffix(_file_of(old)) + new
+
+
+def _name(value: str, is_output: bool) -> str:
+    path = _file_of(value)
+    if path in (_STDOUT if is_output else _STDIN):
+        return "standard output" if is_output else "standard input"
+    return path
+
+
+def _kind(option: FileOption) -> str:
+    return "folder" if option.reason == "folder" else "file"
+
+
+def _spooled(value: str, name: str, folder: Path) -> Path:
+    """A copy of what comes through a pipe, with the suffix that its content calls for if the pipe has none.
+
+    Raises:
+        InputError: it is a terminal, or the copy cannot be written.
+    """
+    path = Path(_file_of(value))
+    copy = folder / (path.name if path.suffix else "stdin")
+    try:
+        with contextlib.ExitStack() as stack, open(copy, "wb") as file:
+            shutil.copyfileobj(_opened(str(path), name, stack), file, 1 << 20)
+    except OSError as error:
+        where = f"{folder.parent.parent} ({error.strerror})"
+        raise InputError(f"{name}: cannot be copied to {where}; TMPDIR names another folder for it") from None
+    return copy if path.suffix else copy.rename(copy.with_suffix(_suffix(copy)))
+
+
+def _opened(path: str, name: str, stack: contextlib.ExitStack) -> BinaryIO:
+    if path not in _STDIN:
+        return stack.enter_context(open(path, "rb"))
+    if sys.stdin is None or sys.stdin.isatty():
+        raise InputError(f"{name}: is a terminal, expected a pipe or a file; pipe into it, as in: cat FILE | epizoo …")
+    return sys.stdin.buffer
+
+
+def _suffix(path: Path) -> str:
+    with open(path, "rb") as file:
+        is_gzipped = file.read(2) == b"\x1f\x8b"
+    with contextlib.suppress(OSError, EOFError), (gzip.open if is_gzipped else open)(path, "rb") as content:
+        found = _SUFFIXES.get(content.read(4))
+        if found is not None:
+            return found
+    return ".bed.gz" if is_gzipped else ".bed"
