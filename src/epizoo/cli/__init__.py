@@ -54,8 +54,15 @@ __all__ = [
 
 def main() -> None:
     """Run the command line."""
-    # Turned into an exception, so that temporary files are removed.
+    # Signals become exceptions, so that what is half written is removed; once that is done they just end the process.
+    before = signal.getsignal(signal.SIGINT)
+    if before != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Searching all that the libraries hold for garbage, when the process ends anyway, takes a fifth of a second.
     atexit.register(gc.freeze)
-    app()
+    try:
+        app(prog_name="epizoo")
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, before)

@@ -1,6 +1,7 @@
 """The application, and what its commands share: options, progress bars, how they end."""
 
 import contextlib
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -23,7 +24,6 @@ __all__ = [
     "TrackLine",
     "app",
     "err",
-    "give_graph",
     "option",
     "out",
     "progress_bar",
@@ -72,7 +72,10 @@ class _Commands(TyperGroup):
         try:
             code = super().main(given or ["--help"], prog_name, *rest, **settings)
         except typer.Abort:
-            code = 1
+            code = _stop("interrupted", 128 + signal.SIGINT)
+        except SystemExit as end:
+            # By SIGTERM, see `epizoo.cli.main`.
+            code = _stop("terminated", 128 + signal.SIGTERM) if end.code == 128 + signal.SIGTERM else end.code
         except _UsageError as error:
             code = _fail(usage_sentence(error))
         except Exception as error:
@@ -87,6 +90,11 @@ class _Commands(TyperGroup):
 def _fail(text: str) -> int:
     err.print(f"epizoo: {text}", markup=False)
     return 2
+
+
+def _stop(how: str, code: int) -> int:
+    err.print(f"epizoo: {how}; nothing is half written, and the same command, or its --resume, goes on", markup=False)
+    return code
 
 
 class _Command(TyperCommand):
@@ -147,16 +155,6 @@ app.callback(
     help="Call peaks and annotate chromatin states with trained models.\n\n"
     "The options under Reporting belong to every command and may stand before or after its name."
 )(reporting_options)
-
-
-def give_graph(entry: Any) -> None:
-    """Give a new entry its ONNX graph, as the zoo's own have, where ONNX is installed, or say why it has none."""
-    from epizoo.conversion.onnx.entry_graph import add_onnx_if_installed
-
-    with working("Making the ONNX graph, and comparing it with JAX"):
-        reason = add_onnx_if_installed(entry)
-    if reason is not None:
-        say(f"The entry has no ONNX graph and computes in JAX: {reason}.")
 
 
 def working(text: str) -> contextlib.AbstractContextManager[Any]:

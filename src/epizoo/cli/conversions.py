@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from epizoo.cli.app import Entry, Output, app, give_graph, out, say, working
+from epizoo.cli.app import Entry, Output, app, out, say, working
 from epizoo.cli.option_groups import options_of
 from epizoo.errors import InputError
 
@@ -54,7 +54,7 @@ def import_torch(
 
     with working("Importing, and comparing with torch"):
         entry = import_state(path, **given)
-    _finish(entry)
+    _say_made(entry)
 
 
 @app.command()
@@ -71,7 +71,7 @@ def import_grelu(
 
     with working("Importing, and comparing with the checkpoint"):
         entry = import_checkpoint(path, **given)
-    _finish(entry)
+    _say_made(entry)
 
 
 @app.command()
@@ -93,13 +93,11 @@ def import_chromhmm(
 
     with working("Importing, and measuring the likelihood"):
         entry = import_model(path, **given)
-    give_graph(entry)
     metric = entry.zoo.metrics[0]
     say(f"Wrote {entry.folder}: {len(entry.config.states)} states, {metric.name} {metric.value} on {metric.on}.")
 
 
-def _finish(entry: Any) -> None:
-    give_graph(entry)
+def _say_made(entry: Any) -> None:
     say(f"Wrote {entry.folder}: {entry.name} {entry.version}, fine-tuned from {entry.zoo.base_model}.")
 
 
