@@ -9,6 +9,8 @@ import yaml
 from finetuning_files import write_experiment, write_new_yaml
 from read_writers import SIZES, write_bam
 
+from epizoo.models.hmm.reference import HMMParameters
+from epizoo.states.chromhmm_models import ChromHMMModel, write_model
 from epizoo.zoo import ZOO_FOLDER
 
 PEAKS = ["-o", "peaks.narrowPeak", "--coverage", "coverage.bw", "--probabilities", "probabilities.bw"]
@@ -42,7 +44,7 @@ def _peaks_of_bam(inputs: Path) -> list[str]:
 
 def _annotate(inputs: Path) -> list[str]:
     entry = ZOO_FOLDER / "chromatin_states/encode-10"
-    outputs = ["-o", "states.bed", "--posteriors", "posteriors", "--hdf", "states.h5", "--chromhmm", "chromhmm"]
+    outputs = ["-o", "states.bed", "--posteriors", "posteriors", "--hdf5", "states.h5", "--chromhmm", "chromhmm"]
     return ["annotate", str(entry), "--binarized", str(entry / "example_files/marks"), *outputs]
 
 
@@ -57,30 +59,31 @@ def _learn_states(inputs: Path) -> list[str]:
     return ["learn-states", "--binarized", str(marks), *how, "--name", "mine", "-o", "zoo"]
 
 
+def _random_zoo(inputs: Path) -> Path:
+    (inputs / "base").mkdir()
+    return random_entries.build_zoo(inputs / "base").folder
+
+
 def _finetune_peaks(inputs: Path) -> list[str]:
     data = write_new_yaml(inputs, write_experiment(inputs))
-    entry = random_entries.build_zoo(inputs / "base").folder / "peak_caller/random"
+    entry = _random_zoo(inputs) / "peak_caller/random"
     return ["finetune", str(entry), "--data", str(data), *FINETUNE, "--name", "mine", "-o", "zoo"]
 
 
 def _finetune_states(inputs: Path) -> list[str]:
     marks = random_entries.write_marks(inputs / "new", seed=5)
-    entry = random_entries.build_zoo(inputs / "base").folder / "chromatin_states/random"
+    entry = _random_zoo(inputs) / "chromatin_states/random"
     data = inputs / "new.yaml"
     data.write_text(yaml.safe_dump({"cell_type": "another", "binarized": str(marks)}))
     return ["finetune", str(entry), "--data", str(data), "--restarts", "2", "--name", "mine", "-o", "zoo"]
 
 
 def _import_chromhmm(inputs: Path) -> list[str]:
-    from epizoo.states.chromhmm_models import ChromHMMModel, write_model
-
-    entry = random_entries.build_zoo(inputs / "base").folder / "chromatin_states/random"
-    from epizoo.zoo import load_annotator
-
-    base = load_annotator(entry)
-    write_model(inputs / "model_4.txt", ChromHMMModel(base.parameters(), base.config.model.marks, "U"))
+    rng = np.random.default_rng(3)
+    parameters = HMMParameters(rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), 3), rng.random((3, 3)))
+    write_model(inputs / "model_3.txt", ChromHMMModel(parameters, random_entries.MARKS))
     marks = random_entries.write_marks(inputs / "marks")
-    return ["import-chromhmm", str(inputs / "model_4.txt"), "--binarized", str(marks), "--name", "mine", "-o", "zoo"]
+    return ["import-chromhmm", str(inputs / "model_3.txt"), "--binarized", str(marks), "--name", "mine", "-o", "zoo"]
 
 
 def _export(name: str, to: str, path: str) -> Callable[[Path], list[str]]:
@@ -106,6 +109,6 @@ COMMANDS: dict[str, Callable[[Path], list[str]]] = {
     "finetune states": _finetune_states,
     "import-chromhmm": _import_chromhmm,
     "export to ONNX": _export("chromatin_states/encode-10", "onnx", "model.onnx"),
-    "export to torch": _export("peak_caller/universal", "torch", "model.pt"),
+    "export to torch": _export("peak_caller/h3k36me3", "torch", "model.pt"),
     "run": _study,
 }

@@ -39,6 +39,8 @@ _BUG = (
     "epizoo: unexpected {}: this is a bug; please report it with the lines above, the command and the output of "
     "`epizoo --version`. With --log FILE all of it is kept in a file."
 )
+# Exit codes of signals, see `epizoo.cli.main`.
+_STOPPED = {128 + signal.SIGINT: "interrupted", 128 + signal.SIGTERM: "terminated"}
 # Typer has several homes for it, by version.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 # In the order of a user's work; commands that are not named here follow.
@@ -72,10 +74,9 @@ class _Commands(TyperGroup):
         try:
             code = super().main(given or ["--help"], prog_name, *rest, **settings)
         except typer.Abort:
-            code = _stop("interrupted", 128 + signal.SIGINT)
+            code = 1
         except SystemExit as end:
-            # By SIGTERM, see `epizoo.cli.main`.
-            code = _stop("terminated", 128 + signal.SIGTERM) if end.code == 128 + signal.SIGTERM else end.code
+            code = end.code
         except _UsageError as error:
             code = _fail(usage_sentence(error))
         except Exception as error:
@@ -84,17 +85,14 @@ class _Commands(TyperGroup):
                 traceback.print_exc()
                 err.print(_BUG.format(type(error).__name__), markup=False)
             code = 1 if text is None else _fail(text)
+        if code in _STOPPED:
+            err.print(f"epizoo: {_STOPPED[code]}; no output is half written, run the command again", markup=False)
         sys.exit(code if isinstance(code, int) else 0)
 
 
 def _fail(text: str) -> int:
     err.print(f"epizoo: {text}", markup=False)
     return 2
-
-
-def _stop(how: str, code: int) -> int:
-    err.print(f"epizoo: {how}; nothing is half written, and the same command, or its --resume, goes on", markup=False)
-    return code
 
 
 class _Command(TyperCommand):
