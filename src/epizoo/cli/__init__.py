@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 import signal
 import sys
 
@@ -26,7 +27,7 @@ from epizoo.cli import (
     web,
     zoo,
 )
-from epizoo.cli.app import app
+from epizoo.cli.app import STOPPED, app
 
 __all__ = [
     "app",
@@ -63,6 +64,13 @@ def main() -> None:
     atexit.register(gc.freeze)
     try:
         app(prog_name="epizoo")
+    except SystemExit as end:
+        if end.code in STOPPED:
+            # Threads of JAX that a signal finds at work crash where the interpreter takes their modules away.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code)
+        raise
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, before)

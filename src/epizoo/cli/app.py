@@ -19,6 +19,7 @@ from epizoo.errors import InputError
 __all__ = [
     "ENTRY_HELP",
     "SIGNAL_KINDS",
+    "STOPPED",
     "Entry",
     "Output",
     "TrackLine",
@@ -40,7 +41,7 @@ _BUG = (
     "`epizoo --version`. With --log FILE all of it is kept in a file."
 )
 # Exit codes of signals, see `epizoo.cli.main`.
-_STOPPED = {128 + signal.SIGINT: "interrupted", 128 + signal.SIGTERM: "terminated"}
+STOPPED = {128 + signal.SIGINT: "interrupted", 128 + signal.SIGTERM: "terminated"}
 # Typer has several homes for it, by version.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 # In the order of a user's work; commands that are not named here follow.
@@ -85,8 +86,8 @@ class _Commands(TyperGroup):
                 traceback.print_exc()
                 err.print(_BUG.format(type(error).__name__), markup=False)
             code = 1 if text is None else _fail(text)
-        if code in _STOPPED:
-            err.print(f"epizoo: {_STOPPED[code]}; no output is half written, run the command again", markup=False)
+        if code in STOPPED:
+            err.print(f"epizoo: {STOPPED[code]}; no output is half written, run the command again", markup=False)
         sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 @app.command()
 @options_of(
-    "epizoo.conversion.exporting.export", {"": "path to opset raw_coverage layers crop"}, metavars={"to": "FORMAT"}
+    "epizoo.conversion.exporting.export",
+    {"": "path to opset raw_coverage layers crop float16"},
+    metavars={"to": "FORMAT"},
 )
 def export(entry: Entry, path: Output, **given: Any) -> None:
     """Write a model for ONNX Runtime, torch or gReLU, after proof that it is still the same model.
