@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test fuzz types docs web clean
+.PHONY: demo test fuzz kills types docs web clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -46,6 +46,11 @@ N ?= 2000
 SEED ?= 0
 fuzz: $(VENV)/.dev
 	EPIZOO_FUZZ_INPUTS=$(N) EPIZOO_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -n 2 tests/fuzz
+
+# N kills of each long command, from seed SEED on.
+kills: N = 20
+kills: $(VENV)/.dev
+	EPIZOO_KILLS=$(N) EPIZOO_KILLS_SEED=$(SEED) $(BIN)/python -m pytest -n 2 tests/kills
 
 # mypy sees one package only where it lies in one folder, as it does once installed.
 types: $(VENV)/.dev

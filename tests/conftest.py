@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,22 @@ def data_dir() -> Path:
 def random_zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
     """A zoo of two entries with random weights, built from run folders as recipes leave them."""
     return build_zoo(tmp_path_factory.mktemp("random_zoo"))
+
+
+_ADD_GRAPH = "epizoo.zoo.build._add_graph"
+
+
+@pytest.fixture(scope="module")
+def without_graphs() -> Iterator[None]:
+    """New entries get no ONNX graph, which takes seconds; for modules, by ``usefixtures``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_ADD_GRAPH, lambda entry: None)
+        yield
+
+
+@pytest.fixture
+def with_graphs(without_graphs: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New entries get their ONNX graph in this test of a module without them."""
+    from epizoo.conversion.onnx.entry_graph import add_onnx_if_installed
+
+    monkeypatch.setattr(_ADD_GRAPH, add_onnx_if_installed)

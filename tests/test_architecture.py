@@ -48,6 +48,7 @@ ORDER = [
     {"plugins"},
     {"web"},
     {"cli"},
+    {"__main__"},
 ]
 # Foreign packages and the only places that may import them.
 FENCED = {
@@ -61,7 +62,7 @@ FENCED = {
 }
 NEVER_JAX = {"genome", "calling"}
 # Methods and engines of entries that lie above the zoo are imported by name, by `epizoo.zoo.upward` alone.
-DOORS = {"epizoo.zoo.entry", "epizoo.zoo.engines"}
+DOORS = {"epizoo.zoo.build", "epizoo.zoo.entry", "epizoo.zoo.engines"}
 
 
 def modules() -> dict[str, Path]:

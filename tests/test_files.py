@@ -1,12 +1,14 @@
 """Outputs are checked before work begins, and written whole or not at all."""
 
 import os
+import subprocess
+import sys
 import tempfile
 
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.files import atomic_path, check_outputs, inside
+from epizoo.files import atomic_path, check_outputs, inside, scratch_folder
 
 
 def test_an_output_is_never_an_input_under_whatever_name(tmp_path):
@@ -84,10 +86,10 @@ def test_errors_name_the_file_that_the_user_knows(tmp_path, monkeypatch):
         write()
     assert caught.value.filename == str(tmp_path / "x.bed")
 
-    def read_only(**options):
+    def read_only(*_, **options):
         raise OSError(30, "Read-only file system", "/somewhere/.epizoo-123")
 
-    monkeypatch.setattr(tempfile, "mkstemp", read_only)
+    monkeypatch.setattr(tempfile, "mkdtemp", read_only)
     with pytest.raises(InputError, match=r"x\.bed: .*Read-only file system"):
         write()
 
@@ -101,3 +103,38 @@ def test_names_from_files_stay_inside_their_folder(tmp_path, name):
 def test_any_other_name_is_a_files_name(tmp_path):
     for name in ("HLA-A*01:01:01_binary.txt", "Zellé 1_5_segments.bed", ".hidden", "=1+1"):
         assert inside(tmp_path, name).parent == tmp_path
+
+
+def in_another_process(code, folder):
+    """A process that runs this with ``folder``, and prints a line when it has begun to write."""
+    script = f"from epizoo.files import atomic_path, scratch_folder\nfolder = {str(folder)!r}\n{code}"
+    child = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "writing\n"
+    return child
+
+
+WRITING = """
+with atomic_path(f"{folder}/out.bed") as path:
+    path.write_text("half")
+    print("writing", flush=True)
+    input()
+"""
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path):
+    child = in_another_process(WRITING, tmp_path)
+    child.kill()
+    child.communicate()
+    assert [path.name.startswith(".epizoo-") for path in tmp_path.iterdir()] == [True]
+    with scratch_folder(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_others_are_writing_is_left_alone(tmp_path):
+    child = in_another_process(WRITING, tmp_path)
+    with scratch_folder(tmp_path):
+        pass
+    child.communicate("go on\n")
+    assert child.returncode == 0
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("out.bed", "half")]

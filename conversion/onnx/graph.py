@@ -33,7 +33,7 @@ class Graph:
 
     def output(self, value: str, name: str, dtype: int, shape: Shape | None) -> None:
         """Declare a value to be an output of this name."""
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        self._nodes.append(helper.make_node("Identity", [value], [name], name=f"{self._prefix}node_of_{name}"))
         self._outputs.append(helper.make_tensor_value_info(name, dtype, shape))
 
     def constant(self, array: Shaped[np.ndarray, "..."] | np.generic | list[int]) -> str:
@@ -50,7 +50,8 @@ class Graph:
     def ops(self, kind: str, *inputs: str, n_outputs: int, **attributes: Any) -> list[str]:
         """Apply an operator with several outputs."""
         outputs = [self._new(kind.lower()) for _ in range(n_outputs)]
-        self._nodes.append(helper.make_node(kind, list(inputs), outputs, **attributes))
+        name = f"{self._prefix}node_of_{outputs[0]}"
+        self._nodes.append(helper.make_node(kind, list(inputs), outputs, name=name, **attributes))
         return outputs
 
     def scan(

@@ -26,7 +26,13 @@ _INTEGERS = {"viterbi_path": TensorProto.INT32, "log_likelihood": TensorProto.DO
 
 
 def build_onnx(
-    entry: Entry, *, opset: int = OPSET, layers: bool = False, crop: bool = True, raw_coverage: bool = False
+    entry: Entry,
+    *,
+    opset: int = OPSET,
+    layers: bool = False,
+    crop: bool = True,
+    raw_coverage: bool = False,
+    float16: bool = False,
 ) -> onnx.ModelProto:
     """An entry's model in ONNX, checked by `onnx.checker` and by strict shape inference.
 
@@ -41,10 +47,11 @@ def build_onnx(
         raw_coverage: for peak callers, whether the graph normalises: ``coverage`` is then the mean signal of each bin
             as the bigWig has it (not for -log10 p), and a second input ``scale`` (track,) is what each file's signal
             is divided by (`epizoo.genome.coverage_transform.FittedTransform`, of ``CoverageTransform.fit``).
+        float16: for peak callers, whether the dilated convolutions are of half precision; outputs are float32.
 
     Raises:
-        InputError: the opset is too old or too new, raw coverage is asked of a model that takes none, or the peak
-            caller has heads or is paired.
+        InputError: the opset is too old or too new, raw coverage or half precision is asked of chromatin states, or
+            the peak caller has heads or is paired.
         EntryError: the weights are missing or do not match their hash.
     """
     if not OPSET <= opset <= NEWEST_OPSET:
@@ -54,6 +61,8 @@ def build_onnx(
         )
     if raw_coverage and entry.family != "peak_caller":
         raise InputError(f"raw coverage: {entry.name} takes {entry.input_name}, not coverage; leave the option out")
+    if float16 and entry.family != "peak_caller":
+        raise InputError(f"float16: {entry.name} computes chromatin states in float64; leave the option out")
     require_plain(entry)
     graph = Graph()
     flank = entry.window.flank_bins if crop else 0
@@ -65,7 +74,7 @@ def build_onnx(
     names = entry.output_names + (entry.layer_names if layers else ())
     config, arrays = entry.config.model, entry.weights()
     if isinstance(config, PeakCallerConfig):
-        outputs = peak_caller(graph, value, config, arrays, flank, names)
+        outputs = peak_caller(graph, value, config, arrays, flank, names, float16)
     else:
         outputs = chromatin_states(graph, value, config, arrays, flank, names)
     window = "window" if flank else "bins"
@@ -79,6 +88,8 @@ def build_onnx(
         producer_name="epizoo",
     )
     about = metadata(entry) | {"raw_coverage": str(raw_coverage).lower(), "cropped_bins": str(flank)}
+    if float16:
+        about["precision"] = "float16"
     helper.set_model_props(model, about)
     onnx.checker.check_model(model, full_check=True)
     return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)

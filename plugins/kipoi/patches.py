@@ -20,6 +20,7 @@ and ``kipoi env export`` read descriptions alone, unless the dataloader is given
   package index has that version; here it names the place that epizoo was installed from.
 """
 
+import contextlib
 import functools
 import importlib.metadata
 import json
@@ -40,7 +41,7 @@ import numpy as np
 import yaml
 
 from epizoo.errors import InputError
-from epizoo.files import check_outputs
+from epizoo.files import check_outputs, scratch_folder
 from epizoo.optional import require
 
 HDF5_CHUNK_ROWS = 32
@@ -191,14 +192,14 @@ def protect_inputs(paths: Iterable[str | os.PathLike[str]]) -> None:
 
 
 class _Temporary:
-    """A name beside a file, under which it is written until it is whole; removed unless `keep` is called."""
+    """A path in a folder beside a file, where it is written until it is whole; removed unless `keep` is called."""
 
     def __init__(self, target: str) -> None:
         check_outputs([target], [path for path in _inputs if os.path.exists(path)])
         self.target = Path(target)
-        # Writers choose their format by the ending, and one of them wants that the file does not exist.
-        self.path = self.target.with_name(f".epizoo-{os.getpid()}-{self.target.name}")
-        weakref.finalize(self, _remove, self.path, os.getpid())
+        scratch = contextlib.ExitStack()
+        self.path = scratch.enter_context(scratch_folder(self.target.parent)) / self.target.name
+        weakref.finalize(self, _remove, scratch, os.getpid())
 
     def keep(self) -> None:
         """Give the file its name; nothing happens when nothing was written."""
@@ -206,10 +207,10 @@ class _Temporary:
             self.path.replace(self.target)
 
 
-def _remove(path: Path, process: int) -> None:
+def _remove(scratch: contextlib.ExitStack, process: int) -> None:
     # Forked loader workers hold copies of the writers.
     if os.getpid() == process:
-        path.unlink(missing_ok=True)
+        scratch.close()
 
 
 class _BedWriter(kipoi.writers.BedBatchWriter):
@@ -219,7 +220,7 @@ class _BedWriter(kipoi.writers.BedBatchWriter):
         """Write one batch."""
         # `kipoi predict` leaves all metadata out unless it is asked for them.
         if "metadata" not in batch:
-            name = Path(self.file_path).name.removeprefix(f".epizoo-{os.getpid()}-")
+            name = Path(self.file_path).name
             raise InputError(f"{name}: a BED file needs the windows' positions; add -m (--keep_metadata)")
         super().batch_write(batch)
 

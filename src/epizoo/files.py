@@ -1,9 +1,13 @@
-"""Files that are written whole or not at all, and their hashes."""
+"""Files and folders that are written whole or not at all, and hashes of files."""
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import math
 import os
+import platform
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,39 +18,84 @@ import yaml
 
 from epizoo.errors import InputError
 
+# Locks of some file systems hold on one machine alone, so that each machine knows its own folders.
+_SCRATCH = f".epizoo-{platform.node()}-"
+_cleaned: set[Path] = set()
+
+
+@contextmanager
+def scratch_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a new folder inside ``folder``, where something is made before it gets its name there; removed at the end.
+
+    Before the first one of a process, those that killed processes of this machine left in ``folder`` are removed:
+    ``folder`` is locked, with others, as long as something in it is being made, so that who can have it alone knows
+    that nobody is at work.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    parent = Path(folder).resolve()
+    with _opened(parent) as handle:
+        if parent not in _cleaned and _locked(handle, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            _cleaned.add(parent)
+            for leftover in parent.glob(f"{_SCRATCH}*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+        _locked(handle, fcntl.LOCK_SH)
+        with tempfile.TemporaryDirectory(dir=parent, prefix=_SCRATCH) as scratch:
+            yield Path(scratch)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int | None]:
+    """A folder's descriptor, which holds its locks; None where it may be written to but not be read."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        yield None
+        return
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int | None, how: int) -> bool:
+    """Lock a folder, where its file system has locks; False if it has none or others hold it."""
+    with contextlib.suppress(OSError):
+        if handle is not None:
+            fcntl.flock(handle, how)
+            return True
+    return False
+
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``, renamed to ``path`` on success and removed on any failure.
+    """Yield a path of the same name in a `scratch_folder`, moved to ``path`` on success and removed on any failure.
 
-    The temporary name keeps all suffixes of ``path``, because writers choose their format by them. Where ``path`` is a
-    symbolic link, the file that it leads to is replaced and the link stays.
+    Nothing is there yet. Where ``path`` is a symbolic link, the file that it leads to is replaced and the link stays.
 
     Raises:
         InputError: the folder of ``path`` does not exist or cannot be written to, or ``path`` is no regular file.
     """
     require_writable(path)
     target = Path(os.path.realpath(path))
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".epizoo-", suffix=f"-{Path(path).name}")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written in {target.parent}: {error.strerror}") from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        # mkstemp makes files private; a result is as readable as any file that the user makes.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(target)
-    except OSError as error:
-        # The user knows the file by its own name, not by the temporary one.
-        if error.filename == name:
-            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(scratch_folder(target.parent)) / Path(path).name
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written in {target.parent}: {error.strerror}") from None
+        try:
+            yield temporary
+            # Some writers make files private; a result is as readable as any file that the user makes.
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(target)
+        except OSError as error:
+            # The user knows the file by its own name, not by the temporary one.
+            if error.filename in (temporary, str(temporary)):
+                raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+            raise
 
 
 def require_writable(path: str | os.PathLike[str]) -> None:

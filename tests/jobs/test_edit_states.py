@@ -10,6 +10,8 @@ from epizoo.cli import app
 from epizoo.errors import InputError
 from epizoo.jobs.edit_states import edit_states
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 
 @pytest.fixture(scope="module")
 def entry(random_zoo):

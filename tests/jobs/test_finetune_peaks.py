@@ -17,6 +17,8 @@ from epizoo.jobs.finetune_peaks import EvaluationPlan, prepare_labelled
 from epizoo.zoo import load
 from epizoo.zoo.card import render_card
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 QUICK = TuningSettings(train="head", max_steps=8, check_every=4, n_crops=2, n_folds=2)
 PLAN = EvaluationPlan(n_folds=2)
 

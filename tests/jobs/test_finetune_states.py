@@ -19,6 +19,8 @@ from epizoo.zoo import load
 from epizoo.zoo.description import Metric
 from epizoo.zoo.new_entries import write_metrics
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 
 @pytest.fixture(scope="module")
 def marks(tmp_path_factory):

@@ -22,6 +22,8 @@ from epizoo.states.em import LearningConfig
 from epizoo.states.learning_plan import LearningPlan, learn, log_likelihood_per_bin
 from epizoo.states.model_selection import bic, n_free_parameters
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 MARKS = ("H3K4me3", "H3K27me3", "CTCF")
 EMISSION = np.array([[0.9, 0.05, 0.3], [0.02, 0.8, 0.02], [0.01, 0.02, 0.01]])
 QUICK = LearningConfig(max_iterations=40, zero_transitions_below=1e-8)
@@ -45,7 +47,7 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_the_command_makes_an_entry_that_annotates_and_chromhmms_files(tmp_path):
+def test_the_command_makes_an_entry_that_annotates_and_chromhmms_files(tmp_path, with_graphs):
     marks = write_marks(tmp_path / "marks")
     zoo = tmp_path / "zoo"
     options = ["--states", 3, "--name", "mine", "-o", zoo, "--hold-out", "chr2", "--pseudo-count", 1, "--restarts", 1]
@@ -76,8 +78,7 @@ def test_the_command_makes_an_entry_that_annotates_and_chromhmms_files(tmp_path)
     assert "exists already" in again.output
 
 
-def test_known_states_keep_their_names_and_the_entry_says_how_well_they_are_found(tmp_path, monkeypatch):
-    monkeypatch.setattr("epizoo.cli.state_learning.give_graph", lambda entry: None)  # Slow, and tested above.
+def test_known_states_keep_their_names_and_the_entry_says_how_well_they_are_found(tmp_path):
     marks, zoo, known = write_marks(tmp_path / "marks", cells=("A",)), tmp_path / "zoo", tmp_path / "known.bed"
     # As in write_marks, which draws chr1 first.
     rng = np.random.default_rng(0)
@@ -238,7 +239,6 @@ def test_a_mark_that_training_never_saw_does_not_lose_the_run(tmp_path):
 
 
 def test_the_function_does_what_the_command_does(tmp_path, monkeypatch):
-    monkeypatch.setattr("epizoo.cli.state_learning.give_graph", lambda entry: None)  # Slow, and tested above.
     marks, known = write_marks(tmp_path / "marks"), tmp_path / "known.bed"
     known.write_text("chr1\t0\t4000\tMine\n")
     options = {"algorithm": "gradient", "steps": 5, "pseudo_count": 1.0, "cell": "A", "seed": 3, "batch_bins": 500}

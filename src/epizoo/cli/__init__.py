@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 import signal
 import sys
 
@@ -28,7 +29,7 @@ from epizoo.cli import (
     web,
     zoo,
 )
-from epizoo.cli.app import app
+from epizoo.cli.app import STOPPED, app
 
 __all__ = [
     "app",
@@ -58,8 +59,22 @@ __all__ = [
 
 def main() -> None:
     """Run the command line."""
-    # Turned into an exception, so that temporary files are removed.
+    # Signals become exceptions, so that what is half written is removed; once that is done they just end the process.
+    before = signal.getsignal(signal.SIGINT)
+    if before != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Searching all that the libraries hold for garbage, when the process ends anyway, takes a fifth of a second.
     atexit.register(gc.freeze)
-    app()
+    try:
+        app(prog_name="epizoo")
+    except SystemExit as end:
+        if end.code in STOPPED:
+            # Threads of JAX that a signal finds at work crash where the interpreter takes their modules away.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code)
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, before)

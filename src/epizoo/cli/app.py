@@ -1,6 +1,7 @@
 """The application, and what its commands share: options, progress bars, how they end."""
 
 import contextlib
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -18,12 +19,12 @@ from epizoo.errors import InputError
 __all__ = [
     "ENTRY_HELP",
     "SIGNAL_KINDS",
+    "STOPPED",
     "Entry",
     "Output",
     "TrackLine",
     "app",
     "err",
-    "give_graph",
     "option",
     "out",
     "progress_bar",
@@ -40,6 +41,8 @@ _BUG = (
     "epizoo: unexpected {}: this is a bug; please report it with the lines above, the command and the output of "
     "`epizoo --version`. With --log FILE all of it is kept in a file."
 )
+# Exit codes of signals, see `epizoo.cli.main`.
+STOPPED = {128 + signal.SIGINT: "interrupted", 128 + signal.SIGTERM: "terminated"}
 # Typer has several homes for it, by version.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 # In the order of a user's work; commands that are not named here follow.
@@ -74,6 +77,8 @@ class _Commands(TyperGroup):
             code = super().main(given or ["--help"], prog_name, *rest, **settings)
         except typer.Abort:
             code = 1
+        except SystemExit as end:
+            code = end.code
         except _UsageError as error:
             code = _fail(usage_sentence(error))
         except Exception as error:
@@ -82,6 +87,8 @@ class _Commands(TyperGroup):
                 traceback.print_exc()
                 err.print(_BUG.format(type(error).__name__), markup=False)
             code = 1 if text is None else _fail(text)
+        if code in STOPPED:
+            err.print(f"epizoo: {STOPPED[code]}; no output is half written, run the command again", markup=False)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -152,16 +159,6 @@ app.callback(
     "In place of a file, - is standard input or standard output. Input of a pipe is read once, into a temporary file "
     "(in the folder that TMPDIR names). Where records go to standard output, messages go to standard error."
 )(reporting_options)
-
-
-def give_graph(entry: Any) -> None:
-    """Give a new entry its ONNX graph, as the zoo's own have, where ONNX is installed, or say why it has none."""
-    from epizoo.conversion.onnx.entry_graph import add_onnx_if_installed
-
-    with working("Making the ONNX graph, and comparing it with JAX"):
-        reason = add_onnx_if_installed(entry)
-    if reason is not None:
-        say(f"The entry has no ONNX graph and computes in JAX: {reason}.")
 
 
 def working(text: str) -> contextlib.AbstractContextManager[Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from epizoo.cli.app import Entry, Output, app, give_graph, out, say, working
+from epizoo.cli.app import Entry, Output, app, out, say, working
 from epizoo.cli.option_groups import options_of
 from epizoo.errors import InputError
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 @app.command()
 @options_of(
-    "epizoo.conversion.exporting.export", {"": "path to opset raw_coverage layers crop"}, metavars={"to": "FORMAT"}
+    "epizoo.conversion.exporting.export",
+    {"": "path to opset raw_coverage layers crop float16"},
+    metavars={"to": "FORMAT"},
 )
 def export(entry: Entry, path: Output, **given: Any) -> None:
     """Write a model for ONNX Runtime, torch or gReLU, after proof that it is still the same model.
@@ -54,7 +56,7 @@ def import_torch(
 
     with working("Importing, and comparing with torch"):
         entry = import_state(path, **given)
-    _finish(entry)
+    _say_made(entry)
 
 
 @app.command()
@@ -71,7 +73,7 @@ def import_grelu(
 
     with working("Importing, and comparing with the checkpoint"):
         entry = import_checkpoint(path, **given)
-    _finish(entry)
+    _say_made(entry)
 
 
 @app.command()
@@ -93,13 +95,11 @@ def import_chromhmm(
 
     with working("Importing, and measuring the likelihood"):
         entry = import_model(path, **given)
-    give_graph(entry)
     metric = entry.zoo.metrics[0]
     say(f"Wrote {entry.folder}: {len(entry.config.states)} states, {metric.name} {metric.value} on {metric.on}.")
 
 
-def _finish(entry: Any) -> None:
-    give_graph(entry)
+def _say_made(entry: Any) -> None:
     say(f"Wrote {entry.folder}: {entry.name} {entry.version}, fine-tuned from {entry.zoo.base_model}.")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from epizoo.cli.app import Entry, app, err, give_graph, say
+from epizoo.cli.app import Entry, app, err, say
 from epizoo.cli.option_groups import options_of
 from epizoo.cli.reporting import is_quiet
 
@@ -46,7 +46,6 @@ def finetune(entry: Entry, output: OutputFolder, **given: Any) -> None:
             bar.update(tasks[title], completed=done, total=total)
 
         new = run(base, output=output, **given, progress=progress)
-    give_graph(new)
     say(f"Wrote {new.folder}: {new.name} {new.version}, fine-tuned from {base.name} {base.version}.")
     say(f"Reports are in {output / 'runs' / new.name.split('/')[1]}.")
     for metric in new.zoo.metrics:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from epizoo.cli.app import Entry, app, give_graph, say
+from epizoo.cli.app import Entry, app, say
 from epizoo.cli.option_groups import options_of
 
 
@@ -21,6 +21,5 @@ def edit_states(entry: Entry, **given: Any) -> None:
     from epizoo.jobs.edit_states import edit_states as edit
 
     new = edit(entry, **given)
-    give_graph(new)
     shown = ", ".join(f"{number} {state.name}" for number, state in enumerate(new.config.states, start=1))
     say(f"Wrote {new.folder}: {shown}.")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from epizoo.cli.app import app, give_graph, out, say
+from epizoo.cli.app import app, out, say
 from epizoo.cli.option_groups import options_of
 
 OutputFolder = Annotated[
@@ -41,7 +41,6 @@ def learn_states(output: OutputFolder, **given: Any) -> None:
     command = shlex.join(["epizoo", *(word for word in sys.argv[1:] if word != "--resume")])
     with progress_bar(_iterations(given)) as report:
         entry = learn(output=output, **given, command=command, report=report)
-    give_graph(entry)
     training = entry.zoo.training
     if given["algorithm"] == "gradient":
         after = f"{training['learning']['n_steps']:,} steps"

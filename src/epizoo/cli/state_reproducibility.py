@@ -1,11 +1,10 @@
 """`epizoo reproducibility`."""
 
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from epizoo.cli.app import Entry, Output, app, out, progress_bar, say
+from epizoo.cli.app import Entry, Output, app, out, progress_bar, say, wrote
 from epizoo.cli.option_groups import options_of
 
 
@@ -24,10 +23,10 @@ def reproducibility(entry: Entry, output: Output, **given: Any) -> None:
 
     with progress_bar("Comparing") as progress:
         found = find(entry, output=output, **given, progress=progress)
-    say(f"Wrote {output}: the probability that the state of a bin comes back, for {found.n_bins:,} bins.")
+    wrote(output, f"the probability that the state of a bin comes back, for {found.n_bins:,} bins.")
     say(f"Its calibration error is {found.calibration_error:.3f}, by alternate megabases.")
     if "table" in given:
-        say(f"Wrote {Path(given['table'])}: bins of each state, and how many came back.")
+        wrote(given["table"], "bins of each state, and how many came back.")
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("STATE", "BINS", "CAME BACK"):
         shown.add_column(column, justify="left" if column == "STATE" else "right")

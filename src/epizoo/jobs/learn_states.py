@@ -1,12 +1,11 @@
 """Learning chromatin states from marks: a new entry, and the model as ChromHMM's files."""
 
 import os
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from epizoo.errors import InputError
-from epizoo.files import write_json, write_yaml
+from epizoo.files import scratch_folder, write_json, write_yaml
 from epizoo.genome.marks import BinarizedChromosome
 from epizoo.genome.reads.read_counts import Pairs
 from epizoo.jobs.learned_state_descriptions import (
@@ -225,8 +224,8 @@ def _build(
     """The entry, whose example is an excerpt of the longest chromosome that was held out, or of all."""
     one = max(sequences, key=lambda sequence: len(sequence.marks.codes))
     chromosome = BinarizedChromosome(one.cell, one.chrom, marks, one.marks.marks[one.marks.codes])
-    with tempfile.TemporaryDirectory(dir=target.run_folder, prefix=".example-") as folder:
-        example = write_excerpt(chromosome, Path(folder), bin_bp)
-        entry = write_entry(target.run_folder, target.name, example, zoo_folder=target.zoo_folder)
+    with scratch_folder(target.run_folder) as folder:
+        example = write_excerpt(chromosome, folder, bin_bp)
+        entry = write_entry(target.run_folder, target.name, example, zoo_folder=target.zoo_folder, graph=True)
     assert isinstance(entry, ChromatinStateEntry)
     return entry

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
 
-from epizoo.files import atomic_path, check_outputs
+from epizoo.files import check_outputs
 from epizoo.genome.bigwig.writer import BigWigWriter
+from epizoo.genome.table_files import check_tables, write_table
 from epizoo.jobs.compared_cells import check_bins, compared_files, posteriors_of
 from epizoo.metrics.state_reproducibility import (
     ReturnCounts,
@@ -70,7 +71,7 @@ def reproducibility(
         binarized: Folder of marks binarised by ChromHMM or `epizoo binarize`; several may be given.
         allow_missing: Continue without marks that are not given.
         output: bigWig of the probability in each bin.
-        table: Table of the states to write, separated by tabs.
+        table: Table of the states to write.
         progress: called after each chromosome.
 
     Raises:
@@ -80,6 +81,7 @@ def reproducibility(
     loaded = load_annotator(entry)
     folders = [binarized] if isinstance(binarized, str | os.PathLike) else list(binarized)
     check_outputs([path for path in (output, table) if path is not None], folders)
+    check_tables([table])
     files = compared_files(folders, [cell], [replicate])
     names = [state.name for state in loaded.config.states]
     counts, found = ReturnCounts.nothing(len(names)), {}
@@ -101,6 +103,5 @@ def reproducibility(
     bins, returned, probability = state_figures(counts, curves)
     states = pd.DataFrame({"state": names, "bins": bins, "returned": returned, "probability": probability})
     if table is not None:
-        with atomic_path(table) as path:
-            states.to_csv(path, sep="\t", index=False, float_format="%.6g")
+        write_table(table, states, float_format="%.6g")
     return Reproducibility(states, calibration_error(counts, curves), int(bins.sum()))

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def _prepare(folder: Path, study: Study) -> None:
     write_json(about, {"epizoo": __version__, "study": study.to_dict()})
     # A killed process leaves what it had begun to write.
     for path in folder.rglob(".epizoo-*"):
-        path.unlink(missing_ok=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _hashes(folder: Path, study: Study) -> dict[str, str]:

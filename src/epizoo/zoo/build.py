@@ -7,10 +7,10 @@ entries: their cards, and the ``model.yaml`` of the repository's root.
 
 import argparse
 import json
+import logging
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import yaml
 from safetensors.numpy import save_file
 
 from epizoo.errors import EntryError, EpizooError, InputError
-from epizoo.files import sha256
+from epizoo.files import atomic_path, scratch_folder, sha256
 from epizoo.validation import parse, read_yaml
 from epizoo.zoo import kipoi_yaml
 from epizoo.zoo.card import render_card
@@ -29,7 +29,9 @@ from epizoo.zoo.catalogue import ZOO_FOLDER, list_entries
 from epizoo.zoo.description import About, Ancestor, Family, Metric, TrainedOn, Window
 from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
 from epizoo.zoo.loading import load
+from epizoo.zoo.upward import imported
 
+logger = logging.getLogger(__name__)
 DEFAULT_ENTRY = "peak_caller/h3k4me3"
 WEIGHTS_FILE = "weights.safetensors"
 GOLDEN_FILE = "golden.safetensors"
@@ -44,6 +46,7 @@ def write_entry(
     *,
     version: str = "1.0.0",
     zoo_folder: str | os.PathLike[str] = ZOO_FOLDER,
+    graph: bool = False,
 ) -> Entry:
     """Build the folder of an entry, replacing the one that is there; whole or not at all.
 
@@ -76,6 +79,7 @@ def write_entry(
             about 200 kB), licensed for redistribution, a few windows' worth of intervals.
         version: of the entry; at least a minor step whenever the weights change.
         zoo_folder: where the entry goes.
+        graph: whether the entry gets its ONNX graph, where ONNX is installed.
 
     Returns:
         The entry as loaded from its new folder.
@@ -90,15 +94,32 @@ def write_entry(
             raise EntryError(f"{run / file}: missing; a run folder holds {', '.join(RUN_FILES)}")
     target = Path(zoo_folder) / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".epizoo-") as scratch:
-        folder = Path(scratch) / target.name
+    with scratch_folder(target.parent) as scratch:
+        folder = scratch / target.name
         folder.mkdir()
         _assemble(folder, run, name, example_files, version)
+        if graph:
+            _add_graph(load(folder))
+        _render_card(load(folder))
         if target.exists():
-            target.rename(Path(scratch) / "replaced")
+            target.rename(scratch / "replaced")
         folder.rename(target)
     render(zoo_folder)
     return load(target)
+
+
+def _add_graph(entry: Entry) -> None:
+    """Give an entry its ONNX graph, as the zoo's own have, where ONNX is installed."""
+    reason = imported("epizoo.conversion.onnx.entry_graph:add_onnx_if_installed")(entry)
+    if reason is not None:
+        logger.warning("%s has no ONNX graph and computes in JAX: %s", entry.name, reason)
+
+
+def _render_card(entry: Entry) -> Path:
+    path = entry.folder / "README.md"
+    with atomic_path(path) as temporary:
+        temporary.write_text(render_card(entry), encoding="utf-8")
+    return path
 
 
 def render(zoo_folder: str | os.PathLike[str] = ZOO_FOLDER) -> list[Path]:
@@ -113,9 +134,7 @@ def render(zoo_folder: str | os.PathLike[str] = ZOO_FOLDER) -> list[Path]:
     written = []
     for name in list_entries(zoo):
         entry = load(zoo / name)
-        card = entry.folder / "README.md"
-        card.write_text(render_card(entry), encoding="utf-8")
-        written.append(card)
+        written.append(_render_card(entry))
         root = zoo.parent / "model.yaml"
         if name == DEFAULT_ENTRY and (zoo.parent / "pyproject.toml").is_file():
             _write_yaml(root, kipoi_yaml.root_model_yaml(entry.kipoi, name))
@@ -261,8 +280,9 @@ def _copy_examples(folder: Path, family: Family, example_files: Mapping[str, Any
 
 
 def _write_yaml(path: Path, content: Mapping[str, Any]) -> None:
-    text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=120)
-    path.write_text(text, encoding="utf-8")
+    with atomic_path(path) as temporary:
+        text = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=120)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def main() -> None:

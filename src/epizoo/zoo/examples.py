@@ -1,13 +1,13 @@
 """The example that every entry ships: small input files, and the dataloader's arguments that name them."""
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from epizoo.errors import EntryError, InputError
+from epizoo.files import scratch_folder
 from epizoo.zoo.entry_files import entry_files
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def copy_example(entry: "Entry", output: Path) -> dict[str, Any]:
     if output.exists() or output.is_symlink():
         raise InputError(f"{output}: exists already; give the name of a new folder")
     try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".epizoo-") as scratch:
-            copy = Path(scratch) / output.name
+        with scratch_folder(output.parent) as scratch:
+            copy = scratch / output.name
             copy.mkdir()
             for file in entry_files(source):
                 target = copy / file.relative_to(source)

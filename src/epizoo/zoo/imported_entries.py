@@ -1,12 +1,12 @@
 """Models that were made elsewhere as entries: built aside, proven to be the same, only then put in place."""
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from epizoo.errors import InputError
+from epizoo.files import scratch_folder
 from epizoo.zoo import load
 from epizoo.zoo.build import write_entry
 from epizoo.zoo.entry import Entry
@@ -42,12 +42,12 @@ def build_proven(
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror}); give another folder") from error
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".epizoo-") as scratch:
-        run = Path(scratch) / "run"
+    with scratch_folder(folder.parent) as scratch:
+        run = scratch / "run"
         run.mkdir()
         write_run(run)
-        zoo = Path(scratch) / "zoo"
-        entry = write_entry(run, full_name(family, name), example, version=version, zoo_folder=zoo)
+        zoo = scratch / "zoo"
+        entry = write_entry(run, full_name(family, name), example, version=version, zoo_folder=zoo, graph=True)
         prove(entry)
         entry.folder.rename(folder)
     return load(folder)

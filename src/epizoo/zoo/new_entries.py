@@ -179,7 +179,7 @@ def build_tuned_entry(
     write_yaml(run / "about.yaml", _about(base, prepared.data, tuning))
     write_json(run / "training.json", _training(base, prepared, tuning, command, seed))
     write_metrics(run, tuning.metrics)
-    return write_entry(run, target.name, example_of(base), zoo_folder=target.zoo_folder)
+    return write_entry(run, target.name, example_of(base), zoo_folder=target.zoo_folder, graph=True)
 
 
 def write_metrics(run: Path, metrics: list[dict[str, Any]]) -> None:

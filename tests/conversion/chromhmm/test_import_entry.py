@@ -18,6 +18,8 @@ from epizoo.models.hmm.run_lengths import Float64Parameters
 from epizoo.states.chromhmm_models import ChromHMMModel, write_model
 from epizoo.zoo import state_runs
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 MARKS = random_entries.MARKS
 
 
@@ -54,7 +56,7 @@ def test_an_imported_model_has_the_files_probabilities_and_states(tmp_path, mode
     assert entry.zoo.metrics[0].value == pytest.approx(annotation.log_likelihood / n_bins, abs=1e-5)
 
 
-def test_names_and_colours_are_chromhmms_mapping_files(tmp_path, model, marks):
+def test_names_and_colours_are_chromhmms_mapping_files(tmp_path, model, marks, with_graphs):
     (tmp_path / "labels.txt").write_text("1\tTssA\nE3\tTx strong\n")
     (tmp_path / "colors.txt").write_text("U2\t255,0,7\n")
     with gzip.open(tmp_path / "model.txt.gz", "wb") as file:

@@ -15,6 +15,8 @@ from epizoo.genome.marks import BinarizedChromosome, write_binarized
 from epizoo.models.hmm.reference import HMMParameters
 from epizoo.states.chromhmm_models import ChromHMMModel, write_model
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 CHROMHMM = Path("/usr/share/java/chromhmm.jar")
 MARKS = ("H3K4me3", "H3K27ac", "H3K36me3")
 needs_chromhmm = pytest.mark.skipif(not (CHROMHMM.exists() and shutil.which("java")), reason="needs ChromHMM and Java")

@@ -14,6 +14,8 @@ from epizoo.conversion.torch.import_entry import import_state
 from epizoo.conversion.torch.programs import build_twin, write_state
 from epizoo.errors import EntryError, InputError
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 ENTRIES = ["peak_caller/random", "peak_caller/denoising", "chromatin_states/random"]
 
 
@@ -89,7 +91,7 @@ def test_an_entry_that_is_another_model_is_not_left(zoo, tmp_path, monkeypatch):
     assert not list((tmp_path / "zoo").rglob("*.yaml"))
 
 
-def test_the_command_imports(zoo, tmp_path):
+def test_the_command_imports(zoo, tmp_path, with_graphs):
     base = zoo["peak_caller/random"]
     path = tmp_path / "state.pt"
     write_state(base, path, as_safetensors=False)
