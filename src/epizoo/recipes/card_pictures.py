@@ -26,9 +26,9 @@ from epizoo.figures.panels import control_panel, signal_panel
 from epizoo.figures.regions import Panel, PeaksPanel, ProbabilityPanel, StatesPanel, draw
 from epizoo.genome.loci import Region, parse_region
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER
-from epizoo.recipes.peak_caller_examples import SIMULATED_BP, simulated_example
-from epizoo.recipes.simulated_peaks import OPEN_CHROMATIN
-from epizoo.simulation.fragment_windows import site_truth
+from epizoo.recipes.peak_caller_examples import simulated_example
+from epizoo.recipes.simulated_peaks import ATAC
+from epizoo.simulation.fragment_windows import deep_truth
 from epizoo.zoo.card import PICTURE_FILE
 from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
@@ -154,10 +154,11 @@ def _labelled_locus(sample: str, title: str, where: str, folder: Path, scratch: 
 
 
 def _simulated_truth() -> PeaksPanel:
-    """The regions of the example of peak_caller/atac that were simulated, and are strong enough to count."""
-    is_peak, _ = site_truth(simulated_example().sites, SIMULATED_BP, OPEN_CHROMATIN)
-    edges = np.flatnonzero(np.diff(is_peak, prepend=False, append=False))
-    return PeaksPanel("simulated", pd.DataFrame({"start": edges[::2], "end": edges[1::2], "peak": -1}))
+    """The regions of the example of peak_caller/atac that deep sequencing would show."""
+    bin_bp = ATAC.model.bin_bp
+    is_peak = deep_truth(simulated_example(), bin_bp, ATAC.simulation)
+    edges = bin_bp * np.flatnonzero(np.diff(is_peak, prepend=False, append=False))
+    return PeaksPanel("at 80 M cuts", pd.DataFrame({"start": edges[::2], "end": edges[1::2], "peak": -1}))
 
 
 def main() -> None:

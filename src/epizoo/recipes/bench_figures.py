@@ -1,0 +1,72 @@
+"""The figures of `epizoo bench` in the cards of the entries that it scored.
+
+    python -m epizoo.recipes.bench_figures benchmarks/peaks/bench.json
+    python -m epizoo.zoo.build --render
+
+Rows of an entry's metrics that end in ``; epizoo bench`` get the values of that run, MACS3's beside them. Which figures
+a card shows, the rows that it has decide.
+"""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from epizoo.bench.fingerprints import is_stale
+from epizoo.errors import InputError
+from epizoo.files import write_yaml
+from epizoo.recipes.run_folder import one_sentence_errors
+from epizoo.zoo.catalogue import list_entries
+from epizoo.zoo.loading import load
+
+MARK = "; epizoo bench"
+PEER = "MACS3"
+_LONGER_NAMES = "wrong labels"
+"""Cards say more of this metric, behind its name."""
+
+
+def benchmarked(metrics: list[dict[str, Any]], results: Mapping[str, Any], entry: str) -> list[dict[str, Any]]:
+    """The rows of an entry's metrics, those of the benchmark with the values of its results.
+
+    Raises:
+        InputError: the results lack a figure.
+    """
+    values = {(row["caller"], row["data"], row["metric"]): round(row["value"], 4) for row in results["figures"]}
+    peer = f"{PEER} {results['callers'][PEER]['version']}"
+    found = []
+    for row in metrics:
+        if row["on"].endswith(MARK):
+            metric = _LONGER_NAMES if row["name"].startswith(_LONGER_NAMES) else row["name"]
+            key = (row["on"].removesuffix(MARK), metric)
+            if (entry, *key) not in values:
+                raise InputError(f"{entry}: the benchmark has no {metric} on {key[0]}; run it with this truth")
+            row = row | {"value": values[(entry, *key)], "compared_with": {peer: values[(PEER, *key)]}}
+        found.append(row)
+    return found
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, help="what epizoo bench wrote")
+    arguments = parser.parse_args()
+    with one_sentence_errors():
+        results = json.loads(arguments.results.read_text(encoding="utf-8"))
+        for name in list_entries():
+            recorded = results["callers"].get(name, {}).get("entries", {}).get("any")
+            path = load(name).folder / "model.yaml"
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            if recorded is None or not any(row["on"].endswith(MARK) for row in content["zoo"]["metrics"]):
+                continue
+            if is_stale(recorded, load(name)):
+                raise InputError(f"{arguments.results}: its figures of {name} are of other weights or settings")
+            content["zoo"]["metrics"] = benchmarked(content["zoo"]["metrics"], results, name)
+            write_yaml(path, content)
+            print(path)
+
+
+if __name__ == "__main__":
+    main()
