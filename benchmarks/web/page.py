@@ -1,9 +1,10 @@
-"""Seconds of the page that calls peaks in a browser, and bytes of its files.
+"""Seconds of the page that calls peaks and annotates states in a browser, and bytes of its files.
 
     python -m benchmarks.web.page [--chromium COMMAND] [-o benchmarks/web/page.json]
 
 The page is served and opened in headless Chromium. Peaks are called by `universal` in simulated coverage of 50 Mb, one
-read of 200 bp every 50 bp and a peak every 90 kb; each figure is the best of a few runs, with the load of the machine.
+read of 200 bp every 50 bp and a peak every 90 kb; states by `roadmap-15` in five such files. Each figure is the best of a
+few runs, with the load of the machine.
 """
 
 import argparse
@@ -18,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import pyBigWig
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from epizoo.web.server import PAGE, page_server
 
+MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 SIZE_BP = 50_000_000
 READ_BP = 200
 READ_EVERY_BP, PEAK_EVERY_BP = 50, 90_000
@@ -36,9 +38,9 @@ def main() -> None:
     server = page_server()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        bigwig = write_coverage(Path(folder) / "chr.bw")
+        bigwigs = [write_coverage(Path(folder) / f"{mark}.bw", seed) for seed, mark in enumerate(MARKS)]
         browser = driver.chromium.launch(executable_path=given.chromium, args=["--no-sandbox"])
-        runs = [run(browser, f"http://127.0.0.1:{server.server_port}/", bigwig) for _ in range(given.runs)]
+        runs = [run(browser, f"http://127.0.0.1:{server.server_port}/", bigwigs) for _ in range(given.runs)]
         browser.close()
     server.shutdown()
     # What is loaded only where there is a GPU is no part of the first download.
@@ -54,25 +56,40 @@ def main() -> None:
         given.output.write_text(json.dumps(figures, indent=1) + "\n")
 
 
-def run(browser: Browser, address: str, bigwig: Path) -> dict[str, float]:
-    """Seconds until the page can be used, and until peaks of the whole file are shown."""
+def run(browser: Browser, address: str, bigwigs: list[Path]) -> dict[str, float]:
+    """Seconds until the page can be used, until peaks of the first file are shown, and until states of all are."""
     with browser.new_context() as context:
         page = context.new_page()
         started = time.perf_counter()
         page.goto(address)
         page.wait_for_selector("body[data-ready]")
         ready = time.perf_counter() - started
-        page.set_input_files("#file", bigwig)
+        page.set_input_files("#file", bigwigs[0])
         page.wait_for_selector("#question:visible")
         started = time.perf_counter()
         page.click("#call")
         page.wait_for_selector("#result:visible", timeout=600_000)
-        return {"first_view_s": ready, "peaks_of_50_mb_s": time.perf_counter() - started}
+        peaks = time.perf_counter() - started
+        return {"first_view_s": ready, "peaks_of_50_mb_s": peaks, "states_of_50_mb_s": annotate(page, bigwigs)}
 
 
-def write_coverage(path: Path) -> Path:
+def annotate(page: Page, bigwigs: list[Path]) -> float:
+    """Seconds until states are shown."""
+    page.check("#task-states")
+    page.set_input_files("#marks-files", bigwigs)
+    page.wait_for_selector("#states-question:visible")
+    page.select_option("#annotator", "chromatin_states/roadmap-15")
+    page.select_option("#states-kind", "coverage")
+    page.fill("#read-length", str(READ_BP))
+    started = time.perf_counter()
+    page.click("#annotate")
+    page.wait_for_selector("#states-result:visible", timeout=600_000)
+    return time.perf_counter() - started
+
+
+def write_coverage(path: Path, seed: int = 0) -> Path:
     """Simulated coverage of one chromosome."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     centres = np.arange(PEAK_EVERY_BP, SIZE_BP - PEAK_EVERY_BP, PEAK_EVERY_BP)
     beside = [rng.normal(centre, 300, rng.integers(50, 500)).astype(int) for centre in centres]
     start = np.concatenate([rng.integers(0, SIZE_BP - READ_BP, SIZE_BP // READ_EVERY_BP), *beside])

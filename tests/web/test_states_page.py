@@ -127,6 +127,9 @@ def test_states_of_the_example_are_those_of_its_binarised_marks(states, tmp_path
     annotation = annotate("chromatin_states/encode-10", example, output=tmp_path / "command.bed")
     states.click("#states-example")
     states.wait_for_selector("#states-result:visible", timeout=PATIENCE_MS)
+    # Another choice changes nothing in what is shown.
+    states.check("#allow-missing")
+    states.select_option("#annotator", "chromatin_states/roadmap-15")
     assert saved(states, tmp_path) == (tmp_path / "command.bed").read_bytes()
     lines = download(states, "#states-tsv", tmp_path / "page.tsv").read_text().splitlines()
     assert lines[0].split("\t") == ["chrom", "start", "end", "state", "description", "color"]

@@ -95,7 +95,8 @@ export class PeaksPage {
   private describeEntry(): void {
     const name = element<HTMLSelectElement>("entry").value;
     const entry = this.settings.entries.find((one) => one.name === name);
-    element("about").textContent = entry?.about ?? "";
+    const ofControl = (entry?.n_tracks ?? 1) > 1 ? " The page takes no control; `epizoo call-peaks --control` does." : "";
+    element("about").textContent = (entry?.about ?? "") + ofControl;
     element("license").textContent = entry?.license ?? "";
   }
 

@@ -2,6 +2,7 @@
 
 import type { Annotator, Settings, SignalKind } from "../settings.ts";
 import type { OpenedMarks } from "../state_messages.ts";
+import type { Segments } from "../states/segments.ts";
 import { bed9Texts, shares, tableTexts } from "../states/state_files.ts";
 import { Stopped } from "./background.ts";
 import { description, download, element, fetchFile, kindOptions, notes, options } from "./elements.ts";
@@ -19,7 +20,7 @@ const FIRST_BP = 2_000_000;
 /** The task of annotating states. */
 export class StatesPage {
   private opened: OpenedMarks | null = null;
-  private result: StateResult | null = null;
+  private shown: { annotator: Annotator; segments: Segments[] } | null = null;
   private readonly view = new GenomeView(element("states-browser"));
   private readonly list: MarkList;
 
@@ -109,12 +110,13 @@ export class StatesPage {
   }
 
   private async annotate(): Promise<void> {
+    const { annotator } = this;
     element("states-result").hidden = true;
     this.working(true);
     try {
       const result = await this.caller.annotate(
         {
-          annotator: this.annotator.name,
+          annotator: annotator.name,
           marks: this.list.all.map(({ mark }) => mark),
           kind: (element<HTMLSelectElement>("states-kind").value || null) as SignalKind | null,
           readLengthBp: number("read-length"),
@@ -124,7 +126,7 @@ export class StatesPage {
         },
         (share) => (element<HTMLProgressElement>("states-progress").value = share),
       );
-      await this.show(result);
+      await this.show(annotator, result);
     } catch (error) {
       element("states-status").textContent = error instanceof Stopped ? "Cancelled." : "";
       throw error;
@@ -142,10 +144,9 @@ export class StatesPage {
     element("states-status").textContent = "Annotating …";
   }
 
-  private async show(result: StateResult): Promise<void> {
-    this.result = result;
-    const { segments, annotation, seconds } = result;
-    const { name, version, states } = this.annotator;
+  private async show(annotator: Annotator, { segments, annotation, seconds }: StateResult): Promise<void> {
+    const { name, version, states } = annotator;
+    this.shown = { annotator, segments };
     const count = segments.reduce((total, { state }) => total + state.length, 0).toLocaleString("en");
     const perBin = annotation.logLikelihood / Math.max(annotation.nBins, 1);
     element("states-status").textContent = `Done: ${count} segments in ${seconds.toFixed(1)} s.`;
@@ -160,11 +161,10 @@ export class StatesPage {
     const first = segments.find(({ start }) => start.length) ?? segments[0];
     const start = first.start[0] ?? 0;
     const locus = `${first.chrom}:${start + 1}-${Math.min(start + FIRST_BP, first.end.at(-1) ?? FIRST_BP)}`;
-    await this.view.show({ name: assembly ?? "genome", sizes }, this.tracks(result), locus);
+    await this.view.show({ name: assembly ?? "genome", sizes }, this.tracks(annotator, segments), locus);
   }
 
-  private tracks({ segments }: StateResult): Track[] {
-    const { marks, states } = this.annotator;
+  private tracks({ marks, states }: Annotator, segments: Segments[]): Track[] {
     const used = this.list.all.filter(({ mark }) => marks.includes(mark));
     return [
       {
@@ -182,8 +182,9 @@ export class StatesPage {
   }
 
   private save(format: keyof typeof FORMATS): void {
-    const { states } = this.annotator;
-    download(`${shortName(this.annotator)}.${format}`, FORMATS[format](this.result?.segments ?? [], states));
+    if (!this.shown) return;
+    const { annotator, segments } = this.shown;
+    download(`${shortName(annotator)}.${format}`, FORMATS[format](segments, annotator.states));
   }
 
   private guarded(work: () => Promise<void>): Promise<void> {

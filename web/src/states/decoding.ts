@@ -83,7 +83,8 @@ class Smoother {
     this.nStates = parameters.initial.length;
     this.initial = Float64Array.from(parameters.initial);
     this.transition = Float64Array.from(parameters.transition.flat());
-    const rows = (): Float64Array[] => Array.from({ length: BLOCK_BINS + 1 }, () => new Float64Array(this.nStates));
+    const length = Math.min(BLOCK_BINS, symbols.length) + 1;
+    const rows = (): Float64Array[] => Array.from({ length }, () => new Float64Array(this.nStates));
     [this.filtered, this.predicted] = [rows(), rows()];
   }
 
