@@ -189,3 +189,17 @@ def test_a_report_of_reads_needs_their_coverage(tmp_path):
     assert result.exit_code == 2
     assert "give --coverage FILE too" in " ".join(result.output.split())
     assert not (tmp_path / "a.bed").exists()
+
+
+def test_a_report_of_a_whole_genome_is_below_5_mb(tmp_path):
+    size, n_peaks = 240_000_000, 50_000
+    starts = np.sort(np.random.default_rng(2).choice(size // 2_000, n_peaks, replace=False)) * 2_000
+    rows = [
+        f"chr1\t{start}\t{start + 900}\tp{i}\t{i % 1000}\t.\t{i}\t{i}\t{i}\t400\n" for i, start in enumerate(starts)
+    ]
+    (tmp_path / "a.narrowPeak").write_text("".join(rows))
+    with pyBigWig.open(str(tmp_path / "a.bw"), "w") as file:
+        file.addHeader([("chr1", size)])
+        file.addEntries(["chr1"] * n_peaks, starts.tolist(), ends=(starts + 900).tolist(), values=[2.5] * n_peaks)
+    epizoo.report(tmp_path / "a.html", peaks=tmp_path / "a.narrowPeak", bigwigs=tmp_path / "a.bw")
+    assert (tmp_path / "a.html").stat().st_size < 5_000_000

@@ -16,7 +16,7 @@ _NAMED = {"peaks": "[SAMPLE=]FILE", "bigwigs": "[SAMPLE=]FILE", "states": "[CELL
     "epizoo.reports.report.report",
     {
         "Results": "peaks bigwigs states entry libraries settings inputs",
-        "Content": "over loci title assembly",
+        "Content": "over loci notes title assembly",
         "Other formats": "multiqc session",
     },
     metavars={
@@ -24,10 +24,11 @@ _NAMED = {"peaks": "[SAMPLE=]FILE", "bigwigs": "[SAMPLE=]FILE", "states": "[CELL
         "settings": "[SAMPLE=]FILE",
         "over": "FILE",
         "loci": "REGION",
+        "notes": "TEXT",
         "title": "TEXT",
         "assembly": "ASSEMBLY",
     },
-    flags={"bigwigs": ("--bigwig",), "inputs": ("--input",)},
+    flags={"bigwigs": ("--bigwig",), "inputs": ("--input",), "notes": ("--note",)},
     trailing="over",
 )
 def report(output: Output, **given: Any) -> None:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from epizoo.errors import InputError
 from epizoo.genome.bigwig.format import MAGIC
 from epizoo.genome.bigwig.reader import BigWigReader, Summary
-from epizoo.genome.bigwig.records import spread
+from epizoo.genome.bigwig.records import Records, spread
 
 _CHUNK_BP = 1 << 20
 _BIGBED_MAGIC = b"\xeb\xf2\x89\x87"
@@ -44,6 +44,14 @@ class SignalTrack(ABC):
     @abstractmethod
     def values(self, chrom: str, start: int, end: int) -> Float[np.ndarray, " bp"]:
         """Raw values of each bp of ``[start, end)`` within the chromosome, NaN where there is none."""
+
+    def runs(self, chrom: str, start: int, end: int) -> Records:
+        """The same as stretches of one value each, without those that have none."""
+        values = self.values(chrom, start, end)
+        is_same = (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
+        edges = np.concatenate([[0], np.flatnonzero(~is_same) + 1, [len(values)]])[: len(values) + 1] + start
+        has_value = ~np.isnan(values[edges[:-1] - start])
+        return Records(*(part[has_value] for part in (edges[:-1], edges[1:], values[edges[:-1] - start])))
 
     @abstractmethod
     def covered_blocks(self, block_bp: int) -> list[tuple[str, int, int]]:
@@ -162,6 +170,17 @@ class BigWig(SignalTrack):
             InputError: the file is damaged there.
         """
         return spread(self._reader.records(chrom, start, end), start, end)
+
+    def runs(self, chrom: str, start: int, end: int) -> Records:
+        """The records of ``[start, end)``, cut to it, without those of no value.
+
+        Raises:
+            InputError: the file is damaged there.
+        """
+        found = self._reader.records(chrom, start, end)
+        has_value = ~np.isnan(found.value)
+        low, high = np.maximum(found.start, start), np.minimum(found.end, end)
+        return Records(low[has_value], high[has_value], found.value[has_value])
 
     def _filled(self, chrom: str, start: int, end: int) -> Float[np.ndarray, " bp"] | None:
         found = self._reader.records(chrom, start, end)

@@ -119,10 +119,11 @@ class Browser:
 
 @dataclass(frozen=True)
 class Code:
-    """A command to copy."""
+    """Text as it was typed or printed; with a summary it is folded below that."""
 
     kind: ClassVar[str] = "code"
     text: str
+    summary: str = ""
 
 
 @dataclass(frozen=True)

@@ -54,15 +54,15 @@ def excerpts(inputs: Inputs, loci: Sequence[Locus], genome: str) -> dict[str, An
     chroms = list(dict.fromkeys(locus.region.chrom for locus in loci))
     return {
         "genome": {"name": genome, "sizes": [[chrom, sizes[chrom]] for chrom in chroms]},
-        "loci": [{"locus": text(locus.region), "reason": locus.reason} for locus in loci],
+        "loci": [{"locus": locus_text(locus.region), "reason": locus.reason} for locus in loci],
         "tracks": tracks,
     }
 
 
-def text(region: Region) -> str:
+def locus_text(region: Region) -> str:
     """A region as genome browsers write it, 1-based.
 
-    >>> text(Region("chr1", 999, 2_000))
+    >>> locus_text(Region("chr1", 999, 2_000))
     'chr1:1,000-2,000'
     """
     return f"{region.chrom}:{region.start + 1:,}-{region.end:,}"

@@ -12,7 +12,7 @@ from epizoo.files import check_outputs
 from epizoo.genome.loci import parse_region
 from epizoo.jobs.enrichment import read_annotations
 from epizoo.reports.blocks import Browser, Code, Facts, Section, Text
-from epizoo.reports.excerpts import MOST_TRACKS, excerpts, text
+from epizoo.reports.excerpts import MOST_TRACKS, excerpts, locus_text
 from epizoo.reports.igv_session import write_session
 from epizoo.reports.inputs import File, Inputs, named, open_inputs, read_libraries
 from epizoo.reports.loci import Locus, peak_loci, state_loci
@@ -36,6 +36,7 @@ def report(
     over: Sequence[File] = (),
     loci: Sequence[str] = (),
     settings: File | Mapping[str, File | Sequence[str]] | None = None,
+    notes: Sequence[str] = (),
     title: str | None = None,
     assembly: str | None = None,
     multiqc: File | None = None,
@@ -61,6 +62,7 @@ def report(
         loci: Regions to show, such as chr1:1,000,000-1,050,000 (default: typical and extreme peaks, and where most
             states are).
         settings: Settings that decided, as a file of text; in Python also as lines.
+        notes: Sentences to stand below the headline figures.
         title: Title of the report (default: the names of the samples).
         assembly: Name of the genome assembly, such as hg38, for the session and the browser.
         multiqc: Also write the figures of each sample for MultiQC; the name ends in _mqc.json.
@@ -86,15 +88,13 @@ def report(
         figures = peak_figures(found.peaks, found.signals, read_libraries(libraries))
         facts = [*(peak_facts(figures) if found.peaks else []), *state_facts(found.states)]
         sections = [
-            Section("summary", "Summary", [Facts(facts)]),
+            Section("summary", "Summary", [Facts(facts), Text(notes)]),
             *([quality(figures)] if found.peaks else []),
             _examples(found, shown, assembly),
             distributions(found.peaks),
             state_coverage(found),
             _annotations(found, over),
-            Section(
-                "settings", "Settings", [block for name, text in texts.items() for block in (Text([name]), Code(text))]
-            ),
+            _settings(texts),
             provenance(
                 [*found.files, *(("input", Path(path)) for path in inputs)],
                 command or shlex.join(["epizoo", *sys.argv[1:]]),
@@ -105,7 +105,7 @@ def report(
         if multiqc is not None:
             write_multiqc(multiqc, figures)
         if session is not None:
-            write_session(session, found.files, str(assembly), text(shown[0].region) if shown else "all")
+            write_session(session, found.files, str(assembly), locus_text(shown[0].region) if shown else "all")
 
 
 def _typical_loci(inputs: Inputs) -> list[Locus]:
@@ -119,8 +119,8 @@ def _check_loci(loci: Sequence[Locus], inputs: Inputs) -> None:
     for region, _ in loci:
         if region.end > sizes.get(region.chrom, 0):
             raise InputError(
-                f"--loci: {text(region)} does not lie in the genome of {inputs.files[0][1]}, whose chromosomes are "
-                f"{', '.join(list(sizes)[:5])}; give a region of this assembly"
+                f"--loci: {locus_text(region)} does not lie in the genome of {inputs.files[0][1]}, whose "
+                f"chromosomes are {', '.join(list(sizes)[:5])}; give a region of this assembly"
             )
 
 
@@ -163,6 +163,12 @@ def _texts(settings: File | Mapping[str, File | Sequence[str]] | None) -> dict[s
         else:
             raise InputError(f"{of}: no such file; give the settings that decided, as a file of text")
     return texts
+
+
+def _settings(texts: Mapping[str, str]) -> Section:
+    """Settings of each sample; those of several are folded."""
+    several = len(texts) > 1
+    return Section("settings", "Settings", [Code(of, name if several else "") for name, of in texts.items()])
 
 
 def _subtitle(inputs: Inputs, assembly: str | None) -> str:

@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from epizoo.calling.peak_reader import read_peaks
 from epizoo.reports.report import report
 from epizoo.reports.track_hub import track_hub
 
 REPORT, FIGURES, SESSION, HUB = "report.html", "report_mqc.json", "session.xml", "hub/hub.txt"
+_HIGHEST_Q = 0.05
 
 
 def report_outputs(assembly: str | None, email: str | None) -> tuple[str, ...]:
@@ -44,6 +48,7 @@ def report_study(folder: Path, settings: Mapping[str, Any], outputs: tuple[str, 
         assembly=named,
         multiqc=folder / FIGURES,
         session=folder / SESSION if named else None,
+        notes=[_note(folder, assay) for assay in settings["assays"]],
         command=settings["command"],
     )
     if HUB in outputs:
@@ -54,3 +59,18 @@ def report_study(folder: Path, settings: Mapping[str, Any], outputs: tuple[str, 
             peaks=peaks,
             bigwigs=coverage,
         )
+
+
+def _note(folder: Path, assay: str) -> str:
+    """Consensus peaks of an assay, and those of them that differ between its groups."""
+    consensus = read_peaks(folder / assay / "consensus.narrowPeak")
+    path = folder / assay / "differential.tsv"
+    if not path.is_file():
+        return f"Assay {assay}: {len(consensus):,} consensus peaks."
+    table = pd.read_csv(path, sep="\t")
+    differs = table[table["q_value"] <= _HIGHEST_Q]
+    higher = int((differs["log2_fold"] > 0).sum())
+    return (
+        f"Assay {assay}: {len(consensus):,} consensus peaks, of which {higher:,} are higher and "
+        f"{len(differs) - higher:,} lower than in the reference (q-value <= {_HIGHEST_Q:g})."
+    )
