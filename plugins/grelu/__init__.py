@@ -23,6 +23,7 @@ from epizoo.plugins.grelu.models import (  # noqa: E402
     PeakCallerModel,
     register,
 )
+from epizoo.plugins.grelu.training import require_labels  # noqa: E402
 
 __all__ = [
     "ChromatinStateModel",
@@ -38,3 +39,4 @@ __all__ = [
 ]
 
 register()
+require_labels()

@@ -353,13 +353,31 @@ class MarkWindows(_Windows):
 
 
 def interval_table(intervals: Intervals, name: str) -> pd.DataFrame:
-    """The table itself, a browser's region, or a BED file's table; ``attrs["name"]`` is its name in messages."""
+    """The table itself, a browser's region, or a BED file's table; ``attrs["name"]`` is its name in messages.
+
+    Raises:
+        InputError: a column is missing, positions are no whole numbers, or the file cannot be read.
+    """
     if is_region(intervals):
         table = pd.DataFrame([parse_region(str(intervals))])
     else:
         table = intervals.copy() if isinstance(intervals, pd.DataFrame) else read_bed(intervals)
     table.attrs.setdefault("name", name if isinstance(intervals, pd.DataFrame) else str(intervals))
+    _require_positions(table)
     return table
+
+
+def _require_positions(table: pd.DataFrame) -> None:
+    for column in ("chrom", "start", "end"):
+        if column not in table.columns:
+            found = ", ".join(map(str, table.columns))
+            raise InputError(f"{table.attrs['name']}: has the columns {found}; expected chrom, start and end")
+        if column != "chrom" and table[column].dtype.kind not in "iu":
+            kind, value = table[column].dtype, next(iter(table[column]), None)
+            raise InputError(
+                f"{table.attrs['name']}: {column} holds {value!r} ({kind}), expected whole numbers of bp; "
+                f'convert the column with .astype("int64")'
+            )
 
 
 def _checked(

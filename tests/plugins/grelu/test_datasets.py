@@ -242,3 +242,15 @@ def test_a_control_is_the_second_track_and_may_be_optional(zoo, peaks, tmp_path)
     optional = SignalDataset(model(optional_control=True), zoo.intervals, [zoo.bigwig], window_bins=48)
     assert optional.seqs.shape[1] == 2
     assert not optional.seqs[:, 1].any()
+
+
+@pytest.mark.parametrize("start", [1_000.0, 1_000.5, float("nan"), "1000"])
+def test_positions_that_are_no_whole_numbers_are_refused_in_words(zoo, peaks, start):
+    table = pd.DataFrame({"chrom": ["chr1"], "start": [start], "end": [20_000]})
+    whole = table.assign(start=1_000)
+    with pytest.raises(InputError, match=r"the intervals: start holds .*expected whole numbers of bp"):
+        SignalDataset(peaks, table, [zoo.bigwig])
+    with pytest.raises(InputError, match=r"the peaks of mine: start holds .*expected whole numbers of bp"):
+        SignalDataset(peaks, whole, [zoo.bigwig], {"mine": table})
+    with pytest.raises(InputError, match="the intervals: has the columns chrom, end; expected chrom, start and end"):
+        SignalDataset(peaks, whole.drop(columns="start"), [zoo.bigwig])

@@ -175,3 +175,16 @@ def test_training_from_scratch_by_grelu_alone(random_zoo, tmp_path, monkeypatch)
     coarse.model.bin_bp = 25
     with pytest.raises(InputError, match=r"\b25 bp\b.*\b50 bp"):
         model.test_on_dataset(SignalDataset(coarse, TRAIN, [random_zoo.bigwig], labels), num_workers=0)
+
+
+def test_training_without_labels_is_refused_before_the_model_is_touched(random_zoo, peaks):
+    labelled, _ = peak_datasets(random_zoo, peaks)
+    unlabelled = SignalDataset(peaks, TRAIN, [random_zoo.bigwig])
+    before, described = {name: value.clone() for name, value in peaks.state_dict().items()}, dict(peaks.data_params)
+    for method in (peaks.tune_on_dataset, peaks.train_on_dataset):
+        for name, pair in (("train", (unlabelled, labelled)), ("val", (labelled, unlabelled))):
+            with pytest.raises(InputError, match=f"{name}_dataset: has no labels"):
+                method(*pair)
+    assert peaks.data_params == described
+    assert peaks.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in peaks.state_dict().items())
