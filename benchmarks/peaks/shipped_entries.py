@@ -7,7 +7,7 @@ MACS3 is installed by benchmarks/peaks/requirements.txt in an environment of its
 
 Entries that know H3K4me3 are held to its labels of skeletal muscle, whose chromosome and cell type no training saw,
 `tf` to motifs below CTCF's reads. The others have no such file: all labels of H3K36me3 were learned from, so that what
-is known of `h3k36me3` is that of its recipe, which leaves each chromosome out, and `atac` is measured by `epizoo bench`.
+is known of `h3k36me3` is that of its recipe, which leaves each chromosome out; `atac` is measured by `epizoo bench`.
 """
 
 import argparse
