@@ -3,8 +3,8 @@
     python -m benchmarks.web.page [--chromium COMMAND] [-o benchmarks/web/page.json]
 
 The page is served and opened in headless Chromium. Peaks are called by `universal` in simulated coverage of 50 Mb, one
-read of 200 bp every 50 bp and a peak every 90 kb; states by `roadmap-15` in five such files. Each figure is the best of a
-few runs, with the load of the machine.
+read of 200 bp every 50 bp and a peak every 90 kb; states by `roadmap-15` in five such files. Each figure is the best of
+a few runs, with the load of the machine.
 """
 
 import argparse
