@@ -31,5 +31,5 @@ def reproducibility(entry: Entry, output: Output, **given: Any) -> None:
     for column in ("STATE", "BINS", "CAME BACK"):
         shown.add_column(column, justify="left" if column == "STATE" else "right")
     for row in found.states.itertuples(index=False):
-        shown.add_row(row.state, f"{row.bins:,}", "" if not row.bins else f"{row.returned:.1%}")
+        shown.add_row(str(row.state), f"{row.bins:,}", "" if not row.bins else f"{row.returned:.1%}")
     out.print(shown)
