@@ -18,6 +18,7 @@ from epizoo.bench.state_truths import function_figures
 from epizoo.calling.peaks import NARROWPEAK_COLUMNS
 from epizoo.errors import EpizooError, InputError
 from epizoo.files import check_outputs, write_json
+from epizoo.genome.table_files import check_tables, write_table
 from epizoo.zoo.entry import ChromatinStateEntry
 from epizoo.zoo.loading import load
 
@@ -60,7 +61,7 @@ def bench(
         peaks: Also score the peaks in a folder, ``EXPERIMENT.narrowPeak``.
         truths: Only score on this truth: labels, tss, controls, replicates, depth or function (default: all).
         output: Write all figures as JSON.
-        table: Write all figures as a tab-separated table.
+        table: Write all figures as a tab-separated table, or as Parquet.
         picture: Draw all figures: .png, .svg or .pdf.
         keep: Keep all peaks in a folder as ``CALLER/EXPERIMENT.narrowPeak``, for `peaks`; made where there is none.
         backend: Engine that computes: jax, onnx or torch (default: the fastest that is installed).
@@ -74,6 +75,7 @@ def bench(
     from epizoo.figures.page import require_picture
 
     check_outputs([path for path in (output, table, picture) if path is not None], [])
+    check_tables([table])
     if picture is not None:
         require_picture(picture)
     wanted = tuple(truths) or tuple(TRUTHS)
@@ -93,7 +95,7 @@ def bench(
     if output is not None:
         write_results(output, found)
     if table is not None:
-        found.figures.to_csv(table, sep="\t", index=False, lineterminator="\n", float_format="%.6g")
+        write_table(table, found.figures, float_format="%.6g")
     if picture is not None:
         draw_bench(picture, found.figures, TRUTHS)
     return found

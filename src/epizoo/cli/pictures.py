@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from epizoo.cli.app import Output, app, option, say
 from epizoo.cli.option_groups import named_files
+from epizoo.errors import InputError
 
 if TYPE_CHECKING:
     from epizoo.figures.regions import Panel
@@ -17,6 +18,7 @@ def plot(
     bigwig: Annotated[
         list[str] | None, option("[NAME=]FILE", "Signal, as FILE or NAME=FILE; may be given more than once.")
     ] = None,
+    unit: Annotated[str | None, option("TEXT", "Unit of the signal and of the control, such as reads or fold.")] = None,
     control: Annotated[Path | None, option("FILE", "Signal of the control.")] = None,
     probabilities: Annotated[Path | None, option("FILE", "Probability of a peak, a bigWig.")] = None,
     threshold: Annotated[float | None, option("NUMBER", "Draw a dashed line at this probability.")] = None,
@@ -33,7 +35,7 @@ def plot(
     ] = None,
     title: Annotated[str | None, option("TEXT", "A title; the region where none is given.")] = None,
 ) -> None:
-    """Draw a region: signal, probability, peaks, marks and states, as PNG, SVG or PDF."""
+    """Draw a region: signal, probability, peaks, marks and states, as PNG, SVG or PDF of 180 mm width."""
     from epizoo.figures import panels as make
     from epizoo.figures.regions import draw
     from epizoo.files import check_outputs
@@ -44,9 +46,12 @@ def plot(
     labelled = [path for texts in (bigwig, peaks, states) for _, path in _labelled(texts, "")]
     others = [path for path in (control, probabilities, binarized) if path is not None]
     check_outputs([output], [*labelled, *others, *named_files(marks or [], "--marks").values()])
-    panels: list[Panel] = [make.signal_panel(path, where, label) for label, path in _labelled(bigwig, "signal")]
+    if unit is not None and not bigwig and control is None:
+        raise InputError(f"--unit: {unit} given without --bigwig or --control, whose unit it is; leave it out")
+    below = "" if unit is None else f"\n({unit})"
+    panels: list[Panel] = [make.signal_panel(path, where, label + below) for label, path in _labelled(bigwig, "signal")]
     if control is not None:
-        panels.append(make.control_panel(control, where, "control"))
+        panels.append(make.control_panel(control, where, "control" + below))
     if probabilities is not None:
         panels.append(make.probability_panel(probabilities, where, "P(peak)", threshold))
     panels += [make.peaks_panel(path, where, label) for label, path in _labelled(peaks, "peaks")]

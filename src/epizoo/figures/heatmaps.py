@@ -30,7 +30,7 @@ _LEAST_FOLD = 1 / 8
 
 
 class Scale(NamedTuple):
-    """What the colours of a heatmap mean.
+    """The meaning of the colours of a heatmap.
 
     Attributes:
         label: of the colour bar.

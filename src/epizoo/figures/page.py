@@ -1,4 +1,4 @@
-"""What all pictures share: the width of a page, its type and colours, the axis of positions, and how they are saved."""
+"""The style that all pictures share: the width of a page, its type and colours, the axis of positions, saving."""
 
 import os
 from collections.abc import Callable
@@ -20,7 +20,7 @@ DPI = 300
 INK, MUTED, GRID = "#22223b", "#5c6678", "#d9dde5"
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
 """Colours that people with every kind of colour vision tell apart (Okabe and Ito, 2008)."""
-COLORS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY)
+COLORS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, "#777777", "#bbbbbb")
 SMALL, NORMAL, LARGE = 6, 7, 8
 """Sizes of type in points: numbers, text, titles."""
 STYLE: Any = {

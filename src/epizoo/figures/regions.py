@@ -41,7 +41,7 @@ MAX_COLUMNS = 1200
 _DASHED: Any = {"color": INK, "linewidth": 0.7, "linestyle": (0, (4, 3))}
 _SUMMIT: Any = {"color": SUMMIT, "marker": "v", "markersize": 3.5, "markeredgewidth": 0, "linestyle": "none"}
 _LEGEND_COLUMNS, _GAP_INCHES = 7, 0.07
-LEFT_INCHES, RIGHT_INCHES, AXIS_INCHES = 0.95, 0.25, 0.4
+LEFT_INCHES, RIGHT_INCHES, AXIS_INCHES = 1.05, 0.25, 0.4
 """Room for the labels of panels, for half of the last position's label, and for the axis of positions."""
 
 
@@ -60,7 +60,7 @@ class Panel(Protocol):
         """Draw into axes whose x axis is in bp and already spans the region."""
 
     def legend(self) -> Sequence[Artist]:
-        """What stands for its symbols and colours in the legend."""
+        """Keys of its symbols and colours for the legend."""
 
 
 class SignalPanel(NamedTuple):

@@ -37,7 +37,7 @@ from epizoo.zoo.new_entries import example_of
 
 WEIGHTS_KEY = "epizoo weights sha256"
 """The text chunk of a picture that says what it was made with."""
-_DPI = 130
+_DPI = 180
 """Wide enough for a page, and a small file."""
 _LABEL_COLORS = {
     "noPeaks": "246,244,191",
