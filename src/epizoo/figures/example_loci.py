@@ -74,7 +74,7 @@ def example_loci(found: Evaluation, truth: Truth, callers: Sequence[Caller] = ()
     assert known is not None
     by = np.array([overlaps_any(known[REGION], caller.peaks({})[REGION]) for caller in callers], bool)
     differ = by.any(axis=0) & ~by.all(axis=0) if len(by) else np.zeros(len(known), bool)
-    rows = known[differ] if differ.any() else known
+    rows = known.iloc[np.flatnonzero(differ)] if differ.any() else known
     rows = rows.iloc[np.linspace(0, len(rows) - 1, _N_LOCI + 2).astype(int)[1:-1]].drop_duplicates(REGION)
     places = zip(*(rows[column].tolist() for column in REGION), strict=True)
     return [Locus(_around(*place), {}, "") for place in places]

@@ -209,9 +209,10 @@ def _draw_swatches(axes: Axes, colors: Sequence[Color], *, is_row: bool) -> None
     for number, color in enumerate(colors):
         # An edge, because quiescent states are white.
         look: Any = {"facecolor": np.array(color) / 255, "edgecolor": MUTED, "linewidth": 0.4, "clip_on": False}
-        corner, size = (-0.15 * inch, number + 0.1), (0.1 * inch, 0.8)
-        order = slice(None) if is_row else slice(None, None, -1)
-        axes.add_patch(Rectangle(corner[order], *size[order], transform=transform, **look))
+        beside, place = -0.15 * inch, number + 0.1
+        corner = (beside, place) if is_row else (place, beside)
+        size = (0.1 * inch, 0.8) if is_row else (0.8, 0.1 * inch)
+        axes.add_patch(Rectangle(corner, size[0], size[1], transform=transform, **look))
 
 
 def _draw_bar(axes: Axes, table: pd.DataFrame, scale: Scale) -> None:
@@ -230,7 +231,7 @@ def _draw_bar(axes: Axes, table: pd.DataFrame, scale: Scale) -> None:
         bar.set_ticks(
             powers.tolist(), labels=[f"{2**power:g}" if power >= 0 else f"1/{2**-power:g}" for power in powers]
         )
-    bar.outline.set(linewidth=0.4, edgecolor=GRID)  # type: ignore[operator]
+    bar.outline.set(linewidth=0.4, edgecolor=GRID)
     axes.tick_params(length=2, labelsize=SMALL)
     bar.set_label(scale.label, color=MUTED)
 

@@ -61,10 +61,9 @@ def changed_shares(segments: pd.DataFrame, names: Sequence[str]) -> Float64[np.n
     [[nan, 75.0], [25.0, nan]]
     """
     widths = (segments["end"] - segments["start"]).astype(float)
-    sums = widths.groupby([segments["first"], segments["second"]]).sum()
+    first, second = (segments[name].map(list(names).index).to_numpy(int) for name in ("first", "second"))
     found = np.zeros((len(names), len(names)))
-    for (first, second), width in sums.items():  # type: ignore[misc]
-        found[names.index(first), names.index(second)] = 100 * width / widths.sum()
+    np.add.at(found, (first, second), (100 * widths / widths.sum()).to_numpy())
     np.fill_diagonal(found, np.nan)
     return found
 
