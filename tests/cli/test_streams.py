@@ -16,7 +16,7 @@ WRITTEN = {
     "annotate": {"output", "hdf5"},
     "bench": {"output", "table", "picture"},
     "call_peaks": {
-        *("output", "summits", "probabilities", "denoised", "coverage", "cutoff_analysis", "replicate_table")
+        *("output", "summits", "probabilities", "denoised", "coverage", "cutoff_analysis", "replicate_table", "report")
     },
     "compare_models": {"output", "picture"},
     "compare_states": {"output", "per_state", "picture"},
@@ -30,6 +30,8 @@ WRITTEN = {
     "neighborhood": {"output", "picture"},
     "plot": {"output"},
     "plot_model": {"output", "transitions"},
+    "report": {"output", "session", "multiqc"},
+    "reproducibility": {"output"},
     "states_of": {"output"},
 }
 LOOSE = ["--q-value", "1", "--enter-probability", "1e-6", "--extend-probability", "1e-6"]
