@@ -1,6 +1,6 @@
 """The figures of `epizoo bench` in the cards of the entries that it scored.
 
-    python -m epizoo.recipes.bench_figures benchmarks/peaks/bench.json
+    python -m epizoo.bench.card_figures benchmarks/peaks/bench.json
     python -m epizoo.zoo.build --render
 
 Rows of an entry's metrics that end in ``; epizoo bench`` get the values of that run, MACS3's beside them. Which figures
