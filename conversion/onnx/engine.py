@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from jaxtyping import Float
 
-from epizoo.errors import InputError
+from epizoo.errors import EntryError, InputError
 from epizoo.optional import require
 from epizoo.zoo.engines import Arrays
 from epizoo.zoo.entry import Entry
@@ -39,7 +40,10 @@ class OnnxEngine:
         if entry.zoo.onnx is not None and entry.zoo.onnx_sha256 is not None:
             path = entry.folder / entry.zoo.onnx
             check_sha256(path, entry.zoo.onnx_sha256)
-            self._model = onnx.load(path)
+            try:
+                self._model = onnx.load(path)
+            except DecodeError as error:
+                raise EntryError(f"{path}: is no ONNX graph ({error}); restore the file") from None
         else:
             from epizoo.conversion.onnx.programs import build_onnx
 
@@ -68,9 +72,15 @@ class OnnxEngine:
             if self._entry.family == "chromatin_states":
                 # A bin's work is too small to be shared: threads that wait for each other take twice the time.
                 options.intra_op_num_threads = 1
-            self._sessions[names] = self._runtime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
+            try:
+                self._sessions[names] = self._runtime.InferenceSession(
+                    model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+                )
+            # Each kind of wrong graph has an exception of its own.
+            except Exception as error:
+                raise EntryError(
+                    f"{self._entry.name}: ONNX Runtime does not take its model.onnx ({error}); restore the file"
+                ) from None
         return self._sessions[names]
 
     def _with_outputs(self, names: tuple[str, ...]) -> onnx.ModelProto:

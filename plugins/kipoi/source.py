@@ -65,7 +65,7 @@ def _read(path: Path) -> dict[str, Any]:
         return {"model_sources": {"kipoi": default}}
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not a YAML file ({' '.join(str(error).split())}); correct or remove it") from error
     if not isinstance(config, dict) or not isinstance(config.get("model_sources"), dict):
         raise InputError(

@@ -5,10 +5,8 @@ the name ends in ``.gz``. States are counted from 0 here and from 1 in the files
 `epizoo.calling.segments`.
 """
 
-import gzip
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +15,7 @@ from jaxtyping import Float, Integer
 from epizoo.calling.state_colors import Color
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
+from epizoo.genome.inflated import read_inflated
 from epizoo.genome.intervals import DAMAGED_GZIP
 from epizoo.genome.text_files import write_text
 
@@ -141,8 +140,7 @@ def read_lines(path: File) -> list[str]:
         InputError: the file is missing or no text.
     """
     try:
-        content = Path(path).read_bytes()
-        text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8-sig")
+        text = read_inflated(path).decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give a file that ChromHMM wrote") from None
     except (OSError, UnicodeDecodeError, *DAMAGED_GZIP) as error:

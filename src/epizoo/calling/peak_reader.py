@@ -7,6 +7,7 @@ import pandas as pd
 from jaxtyping import Float, Int64
 
 from epizoo.errors import InputError
+from epizoo.genome.inflated import MOST_ROWS_BYTES
 from epizoo.genome.intervals import LONGEST_BP, SKIPPED_LINES, read_lines
 
 _COLUMNS = ("chrom", "start", "end", "name", "score", "strand", "signalValue", "pValue", "qValue", "peak")
@@ -23,7 +24,7 @@ def read_peaks(path: str | os.PathLike[str]) -> pd.DataFrame:
         InputError: the file is missing or a row is no interval (it is named).
     """
     rows = []
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, MOST_ROWS_BYTES):
         if not line.strip() or line.startswith(SKIPPED_LINES):
             continue
         fields = line.split("\t") if "\t" in line else line.split()

@@ -69,7 +69,7 @@ def main() -> None:
     try:
         app(prog_name="epizoo")
     except SystemExit as end:
-        if end.code in STOPPED:
+        if isinstance(end.code, int) and end.code in STOPPED:
             # Threads of JAX that a signal finds at work crash where the interpreter takes their modules away.
             sys.stdout.flush()
             sys.stderr.flush()

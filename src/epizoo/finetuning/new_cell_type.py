@@ -176,7 +176,7 @@ def _read(path: Path, kind: Any) -> Any:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give a YAML file of the new data") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not a YAML file ({' '.join(str(error).split())}); correct it") from None
     try:
         return kind.model_validate(content, context={"folder": path.parent})

@@ -12,13 +12,13 @@ import re
 import warnings
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from epizoo.errors import InputError
+from epizoo.genome.inflated import MOST_ROWS_BYTES, open_inflated, read_inflated
 
 _BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
 # Positions that are no whole numbers, and texts, that pandas would read otherwise: such files are read row by row.
@@ -50,7 +50,7 @@ def read_bed(path: str | os.PathLike[str]) -> pd.DataFrame:
     if plain is not None:
         return plain
     rows = []
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, MOST_ROWS_BYTES):
         if not line.strip() or line.startswith(SKIPPED_LINES):
             continue
         rows.append(_parse_bed_row(line, f"{path}: line {number}"))
@@ -209,18 +209,19 @@ def tile(intervals: pd.DataFrame, width_bp: int, bin_bp: int) -> pd.DataFrame:
     )
 
 
-def read_lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, str]]:
+def read_lines(path: str | os.PathLike[str], most_bytes: int | None = None) -> Iterator[tuple[int, str]]:
     """Numbered lines (from 1) of a plain or gzipped text file.
 
+    Args:
+        path: the file.
+        most_bytes: where all rows are kept, the most text; see `epizoo.genome.inflated.open_inflated`.
+
     Raises:
-        InputError: the file is missing, a folder, or no text.
+        InputError: the file is missing, a folder, no text, or too large.
     """
     try:
-        with open(path, "rb") as file:
-            gzipped = file.read(2) == b"\x1f\x8b"
         # Windows programs begin files with a byte order mark, which is no part of the first name.
-        open_text = gzip.open if gzipped else open
-        with open_text(path, "rt", encoding="utf-8-sig") as text:
+        with io.TextIOWrapper(open_inflated(path, most_bytes), encoding="utf-8-sig") as text:
             for number, line in enumerate(text, start=1):
                 yield number, line.rstrip("\r\n")
     except FileNotFoundError:
@@ -238,8 +239,8 @@ def without_mark(content: bytes) -> bytes:
 
 def skip_mark(file: Any) -> Any:
     """The same open file, behind its byte order mark if it has one."""
-    if file.read(len(_BYTE_ORDER_MARK)) != _BYTE_ORDER_MARK:
-        file.seek(0)
+    if file.peek(len(_BYTE_ORDER_MARK)).startswith(_BYTE_ORDER_MARK):
+        file.read(len(_BYTE_ORDER_MARK))
     return file
 
 
@@ -254,8 +255,7 @@ def _read_plain_bed(path: str | os.PathLike[str]) -> pd.DataFrame | None:
             if line.strip() and not line.startswith(SKIPPED_LINES):
                 n_skipped, n_columns = number - 1, min(line.count("\t") + 1, len(_BED_COLUMNS))
                 break
-        content = Path(path).read_bytes()
-        content = without_mark(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
+        content = without_mark(read_inflated(path))
         rows = b"\n" + content.split(b"\n", n_skipped)[-1]
         is_odd = any(text in rows for text in _UNUSUAL) or _NOT_WHOLE.search(rows) or _LONE_RETURN.search(rows)
         if n_columns < 3 or is_odd:
@@ -271,6 +271,8 @@ def _read_plain_bed(path: str | os.PathLike[str]) -> pd.DataFrame | None:
             na_filter=False,
             quoting=csv.QUOTE_NONE,
         )
+    except InputError:
+        raise
     except (OSError, ValueError, OverflowError, *DAMAGED_GZIP):
         return None
     is_usual = ((table["start"] >= 0) & (table["start"] < table["end"]) & (table["end"] <= LONGEST_BP)).all() and not (

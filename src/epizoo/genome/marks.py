@@ -15,6 +15,7 @@ from jaxtyping import Int64, UInt8, UInt16
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
+from epizoo.genome.inflated import read_inflated
 from epizoo.genome.intervals import DAMAGED_GZIP, without_mark
 from epizoo.mark_values import MISSING
 
@@ -219,7 +220,7 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
             if not gzipped:
                 return without_mark(file.read(limit))
             if limit < 0:
-                return without_mark(gzip.decompress(file.read()))
+                return without_mark(read_inflated(path))
             with gzip.open(file) as inflated:
                 return without_mark(inflated.read(limit))
     except FileNotFoundError:

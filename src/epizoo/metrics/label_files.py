@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from epizoo.errors import InputError
+from epizoo.genome.inflated import MOST_ROWS_BYTES
 from epizoo.genome.intervals import LONGEST_BP, SKIPPED_LINES, read_bed, read_lines, whole_number
 from epizoo.genome.overlaps import merged
 from epizoo.metrics.label_errors import ANNOTATIONS
@@ -33,7 +34,7 @@ def read_labels(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     rows: list[dict[str, str | int]] = []
     columns: list[str] | None = None
-    for number, line in read_lines(path):
+    for number, line in read_lines(path, MOST_ROWS_BYTES):
         if not line.strip() or line.startswith(SKIPPED_LINES):
             continue
         fields = line.split("\t") if "\t" in line else line.split()

@@ -53,7 +53,7 @@ def read_evaluation(entry: Entry) -> EntryEvaluation | None:
         measured = {title: one for title, one in about["entries"].items() if one["name"] == entry.name}
         found = [(key, one[key]) for one in measured.values() for key in ("sha256", "calling")]
         data = about["held_to"] or ", ".join(file["name"] for file in about["files"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise EntryError(f"{path}: not what `epizoo evaluate --metrics` writes ({error!r}); {again}") from error
     expected = {"sha256": entry.sha256, "calling": entry.zoo.config.get("calling", {})}
     for key, value in found:

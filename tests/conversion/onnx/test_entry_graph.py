@@ -11,6 +11,7 @@ from epizoo.conversion.onnx.entry_graph import add_onnx
 from epizoo.conversion.onnx.programs import build_onnx
 from epizoo.conversion.parity import compare
 from epizoo.errors import EntryError
+from epizoo.files import sha256
 from epizoo.zoo import list_entries, load
 
 
@@ -42,6 +43,20 @@ def test_an_entry_carries_its_onnx_with_a_hash_that_is_checked(zoo, tmp_path):
     (folder / "model.onnx").write_bytes(b"another")
     with pytest.raises(EntryError, match=r"model\.onnx: sha256"):
         entry.check_files()
+
+
+@pytest.mark.parametrize("damage", [lambda graph: b"garbage", lambda graph: graph.replace(b"Conv", b"Cynv")])
+def test_a_graph_that_cannot_be_used_is_named_in_one_sentence(zoo, tmp_path, damage):
+    folder = tmp_path / "entry"
+    shutil.copytree(load("peak_caller/h3k4me3").folder, folder)
+    graph, description = folder / "model.onnx", folder / "model.yaml"
+    before = sha256(graph)
+    graph.write_bytes(damage(graph.read_bytes()))
+    description.write_text(description.read_text().replace(before, sha256(graph)))
+    entry = load(folder)
+    with pytest.raises(EntryError, match=r"model\.onnx.*restore the file") as caught:
+        with_backend(entry, "onnx").predict({"coverage": entry.golden()["inputs.coverage"]})
+    assert "\n" not in str(caught.value)
 
 
 def assert_same_graph(found, expected):

@@ -1,6 +1,5 @@
 """Rows of reads in BED and tagAlign text, parsed by a compiled loop over their bytes."""
 
-import gzip
 import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -10,8 +9,9 @@ from jaxtyping import Bool, Int32, Int64, UInt8
 
 from epizoo.compilation import compiled_late
 from epizoo.errors import InputError
+from epizoo.genome.inflated import open_inflated
 from epizoo.genome.intervals import DAMAGED_GZIP, LONGEST_BP, skip_mark, whole_number
-from epizoo.genome.reads.text_rows import NO_ROWS, is_gzip, numbered_rows
+from epizoo.genome.reads.text_rows import NO_ROWS, numbered_rows
 
 _BLOCK_BYTES = 1 << 22
 _SHORTEST_ROW = len("1\t0\t1\t+\n")
@@ -58,7 +58,7 @@ def read_rows(path: str | os.PathLike[str], *, with_strand: bool = True) -> Iter
     table = _Names(np.zeros(2 * _MOST_NAMES, np.uint64), np.zeros(2 * _MOST_NAMES, np.int32))
     names: list[str] = []
     try:
-        with gzip.open(path, "rb") if is_gzip(path) else open(path, "rb", buffering=0) as file:
+        with open_inflated(path) as file:
             for block in _whole_lines(skip_mark(file)):
                 yield _parse(block, strand_column, tabs_alone, table, names)
     except (ValueError, *DAMAGED_GZIP) as error:

@@ -1,6 +1,5 @@
 """Rows of large text files, plain or gzipped, without the comments and other lines that stand between them."""
 
-import gzip
 import io
 import os
 import re
@@ -8,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+from epizoo.genome.inflated import open_inflated
 from epizoo.genome.intervals import SKIPPED_LINES, read_lines, skip_mark
 
 UNPLACED = (".\t", ". ")
@@ -22,7 +22,7 @@ _NO_ROW = re.compile(b"\n(?:" + b"|".join(re.escape(text[1:]) for text in _BEGIN
 @contextmanager
 def open_rows(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """The bytes of a text file less comments, track and browser lines and unplaced reads, wherever they stand."""
-    with gzip.open(path, "rb") if is_gzip(path) else open(path, "rb") as file:
+    with open_inflated(path) as file:
         yield io.BufferedReader(_RowsAlone(skip_mark(file)), _BLOCK_BYTES)
 
 
