@@ -137,6 +137,9 @@ def test_figures_of_libraries_come_before_those_of_the_coverage(made, tmp_path):
     [
         ({}, "neither peaks nor states"),
         ({"peaks": "missing.narrowPeak"}, "missing.narrowPeak: no such file"),
+        ({"inputs": ["lost.bam"]}, "lost.bam: no such file"),
+        ({"peaks": None, "states": "states.bed", "multiqc": "a_mqc.json"}, "--multiqc: given without --peaks"),
+        ({"settings": "lost.txt"}, "lost.txt: no such file"),
         ({"loci": ["chr9:1-500"]}, "--loci: chr9:1-500 does not lie in"),
         ({"session": "s.xml"}, "--session: given without --assembly"),
         ({"multiqc": "figures.json"}, "ends in _mqc.json"),

@@ -115,6 +115,7 @@ def test_a_big_bed_is_taken_as_it_is(hub, sizes, tmp_path):
         ({"bigwigs": "a.narrowPeak"}, "a.narrowPeak"),
         ({"peaks": "a.bw"}, "a.bw"),
         ({"states": "a.bw"}, "a.bw"),
+        ({"peaks": "none.bed"}, "none.bed hold no peaks"),
         ({"peaks": "text.txt"}, "text.txt: line 1"),
         ({"peaks": "a.narrowPeak", "email": "nobody"}, "--email: 'nobody' found"),
         ({"bigwigs": "a.bw", "chrom_sizes": "other.sizes"}, "a.bw: has chr1 of 400,000 bp, and made has 9 bp"),
@@ -126,11 +127,14 @@ def test_what_is_no_track_is_refused(made, sizes, tmp_path, monkeypatch, given, 
     monkeypatch.chdir(tmp_path)
     for path in (made.peaks, made.bigwig, sizes):
         (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "none.bed").write_text("")
     (tmp_path / "text.txt").write_text("no track at all\n")
     (tmp_path / "other.sizes").write_text("chr1\t9\nchr2\t9\n")
     settings = {"assembly": "made", "email": "a@b.org", "chrom_sizes": "made.sizes", **given}
     with pytest.raises(InputError, match=re.escape(said)):
         epizoo.track_hub("hub", **settings)
+    assert not (tmp_path / "hub").exists()
+    assert not list(tmp_path.glob(".epizoo-*"))
 
 
 def test_a_folder_of_something_else_is_refused(made, sizes, tmp_path):

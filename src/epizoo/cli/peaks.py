@@ -126,7 +126,7 @@ def _write_report(report: Path, output: Path, given: dict[str, Any], settings: l
     from epizoo.reports.report import report as write
 
     ((sample, peaks),) = named(output).items()
-    signals = {sample: given.get("bigwig", given.get("coverage"))} | stated(control=given.get("control"))
+    signals = {sample: given["bigwig" if "bigwig" in given else "coverage"]} | stated(control=given.get("control"))
     inputs = [path for name in ("reads", "replicates", "control_reads") for path in given.get(name) or ()]
     write(report, peaks={sample: peaks}, bigwigs=signals, inputs=inputs, settings={sample: settings})
 

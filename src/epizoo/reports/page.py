@@ -44,8 +44,9 @@ def igv_js() -> str:
         MissingDependencyError: igv-notebook is not installed.
     """
     # The package itself, which is for notebooks, takes a second to import.
-    spec = importlib.util.find_spec("igv_notebook") or require("igv_notebook", "report").__spec__
-    text = Path(str(spec.origin)).with_name("js").joinpath("igv.min.js").read_text(encoding="utf-8")
+    spec = importlib.util.find_spec("igv_notebook")
+    origin = require("igv_notebook", "report").__file__ if spec is None else spec.origin
+    text = Path(str(origin)).with_name("js").joinpath("igv.min.js").read_text(encoding="utf-8")
     code = text[: text.rindex("//# sourceMappingURL")] if "//# sourceMappingURL" in text[-200:] else text
     # The end of a script's element, in a text of the code, would end it.
     return code.replace("</script", "<\\/script")

@@ -59,7 +59,7 @@ def peak_figures(
         covered = int((union["end"] - union["start"]).sum())
         widths = table["end"] - table["start"]
         row = {"peaks": len(table), "covered_bp": covered, "median_width_bp": widths.median()}
-        known = _library_figures(libraries.loc[name]) if name in libraries.index else {}
+        known = _library_figures(libraries.loc[[name]]) if name in libraries.index else {}
         if name in signals:
             known = known or _signal_figures(signals[name], union)
             row["enrichment"] = _enrichment(
@@ -85,8 +85,8 @@ def annotation_figures(
     if sizes is not None:
         inside = as_segmentation(peaks, sizes)
         hit = {name: table for name, table in annotations.items() if table["chrom"].isin(list(sizes)).any()}
-        table = overlap_enrichment(inside, hit, bin_bp=1)
-        folds |= {name: float(table.loc["peaks", name]) for name in hit}
+        found = overlap_enrichment(inside, hit, bin_bp=1)
+        folds |= dict(zip(hit, found.loc[["peaks"], list(hit)].to_numpy()[0].tolist(), strict=True))
     return pd.DataFrame({"share": shares, "fold": folds})
 
 
@@ -108,9 +108,10 @@ def as_segmentation(peaks: pd.DataFrame, sizes: Mapping[str, int]) -> Segmentati
     return Segmentation(pd.concat(parts, ignore_index=True), ("peaks", "elsewhere"), name="the genome")
 
 
-def _library_figures(row: pd.Series) -> dict[str, float]:
-    """What a table of libraries tells of a sample."""
-    return {name: float(row[name]) for name in FIGURES if name in row and np.isfinite(row[name])}
+def _library_figures(rows: pd.DataFrame) -> dict[str, float]:
+    """Figures of a sample that a table of libraries holds."""
+    known = rows.iloc[0].reindex(list(FIGURES)).astype("float64").dropna()
+    return {str(name): value for name, value in known.items()}
 
 
 def _signal_figures(track: BigWig, union: pd.DataFrame) -> dict[str, float]:

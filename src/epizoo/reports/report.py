@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+import pandas as pd
+
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
 from epizoo.genome.loci import parse_region
@@ -75,37 +77,48 @@ def report(
     """
     outputs = [path for path in (output, multiqc, session) if path is not None]
     files = [path for files in (peaks, bigwigs, states) for path in named(files).values()]
-    texts = _texts(settings)
     check_outputs(outputs, [*files, *libraries, *inputs, *over])
-    if multiqc is not None:
-        require_multiqc_name(multiqc)
-    if session is not None and assembly is None:
-        raise InputError("--session: given without --assembly, the genome that IGV is to show; name it, such as hg38")
+    _check_formats(peaks, multiqc, session, assembly)
+    lost = next((path for path in inputs if not Path(path).is_file()), None)
+    if lost is not None:
+        raise InputError(f"{lost}: no such file; give a file that the results were made of")
+    texts = _texts(settings)
     with ExitStack() as stack:
         found = open_inputs(stack, peaks, bigwigs, states, entry)
         shown = [Locus(parse_region(text), "chosen") for text in loci] or _typical_loci(found)
         _check_loci(shown, found)
         figures = peak_figures(found.peaks, found.signals, read_libraries(libraries))
-        facts = [*(peak_facts(figures) if found.peaks else []), *state_facts(found.states)]
+        made_of = [*found.files, *(("input", Path(path)) for path in inputs)]
         sections = [
-            Section("summary", "Summary", [Facts(facts), Text(notes)]),
+            _summary(found, figures, notes),
             *([quality(figures)] if found.peaks else []),
             _examples(found, shown, assembly),
             distributions(found.peaks),
             state_coverage(found),
             _annotations(found, over),
             _settings(texts),
-            provenance(
-                [*found.files, *(("input", Path(path)) for path in inputs)],
-                command or shlex.join(["epizoo", *sys.argv[1:]]),
-            ),
+            provenance(made_of, command or shlex.join(["epizoo", *sys.argv[1:]])),
         ]
-        names = list(dict.fromkeys([*found.peaks, *found.states]))
-        write_page(Path(output), title or _joined(names), _subtitle(found, assembly), sections)
+        write_page(Path(output), title or _names(found), _subtitle(found, assembly), sections)
         if multiqc is not None:
             write_multiqc(multiqc, figures)
         if session is not None:
             write_session(session, found.files, str(assembly), locus_text(shown[0].region) if shown else "all")
+
+
+def _check_formats(peaks: object, multiqc: File | None, session: File | None, assembly: str | None) -> None:
+    """Check, before any work is done, that what goes with the report can be written."""
+    if multiqc is not None:
+        require_multiqc_name(multiqc)
+        if not peaks:
+            raise InputError("--multiqc: given without --peaks, whose figures it holds; leave it out")
+    if session is not None and assembly is None:
+        raise InputError("--session: given without --assembly, the genome that IGV is to show; name it, such as hg38")
+
+
+def _summary(inputs: Inputs, figures: pd.DataFrame, notes: Sequence[str]) -> Section:
+    facts = [*(peak_facts(figures) if inputs.peaks else []), *state_facts(inputs.states)]
+    return Section("summary", "Summary", [Facts(facts), Text(notes)])
 
 
 def _typical_loci(inputs: Inputs) -> list[Locus]:
@@ -176,11 +189,7 @@ def _subtitle(inputs: Inputs, assembly: str | None) -> str:
     return f"Report of {' and '.join(what)}{f', {assembly}' if assembly else ''}"
 
 
-def _joined(names: Sequence[str]) -> str:
-    """Names as a title, three at most.
-
-    >>> _joined(["a", "b", "c", "d"])
-    'a, b, c and 1 more'
-    """
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+def _names(inputs: Inputs) -> str:
+    """The names of samples and cell types as a title, three at most."""
+    names = list(dict.fromkeys([*inputs.peaks, *inputs.states]))
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

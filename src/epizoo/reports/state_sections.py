@@ -34,7 +34,7 @@ def state_coverage(inputs: Inputs) -> Section:
         table = pd.DataFrame({"bp": lengths.sum(), "segments": lengths.size(), "median": lengths.median()})
         table = table.reindex(range(len(states.labels)), fill_value=0)
         shares = table["bp"] / table["bp"].sum()
-        rows = []
+        rows: list[list[Cell | str]] = []
         for state, (bp, segments, median) in enumerate(table.itertuples(index=False)):
             label = Cell(states.labels[state], swatch=_color(inputs, name, state))
             share = Cell(percent(shares[state]), tint=float(shares[state]))

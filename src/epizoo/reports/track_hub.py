@@ -4,14 +4,14 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Mapping
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from epizoo.calling.peak_reader import read_peaks
 from epizoo.errors import InputError
 from epizoo.figures.regions import INK, SIGNAL
-from epizoo.files import atomic_path, inside
+from epizoo.files import atomic_path, inside, require_writable
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.intervals import check_intervals, read_bed
 from epizoo.genome.signal import BigWig
@@ -70,42 +70,53 @@ def track_hub(
             raise InputError(f"{what}: {given!r} found, expected {'an address' if '@' in form else 'a name as hg38'}")
     sizes = sizes_of(chrom_sizes if chrom_sizes is not None else assembly)
     folder = Path(output)
-    _prepare(folder, assembly)
-    hub = _Hub(folder / assembly, sizes)
-    with ExitStack() as stack:
-        for sample, path in named(bigwigs).items():
-            hub.add_signal(sample, stack.enter_context(BigWig(path)))
-    for sample, path in named(peaks).items():
-        hub.add_peaks(sample, path)
-    for cell, path in named(states).items():
-        hub.add_states(cell, path, entry)
-    written = [path for path, _ in hub.tracks]
-    texts = {
-        folder / assembly / "trackDb.txt": "\n".join(_stanza(settings) for _, settings in hub.tracks),
-        folder / "genomes.txt": _stanza({"genome": assembly, "trackDb": f"{assembly}/trackDb.txt"}),
-        folder / "hub.txt": _stanza(
-            {
+    _check_folder(folder)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".epizoo-") as made:
+        _make(Path(made), assembly, sizes, (named(peaks), named(bigwigs), named(states)), entry)
+        texts = {
+            "genomes.txt": {"genome": assembly, "trackDb": f"{assembly}/trackDb.txt"},
+            "hub.txt": {
                 "hub": re.sub(r"\W", "_", name),
                 "shortLabel": name[:_LONGEST_SHORT],
                 "longLabel": name[:_LONGEST_LONG],
                 "genomesFile": "genomes.txt",
                 "email": email,
-            }
-        ),
-    }
-    for path, text in texts.items():
-        with atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    return [*written, *texts]
+            },
+        }
+        for file, settings in texts.items():
+            _write(Path(made, file), _stanza(settings))
+        # All or nothing: a run that fails leaves the folder as it was.
+        (folder / assembly).mkdir(parents=True, exist_ok=True)
+        files = sorted(path.relative_to(made) for path in Path(made).rglob("*") if path.is_file())
+        return [Path(made, file).replace(folder / file) for file in files]
+
+
+def _make(
+    folder: Path, assembly: str, sizes: Mapping[str, int], files: Sequence[Mapping[str, Path]], entry: File | None
+) -> None:
+    """Make all tracks, and the file that describes them."""
+    peaks, bigwigs, states = files
+    (folder / assembly).mkdir()
+    hub = _Hub(folder / assembly, sizes)
+    for sample, path in bigwigs.items():
+        with BigWig(path) as track:
+            hub.add_signal(sample, track)
+    for sample, path in peaks.items():
+        hub.add_peaks(sample, path)
+    for cell, path in states.items():
+        hub.add_states(cell, path, entry)
+    if not hub.tracks:
+        raise InputError(f"track-hub: {', '.join(map(str, peaks.values()))} hold no peaks, so that there is no track")
+    _write(folder / assembly / "trackDb.txt", "\n".join(map(_stanza, hub.tracks)))
 
 
 class _Hub:
-    """The tracks of a hub as they are made: each file, and its settings in trackDb.txt."""
+    """The tracks of a hub as they are made: the settings of each in trackDb.txt."""
 
     def __init__(self, folder: Path, sizes: Mapping[str, int]) -> None:
         self.folder = folder
         self.sizes = dict(sizes)
-        self.tracks: list[tuple[Path, Stanza]] = []
+        self.tracks: list[Stanza] = []
 
     def add_signal(self, name: str, track: BigWig) -> None:
         """A bigWig of the assembly; its other sequences, such as scaffolds, are known from then on."""
@@ -142,27 +153,20 @@ class _Hub:
 
     def _add(self, path: Path, name: str, what: str, settings: Stanza) -> None:
         track = f"{re.sub(r'[^A-Za-z0-9_]', '_', name)}_{what}"
-        if any(known["track"] == track for _, known in self.tracks):
+        if any(known["track"] == track for known in self.tracks):
             raise InputError(
                 f"{name}: two samples are {track} in the hub, where names hold letters, digits and _; rename"
             )
         labels = {"shortLabel": f"{name} {what}"[:_LONGEST_SHORT], "longLabel": f"{what} of {name}"[:_LONGEST_LONG]}
-        self.tracks.append((path, {"track": track, "bigDataUrl": path.name, **labels, **settings}))
+        self.tracks.append({"track": track, "bigDataUrl": path.name, **labels, **settings})
 
     def _linked(self, source: Path, name: str) -> Path:
         """The file under another name: a link where both lie on one disk, else a copy."""
         target = inside(self.folder, name)
-        temporary = target.with_name(f".epizoo-{target.name}")
-        temporary.unlink(missing_ok=True)
         try:
-            os.link(source.resolve(), temporary)
-            temporary.replace(target)
+            os.link(source.resolve(), target)
         except OSError:
-            with atomic_path(target) as copied:
-                shutil.copyfile(source, copied)
-        finally:
-            # A link to what is there already is not moved.
-            temporary.unlink(missing_ok=True)
+            shutil.copyfile(source, target)
         return target
 
     def _check(self, sizes: Mapping[str, int], name: str) -> None:
@@ -174,15 +178,22 @@ class _Hub:
             raise InputError(f"{name}: has {found}, and {self.folder.name} has {expected}; name its own assembly")
 
 
-def _prepare(folder: Path, assembly: str) -> None:
-    """Make the folders, or check that they are those of a hub."""
+def _check_folder(folder: Path) -> None:
+    """Check that the folder of a hub can be made, or that it is one.
+
+    Raises:
+        InputError: it is a file, holds something else, or the folder that it is in cannot be written to.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; give the name of a folder for the hub")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "hub.txt").is_file():
         raise InputError(f"{folder}: holds files of something else; give a folder of its own, or one that is not there")
-    if not folder.parent.is_dir():
-        raise InputError(f"{folder}: cannot be made, its folder {folder.parent} does not exist; create it first")
-    (folder / assembly).mkdir(parents=True, exist_ok=True)
+    require_writable(folder / "hub.txt" if folder.is_dir() else folder)
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _stanza(settings: Stanza) -> str:
