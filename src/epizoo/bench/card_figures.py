@@ -34,7 +34,11 @@ def benchmarked(metrics: list[dict[str, Any]], results: Mapping[str, Any], entry
     Raises:
         InputError: the results lack a figure.
     """
-    values = {(row["caller"], row["data"], row["metric"]): round(row["value"], 4) for row in results["figures"]}
+    values = {
+        (row["caller"], row["data"], row["metric"]): round(row["value"], 4)
+        for row in results["figures"]
+        if row["value"] is not None
+    }
     peer = f"{PEER} {results['callers'][PEER]['version']}"
     found = []
     for row in metrics:

@@ -1,0 +1,30 @@
+"""Figures of the benchmark in cards are those of the committed results."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import epizoo
+from epizoo.bench.card_figures import MARK, benchmarked
+from epizoo.errors import InputError
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "peaks" / "bench.json"
+
+
+@pytest.mark.parametrize("name", [name for name in epizoo.list_entries() if name.startswith("peak_caller/")])
+def test_cards_show_what_was_measured(name):
+    rows = [row.model_dump() for row in epizoo.load(name).zoo.metrics]
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    found = benchmarked(rows, results, name)
+    shown = [row for row in rows if row["on"].endswith(MARK)]
+    assert len(shown) > 5
+    for before, after in zip(rows, found, strict=True):
+        assert before["value"] == after["value"], before["name"]
+        assert before["compared_with"] == after["compared_with"], before["name"]
+
+
+def test_a_row_that_was_not_measured_is_named():
+    results = {"figures": [], "callers": {"MACS3": {"version": "3.0.4"}}}
+    with pytest.raises(InputError, match="no F1 on moon"):
+        benchmarked([{"name": "F1", "value": 1.0, "on": f"moon{MARK}"}], results, "mine")
