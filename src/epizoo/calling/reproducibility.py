@@ -59,11 +59,23 @@ def return_probability(
     >>> return_probability(np.array([9.0, 30.0]), evidence).round(2).tolist()
     [0.55, 0.0]
     """
+    logit = _INTERCEPT + features(log10_q, evidence) @ np.array([_OF_LOG_EVIDENCE, _OF_FEW])
+    return 1 / (1 + np.exp(-logit))
+
+
+def features(
+    log10_q: Float[np.ndarray, " peak"], evidence: Float[np.ndarray, "peak replicate"]
+) -> Float[np.ndarray, "peak 2"]:
+    """The two figures of a peak that its probability is made of: the logarithm of its shared evidence, and 1 / sqrt(n).
+
+    Args:
+        log10_q: as in `return_probability`.
+        evidence: as in `return_probability`.
+    """
     n = evidence.shape[1]
     median = np.sort(evidence, axis=1)[:, (n - 1) // 2]
     shared = np.minimum(np.maximum(log10_q, 0.0), _MOST_OVER_MEDIAN * n * median)
-    logit = _INTERCEPT + _OF_LOG_EVIDENCE * np.log(_LEAST_LOG10_Q + shared) + _OF_FEW / np.sqrt(n)
-    return 1 / (1 + np.exp(-logit))
+    return np.column_stack([np.log(_LEAST_LOG10_Q + np.maximum(shared, 0.0)), np.full(len(shared), 1 / np.sqrt(n))])
 
 
 def with_reproducibility(peaks: pd.DataFrame, replicates: Sequence[ReadCoverage], n_bp: int) -> pd.DataFrame:
