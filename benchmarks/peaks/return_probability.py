@@ -61,6 +61,7 @@ def experiments(data: Path, folder: Path) -> Iterator[Experiment]:
 
 def rows(one: Experiment) -> Iterator[pd.DataFrame]:
     """Peaks of one replicate and of two, by their figures, and whether a further replicate has them."""
+    least_log10_q = -np.log10(epizoo.load_peak_caller(one.entry).config.calling.most_q)
     single = [epizoo.call_peaks(one.entry, reads=path, **one.options) for path in one.files]
     numbers = range(len(single))
     groups = [(number,) for number in numbers] + ([*itertools.combinations(numbers, 2)] if len(single) > 2 else [])
@@ -72,7 +73,7 @@ def rows(one: Experiment) -> Iterator[pd.DataFrame]:
             evidence = peaks.filter(regex="^log10_p_").to_numpy()
         if peaks.empty:
             continue
-        found = features(peaks["qValue"].to_numpy(), evidence)
+        found = features(peaks["qValue"].to_numpy(), evidence, least_log10_q)
         for further in set(numbers) - set(group):
             hit = overlaps_any(peaks, single[further]) if len(single[further]) else np.zeros(len(peaks), bool)
             yield pd.DataFrame(found, columns=["log_evidence", "of_few"]).assign(

@@ -25,6 +25,17 @@ def test_cards_show_what_was_measured(name):
 
 
 def test_a_row_that_was_not_measured_is_named():
-    results = {"figures": [], "callers": {"MACS3": {"version": "3.0.4"}}}
+    results = {"figures": [], "callers": {"MACS3": {"kind": "MACS3", "version": "3.0.4"}}}
     with pytest.raises(InputError, match="no F1 on moon"):
         benchmarked([{"name": "F1", "value": 1.0, "on": f"moon{MARK}"}], results, "mine")
+
+
+def test_every_setting_of_macs3_that_was_measured_stands_beside():
+    callers = {name: {"kind": "MACS3", "version": "3.0.4"} for name in ("MACS3", "MACS3 lenient")}
+    figures = [("mine", 0.7), ("MACS3", 0.4), ("MACS3 lenient", 0.6), ("another entry", 0.9)]
+    rows = [{"caller": name, "data": "moon", "metric": "F1", "value": value} for name, value in figures]
+    card = [{"name": "F1", "value": 0.1, "on": f"moon{MARK}"}, {"name": "F1", "value": 0.2, "on": "elsewhere"}]
+    found = benchmarked(card, {"callers": callers, "figures": rows}, "mine")
+    assert found[0]["value"] == 0.7
+    assert found[0]["compared_with"] == {"MACS3 3.0.4": 0.4, "MACS3 3.0.4, lenient": 0.6}
+    assert found[1] == card[1]

@@ -116,7 +116,9 @@ def test_names_choose_the_format_and_contradictions_are_refused(tmp_path):
         peak_format(tmp_path / "x.narrowPeak.gz", "gappedPeak")
     assert peak_format("peaks") == "narrowPeak"
     assert peak_format("x.txt", "bed") == "bed"
-    assert peak_format("x.parquet") == peak_format("x", "parquet") == "parquet"
+    assert peak_format("x.parquet") == peak_format("y.parquet", "parquet") == "parquet"
+    with pytest.raises(InputError, match=r"x: .*\.parquet"):
+        peak_format("x", "parquet")
     with pytest.raises(InputError, match=r"x\.parquet: .*\bparquet\b.*\bbroadPeak\b"):
         peak_format("x.parquet", "broadPeak")
     for name in ("x.csv", "x.txt.gz"):

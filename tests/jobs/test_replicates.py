@@ -79,11 +79,11 @@ def test_evidence_is_the_poisson_tail_of_the_fragments_in_a_peak(files):
 def test_more_evidence_and_more_replicates_that_share_it_are_more_probable():
     log10_q = np.linspace(0, 60, 40)
     even = np.repeat(log10_q[:, None] / 2, 2, axis=1)
-    probability = return_probability(log10_q, even)
+    probability = return_probability(log10_q, even, 4.0)
     assert (np.diff(probability) > 0).all()
     assert probability[0] < 0.05
     assert probability[-1] > 0.95
-    lonely = return_probability(np.full(3, 50.0), np.array([[50.0, 0.0], [25.0, 25.0], [49.0, 1.0]]))
+    lonely = return_probability(np.full(3, 50.0), np.array([[50.0, 0.0], [25.0, 25.0], [49.0, 1.0]]), 4.0)
     assert lonely[0] < 0.05 < lonely[2] < 0.5 < 0.9 < lonely[1]
 
 
@@ -94,7 +94,7 @@ def test_an_artefact_of_one_replicate_ranks_last(files):
     starts, ends = spans(parts[0])["chr1"]
     parts[0] = ReadCoverage([paths[0]], SIZES, {"chr1": (np.r_[starts, artefact], np.r_[ends, artefact + 200])})
     peaks = pd.DataFrame({"chrom": "chr1", "start": [5_000, 10_000, 20_000], "end": [5_500, 10_500, 20_500]})
-    found = with_reproducibility(peaks.assign(qValue=50.0), parts, 30_000)
+    found = with_reproducibility(peaks.assign(qValue=50.0), parts, 30_000, 1e-4)
     assert found["score"].idxmin() == 0
     assert found["score"].iloc[0] < 100
 

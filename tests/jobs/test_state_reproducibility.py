@@ -82,7 +82,7 @@ def test_the_command_writes_what_another_reader_reads(world, tmp_path):
 
 @pytest.mark.parametrize(
     ("cells", "found"),
-    [(("A1", "A1"), "A1 in both"), (("A1", "A9"), "no cell type A9"), (("A9", "A1"), "no.* A9")],
+    [(("A1", "A1"), "A1 is the cell type itself"), (("A1", "A9"), "no cell type A9"), (("A9", "A1"), "no.* A9")],
 )
 def test_a_replicate_is_another_cell_type_that_is_there(world, cells, found):
     entry, marks = world

@@ -3,7 +3,8 @@
     python -m epizoo.bench.card_figures benchmarks/peaks/bench.json
     python -m epizoo.zoo.build --render
 
-Rows of an entry's metrics that end in ``; epizoo bench`` get the values of that run, MACS3's beside them. Which figures
+Rows of an entry's metrics that end in ``; epizoo bench`` get the values of that run, those of MACS3 at both of its
+settings beside them. Which figures
 a card shows, the rows that it has decide.
 """
 
@@ -23,7 +24,6 @@ from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.loading import load
 
 MARK = "; epizoo bench"
-PEER = "MACS3"
 _LONGER_NAMES = "wrong labels"
 """Cards say more of this metric, behind its name."""
 
@@ -39,7 +39,11 @@ def benchmarked(metrics: list[dict[str, Any]], results: Mapping[str, Any], entry
         for row in results["figures"]
         if row["value"] is not None
     }
-    peer = f"{PEER} {results['callers'][PEER]['version']}"
+    peers = {
+        caller: caller.replace("MACS3", f"MACS3 {about['version']}").replace(" lenient", ", lenient")
+        for caller, about in results["callers"].items()
+        if about["kind"] == "MACS3"
+    }
     found = []
     for row in metrics:
         if row["on"].endswith(MARK):
@@ -47,7 +51,8 @@ def benchmarked(metrics: list[dict[str, Any]], results: Mapping[str, Any], entry
             key = (row["on"].removesuffix(MARK), metric)
             if (entry, *key) not in values:
                 raise InputError(f"{entry}: the benchmark has no {metric} on {key[0]}; run it with this truth")
-            row = row | {"value": values[(entry, *key)], "compared_with": {peer: values[(PEER, *key)]}}
+            others = {peer: values[(caller, *key)] for caller, peer in peers.items() if (caller, *key) in values}
+            row = row | {"value": values[(entry, *key)], "compared_with": others}
         found.append(row)
     return found
 

@@ -44,6 +44,8 @@ def peak_format(path: str | os.PathLike[str], wanted: str | None = None) -> str:
     chosen = {name.lower(): name for name in KINDS}.get(wanted.lower())
     if chosen is None:
         raise InputError(f"format: {wanted!r} is not a format of peaks; choose {', '.join(KINDS)}")
+    if chosen == "parquet":
+        raise InputError(f"{path}: parquet was asked for, but the name does not end in .parquet; name it so")
     # Any of the formats is called .bed by somebody.
     if by_suffix not in (None, "bed", chosen):
         raise InputError(f"{path}: has the suffix of {by_suffix}, but {chosen} was asked for; change one of the two")

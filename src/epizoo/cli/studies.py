@@ -110,6 +110,7 @@ def count(output: Output, **given: Any) -> None:
     "epizoo.jobs.differential.differential",
     {"": "groups reference compared output"},
     metavars={"reference": "GROUP", "compared": "GROUP", **_GROUPS},
+    trailing="groups",
 )
 def differential(counts: CountsFile, output: Output, **given: Any) -> None:
     """Find the peaks that differ between two groups of samples, by PyDESeq2 on their counts.

@@ -236,7 +236,7 @@ def call_peaks(
         n_bp = searched_bp(windows, excluded, masked)
         allowed = with_q_values(allowed.reset_index(drop=True), n_bp)
         if isinstance(track, ReadCoverage) and track.replicates:
-            allowed = with_reproducibility(allowed, track.replicates, n_bp)
+            allowed = with_reproducibility(allowed, track.replicates, n_bp, rule.most_q)
         peaks = CalledPeaks(name_peaks(significant(allowed, rule.most_q)))
         if cutoff_analysis is not None:
             write_cutoffs(cutoff_analysis, allowed)

@@ -12,7 +12,7 @@ from epizoo.errors import InputError
 from epizoo.files import check_outputs
 from epizoo.genome.table_files import check_tables, write_table
 from epizoo.jobs.peak_inputs import File
-from epizoo.jobs.sample_groups import Groups, sample_groups
+from epizoo.jobs.sample_groups import sample_groups
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 def consensus(
     peaks: Mapping[str, File | pd.DataFrame],
     *,
-    groups: Groups | None = None,
+    groups: File | Mapping[str, str] | None = None,
     min_support: int | None = None,
     output: File | None = None,
     support: File | None = None,

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from epizoo.files import check_outputs
 from epizoo.genome.table_files import check_tables, write_table
 from epizoo.jobs.count_tables import PLACE, read_counts
 from epizoo.jobs.peak_inputs import File
-from epizoo.jobs.sample_groups import Groups, sample_groups
+from epizoo.jobs.sample_groups import sample_groups
 from epizoo.optional import require
 
 _MANY_PEAKS = 2_000
@@ -27,7 +28,7 @@ _OF_DESEQ = {
 
 def differential(
     counts: File | pd.DataFrame,
-    groups: Groups,
+    groups: File | Mapping[str, str],
     *,
     reference: str | None = None,
     compared: str | None = None,

@@ -9,12 +9,13 @@ from epizoo.errors import InputError
 from epizoo.genome.intervals import read_lines
 from epizoo.jobs.peak_inputs import File
 
-Groups = File | Mapping[str, str]
-"""A table of samples (tab-separated, its header has sample and group), or each sample's group."""
 
-
-def sample_groups(groups: Groups | None, samples: Collection[str]) -> dict[str, str]:
+def sample_groups(groups: File | Mapping[str, str] | None, samples: Collection[str]) -> dict[str, str]:
     """The group of each of the samples, in their order; one group of all where none are given.
+
+    Args:
+        groups: a table of samples (tab-separated, its header has sample and group), or each sample's group.
+        samples: names of the samples.
 
     Raises:
         InputError: a sample has no group, or the table cannot be used.

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import UInt8
 
+from epizoo.errors import InputError
 from epizoo.files import check_outputs
 from epizoo.genome.bigwig.writer import BigWigWriter
 from epizoo.genome.table_files import check_tables, write_table
@@ -82,6 +83,8 @@ def reproducibility(
     folders = [binarized] if isinstance(binarized, str | os.PathLike) else list(binarized)
     check_outputs([path for path in (output, table) if path is not None], folders)
     check_tables([table])
+    if cell == replicate:
+        raise InputError(f"replicate: {cell} is the cell type itself; give another replicate of it")
     files = compared_files(folders, [cell], [replicate])
     names = [state.name for state in loaded.config.states]
     counts, found = ReturnCounts.nothing(len(names)), {}
@@ -94,6 +97,10 @@ def reproducibility(
         found[chrom] = here
         if progress is not None:
             progress(number, len(files))
+    if not counts.bins.sum(axis=(1, 2)).all():
+        raise InputError(
+            f"{cell}: its chromosomes are shorter than 1 Mb, and each megabase is judged by others; give longer ones"
+        )
     curves = return_curves(counts)
     if output is not None:
         sizes = {chrom: max(len(here.state), 1) * loaded.window.bin_bp for chrom, here in found.items()}
