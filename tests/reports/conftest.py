@@ -25,12 +25,14 @@ def browser():
 
 @pytest.fixture
 def opened(browser):
-    """Opens a page from the disk; a message in the console, an error or a request of the page fails the test."""
+    """Opens a page from the disk, under its own policy unless a setting says otherwise.
+
+    A message in the console, an error or a request of the page fails the test.
+    """
     told, contexts = [], []
 
     def open_page(path, ready="body[data-ready]", **settings):
-        # The page's policy would forbid axe, and nothing else that is looked at here.
-        contexts.append(browser.new_context(bypass_csp=True, **settings))
+        contexts.append(browser.new_context(**settings))
         page = contexts[-1].new_page()
         page.on("console", lambda message: told.append(message.text))
         page.on("pageerror", lambda error: told.append(str(error)))

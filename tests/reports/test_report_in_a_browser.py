@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pyBigWig
 import pytest
 
 import epizoo
+
+expect = pytest.importorskip("playwright.sync_api").expect
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -35,9 +38,40 @@ def violations(page):
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_and_the_page_is_as_wide_as_the_window(opened, path, width, scheme):
-    page = opened(path, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = opened(path, bypass_csp=True, viewport={"width": width, "height": 900}, color_scheme=scheme)
     assert violations(page) == {}
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_names_of_files_run_no_script(opened, tmp_path):
+    chrom, evil = "<svg/onload=window.ran=1>&amp;", '<img src=x onerror="window.ran = 1">'
+    (tmp_path / "a.narrowPeak").write_text(f"{chrom}\t40000\t60000\tp\t9\t.\t1\t1\t1\t5\n")
+    (tmp_path / "a.bed").write_text(f"{chrom}\t0\t100000\t{evil}\n")
+    with pyBigWig.open(str(tmp_path / "a.bw"), "w") as file:
+        file.addHeader([(chrom, 100_000)])
+        file.addEntries([chrom], [40_000], ends=[60_000], values=[3.0])
+    files = {"peaks": "a.narrowPeak", "bigwigs": "a.bw", "states": "a.bed"}
+    given = {name: {evil: tmp_path / file} for name, file in files.items()}
+    epizoo.report(tmp_path / "a.html", **given, assembly=evil)
+    page = opened(tmp_path / "a.html")
+    assert page.inner_text("#where").startswith(f"{chrom}:")
+    assert page.locator(".igv-track-label").all_inner_texts()[-3:] == [evil, f"{evil}: peaks", f"{evil}: states"]
+    page.locator(".igv-viewport", has_text=f"{evil}: states").click()
+    expect(page.locator(".igv-ui-popover", has_text=evil)).to_be_visible()
+    page.click("[data-locus] >> nth=0")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.ran") is None
+    assert page.locator("#browser img").count() == 0
+
+
+def test_a_script_that_is_no_part_of_the_page_does_not_run(browser, path, tmp_path):
+    text = path.read_text().replace("</main>", "<script>window.ran = 1</script></main>")
+    (tmp_path / "changed.html").write_text(text)
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"file://{tmp_path}/changed.html")
+        page.wait_for_selector("body[data-ready]", timeout=60_000)
+        assert page.evaluate("window.ran") is None
 
 
 def test_the_keyboard_goes_to_a_locus_and_zooms(opened, path):
@@ -45,13 +79,13 @@ def test_the_keyboard_goes_to_a_locus_and_zooms(opened, path):
     first = page.inner_text("#where")
     page.focus("[data-locus] >> nth=1")
     page.keyboard.press("Enter")
-    page.wait_for_function(f"document.getElementById('where').textContent !== {first!r}")
+    expect(page.locator("#where")).not_to_have_text(first)
     assert page.get_attribute("[data-locus] >> nth=1", "aria-pressed") == "true"
     assert page.get_attribute("[data-locus] >> nth=0", "aria-pressed") == "false"
     second = page.inner_text("#where")
     page.focus("[data-move=in]")
     page.keyboard.press("Space")
-    page.wait_for_function(f"document.getElementById('where').textContent !== {second!r}")
+    expect(page.locator("#where")).not_to_have_text(second)
 
 
 def test_signal_peaks_and_states_are_drawn(opened, path):
@@ -75,7 +109,7 @@ def test_a_report_of_no_peaks_opens(opened, made, tmp_path):
     empty, path = tmp_path / "none.narrowPeak", tmp_path / "none.html"
     empty.write_text("")
     epizoo.report(path, peaks=empty, bigwigs=made.bigwig)
-    page = opened(path, ready=None)
+    page = opened(path, ready=None, bypass_csp=True)
     assert "No peaks were found in none." in page.inner_text("main")
     assert page.locator("#browser").count() == 0
     assert violations(page) == {}

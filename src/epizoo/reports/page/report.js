@@ -1,6 +1,11 @@
 "use strict";
 (async () => {
-  const { genome, loci, tracks } = JSON.parse(document.getElementById("excerpts").textContent);
+  // igv.js writes names of tracks, chromosomes and features as HTML: here they are text.
+  const escaped = (value) =>
+    typeof value === "string" ? value.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`) : value;
+  const unescaped = (text) => text.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(code));
+  const content = document.getElementById("excerpts").textContent;
+  const { genome, loci, tracks } = JSON.parse(content, (_, value) => escaped(value));
   const where = document.getElementById("where");
   const buttons = [...document.querySelectorAll("[data-locus]")];
   const sizes = genome.sizes.map(([chrom, bp]) => `${chrom}\t${bp}\n`).join("");
@@ -32,12 +37,12 @@
   });
 
   function tell() {
-    where.textContent = browser.referenceFrameList[0].getLocusString();
+    where.textContent = unescaped(browser.referenceFrameList[0].getLocusString());
   }
 
   async function show(button) {
     for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
-    await browser.search(button.dataset.locus);
+    await browser.search(escaped(button.dataset.locus));
     tell();
   }
 
