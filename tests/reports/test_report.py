@@ -116,20 +116,38 @@ def test_files_are_named_with_their_hashes_and_the_command(made, page):
     assert f"epizoo {epizoo.__version__}" in page
 
 
-def test_figures_of_libraries_come_before_those_of_the_coverage(made, tmp_path):
-    libraries, path = tmp_path / "libraries.tsv", tmp_path / "a_mqc.json"
+def test_libraries_add_to_the_figures_of_the_coverage(made, tmp_path):
+    libraries, path, alone = tmp_path / "libraries.tsv", tmp_path / "a_mqc.json", tmp_path / "b_mqc.json"
     libraries.write_text("sample\treads\tduplicates_share\tfragments\tfrip\na\t100\t0.25\t75\t0.5\n")
     given = {"peaks": {"a": made.peaks}, "bigwigs": {"a": made.bigwig}, "libraries": [libraries]}
     epizoo.report(tmp_path / "a.html", **given, multiqc=path)
+    epizoo.report(tmp_path / "a.html", **given | {"libraries": []}, multiqc=alone)
     found = json.loads(path.read_text())
-    assert {name: found["data"]["a"][name] for name in ("fragments", "duplicates_share", "frip")} == {
-        "fragments": 75,
-        "duplicates_share": 0.25,
-        "frip": 0.5,
-    }
+    without = json.loads(alone.read_text())["data"]["a"]
+    counted = {"fragments": 75, "duplicates_share": 0.25, "frip": 0.5}
+    assert found["data"]["a"] == without | counted
+    assert {"signal_in_peaks", "enrichment"} <= set(without)
     # As the specification of custom content asks: one type of plot, and a header for each column.
     assert found["plot_type"] == "table"
     assert set(found["data"]["a"]) <= set(found["headers"])
+
+
+def test_a_library_without_frip_leaves_the_figures_of_the_coverage(made, tmp_path):
+    libraries, path = tmp_path / "libraries.tsv", tmp_path / "a_mqc.json"
+    libraries.write_text("sample\tfragments\tfrip\na\t\t\n")
+    epizoo.report(tmp_path / "a.html", peaks={"a": made.peaks}, bigwigs={"a": made.bigwig}, multiqc=path)
+    expected = path.read_text()
+    given = {"peaks": {"a": made.peaks}, "bigwigs": {"a": made.bigwig}, "libraries": [libraries]}
+    epizoo.report(tmp_path / "a.html", **given, multiqc=path)
+    assert path.read_text() == expected
+
+
+def test_a_sample_twice_in_libraries_is_refused(made, tmp_path):
+    for name in ("x.tsv", "y.tsv"):
+        (tmp_path / name).write_text("sample\tfragments\tfrip\na\t1\t0.5\n")
+    files = [tmp_path / "x.tsv", tmp_path / "y.tsv"]
+    with pytest.raises(InputError, match=r"y.tsv: a second row for a, which .*x.tsv holds already"):
+        epizoo.report(tmp_path / "a.html", peaks={"a": made.peaks}, libraries=files)
 
 
 @pytest.mark.parametrize(

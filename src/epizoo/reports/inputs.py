@@ -151,9 +151,10 @@ def read_libraries(paths: Sequence[File]) -> pd.DataFrame:
     """Tables of libraries of `epizoo count`, one below the other: a row for each sample.
 
     Raises:
-        InputError: a file is missing or is no such table.
+        InputError: a file is missing or is no such table, or a sample stands there twice.
     """
-    tables = []
+    tables: list[pd.DataFrame] = []
+    places: dict[str, File] = {}
     for path in paths:
         if not Path(path).is_file():
             raise InputError(f"{path}: no such file; give the table that `epizoo count --libraries` writes")
@@ -161,5 +162,11 @@ def read_libraries(paths: Sequence[File]) -> pd.DataFrame:
         table.index = table.index.astype(str)
         if table.index.name != "sample" or "frip" not in table:
             raise InputError(f"{path}: lacks the column sample or frip; give what `epizoo count --libraries` writes")
+        for sample in table.index:
+            if sample in places:
+                raise InputError(
+                    f"{path}: a second row for {sample}, which {places[sample]} holds already; leave out one of them"
+                )
+            places[sample] = path
         tables.append(table)
     return pd.concat(tables) if tables else pd.DataFrame(columns=["frip"])

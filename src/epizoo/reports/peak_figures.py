@@ -38,6 +38,7 @@ FIGURES = {
     "enrichment": Figure("Enrichment", "mean signal in peaks over that of the rest of the 100 kb blocks with signal"),
 }
 """Figures of a sample, in the order of tables."""
+_OF_LIBRARIES = ("fragments", "duplicates_share", "frip")
 
 
 def peak_figures(
@@ -59,13 +60,12 @@ def peak_figures(
         covered = int((union["end"] - union["start"]).sum())
         widths = table["end"] - table["start"]
         row = {"peaks": len(table), "covered_bp": covered, "median_width_bp": widths.median()}
-        known = _library_figures(libraries.loc[[name]]) if name in libraries.index else {}
         if name in signals:
-            known = known or _signal_figures(signals[name], union)
-            row["enrichment"] = _enrichment(
-                signals[name], known.get("frip", known.get("signal_in_peaks", np.nan)), covered
-            )
-        row |= known
+            row |= _signal_figures(signals[name], union)
+            row["enrichment"] = _enrichment(signals[name], row["signal_in_peaks"], covered)
+        if name in libraries.index:
+            # What was counted is exact where the coverage shows it only about.
+            row |= _library_figures(libraries.loc[name])
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(FIGURES)).astype("float64")
 
@@ -108,9 +108,9 @@ def as_segmentation(peaks: pd.DataFrame, sizes: Mapping[str, int]) -> Segmentati
     return Segmentation(pd.concat(parts, ignore_index=True), ("peaks", "elsewhere"), name="the genome")
 
 
-def _library_figures(rows: pd.DataFrame) -> dict[str, float]:
+def _library_figures(row: pd.Series) -> dict[str, float]:
     """Figures of a sample that a table of libraries holds."""
-    known = rows.iloc[0].reindex(list(FIGURES)).astype("float64").dropna()
+    known = row.reindex(_OF_LIBRARIES).astype("float64").dropna()
     return {str(name): value for name, value in known.items()}
 
 
