@@ -181,6 +181,47 @@ def test_peaks_of_another_assembly_are_refused(made, tmp_path):
         epizoo.report(tmp_path / "a.html", peaks=tmp_path / "b.narrowPeak", bigwigs=made.bigwig)
 
 
+def write_bigwig(path, sizes):
+    with pyBigWig.open(str(path), "w") as file:
+        file.addHeader(list(sizes.items()))
+        for chrom, size in sizes.items():
+            file.addEntries([chrom], [0], ends=[size // 2], values=[1.0])
+    return path
+
+
+def write_peak(path, chrom, start=20_000, more="1\t1\t1\t5"):
+    path.write_text(f"{chrom}\t{start}\t{start + 500}\tp\t9\t.\t{more}\n")
+    return path
+
+
+def test_signals_of_different_chromosomes_go_together(tmp_path):
+    sizes = {"a": {"chr1": 90_000}, "b": {"chr2": 80_000, "chr1": 90_000}}
+    signals = {name: write_bigwig(tmp_path / f"{name}.bw", of) for name, of in sizes.items()}
+    peaks = {"a": write_peak(tmp_path / "a.bed", "chr1"), "b": write_peak(tmp_path / "b.bed", "chr2")}
+    # A sample without a signal has a chromosome of its own.
+    peaks["c"] = write_peak(tmp_path / "c.bed", "chr3")
+    epizoo.report(tmp_path / "a.html", peaks=peaks, bigwigs=signals)
+    given = excerpts((tmp_path / "a.html").read_text())
+    assert dict(given["genome"]["sizes"]) == {"chr1": 90_000, "chr2": 80_000, "chr3": 20_500}
+    shown = {track["name"]: {part["chr"] for part in track["parts"]} for track in given["tracks"] if "parts" in track}
+    assert shown == {"a": {"chr1"}, "b": {"chr1", "chr2"}}
+
+
+def test_two_lengths_of_a_chromosome_are_refused(tmp_path):
+    signals = {name: write_bigwig(tmp_path / f"{name}.bw", {"chr1": size}) for name, size in (("a", 9_000), ("b", 80))}
+    peaks = write_peak(tmp_path / "a.bed", "chr1", 1_000)
+    with pytest.raises(InputError, match=r"b.bw: chr1 is 80 bp long, and 9,000 bp in .*a.bw"):
+        epizoo.report(tmp_path / "a.html", peaks={"a": peaks}, bigwigs=signals)
+    with pytest.raises(InputError, match=r"a.bed: .*past the end of its chromosome in .*b.bw, which is 80 bp long"):
+        epizoo.report(tmp_path / "a.html", peaks={"a": peaks}, bigwigs={"other": signals["b"]})
+
+
+def test_loci_are_those_of_the_bigwig_that_is_named(tmp_path):
+    peaks, signal = write_peak(tmp_path / "a.bed", "chr1"), write_bigwig(tmp_path / "a.bw", {"chr1": 30_000})
+    with pytest.raises(InputError, match=r"--loci: chr1:1-90,000 does not lie in the genome of .*a.bw"):
+        epizoo.report(tmp_path / "a.html", peaks=peaks, bigwigs=signal, loci=["chr1:1-90,000"])
+
+
 def test_the_command_shows_itself(made, tmp_path):
     output = tmp_path / "a.html"
     words = ["report", "--peaks", f"a={made.peaks}", "--bigwig", f"a={made.bigwig}", "-o", str(output)]

@@ -42,14 +42,17 @@ class Inputs(NamedTuple):
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Lengths of chromosomes, of the first signal, else the last positions of peaks and states."""
-        if self.signals:
-            return dict(next(iter(self.signals.values())).chrom_sizes)
+        """Lengths of chromosomes, of all signals; of those in no signal, the last positions of peaks and states."""
         ends: dict[str, int] = {}
         for table in (*self.peaks.values(), *(states.segments for states in self.states.values())):
             for chrom, end in table.groupby("chrom")["end"].max().items():
                 ends[str(chrom)] = max(int(end), ends.get(str(chrom), 0))
-        return ends
+        return {**ends, **_signal_sizes(self.signals)}
+
+    def source(self, chrom: str) -> Path:
+        """The file that tells the length of a chromosome; the first one of a chromosome that is in none."""
+        holders = [signal.path for signal in self.signals.values() if chrom in signal.chrom_sizes]
+        return Path([*holders, *(signal.path for signal in self.signals.values()), self.files[0][1]][0])
 
 
 def open_inputs(
@@ -88,7 +91,38 @@ def open_inputs(
     for name, table in found.peaks.items():
         if len(table) and name in signals:
             check_intervals(table, signals[name].chrom_sizes, str(peak_files[name]), str(signals[name].path))
+    _check_ends(found, [*peak_files.values(), *state_files.values()])
     return found
+
+
+def _signal_sizes(signals: Mapping[str, BigWig]) -> dict[str, int]:
+    """Lengths of the chromosomes of all signals.
+
+    Raises:
+        InputError: two signals give one chromosome different lengths.
+    """
+    sizes: dict[str, int] = {}
+    known: dict[str, BigWig] = {}
+    for signal in signals.values():
+        for chrom, size in signal.chrom_sizes.items():
+            if sizes.setdefault(chrom, size) != size:
+                raise InputError(
+                    f"{signal.path}: {chrom} is {size:,} bp long, and {sizes[chrom]:,} bp in {known[chrom].path}; give "
+                    "files of one assembly"
+                )
+            known.setdefault(chrom, signal)
+    return sizes
+
+
+def _check_ends(inputs: Inputs, paths: Sequence[Path]) -> None:
+    """Check that peaks and states end where the chromosomes of the signals do."""
+    sizes, tables = inputs.sizes, [*inputs.peaks.values(), *(states.segments for states in inputs.states.values())]
+    for table, path in zip(tables, paths, strict=True):
+        ends = table.groupby("chrom", sort=False)["end"].max()
+        past = [str(chrom) for chrom, end in ends.items() if end > sizes[str(chrom)]]
+        if past:
+            rows = table[table["chrom"] == past[0]]
+            check_intervals(rows, sizes, str(path), str(inputs.source(past[0])))
 
 
 def named(files: Named | None, lone: str | None = None) -> dict[str, Path]:

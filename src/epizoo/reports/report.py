@@ -132,7 +132,7 @@ def _check_loci(loci: Sequence[Locus], inputs: Inputs) -> None:
     for region, _ in loci:
         if region.end > sizes.get(region.chrom, 0):
             raise InputError(
-                f"--loci: {locus_text(region)} does not lie in the genome of {inputs.files[0][1]}, whose "
+                f"--loci: {locus_text(region)} does not lie in the genome of {inputs.source(region.chrom)}, whose "
                 f"chromosomes are {', '.join(list(sizes)[:5])}; give a region of this assembly"
             )
 
