@@ -207,6 +207,24 @@ def test_signals_of_different_chromosomes_go_together(tmp_path):
     assert shown == {"a": {"chr1"}, "b": {"chr1", "chr2"}}
 
 
+def test_infinite_scores_and_q_values_are_left_out(tmp_path):
+    rows = [("inf", "inf"), ("3", "2"), ("5", "4"), (".", "inf"), ("-inf", "1")]
+    (tmp_path / "a.narrowPeak").write_text(
+        "".join(f"chr1\t{9_000 * i}\t{9_000 * i + 99}\tp\t{s}\t.\t1\t1\t{q}\t5\n" for i, (s, q) in enumerate(rows))
+    )
+    epizoo.report(tmp_path / "a.html", peaks=tmp_path / "a.narrowPeak")
+    text = (tmp_path / "a.html").read_text()
+    assert text.count("; infinite and left out: 2</p>") == 2
+    (peaks,) = excerpts(text)["tracks"]
+    assert {start: score for _, start, _, score in peaks["rows"]} == {
+        0: None,
+        9_000: 3,
+        18_000: 5,
+        27_000: None,
+        36_000: None,
+    }
+
+
 def test_two_lengths_of_a_chromosome_are_refused(tmp_path):
     signals = {name: write_bigwig(tmp_path / f"{name}.bw", {"chr1": size}) for name, size in (("a", 9_000), ("b", 80))}
     peaks = write_peak(tmp_path / "a.bed", "chr1", 1_000)

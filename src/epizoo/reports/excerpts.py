@@ -70,7 +70,8 @@ def locus_text(region: Region) -> str:
 
 def _peaks(name: str, peaks: pd.DataFrame, loci: Sequence[Locus]) -> dict[str, Any]:
     rows = _within(peaks, loci)
-    scores = rows["score"].fillna(0)
+    # What is no number, or infinite, JSON does not hold; igv.js shows no score then.
+    scores = rows["score"].astype(object).where(np.isfinite(rows["score"]), None)
     values = [list(row) for row in zip(rows["chrom"], rows["start"], rows["end"], scores, strict=True)]
     return {"kind": "peaks", "name": f"{name}: peaks", "color": INK, "rows": values}
 

@@ -1,6 +1,7 @@
 """The sections of a report that are about peaks."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,18 @@ def _histograms(name: str, peaks: pd.DataFrame, several: bool) -> list[Histogram
     widths = (peaks["end"] - peaks["start"]).to_numpy(np.float64)
     found = [histogram(widths, f"Widths of peaks{of}", "width (bp)", "bp", is_log=True)]
     for column, caption, axis in (("score", "Scores", "score"), ("qValue", "q-values", "-log10 q")):
-        values = peaks[column].dropna().to_numpy(np.float64)
+        stated = peaks[column].dropna().to_numpy(np.float64)
+        values = stated[np.isfinite(stated)]
         if len(values) and (values >= 0).all() and np.ptp(values):
-            found.append(histogram(values, f"{caption} of peaks{of}", axis))
+            drawn = histogram(values, f"{caption} of peaks{of}", axis)
+            found.append(replace(drawn, summary=drawn.summary + _left_out(len(stated) - len(values))))
     return found
+
+
+def _left_out(number_of: int) -> str:
+    """The end of a summary of finite values.
+
+    >>> _left_out(0), _left_out(2)
+    ('', '; infinite and left out: 2')
+    """
+    return f"; infinite and left out: {number_of:,}" if number_of else ""
