@@ -1,7 +1,9 @@
 """Reports: figures against pyBigWig and brute force, what is in the page and what is refused."""
 
+import importlib.util
 import json
 import re
+import sys
 
 import numpy as np
 import pyBigWig
@@ -11,7 +13,7 @@ from typer.testing import CliRunner
 
 import epizoo
 from epizoo.cli import app
-from epizoo.errors import InputError
+from epizoo.errors import InputError, MissingDependencyError
 
 
 def table(page, caption):
@@ -269,6 +271,29 @@ def test_a_report_of_reads_needs_their_coverage(tmp_path):
     assert result.exit_code == 2
     assert "give --coverage FILE too" in " ".join(result.output.split())
     assert not (tmp_path / "a.bed").exists()
+
+
+@pytest.mark.parametrize(
+    ("missing", "output", "said"),
+    [
+        (None, "a.parquet", "--report: is made of peaks as text"),
+        ("jinja2", "a.bed", "jinja2: not installed"),
+        ("igv_notebook", "a.bed", "igv_notebook: not installed"),
+    ],
+)
+def test_what_no_report_can_be_made_of_is_said_before_the_work(made, tmp_path, monkeypatch, missing, output, said):
+    if missing:
+        monkeypatch.setitem(sys.modules, missing, None)
+        found = importlib.util.find_spec
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else found(name))
+    words = ["call-peaks", "peak_caller/universal", "--bigwig", str(made.bigwig), "-o", str(tmp_path / output)]
+    result = CliRunner().invoke(app, [*words, "--report", str(tmp_path / "a.html")])
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+    assert list(tmp_path.iterdir()) == []
+    if missing:
+        with pytest.raises(MissingDependencyError, match=said):
+            epizoo.report(tmp_path / "a.html", peaks=tmp_path / "no_file_is_read")
 
 
 def test_a_report_of_a_whole_genome_is_below_5_mb(tmp_path):

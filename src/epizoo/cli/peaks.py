@@ -114,6 +114,14 @@ def call_peaks(
 
 def _check_report(report: Path, output: Path, given: dict[str, Any]) -> None:
     """Check, before any work is done, that a report can be written."""
+    from epizoo.calling.peak_files import peak_format
+    from epizoo.reports.page import require_page
+
+    require_page()
+    if peak_format(output, given.get("output_format")) == "parquet":
+        raise InputError(
+            f"--report: is made of peaks as text, and {output} is Parquet; give -o a .narrowPeak or .bed file"
+        )
     if not {"bigwig", "coverage"} & set(given):
         raise InputError("--report: shows the coverage of the reads; give --coverage FILE too, to which it is written")
     inputs = [given[name] for name in ("bigwig", "control") if name in given]

@@ -15,6 +15,16 @@ from epizoo.reports.blocks import Browser, Section
 from epizoo.version import __version__
 
 
+def require_page() -> None:
+    """Check, before any work is done, that a page can be made.
+
+    Raises:
+        MissingDependencyError: jinja2 or igv-notebook is not installed.
+    """
+    require("jinja2", "report")
+    _igv_notebook()
+
+
 def write_page(path: Path, title: str, subtitle: str, sections: Sequence[Section]) -> None:
     """Write a report; sections without blocks are left out.
 
@@ -46,13 +56,16 @@ def igv_js() -> str:
     Raises:
         MissingDependencyError: igv-notebook is not installed.
     """
-    # The package itself, which is for notebooks, takes a second to import.
-    spec = importlib.util.find_spec("igv_notebook")
-    origin = require("igv_notebook", "report").__file__ if spec is None else spec.origin
-    text = Path(str(origin)).with_name("js").joinpath("igv.min.js").read_text(encoding="utf-8")
+    text = _igv_notebook().with_name("js").joinpath("igv.min.js").read_text(encoding="utf-8")
     code = text[: text.rindex("//# sourceMappingURL")] if "//# sourceMappingURL" in text[-200:] else text
     # The end of a script's element, in a text of the code, would end it.
     return code.replace("</script", "<\\/script")
+
+
+def _igv_notebook() -> Path:
+    """The package of igv.js, which is for notebooks and takes a second to import."""
+    spec = importlib.util.find_spec("igv_notebook")
+    return Path(str(require("igv_notebook", "report").__file__ if spec is None else spec.origin))
 
 
 def _part(name: str) -> str:

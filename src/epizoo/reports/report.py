@@ -19,7 +19,7 @@ from epizoo.reports.igv_session import write_session
 from epizoo.reports.inputs import File, Inputs, named, open_inputs, read_libraries
 from epizoo.reports.loci import Locus, peak_loci, state_loci
 from epizoo.reports.multiqc import require_multiqc_name, write_multiqc
-from epizoo.reports.page import write_page
+from epizoo.reports.page import require_page, write_page
 from epizoo.reports.peak_figures import as_segmentation, peak_figures
 from epizoo.reports.peak_sections import distributions, peak_annotations, peak_facts, quality
 from epizoo.reports.provenance import provenance
@@ -75,6 +75,7 @@ def report(
         InputError: there is nothing to report on, a file cannot be used, or an output cannot be written.
         MissingDependencyError: jinja2 or igv-notebook is not installed; the extra is report.
     """
+    require_page()
     outputs = [path for path in (output, multiqc, session) if path is not None]
     files = [path for files in (peaks, bigwigs, states) for path in named(files).values()]
     check_outputs(outputs, [*files, *libraries, *inputs, *over])
