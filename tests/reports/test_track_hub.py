@@ -1,7 +1,10 @@
 """Track hubs: their texts against the published specification, their files against pyBigWig's own reader."""
 
+import contextlib
 import os
 import re
+from pathlib import Path
+from urllib.parse import quote
 
 import pyBigWig
 import pytest
@@ -83,25 +86,25 @@ def test_big_beds_hold_the_rows_of_the_files(hub, made):
 
 def test_the_header_states_the_fields(hub):
     # Offsets 32 and 34 of the header, by Kent et al. (Bioinformatics 2010), supplement, table 5.
-    for name, fields in (("cell 1.peaks.bb", (10, 6)), ("cell 1.states.bb", (9, 9))):
+    for name, fields in (("cell_1_peaks.bb", (10, 6)), ("cell_1_states.bb", (9, 9))):
         content = (hub / "made" / name).read_bytes()
         assert (int.from_bytes(content[32:34], "little"), int.from_bytes(content[34:36], "little")) == fields
         assert content[:4] == content[-4:]
 
 
 def test_a_big_wig_is_a_link_and_keeps_its_mode(hub, made, sizes, tmp_path):
-    assert (hub / "made" / "cell 1.bw").samefile(made.bigwig)
+    assert (hub / "made" / "cell_1_signal.bw").samefile(made.bigwig)
     mode = os.stat(made.bigwig).st_mode
     for _ in range(2):
         epizoo.track_hub(
             tmp_path / "hub", assembly="made", email="a@b.org", chrom_sizes=sizes, bigwigs={"a": made.bigwig}
         )
     assert os.stat(made.bigwig).st_mode == mode
-    assert sorted(path.name for path in (tmp_path / "hub" / "made").iterdir()) == ["a.bw", "trackDb.txt"]
+    assert sorted(path.name for path in (tmp_path / "hub" / "made").iterdir()) == ["a_signal.bw", "trackDb.txt"]
 
 
 def test_a_big_bed_is_taken_as_it_is(hub, sizes, tmp_path):
-    source = hub / "made" / "cell 1.states.bb"
+    source = hub / "made" / "cell_1_states.bb"
     epizoo.track_hub(tmp_path / "hub", assembly="made", email="a@b.org", chrom_sizes=sizes, peaks={"a": source})
     (track,) = stanzas(tmp_path / "hub" / "made" / "trackDb.txt")
     assert track["type"] == "bigBed 9"
@@ -121,6 +124,10 @@ def test_a_big_bed_is_taken_as_it_is(hub, sizes, tmp_path):
         ({"bigwigs": "a.bw", "chrom_sizes": "other.sizes"}, "a.bw: has chr1 of 400,000 bp, and made has 9 bp"),
         ({"peaks": "a.narrowPeak", "chrom_sizes": "other.sizes"}, "past the end of its chromosome"),
         ({"peaks": "a.narrowPeak", "assembly": "no/name"}, "--assembly: 'no/name'"),
+        ({"peaks": "a.narrowPeak", "assembly": ".."}, "--assembly: '..'"),
+        ({"peaks": "a.narrowPeak", "name": "a\nemail x"}, "--name: 'a\\nemail x'"),
+        ({"peaks": {"a\nhtml x": "a.narrowPeak"}}, "'a\\nhtml x': a sample's name holds"),
+        ({"peaks": {"a b": "a.narrowPeak", "a_b": "a.narrowPeak"}}, "two samples are a_b_peaks"),
     ],
 )
 def test_what_is_no_track_is_refused(made, sizes, tmp_path, monkeypatch, given, said):
@@ -134,6 +141,55 @@ def test_what_is_no_track_is_refused(made, sizes, tmp_path, monkeypatch, given, 
     with pytest.raises(InputError, match=re.escape(said)):
         epizoo.track_hub("hub", **settings)
     assert not (tmp_path / "hub").exists()
+    assert not list(tmp_path.glob(".epizoo-*"))
+
+
+def test_names_are_those_that_the_specification_allows(made, sizes, tmp_path):
+    names = ["2i ES", "K562?#%", "Hör", "_x", "日本"]
+    peaks, given = dict.fromkeys(names, made.peaks), {"assembly": "made", "email": "a@b.org", "chrom_sizes": sizes}
+    epizoo.track_hub(tmp_path / "hub", peaks=peaks, bigwigs=dict.fromkeys(names, made.bigwig), name="7 Höfe", **given)
+    tracks = stanzas(tmp_path / "hub/made/trackDb.txt")
+    assert [track["longLabel"] for track in tracks] == [f"{w} of {name}" for w in ("signal", "peaks") for name in names]
+    for track in [*tracks, {"track": stanzas(tmp_path / "hub/hub.txt")[0]["hub"], "bigDataUrl": ""}]:
+        assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", track["track"])
+        assert quote(track["bigDataUrl"]) == track["bigDataUrl"]
+        assert (tmp_path / "hub/made" / track["bigDataUrl"]).exists()
+
+
+def test_a_second_assembly_joins_the_first(made, sizes, tmp_path):
+    given = {"email": "a@b.org", "chrom_sizes": sizes, "peaks": {"a": made.peaks}}
+    for assembly in ("made", "other", "made"):
+        epizoo.track_hub(tmp_path / "hub", assembly=assembly, **given)
+    found = {genome["genome"]: genome["trackDb"] for genome in stanzas(tmp_path / "hub/genomes.txt")}
+    assert found == {name: f"{name}/trackDb.txt" for name in ("made", "other")}
+    assert all((tmp_path / "hub" / path).is_file() for path in found.values())
+
+
+def test_a_run_that_is_stopped_anywhere_can_be_repeated(made, sizes, tmp_path, monkeypatch):
+    given = {"assembly": "made", "email": "a@b.org", "chrom_sizes": sizes, "peaks": {"a": made.peaks}}
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/.epizoo-killed").mkdir()
+    replace, left = Path.replace, []
+
+    def stop(path, target):
+        if Path(target).name in ("hub.txt", "genomes.txt", "trackDb.txt", "a_peaks.bb", "new"):
+            if not left:
+                raise KeyboardInterrupt
+            left.pop()
+        return replace(path, target)
+
+    for name in ("empty", "new"):
+        done = []
+        for after in range(20):
+            left[:] = [None] * after
+            with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+                patch.setattr(Path, "replace", stop)
+                done = epizoo.track_hub(tmp_path / name, **given)
+            if done:
+                break
+            assert (tmp_path / name).exists() is (name == "empty")
+        assert len(done) == 4
+        assert all(path.is_file() for path in done)
     assert not list(tmp_path.glob(".epizoo-*"))
 
 

@@ -242,8 +242,8 @@ def test_a_study_of_a_named_assembly_ends_with_a_session_and_a_hub(tmp_path):
         "session.xml",
         "hub/hub.txt",
         "hub/hg19/trackDb.txt",
-        "hub/hg19/a.bw",
-        "hub/hg19/a.peaks.bb",
+        "hub/hg19/a_signal.bw",
+        "hub/hg19/a_peaks.bb",
     }
     assert expected <= made
 

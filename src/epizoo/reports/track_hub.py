@@ -4,14 +4,13 @@ import logging
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from epizoo.calling.peak_reader import read_peaks
 from epizoo.errors import InputError
 from epizoo.figures.regions import INK, SIGNAL
-from epizoo.files import atomic_path, inside, require_writable
+from epizoo.files import atomic_path, inside, require_writable, scratch_folder
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.intervals import check_intervals, read_bed
 from epizoo.genome.signal import BigWig
@@ -21,6 +20,7 @@ from epizoo.reports.inputs import File, named, styled_states
 
 logger = logging.getLogger(__name__)
 
+_HUB, _GENOMES, _TRACKS = "hub.txt", "genomes.txt", "trackDb.txt"
 _LONGEST_SHORT, _LONGEST_LONG = 17, 76
 Stanza = dict[str, str]
 """Settings of a track, in order."""
@@ -65,30 +65,72 @@ def track_hub(
     """
     if not (peaks or bigwigs or states):
         raise InputError("track-hub: nothing to show; give --peaks, --bigwig or --states")
-    for what, given, form in (("--email", email, r"[^@\s]+@[^@\s]+"), ("--assembly", assembly, r"[\w.-]+")):
-        if re.fullmatch(form, given) is None:
-            raise InputError(f"{what}: {given!r} found, expected {'an address' if '@' in form else 'a name as hg38'}")
+    _check_texts(assembly, email, name)
     sizes = sizes_of(chrom_sizes if chrom_sizes is not None else assembly)
     folder = Path(output)
     _check_folder(folder)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".epizoo-") as made:
-        _make(Path(made), assembly, sizes, (named(peaks), named(bigwigs), named(states)), entry)
-        texts = {
-            "genomes.txt": {"genome": assembly, "trackDb": f"{assembly}/trackDb.txt"},
-            "hub.txt": {
-                "hub": re.sub(r"\W", "_", name),
-                "shortLabel": name[:_LONGEST_SHORT],
-                "longLabel": name[:_LONGEST_LONG],
-                "genomesFile": "genomes.txt",
-                "email": email,
-            },
+    with scratch_folder(folder if folder.is_dir() else folder.parent) as scratch:
+        made = scratch / "hub"
+        made.mkdir()
+        _make(made, assembly, sizes, (named(peaks), named(bigwigs), named(states)), entry)
+        about = {
+            "hub": _ascii(name),
+            "shortLabel": name[:_LONGEST_SHORT],
+            "longLabel": name[:_LONGEST_LONG],
+            "genomesFile": _GENOMES,
+            "email": email,
         }
-        for file, settings in texts.items():
-            _write(Path(made, file), _stanza(settings))
-        # All or nothing: a run that fails leaves the folder as it was.
-        (folder / assembly).mkdir(parents=True, exist_ok=True)
-        files = sorted(path.relative_to(made) for path in Path(made).rglob("*") if path.is_file())
-        return [Path(made, file).replace(folder / file) for file in files]
+        _write(made / _HUB, _stanza(about))
+        _write(made / _GENOMES, _genomes(folder / _GENOMES, assembly))
+        return _put(made, folder)
+
+
+def _put(made: Path, folder: Path) -> list[Path]:
+    """Give a hub its place: as a whole, or file by file into one that is there."""
+    # By hub.txt a folder is known as a hub, so that a run that was stopped can be repeated; the files that name
+    # others come after those.
+    last = (_TRACKS, _GENOMES)
+    files = [path.relative_to(made) for path in made.rglob("*") if path.is_file()]
+    files.sort(key=lambda file: (file.name != _HUB, last.index(file.name) + 1 if file.name in last else 0, file))
+    if not folder.exists():
+        made.replace(folder)
+    else:
+        for file in files:
+            (folder / file).parent.mkdir(exist_ok=True)
+            (made / file).replace(folder / file)
+    return [folder / file for file in files]
+
+
+def _genomes(path: Path, assembly: str) -> str:
+    """The assemblies of a hub: those that its file names already, and this one."""
+    known = path.read_text(encoding="utf-8").strip().split("\n\n") if path.is_file() else []
+    others = [stanza.strip() + "\n" for stanza in known if stanza.split()[1:2] not in ([], [assembly])]
+    return "\n".join([*others, _stanza({"genome": assembly, "trackDb": f"{assembly}/{_TRACKS}"})])
+
+
+def _check_texts(assembly: str, email: str, name: str) -> None:
+    """Check the texts that stand in a hub's settings, a line each.
+
+    Raises:
+        InputError: one is none of its kind.
+    """
+    for what, given, form, expected in (
+        ("--email", email, r"[^@\s]+@[^@\s]+", "an address"),
+        ("--assembly", assembly, r"(?a:\w[\w.-]*)", "a name as hg38"),
+        ("--name", name, r".*\S.*", "a name of letters"),
+    ):
+        if re.fullmatch(form, given) is None or not given.isprintable():
+            raise InputError(f"{what}: {given!r} found, expected {expected}")
+
+
+def _ascii(name: str) -> str:
+    """A name as UCSC's browser takes it: letters, digits and _, with a letter in front.
+
+    >>> [_ascii(name) for name in ("K562", "cell 1", "2i-ES", "Hör")]
+    ['K562', 'cell_1', 'x2i_ES', 'H_r']
+    """
+    plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return plain if plain[:1].isalpha() else f"x{plain}"
 
 
 def _make(
@@ -107,7 +149,7 @@ def _make(
         hub.add_states(cell, path, entry)
     if not hub.tracks:
         raise InputError(f"track-hub: {', '.join(map(str, peaks.values()))} hold no peaks, so that there is no track")
-    _write(folder / assembly / "trackDb.txt", "\n".join(map(_stanza, hub.tracks)))
+    _write(folder / assembly / _TRACKS, "\n".join(map(_stanza, hub.tracks)))
 
 
 class _Hub:
@@ -122,16 +164,15 @@ class _Hub:
         """A bigWig of the assembly; its other sequences, such as scaffolds, are known from then on."""
         self._check(track.chrom_sizes, str(track.path))
         self.sizes = {**track.chrom_sizes, **self.sizes}
-        path = self._linked(track.path, f"{name}.bw")
         look = {"autoScale": "on", "alwaysZero": "on", "maxHeightPixels": "128:40:8", "color": rgb(SIGNAL)}
-        self._add(path, name, "signal", {"type": "bigWig", "visibility": "full", **look})
+        target = self._add(name, "signal", "bw", {"type": "bigWig", "visibility": "full", **look})
+        _link(track.path, target)
 
     def add_peaks(self, name: str, path: Path) -> None:
         """Peaks as bigNarrowPeak, or a bigBed as it is."""
         fields = n_fields(path) if path.is_file() else None
         if fields is not None:
-            settings = {"type": f"bigBed {fields}", "visibility": "dense"}
-            self._add(self._linked(path, f"{name}.peaks.bb"), name, "peaks", settings)
+            _link(path, self._add(name, "peaks", "bb", {"type": f"bigBed {fields}", "visibility": "dense"}))
             return
         table = read_peaks(path)
         if table.empty:
@@ -139,35 +180,33 @@ class _Hub:
             return
         check_intervals(table, self.sizes, str(path), f"the assembly {self.folder.name}")
         more = read_bed(path)
-        target = inside(self.folder, f"{name}.peaks.bb")
+        target = self._add(name, "peaks", "bb", {"type": "bigNarrowPeak", "visibility": "dense", "color": rgb(INK)})
         write_peaks(target, table.assign(**{key: more[key] for key in ("name", "strand") if key in more}), self.sizes)
-        self._add(target, name, "peaks", {"type": "bigNarrowPeak", "visibility": "dense", "color": rgb(INK)})
 
     def add_states(self, name: str, path: Path, entry: File | None) -> None:
         """States as bigBed in their colours."""
         states, styles = styled_states(path, entry)
         check_intervals(states.segments, self.sizes, str(path), f"the assembly {self.folder.name}")
-        target = inside(self.folder, f"{name}.states.bb")
+        target = self._add(name, "states", "bb", {"type": "bigBed 9", "visibility": "dense", "itemRgb": "on"})
         write_states(target, states, styles, self.sizes)
-        self._add(target, name, "states", {"type": "bigBed 9", "visibility": "dense", "itemRgb": "on"})
 
-    def _add(self, path: Path, name: str, what: str, settings: Stanza) -> None:
-        track = f"{re.sub(r'[^A-Za-z0-9_]', '_', name)}_{what}"
+    def _add(self, name: str, what: str, suffix: str, settings: Stanza) -> Path:
+        """Add a track, and return the file where its data go.
+
+        Raises:
+            InputError: its name cannot be shown, or is that of another track once it is written as UCSC asks for.
+        """
+        track = f"{_ascii(name)}_{what}"
+        if not name.isprintable():
+            raise InputError(f"{name!r}: a sample's name holds a character that cannot be printed; rename it")
         if any(known["track"] == track for known in self.tracks):
             raise InputError(
                 f"{name}: two samples are {track} in the hub, where names hold letters, digits and _; rename"
             )
         labels = {"shortLabel": f"{name} {what}"[:_LONGEST_SHORT], "longLabel": f"{what} of {name}"[:_LONGEST_LONG]}
+        path = inside(self.folder, f"{track}.{suffix}")
         self.tracks.append({"track": track, "bigDataUrl": path.name, **labels, **settings})
-
-    def _linked(self, source: Path, name: str) -> Path:
-        """The file under another name: a link where both lie on one disk, else a copy."""
-        target = inside(self.folder, name)
-        try:
-            os.link(source.resolve(), target)
-        except OSError:
-            shutil.copyfile(source, target)
-        return target
+        return path
 
     def _check(self, sizes: Mapping[str, int], name: str) -> None:
         shared = set(sizes) & set(self.sizes)
@@ -178,6 +217,14 @@ class _Hub:
             raise InputError(f"{name}: has {found}, and {self.folder.name} has {expected}; name its own assembly")
 
 
+def _link(source: Path, target: Path) -> None:
+    """Give a file another name: a link where both lie on one disk, else a copy."""
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def _check_folder(folder: Path) -> None:
     """Check that the folder of a hub can be made, or that it is one.
 
@@ -186,9 +233,11 @@ def _check_folder(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; give the name of a folder for the hub")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "hub.txt").is_file():
+    # What a run that was killed leaves is no other content.
+    content = [path for path in folder.iterdir() if not path.name.startswith(".epizoo-")] if folder.is_dir() else []
+    if content and not (folder / _HUB).is_file():
         raise InputError(f"{folder}: holds files of something else; give a folder of its own, or one that is not there")
-    require_writable(folder / "hub.txt" if folder.is_dir() else folder)
+    require_writable(folder / _HUB if folder.is_dir() else folder)
 
 
 def _write(path: Path, text: str) -> None:
