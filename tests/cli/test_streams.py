@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -121,6 +122,33 @@ def test_what_no_pipe_can_take_is_refused(epizoo, words, parts):
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert all(part in done.stderr for part in parts), done.stderr
+
+
+def test_a_report_calls_pipes_by_their_names(epizoo, tmp_path):
+    assert epizoo(*call("-o", "x.narrowPeak")).exit_code == 0
+    peaks, signal = (tmp_path / "x.narrowPeak").read_bytes(), (tmp_path / "good.bw").read_bytes()
+    words = ["report", "--peaks", "x=-", "--bigwig", "x=good.bw"]
+    done = epizoo(*words, "-o", "a.html", given=peaks)
+    assert done.exit_code == 0, done.stderr
+    done = epizoo(*call("-o", "-", "--report", "b.html", bigwig="-"), given=signal)
+    assert done.exit_code == 0, done.stderr
+    for name, shown in (("a.html", {"standard input", "good.bw"}), ("b.html", {"standard input", "standard output"})):
+        text = (tmp_path / name).read_text()
+        assert set(re.findall(r'<th scope="row">[^<]* (?:peaks|signal)</th><td>(.*?)</td>', text)) == shown
+        assert "/epizoo-" not in text
+
+
+def test_a_session_takes_no_pipes(epizoo, tmp_path):
+    assert epizoo(*call("-o", "x.narrowPeak")).exit_code == 0
+    peaks, words = (tmp_path / "x.narrowPeak").read_bytes(), ["--assembly", "hg19", "-o", "a.html"]
+    for given, parts in (
+        (["--peaks", "x=-", "--session", "s.xml"], ("--session: ", "standard input has none")),
+        (["--peaks", "x.narrowPeak", "--session", "-"], ("--session -: a session for IGV cannot be piped",)),
+    ):
+        done = epizoo("report", *given, *words, given=peaks)
+        assert done.exit_code == 2
+        assert all(part in done.stderr for part in parts), done.stderr
+    assert not list(tmp_path.glob("a.html"))
 
 
 def test_a_reader_that_stops_is_no_error_message(epizoo, tmp_path):

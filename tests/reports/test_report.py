@@ -2,7 +2,9 @@
 
 import importlib.util
 import json
+import os
 import re
+import shlex
 import sys
 
 import numpy as np
@@ -116,6 +118,8 @@ def test_names_are_text_and_no_code(made, tmp_path):
 def test_files_are_named_with_their_hashes_and_the_command(made, page):
     assert epizoo.files.sha256(made.bigwig) in page
     assert f"epizoo {epizoo.__version__}" in page
+    # In Python no command is known.
+    assert "The command" not in page
 
 
 def test_libraries_add_to_the_figures_of_the_coverage(made, tmp_path):
@@ -248,6 +252,7 @@ def test_the_command_shows_itself(made, tmp_path):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     assert f"Wrote {output}" in result.output.replace("\n", "")
+    assert f"<code>cd {os.getcwd()}\n{shlex.join(['epizoo', *words])}</code>" in output.read_text()
 
 
 def test_call_peaks_writes_a_report_with_its_settings(tmp_path):

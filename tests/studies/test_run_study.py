@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 
 import numpy as np
@@ -225,6 +226,8 @@ def test_a_study_ends_with_a_report(study, results):
     text = (results / "report.html").read_text()
     assert f"epizoo run {study} -o {results}" in text
     assert "set by background" in text
+    inputs = re.findall(r">input</th><td>(.*?)</td><td>.*?</td><td>(.*?)</td>", text)
+    assert dict(inputs) == {str(path): epizoo.files.sha256(path) for path in study.parent.glob("[ab][12].bam")}
     # IGV and UCSC need the name of an assembly, which this study has not.
     assert not (results / "session.xml").exists()
 

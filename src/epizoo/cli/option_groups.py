@@ -21,7 +21,7 @@ import typer
 
 from epizoo.errors import InputError
 
-PYTHON_ALONE = {"command", "config", "progress", "report"}
+PYTHON_ALONE = {"command", "config", "file_hashes", "file_names", "progress", "report"}
 """Parameters of functions that no option stands for."""
 METAVARS = {
     "about": "TEXT",

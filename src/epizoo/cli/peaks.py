@@ -7,6 +7,8 @@ import typer
 
 from epizoo.cli.app import Entry, app, progress_bar, say, wrote
 from epizoo.cli.option_groups import options_of, parameters_of
+from epizoo.cli.reporting import command_line
+from epizoo.cli.streams import as_called, piped
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
 from epizoo.validation import stated
@@ -136,7 +138,15 @@ def _write_report(report: Path, output: Path, given: dict[str, Any], settings: l
     ((sample, peaks),) = named(output).items()
     signals = {sample: given["bigwig" if "bigwig" in given else "coverage"]} | stated(control=given.get("control"))
     inputs = [path for name in ("reads", "replicates", "control_reads") for path in given.get(name) or ()]
-    write(report, peaks={sample: peaks}, bigwigs=signals, inputs=inputs, settings={sample: settings})
+    write(
+        report,
+        peaks={sample: peaks},
+        bigwigs=signals,
+        inputs=inputs,
+        settings={sample: [as_called(line) for line in settings]},
+        command=command_line(),
+        file_names=piped(),
+    )
 
 
 def _call_clusters(entry: str, output: Path, barcodes: Path, given: dict[str, Any]) -> None:

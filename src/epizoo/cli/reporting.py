@@ -15,7 +15,8 @@ import shlex
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -36,6 +37,8 @@ _LOGGER = logging.getLogger("epizoo")
 _COMMAND_LINE = logging.getLogger("epizoo.cli")
 _LOG_BEGINS = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ INFO epizoo ")
 
+_arguments: ContextVar[Sequence[str]] = ContextVar("arguments", default=())
+
 
 def say(text: str) -> None:
     """Print a line as it is, unless `--quiet` is given."""
@@ -48,6 +51,11 @@ def wrote(path: Path, what: str) -> None:
 
     index = index_of(path)
     say(f"Wrote {path}{'' if index is None else f' and its index {index.name}'}: {what}")
+
+
+def command_line() -> str:
+    """The command that runs, as it can be typed: to its folder, and what was typed there."""
+    return f"{shlex.join(['cd', os.getcwd()])}\n{shlex.join(['epizoo', *_arguments.get()])}"
 
 
 def is_quiet() -> bool:
@@ -101,7 +109,11 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
             _recorded(reporting, str(context.info_name), context.obj or [], given),
             streamed(parameters, given) as files,
         ):
-            command(**files)
+            before = _arguments.set(context.obj or [])
+            try:
+                command(**files)
+            finally:
+                _arguments.reset(before)
 
     parameters = own_parameters(command)
     kind = inspect.Parameter.KEYWORD_ONLY

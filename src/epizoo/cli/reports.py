@@ -7,6 +7,8 @@ import typer
 
 from epizoo.cli.app import Output, app, say
 from epizoo.cli.option_groups import options_of
+from epizoo.cli.reporting import command_line
+from epizoo.cli.streams import piped
 
 _NAMED = {"peaks": "[SAMPLE=]FILE", "bigwigs": "[SAMPLE=]FILE", "states": "[CELL=]FILE"}
 
@@ -39,7 +41,7 @@ def report(output: Output, **given: Any) -> None:
     """
     from epizoo.reports.report import report as write
 
-    write(output, **given)
+    write(output, **given, command=command_line(), file_names=piped())
     for path in (output, given.get("multiqc"), given.get("session")):
         if path is not None:
             say(f"Wrote {path}.")

@@ -15,7 +15,9 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, NamedTuple, get_args
 
 from epizoo.errors import EpizooError, InputError
@@ -23,7 +25,7 @@ from epizoo.errors import EpizooError, InputError
 _STDIN = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 _STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 _IS_WRITTEN = re.compile(r"(also )?(write|draw)\b|file (of \w+ )?to write\b", re.IGNORECASE)
-_NO_TEXT = re.compile(r"bigWig|HDF5")
+_NO_TEXT = re.compile(r"bigWig|HDF5|session for IGV")
 _SUFFIXES = {
     b"BAM\x01": ".bam",
     b"CRAM": ".cram",
@@ -33,6 +35,9 @@ _SUFFIXES = {
     bytes.fromhex("888ffc26"): ".bw",
 }
 """Suffixes of files by how they begin; readers know some formats by their suffix alone."""
+
+
+_piped: ContextVar[Mapping[str, str]] = ContextVar("piped", default=MappingProxyType({}))
 
 
 class FileOption(NamedTuple):
@@ -70,9 +75,25 @@ def streamed(parameters: Sequence[inspect.Parameter], given: Mapping[str, Any]) 
         pool = _Pool(Path(folder), stack)
         for name, value in dict.fromkeys(pipes):
             values[name] = _replaced(values[name], value, pool.file(options[name], value))
-        with pool.renaming():
-            yield values
+        before = _piped.set(pool.names)
+        try:
+            with pool.renaming():
+                yield values
+        finally:
+            _piped.reset(before)
         pool.copy_out()
+
+
+def piped() -> dict[str, str]:
+    """Pipes of the command that runs, as the user calls them, by the temporary files in their place."""
+    return dict(_piped.get())
+
+
+def as_called(text: str) -> str:
+    """A text with pipes as the user calls them."""
+    for path, name in _piped.get().items():
+        text = text.replace(path, name)
+    return text
 
 
 def file_option(parameter: inspect.Parameter) -> FileOption | None:
@@ -99,7 +120,7 @@ class _Pool:
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
         self._folder, self._stack = folder, stack
-        self._names: dict[str, str] = {}
+        self.names: dict[str, str] = {}
         self._outputs: list[tuple[Path, str]] = []
         self._stdout: Any = sys.stdout
 
@@ -112,7 +133,7 @@ class _Pool:
         if option.reason:
             raise InputError(f"{option.flag} {value}: a {option.reason} cannot be piped; name a {_kind(option)}")
         name = _name(value, option.is_output)
-        if name in self._names.values():
+        if name in self.names.values():
             raise InputError(f"{option.flag} {value}: {name} is given twice; give it once, and files for the others")
         inner = Path(tempfile.mkdtemp(dir=self._folder))
         if option.is_output:
@@ -123,7 +144,7 @@ class _Pool:
                 self._stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         else:
             path = _spooled(value, name, inner)
-        self._names[str(path)] = name
+        self.names[str(path)] = name
         return str(path)
 
     @contextlib.contextmanager
@@ -135,9 +156,9 @@ class _Pool:
         try:
             yield
         except (EpizooError, OSError) as error:
-            error.args = tuple(self._named(one) if isinstance(one, str) else one for one in error.args)
+            error.args = tuple(as_called(one) if isinstance(one, str) else one for one in error.args)
             if isinstance(error, OSError) and isinstance(error.filename, str):
-                error.filename = self._named(error.filename)
+                error.filename = as_called(error.filename)
             raise
         finally:
             for handler in handlers:
@@ -152,13 +173,8 @@ class _Pool:
                 to.flush()
 
     def _rename_record(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._named(record.getMessage()), ()
+        record.msg, record.args = as_called(record.getMessage()), ()
         return True
-
-    def _named(self, text: str) -> str:
-        for path, name in self._names.items():
-            text = text.replace(path, name)
-        return text
 
 
 def _listed(value: Any) -> list[str]:

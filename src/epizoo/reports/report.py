@@ -1,8 +1,6 @@
 """A report of a run: what was found, how good the data are, examples, and what made it, as one HTML file."""
 
 import os
-import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -44,6 +42,8 @@ def report(
     multiqc: File | None = None,
     session: File | None = None,
     command: str | None = None,
+    file_names: Mapping[str, str] | None = None,
+    file_hashes: Mapping[str, str] | None = None,
 ) -> None:
     """Write a report of peaks, states or both as one HTML file that opens without a network.
 
@@ -69,7 +69,9 @@ def report(
         assembly: Name of the genome assembly, such as hg38, for the session and the browser.
         multiqc: Also write the figures of each sample for MultiQC; the name ends in _mqc.json.
         session: Also write a session for IGV (XML) of all files; needs `assembly`.
-        command: The command that is shown as the one that makes the results.
+        command: The command that made the results, as it can be typed (default: none is shown).
+        file_names: What files are called in the report, by their path, where that is no name to show, as of a pipe.
+        file_hashes: SHA-256 of files whose hash is known, by their path.
 
     Raises:
         InputError: there is nothing to report on, a file cannot be used, or an output cannot be written.
@@ -79,7 +81,11 @@ def report(
     outputs = [path for path in (output, multiqc, session) if path is not None]
     files = [path for files in (peaks, bigwigs, states) for path in named(files).values()]
     check_outputs(outputs, [*files, *libraries, *inputs, *over])
+    called = dict(file_names or {})
     _check_formats(peaks, multiqc, session, assembly)
+    piped = next((called[str(path)] for path in files if str(path) in called), None)
+    if session is not None and piped is not None:
+        raise InputError(f"--session: names all files by their paths, and {piped} has none; give a file in its place")
     lost = next((path for path in inputs if not Path(path).is_file()), None)
     if lost is not None:
         raise InputError(f"{lost}: no such file; give a file that the results were made of")
@@ -98,7 +104,7 @@ def report(
             state_coverage(found),
             _annotations(found, over),
             _settings(texts),
-            provenance(made_of, command or shlex.join(["epizoo", *sys.argv[1:]])),
+            provenance(made_of, command, called, file_hashes or {}),
         ]
         write_page(Path(output), title or _names(found), _subtitle(found, assembly), sections)
         if multiqc is not None:

@@ -14,6 +14,7 @@ from epizoo.jobs.peak_inputs import File, Progress
 from epizoo.studies.engine import run_pieces
 from epizoo.studies.pieces import RECORDS, Outcome, pieces_of
 from epizoo.studies.study_file import Study, read_study
+from epizoo.studies.study_report import INPUTS
 from epizoo.version import __version__
 from epizoo.zoo.loading import load_peak_caller
 
@@ -60,7 +61,7 @@ def run_study(
     _prepare(folder, found)
     callers = {name: load_peak_caller(name) for name in {sample.caller for sample in found.samples}}
     entries = {name: f"{caller.version} {caller.sha256} {caller.config}" for name, caller in callers.items()}
-    command = shlex.join(["epizoo", "run", str(study), "-o", str(output)])
+    command = shlex.join(["epizoo", "run", str(Path(study).resolve()), "-o", str(folder)])
     pieces = pieces_of(found, folder, _hashes(folder, found), entries, command)
     _say_what_is_not_done(found)
     done = 0
@@ -114,7 +115,7 @@ def _prepare(folder: Path, study: Study) -> None:
 
 def _hashes(folder: Path, study: Study) -> dict[str, str]:
     """SHA-256 of each file's content; those of files of the same size and time as before are remembered."""
-    memory = folder / RECORDS / "inputs.json"
+    memory = folder / INPUTS
     try:
         known = json.loads(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):

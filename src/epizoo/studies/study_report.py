@@ -1,5 +1,6 @@
 """The report of a study, and what genome browsers are given of it."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from epizoo.reports.report import report
 from epizoo.reports.track_hub import track_hub
 
 REPORT, FIGURES, SESSION, HUB = "report.html", "report_mqc.json", "session.xml", "hub/hub.txt"
+INPUTS = "records/inputs.json"
+"""Record of a study: each file that it reads, with the hash of its content."""
 _HIGHEST_Q = 0.05
 
 
@@ -37,19 +40,22 @@ def report_study(folder: Path, settings: Mapping[str, Any], outputs: tuple[str, 
     samples = settings["samples"]
     peaks = {sample: folder / f"peaks/{sample}.narrowPeak" for sample in samples}
     coverage = {sample: folder / f"coverage/{sample}.bw" for sample in samples}
+    # Each input with the hash that decides which pieces are done again.
+    hashes = {path: known for path, (_, known) in json.loads((folder / INPUTS).read_text(encoding="utf-8")).items()}
     named = settings["assembly"] if SESSION in outputs else None
     report(
         folder / REPORT,
         peaks=peaks,
         bigwigs=coverage,
         libraries=[folder / assay / "libraries.tsv" for assay in settings["assays"]],
-        inputs=[folder / "records/inputs.json"],
+        inputs=list(hashes),
         settings={sample: folder / f"settings/{sample}.txt" for sample in samples},
         assembly=named,
         multiqc=folder / FIGURES,
         session=folder / SESSION if named else None,
         notes=[_note(folder, assay) for assay in settings["assays"]],
         command=settings["command"],
+        file_hashes=hashes,
     )
     if HUB in outputs:
         track_hub(
