@@ -164,6 +164,7 @@ def test_a_sample_twice_in_libraries_is_refused(made, tmp_path):
         ({"inputs": ["lost.bam"]}, "lost.bam: no such file"),
         ({"peaks": None, "states": "states.bed", "multiqc": "a_mqc.json"}, "--multiqc: given without --peaks"),
         ({"settings": "lost.txt"}, "lost.txt: no such file"),
+        ({"loci": ["chr1:1-500"] * 101}, "--loci: 101 regions given, and a page shows 100"),
         ({"loci": ["chr9:1-500"]}, "--loci: chr9:1-500 does not lie in"),
         ({"session": "s.xml"}, "--session: given without --assembly"),
         ({"multiqc": "figures.json"}, "ends in _mqc.json"),
@@ -229,6 +230,32 @@ def test_infinite_scores_and_q_values_are_left_out(tmp_path):
         27_000: None,
         36_000: None,
     }
+
+
+def test_a_page_of_wide_loci_holds_the_widest_rows_and_says_so(tmp_path):
+    n, random = 60_000, np.random.default_rng(4)
+    widths = random.integers(20, 900, n)
+    rows = [f"chr1\t{1_000 * i}\t{1_000 * i + width}\tA\n" for i, width in enumerate(widths)]
+    (tmp_path / "a.bed").write_text("".join(rows))
+    given = {"peaks": {"a": tmp_path / "a.bed"}, "states": {"b": tmp_path / "a.bed"}}
+    epizoo.report(tmp_path / "a.html", **given, loci=["chr1:1-59,000,000"])
+    text = (tmp_path / "a.html").read_text()
+    assert len(text) < 5_000_000
+    for name in ("a: peaks", "b: states"):
+        assert f"{name}: the 25,000 widest are shown, 34,000 narrower ones are not." in text
+    shown = np.array([row[1:3] for row in excerpts(text)["tracks"][0]["rows"]])
+    assert (np.diff(shown[:, 0]) > 0).all()
+    assert sorted(np.diff(shown)[:, 0]) == sorted(widths[:59_000])[-25_000:]
+
+
+def test_tracks_that_are_not_shown_are_counted(made, tmp_path):
+    names = [f"s{number}" for number in range(27)]
+    given = {"peaks": dict.fromkeys([*names, "t"], made.peaks), "bigwigs": dict.fromkeys(names, made.bigwig)}
+    epizoo.report(tmp_path / "a.html", **given)
+    text = (tmp_path / "a.html").read_text()
+    assert "Of 27 tracks of signal 24 are shown." in text
+    assert "tracks of peaks" not in text
+    assert [track["kind"] for track in excerpts(text)["tracks"]].count("peaks") == 28
 
 
 def test_two_lengths_of_a_chromosome_are_refused(tmp_path):

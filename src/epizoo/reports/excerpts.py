@@ -13,9 +13,11 @@ from epizoo.genome.signal import BigWig
 from epizoo.reports.inputs import Inputs
 from epizoo.reports.loci import Locus
 
-MOST_TRACKS = 24
-"""Tracks of signal that a report shows."""
+MOST_LOCI = 100
+"""Loci that a report shows."""
+_MOST_TRACKS = 24
 _MOST_COLUMNS, _LEAST_COLUMNS, _MOST_VALUES = 1_000, 100, 100_000
+_LEAST_ROWS, _MOST_ROWS = 500, 50_000
 _DIGITS = 4
 
 
@@ -29,28 +31,30 @@ def excerpts(inputs: Inputs, loci: Sequence[Locus], genome: str) -> dict[str, An
 
     Returns:
         ``genome`` with the lengths of the chromosomes of the loci, ``loci`` with a name and a reason each, and
-        ``tracks``: of signal as values of bins, of peaks and states as rows of start, end, name and more.
+        ``tracks``: of signal as values of bins, of peaks and states as rows of start, end, name and more, the widest
+        ones where there are more than a picture shows. A track that lacks some states in ``left_out`` how many.
     """
     sizes = inputs.sizes
-    signals = list(inputs.signals.items())[:MOST_TRACKS]
+    signals = list(inputs.signals.items())[:_MOST_TRACKS]
     n_columns = _MOST_VALUES // max(len(signals) * len(loci), 1)
     n_columns = min(max(n_columns, _LEAST_COLUMNS), _MOST_COLUMNS)
+    n_rows = max(_MOST_ROWS // max(len(inputs.peaks) + len(inputs.states), 1), _LEAST_ROWS)
     tracks: list[dict[str, Any]] = []
     for name, track in signals:
         parts = [_signal(track, locus.region, n_columns) for locus in loci if _holds(track, locus.region)]
         tracks.append({"kind": "signal", "name": name, "color": SIGNAL, "parts": parts})
         if name in inputs.peaks:
-            tracks.append(_peaks(name, inputs.peaks[name], loci))
-    shown = [track["name"] for track in tracks]
-    tracks += [_peaks(name, table, loci) for name, table in inputs.peaks.items() if name not in shown][:MOST_TRACKS]
-    for name, states in list(inputs.states.items())[:MOST_TRACKS]:
+            tracks.append(_peaks(name, inputs.peaks[name], loci, n_rows))
+    others = [name for name in inputs.peaks if name not in dict(signals)][:_MOST_TRACKS]
+    tracks += [_peaks(name, inputs.peaks[name], loci, n_rows) for name in others]
+    for name, states in list(inputs.states.items())[:_MOST_TRACKS]:
         colors = [",".join(map(str, style.color)) for style in inputs.styles[name]]
-        rows = _within(states.segments, loci)
+        rows, left_out = _within(states.segments, loci, n_rows)
         values = [
             [chrom, start, end, states.labels[state], colors[state]]
             for chrom, start, end, state in rows[["chrom", "start", "end", "state"]].itertuples(index=False)
         ]
-        tracks.append({"kind": "states", "name": f"{name}: states", "rows": values})
+        tracks.append({"kind": "states", "name": f"{name}: states", "rows": values, "left_out": left_out})
     chroms = list(dict.fromkeys(locus.region.chrom for locus in loci))
     return {
         "genome": {"name": genome, "sizes": [[chrom, sizes[chrom]] for chrom in chroms]},
@@ -68,21 +72,23 @@ def locus_text(region: Region) -> str:
     return f"{region.chrom}:{region.start + 1:,}-{region.end:,}"
 
 
-def _peaks(name: str, peaks: pd.DataFrame, loci: Sequence[Locus]) -> dict[str, Any]:
-    rows = _within(peaks, loci)
+def _peaks(name: str, peaks: pd.DataFrame, loci: Sequence[Locus], n_rows: int) -> dict[str, Any]:
+    rows, left_out = _within(peaks, loci, n_rows)
     # What is no number, or infinite, JSON does not hold; igv.js shows no score then.
     scores = rows["score"].astype(object).where(np.isfinite(rows["score"]), None)
     values = [list(row) for row in zip(rows["chrom"], rows["start"], rows["end"], scores, strict=True)]
-    return {"kind": "peaks", "name": f"{name}: peaks", "color": INK, "rows": values}
+    return {"kind": "peaks", "name": f"{name}: peaks", "color": INK, "rows": values, "left_out": left_out}
 
 
-def _within(table: pd.DataFrame, loci: Sequence[Locus]) -> pd.DataFrame:
-    """The rows that overlap a locus, each once."""
+def _within(table: pd.DataFrame, loci: Sequence[Locus], n_rows: int) -> tuple[pd.DataFrame, int]:
+    """The rows that overlap a locus, each once, of too many the widest; and the number of those left out."""
     chrom, start, end = table["chrom"].to_numpy(), table["start"].to_numpy(), table["end"].to_numpy()
     wanted = np.zeros(len(table), bool)
     for region, _ in loci:
         wanted |= (chrom == region.chrom) & (start < region.end) & (end > region.start)
-    return table[wanted]
+    found = np.flatnonzero(wanted)
+    widest = np.argsort((start - end)[found], kind="stable")[:n_rows]
+    return table.iloc[np.sort(found[widest])], max(len(found) - n_rows, 0)
 
 
 def _holds(track: BigWig, region: Region) -> bool:

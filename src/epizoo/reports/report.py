@@ -12,7 +12,7 @@ from epizoo.files import check_outputs
 from epizoo.genome.loci import parse_region
 from epizoo.jobs.enrichment import read_annotations
 from epizoo.reports.blocks import Browser, Code, Facts, Section, Text
-from epizoo.reports.excerpts import MOST_TRACKS, excerpts, locus_text
+from epizoo.reports.excerpts import MOST_LOCI, excerpts, locus_text
 from epizoo.reports.igv_session import write_session
 from epizoo.reports.inputs import File, Inputs, named, open_inputs, read_libraries
 from epizoo.reports.loci import Locus, peak_loci, state_loci
@@ -135,6 +135,8 @@ def _typical_loci(inputs: Inputs) -> list[Locus]:
 
 
 def _check_loci(loci: Sequence[Locus], inputs: Inputs) -> None:
+    if len(loci) > MOST_LOCI:
+        raise InputError(f"--loci: {len(loci):,} regions given, and a page shows {MOST_LOCI}; give those to look at")
     sizes = inputs.sizes
     for region, _ in loci:
         if region.end > sizes.get(region.chrom, 0):
@@ -148,10 +150,17 @@ def _examples(inputs: Inputs, loci: Sequence[Locus], assembly: str | None) -> Se
     if not loci:
         return Section("loci", "Example loci", [])
     about = ["This page holds the signal, peaks and states of these loci alone."]
-    hidden = len(inputs.signals) - MOST_TRACKS
-    if hidden > 0:
-        about.append(f"Of the signals the first {MOST_TRACKS} are shown, {hidden} are not.")
-    return Section("loci", "Example loci", [Text(about), Browser(excerpts(inputs, loci, assembly or "genome"))])
+    data = excerpts(inputs, loci, assembly or "genome")
+    kinds = [track["kind"] for track in data["tracks"]]
+    for kind, files in (("signal", inputs.signals), ("peaks", inputs.peaks), ("states", inputs.states)):
+        if len(files) > kinds.count(kind):
+            about.append(f"Of {len(files)} tracks of {kind} {kinds.count(kind)} are shown.")
+    about += [
+        f"{track['name']}: the {len(track['rows']):,} widest are shown, {track['left_out']:,} narrower ones are not."
+        for track in data["tracks"]
+        if track.get("left_out")
+    ]
+    return Section("loci", "Example loci", [Text(about), Browser(data)])
 
 
 def _annotations(inputs: Inputs, over: Sequence[File]) -> Section:
