@@ -1,5 +1,6 @@
 """Reports: figures against pyBigWig and brute force, what is in the page and what is refused."""
 
+import gzip
 import importlib.util
 import json
 import os
@@ -166,6 +167,10 @@ def test_a_sample_twice_in_libraries_is_refused(made, tmp_path):
         ({"settings": "lost.txt"}, "lost.txt: no such file"),
         ({"loci": ["chr1:1-500"] * 101}, "--loci: 101 regions given, and a page shows 100"),
         ({"loci": ["chr9:1-500"]}, "--loci: chr9:1-500 does not lie in"),
+        (
+            {"over": ["B=a.narrowPeak", "C=a.narrowPeak"]},
+            "--over: B=a.narrowPeak found, expected a file without a name",
+        ),
         ({"session": "s.xml"}, "--session: given without --assembly"),
         ({"multiqc": "figures.json"}, "ends in _mqc.json"),
         ({"libraries": ["a.narrowPeak"]}, "lacks the column sample or frip"),
@@ -256,6 +261,21 @@ def test_tracks_that_are_not_shown_are_counted(made, tmp_path):
     assert "Of 27 tracks of signal 24 are shown." in text
     assert "tracks of peaks" not in text
     assert [track["kind"] for track in excerpts(text)["tracks"]].count("peaks") == 28
+
+
+def test_colours_are_read_as_the_states_are(tmp_path):
+    rows = [("b#1", "1,2,3"), ("c", "4,5,6"), ("d", "300,0,0")]
+    text = "".join(f"chr1\t{9 * i}\t{9 * i + 9}\t{name}\t0\t.\t0\t9\t{rgb}\n" for i, (name, rgb) in enumerate(rows))
+    # Neither is compressed as its suffix says.
+    (tmp_path / "a.gz").write_text(f"track name=a\n#x\n{text}")
+    (tmp_path / "a.bed").write_bytes(gzip.compress(text.encode()))
+    for path in (tmp_path / "a.gz", tmp_path / "a.bed"):
+        epizoo.report(tmp_path / "a.html", states={"a": path})
+        (states,) = excerpts((tmp_path / "a.html").read_text())["tracks"]
+        found = {name: color for *_, name, color in states["rows"]}
+        assert list(found) == ["b#1", "c", "d"]
+        assert list(found.values())[:2] == ["1,2,3", "4,5,6"]
+        assert found["d"] != "300,0,0"
 
 
 def test_two_lengths_of_a_chromosome_are_refused(tmp_path):

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -20,7 +20,7 @@ from epizoo.zoo.loading import load_annotator
 File = str | os.PathLike[str]
 Named = File | Mapping[str, File]
 """One file, or files by the name of their sample."""
-_BED9_COLUMNS, _CHUNK_ROWS = 9, 100_000
+_BED9_COLUMNS = 9
 
 
 class Inputs(NamedTuple):
@@ -160,25 +160,20 @@ def styled_states(path: File, entry: File | None = None) -> tuple[Segmentation, 
 
 def _colors(path: File) -> dict[str, tuple[int, int, int]]:
     """The colours that a BED9 file gives its names; none for files of fewer columns."""
-    found: dict[str, tuple[int, int, int]] = {}
-    form: dict[str, Any] = {"sep": "	", "header": None, "comment": "#", "dtype": str}
-    with pd.read_csv(path, chunksize=_CHUNK_ROWS, skiprows=_n_heading(path), **form) as chunks:
-        for chunk in chunks:
-            if chunk.shape[1] < _BED9_COLUMNS:
-                return {}
-            for name, color in chunk[[3, 8]].drop_duplicates().itertuples(index=False):
-                parts = str(color).split(",")
-                if len(parts) == 3 and all(part.isdecimal() and int(part) < 256 for part in parts):
-                    found[str(name)] = (int(parts[0]), int(parts[1]), int(parts[2]))
-    return found
-
-
-def _n_heading(path: File) -> int:
-    """Number of lines before the first row."""
-    for number, line in read_lines(path):
-        if line.strip() and not line.startswith(SKIPPED_LINES):
-            return number - 1
-    return 0
+    found: dict[str, str] = {}
+    for _, line in read_lines(path):
+        if not line.strip() or line.startswith(SKIPPED_LINES):
+            continue
+        fields = line.split("\t") if "\t" in line else line.split()
+        if len(fields) < _BED9_COLUMNS:
+            return {}
+        found[fields[3]] = fields[8]
+    parts = {name: color.strip().split(",") for name, color in found.items()}
+    return {
+        name: (int(of[0]), int(of[1]), int(of[2]))
+        for name, of in parts.items()
+        if len(of) == 3 and all(part.isdecimal() and len(part) < 4 and int(part) < 256 for part in of)
+    }
 
 
 def read_libraries(paths: Sequence[File]) -> pd.DataFrame:

@@ -89,7 +89,7 @@ def report(
     lost = next((path for path in inputs if not Path(path).is_file()), None)
     if lost is not None:
         raise InputError(f"{lost}: no such file; give a file that the results were made of")
-    texts = _texts(settings)
+    texts, annotations = _texts(settings), _named_annotations(over)
     with ExitStack() as stack:
         found = open_inputs(stack, peaks, bigwigs, states, entry)
         shown = [Locus(parse_region(text), "chosen") for text in loci] or _typical_loci(found)
@@ -102,7 +102,7 @@ def report(
             _examples(found, shown, assembly),
             distributions(found.peaks),
             state_coverage(found),
-            _annotations(found, over),
+            _annotations(found, annotations),
             _settings(texts),
             provenance(made_of, command, called, file_hashes or {}),
         ]
@@ -163,14 +163,24 @@ def _examples(inputs: Inputs, loci: Sequence[Locus], assembly: str | None) -> Se
     return Section("loci", "Example loci", [Text(about), Browser(data)])
 
 
-def _annotations(inputs: Inputs, over: Sequence[File]) -> Section:
-    """Peaks and states in annotations."""
+def _named_annotations(over: Sequence[File]) -> dict[str, File]:
+    """Files of annotations by their names."""
     files: dict[str, File] = {}
     for path in over:
+        if "=" in str(path) and not Path(path).is_file():
+            raise InputError(
+                f"--over: {path} found, expected a file without a name before it; of several samples each has its own "
+                "option, as in --peaks A=a.bed --peaks B=b.bed"
+            )
         (name, _), *_ = named(path).items()
         if name in files:
             raise InputError(f"--over: {files[name]} and {path} have one name; rename one of them")
         files[name] = path
+    return files
+
+
+def _annotations(inputs: Inputs, files: Mapping[str, File]) -> Section:
+    """Peaks and states in annotations."""
     genome = next(iter(inputs.states.values()), None)
     if genome is None:
         genome = as_segmentation(next(iter(inputs.peaks.values())), inputs.sizes)
