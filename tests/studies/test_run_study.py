@@ -158,6 +158,10 @@ def test_one_bad_sample_leaves_the_others_done(study, tmp_path):
             "give all samples of a study one assembly",
         ),
         ("samples: [{sample: a, group: x, treatment: reads.bed}]\n", "states no chromosome lengths"),
+        (
+            "samples: [{sample: a, group: x, treatment: a1.bam}, {sample: b, group: x, treatment: ./a1.bam}]\n",
+            "b: .*a1.bam is the treatment of a, too",
+        ),
     ],
 )
 def test_studies_say_what_is_wrong_with_them(study, text, message):

@@ -132,6 +132,7 @@ def read_study(path: File) -> Study:
             raise InputError(f"{path}: {file}: no such file; correct the path, which is relative to the study's folder")
     if study.blacklist is not None:
         require_blacklist(study.blacklist)
+    _check_twice(study)
     _check_assemblies(study)
     return study
 
@@ -172,6 +173,19 @@ def _resolved(sample: dict[str, object], folder: Path) -> dict[str, object]:
 def _shared(value: object, folder: Path) -> object:
     """A file of the study's folder, or the name of an assembly."""
     return str(folder / value) if isinstance(value, str) and (folder / value).is_file() else value
+
+
+def _check_twice(study: Study) -> None:
+    """Check that no file is the treatment of two samples, by another path neither."""
+    known: dict[str, str] = {}
+    for sample in study.samples:
+        for path in sample.treatment:
+            other = known.setdefault(os.path.realpath(path), sample.sample)
+            if other != sample.sample:
+                raise InputError(
+                    f"{sample.sample}: {path} is the treatment of {other}, too, and would be its own replicate; give "
+                    "each sample its own files"
+                )
 
 
 def _check_assemblies(study: Study) -> None:
