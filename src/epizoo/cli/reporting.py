@@ -109,11 +109,11 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
             _recorded(reporting, str(context.info_name), context.obj or [], given),
             streamed(parameters, given) as files,
         ):
-            before = _arguments.set(context.obj or [])
+            typed = _arguments.set(context.obj or [])
             try:
                 command(**files)
             finally:
-                _arguments.reset(before)
+                _arguments.reset(typed)
 
     parameters = own_parameters(command)
     kind = inspect.Parameter.KEYWORD_ONLY

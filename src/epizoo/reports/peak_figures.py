@@ -65,7 +65,7 @@ def peak_figures(
             row["enrichment"] = _enrichment(signals[name], row["signal_in_peaks"], covered)
         if name in libraries.index:
             # What was counted is exact where the coverage shows it only about.
-            row |= _library_figures(libraries.loc[name])
+            row |= _library_figures(libraries.loc[[name]].iloc[0])
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(FIGURES)).astype("float64")
 
