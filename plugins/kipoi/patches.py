@@ -199,12 +199,13 @@ class _Temporary:
         self.target = Path(target)
         scratch = contextlib.ExitStack()
         self.path = scratch.enter_context(scratch_folder(self.target.parent)) / self.target.name
-        weakref.finalize(self, _remove, scratch, os.getpid())
+        self._remove = weakref.finalize(self, _remove, scratch, os.getpid())
 
     def keep(self) -> None:
         """Give the file its name; nothing happens when nothing was written."""
         if self.path.exists():
             self.path.replace(self.target)
+        self._remove()
 
 
 def _remove(scratch: contextlib.ExitStack, process: int) -> None:

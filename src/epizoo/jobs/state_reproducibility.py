@@ -1,4 +1,4 @@
-"""How sure the state of each bin is to come back in a replicate."""
+"""Reproducibility of states: the probability that a bin has the same state in a further replicate."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ Progress = Callable[[int, int], None]
 
 
 class Reproducibility(NamedTuple):
-    """How often states come back in a replicate.
+    """Shares of states that a replicate has too.
 
     Attributes:
         states: a row for each state: name, ``bins`` of the cell type, ``returned`` (the share of them that have the

@@ -1,4 +1,4 @@
-"""How probably the state of a bin comes back in a replicate: the question of SAGAconf, answered by calibration.
+"""Probability that a bin has the same state in a replicate: the question of SAGAconf, answered by calibration.
 
 A posterior says how sure a model is of a state, given the marks; it does not know how much the marks of a replicate
 differ. What comes back is counted for each state and each level of its posterior, and smoothed to a curve that rises
