@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from typer.core import TyperCommand, TyperGroup
 
 from epizoo.cli.failures import sentence, usage_sentence
+from epizoo.cli.file_roles import FOLDER, OUTPUT
 from epizoo.cli.reporting import err, is_quiet, out, reported, reporting_options, say, wrote
 from epizoo.errors import InputError
 
@@ -21,7 +22,9 @@ __all__ = [
     "SIGNAL_KINDS",
     "STOPPED",
     "Entry",
+    "NewFile",
     "Output",
+    "OutputFolder",
     "TrackLine",
     "app",
     "err",
@@ -143,7 +146,13 @@ Entry = Annotated[
     str, typer.Argument(metavar="ENTRY", help=ENTRY_HELP, show_default=False, autocompletion=_entry_names)
 ]
 Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FILE", help="File to write (-: standard output).", show_default=False)
+    Path,
+    typer.Option("--output", "-o", metavar="FILE", help="File to write (-: standard output).", show_default=False),
+    OUTPUT,
+]
+NewFile = typer.Option("--output", "-o", metavar="FILE", help="File to write.", show_default=False)
+OutputFolder = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write to.", show_default=False), FOLDER
 ]
 TrackLine = Annotated[str | None, typer.Option("--track-line", metavar="NAME", help=TRACK_HELP)]
 
@@ -156,8 +165,9 @@ def option(metavar: str, text: str) -> Any:
 app.callback(
     help="Call peaks and annotate chromatin states with trained models.\n\n"
     "The options under Reporting belong to every command and may stand before or after its name.\n\n"
-    "In place of a file, - is standard input or standard output. Input of a pipe is read once, into a temporary file "
-    "(in the folder that TMPDIR names). Where records go to standard output, messages go to standard error."
+    "In place of most files, - is standard input or standard output; the others are refused. Input of a pipe is read "
+    "once, into a temporary file (in the folder that TMPDIR names). Where records go to standard output, messages go "
+    "to standard error."
 )(reporting_options)
 
 

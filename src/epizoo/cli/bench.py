@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from epizoo.cli.app import app, out, progress_bar, say
+from epizoo.cli.file_roles import FOLDER, OUTPUT, PICTURE, PROGRAM
 from epizoo.cli.option_groups import options_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     },
     metavars={"entries": "ENTRY|NAME=ASSAY:ENTRY…", "data": "FOLDER", "peaks": "NAME=FOLDER", "keep": "FOLDER"},
     flags={"entries": ("--entry",), "truths": ("--truth",)},
+    files={"macs3": PROGRAM, "output": OUTPUT, "table": OUTPUT, "picture": PICTURE, "peaks": FOLDER},
 )
 def bench(**given: Any) -> None:
     """Score peak callers and annotators on independent truths: labels, TSS, controls, replicates, depth, function.

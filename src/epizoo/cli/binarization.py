@@ -1,16 +1,10 @@
 """`epizoo binarize`."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from epizoo.cli.app import app, say
+from epizoo.cli.app import OutputFolder, app, say
+from epizoo.cli.file_roles import LISTING
 from epizoo.cli.option_groups import options_of
-
-OutputFolder = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write to.", show_default=False)
-]
 
 
 @app.command()
@@ -23,6 +17,7 @@ OutputFolder = Annotated[
         "": "stack compress",
     },
     metavars={"folder": "FOLDER", "controls_folder": "FOLDER", "pairs": "HANDLING"},
+    files={"table": LISTING},
     trailing="marks",
 )
 def binarize(output: OutputFolder, **given: Any) -> None:

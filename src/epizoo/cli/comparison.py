@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from epizoo.cli.app import Output, app, option, out, say
+from epizoo.cli.app import NewFile, Output, app, option, out, say
 from epizoo.cli.enrichment import Picture, check_outputs_and_pictures
+from epizoo.cli.file_roles import INPUT, MODEL, OUTPUT, PICTURE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,13 +18,13 @@ MODEL_HELP = "An entry's name or folder, or a model_N.txt or emissions_N.txt of 
 
 @app.command()
 def compare_states(
-    first: Annotated[Path, typer.Argument(metavar="A.bed", help="BED file of states.", show_default=False)],
+    first: Annotated[Path, typer.Argument(metavar="A.bed", help="BED file of states.", show_default=False), INPUT],
     second: Annotated[
-        Path, typer.Argument(metavar="B.bed", help="BED file of states to compare it with.", show_default=False)
+        Path, typer.Argument(metavar="B.bed", help="BED file of states to compare it with.", show_default=False), INPUT
     ],
     output: Output,
     per_state: Annotated[
-        Path | None, option("FILE", "Also write each state's share, best match and Jaccard index.")
+        Path | None, option("FILE", "Also write each state's share, best match and Jaccard index."), OUTPUT
     ] = None,
     picture: Picture = None,
     bin_bp: Annotated[
@@ -66,8 +67,8 @@ def compare_states(
 
 @app.command()
 def compare_models(
-    reference: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)],
-    others: Annotated[list[str], typer.Argument(metavar="MODEL …", help="Models to compare it with.")],
+    reference: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False), MODEL],
+    others: Annotated[list[str], typer.Argument(metavar="MODEL …", help="Models to compare it with."), MODEL],
     output: Output,
     picture: Picture = None,
 ) -> None:
@@ -96,9 +97,9 @@ def compare_models(
 
 @app.command()
 def plot_model(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)],
-    output: Output,
-    transitions: Annotated[Path | None, option("FILE", "Also draw the transitions into this file.")] = None,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False), MODEL],
+    output: Annotated[Path, NewFile, PICTURE],
+    transitions: Annotated[Path | None, option("FILE", "Also draw the transitions into this file."), PICTURE] = None,
 ) -> None:
     """Draw a model's emissions, and its transitions, as heatmaps: PNG, SVG or PDF."""
     import pandas as pd

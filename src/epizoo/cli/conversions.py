@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from epizoo.cli.app import Entry, Output, app, out, say, working
+from epizoo.cli.app import Entry, NewFile, app, out, say, working
+from epizoo.cli.file_roles import EXPORT, IMPORTED
 from epizoo.cli.option_groups import options_of
 from epizoo.errors import InputError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     {"": "path to opset raw_coverage layers crop float16"},
     metavars={"to": "FORMAT"},
 )
-def export(entry: Entry, path: Output, **given: Any) -> None:
+def export(entry: Entry, path: Annotated[Path, NewFile, EXPORT], **given: Any) -> None:
     """Write a model for ONNX Runtime, torch or gReLU, after proof that it is still the same model.
 
     The proof, the largest difference of every output from JAX's, is printed and stored beside the file.
@@ -43,7 +44,8 @@ def export(entry: Entry, path: Output, **given: Any) -> None:
     metavars={"output": "FOLDER", "data": "TEXT"},
 )
 def import_torch(
-    path: Annotated[Path, typer.Argument(metavar="STATE", help="A state dict, .safetensors or .pt.")], **given: Any
+    path: Annotated[Path, typer.Argument(metavar="STATE", help="A state dict, .safetensors or .pt."), IMPORTED],
+    **given: Any,
 ) -> None:
     """Make an entry of a twin that was fine-tuned in torch, after proof that it is still the same model.
 
@@ -66,7 +68,8 @@ def import_torch(
     metavars={"output": "FOLDER"},
 )
 def import_grelu(
-    path: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A .ckpt file, or hf://ORG/NAME.")], **given: Any
+    path: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="A .ckpt file, or hf://ORG/NAME."), IMPORTED],
+    **given: Any,
 ) -> None:
     """Make an entry of a model that gReLU fine-tuned, after proof that it is still the same model."""
     from epizoo.plugins.grelu import import_checkpoint
@@ -83,7 +86,9 @@ def import_grelu(
     metavars={"output": "FOLDER"},
 )
 def import_chromhmm(
-    path: Annotated[Path, typer.Argument(metavar="MODEL", help="A model_N.txt of ChromHMM, plain or gzipped.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model_N.txt of ChromHMM, plain or gzipped."), IMPORTED
+    ],
     **given: Any,
 ) -> None:
     """Make an entry of a model that ChromHMM learned, its probabilities unchanged.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from epizoo.cli.app import Output, app, option, say
+from epizoo.cli.file_roles import INPUT, OUTPUT, PICTURE
 from epizoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ States = Annotated[
         help="BED file of states: from `epizoo annotate`, or ChromHMM's segments or dense file.",
         show_default=False,
     ),
+    INPUT,
 ]
 Picture = Annotated[
-    Path | None, option("FILE", "Also draw the table as a heatmap, as PNG, SVG or PDF by the file's suffix.")
+    Path | None, option("FILE", "Also draw the table as a heatmap, as PNG, SVG or PDF by the file's suffix."), PICTURE
 ]
 EntryOfStates = Annotated[
     str | None, option("ENTRY", "Entry that the states belong to: rows get its order and its colours.")
@@ -42,12 +44,14 @@ def enrichment(
             "Annotations: BED files, folders of them, or genes (GTF, GFF3, refGene, genePred), which give the columns "
             "TSS, TES, exons, genes and promoters (2 kb around the TSS), as --over cpg.bed genes.gtf ….",
         ),
+        INPUT,
     ],
-    more_over: Annotated[list[Path] | None, typer.Argument(metavar="[FILE …]", hidden=True)] = None,
+    more_over: Annotated[list[Path] | None, typer.Argument(metavar="[FILE …]", hidden=True), INPUT] = None,
     picture: Picture = None,
     p_values: Annotated[
         Path | None,
         option("FILE", "Also write -log10 p of each enrichment, by a binomial test of the centres of the intervals."),
+        OUTPUT,
     ] = None,
     signal: Annotated[
         bool, typer.Option("--signal", help="Weight each interval by its fourth column (ChromHMM's -signal).")
@@ -97,6 +101,7 @@ def neighborhood(
             "of which the 5' end of each interval is used, or its centre if there are no strands; or genes (GTF, GFF3, "
             "refGene, genePred).",
         ),
+        INPUT,
     ],
     anchor: Annotated[
         str, typer.Option(metavar="PART", help="Part of genes that is the anchor: TSS or TES (genes only).")

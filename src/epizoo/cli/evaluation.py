@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from epizoo.cli.app import app, out, progress_bar, say
+from epizoo.cli.file_roles import OUTPUT, PICTURE
 from epizoo.cli.option_groups import options_of
 
 TRUTH_COLUMNS = (
@@ -28,6 +29,7 @@ TRUTH_COLUMNS = (
         "Output": "metrics about picture",
         "Computation": "backend",
     },
+    files={"metrics": OUTPUT, "picture": PICTURE},
 )
 def evaluate(**given: Any) -> None:
     """Evaluate peaks on human labels, true peaks or motif sites, several callers side by side.

@@ -7,11 +7,14 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from epizoo.cli.app import Entry, app, err, say
+from epizoo.cli.file_roles import FOLDER, LISTING
 from epizoo.cli.option_groups import options_of
 from epizoo.cli.reporting import is_quiet
 
 OutputFolder = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder of a zoo; writes FOLDER/FAMILY/NAME.")
+    Path,
+    typer.Option("--output", "-o", metavar="FOLDER", help="Folder of a zoo; writes FOLDER/FAMILY/NAME."),
+    FOLDER,
 ]
 
 
@@ -24,6 +27,7 @@ OutputFolder = Annotated[
         "Evaluation of peak callers": "evaluate folds from_scratch learning_curve allow whole_file_scale",
         "Chromatin states": "strength fraction restarts",
     },
+    files={"data": LISTING},
 )
 def finetune(entry: Entry, output: OutputFolder, **given: Any) -> None:
     """Fine-tune a model on a new cell type, evaluate it, and build a new entry.

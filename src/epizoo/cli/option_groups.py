@@ -19,6 +19,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
+from epizoo.cli.file_roles import FOLDER, INPUT, FileRole
 from epizoo.errors import InputError
 
 PYTHON_ALONE = {"command", "config", "file_hashes", "file_names", "progress", "report"}
@@ -100,6 +101,7 @@ def options_of(
     *,
     metavars: Mapping[str, str] | None = None,
     flags: Mapping[str, tuple[str, ...]] | None = None,
+    files: Mapping[str, FileRole] | None = None,
     texts_of: str | None = None,
     trailing: str | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -114,6 +116,7 @@ def options_of(
             title is that of all other options.
         metavars: placeholders that differ from `METAVARS`.
         flags: names of options that differ from `FLAGS`.
+        files: roles of files; others are folders, if their placeholder says so, or inputs.
         texts_of: another function, which describes the parameters that the docstring of the first does not.
         trailing: parameter whose further values may follow its option, as in ``--marks A=a.bw B=b.bw``.
 
@@ -128,7 +131,9 @@ def options_of(
         text = _help(known[name].text or others[name].text, names)
         if name == trailing:
             text += f" For several: {names[name][0]} {shown[name]} {shown[name]} …."
-        return _option(name, known[name], text, names[name], shown.get(name), title)
+        of = _option(name, known[name], text, names[name], shown.get(name), title)
+        role = (files or {}).get(name, _role(known[name], shown.get(name, "")))
+        return of if role is None else of.replace(annotation=Annotated[of.annotation, role])
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = {one.name: one for one in own_parameters(command)}
@@ -267,9 +272,17 @@ def _option(
     )
 
 
+def _role(of: Parameter, metavar: str) -> FileRole | None:
+    """The role of a parameter's files, of which nothing is said."""
+    if metavar == "FOLDER":
+        return FOLDER
+    is_file = "FILE" in metavar or of.is_named or (of.kind is Path and metavar != "ENTRY")
+    return INPUT if is_file else None
+
+
 def _trailing(metavar: str) -> inspect.Parameter:
     info = typer.Argument(metavar=f"[{metavar} …]", hidden=True)
-    annotation = Annotated[list[str] | None, info]
+    annotation = Annotated[list[str] | None, info, INPUT]
     return inspect.Parameter("more", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 

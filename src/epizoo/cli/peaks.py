@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from epizoo.cli.app import Entry, app, progress_bar, say, wrote
+from epizoo.cli.file_roles import BIGWIG, INPUT, OUTPUT
 from epizoo.cli.option_groups import options_of, parameters_of
 from epizoo.cli.reporting import command_line
 from epizoo.cli.streams import as_called, piped
@@ -23,6 +24,7 @@ PeaksFile = Annotated[
         show_default=False,
         rich_help_panel="Output",
     ),
+    OUTPUT,
 ]
 
 
@@ -36,6 +38,7 @@ BarcodesFile = Annotated[
         show_default=False,
         rich_help_panel="Signal: a bigWig, or reads",
     ),
+    INPUT,
 ]
 
 ReportFile = Annotated[
@@ -47,6 +50,8 @@ ReportFile = Annotated[
         show_default=False,
         rich_help_panel="Output",
     ),
+    OUTPUT,
+    OUTPUT,
 ]
 
 
@@ -64,6 +69,10 @@ ReportFile = Annotated[
         "Output": "output output_format summits probabilities denoised coverage cutoff_analysis "
         "replicate_table track_line",
         "Computation": "backend",
+    },
+    files={
+        **dict.fromkeys(("summits", "cutoff_analysis", "replicate_table"), OUTPUT),
+        **dict.fromkeys(("probabilities", "denoised", "coverage"), BIGWIG),
     },
 )
 def call_peaks(

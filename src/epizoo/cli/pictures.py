@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from epizoo.cli.app import Output, app, option, say
+from epizoo.cli.app import NewFile, app, option, say
+from epizoo.cli.file_roles import FOLDER, INPUT, PICTURE
 from epizoo.cli.option_groups import named_files
 from epizoo.errors import InputError
 
@@ -14,24 +15,24 @@ if TYPE_CHECKING:
 @app.command()
 def plot(
     region: Annotated[str, option("REGION", "Where, as in a genome browser: chr1:1,000,000-1,050,000.")],
-    output: Output,
+    output: Annotated[Path, NewFile, PICTURE],
     bigwig: Annotated[
-        list[str] | None, option("[NAME=]FILE", "Signal, as FILE or NAME=FILE; may be given more than once.")
+        list[str] | None, option("[NAME=]FILE", "Signal, as FILE or NAME=FILE; may be given more than once."), INPUT
     ] = None,
     unit: Annotated[str | None, option("TEXT", "Unit of the signal and of the control, such as reads or fold.")] = None,
-    control: Annotated[Path | None, option("FILE", "Signal of the control.")] = None,
-    probabilities: Annotated[Path | None, option("FILE", "Probability of a peak, a bigWig.")] = None,
+    control: Annotated[Path | None, option("FILE", "Signal of the control."), INPUT] = None,
+    probabilities: Annotated[Path | None, option("FILE", "Probability of a peak, a bigWig."), INPUT] = None,
     threshold: Annotated[float | None, option("NUMBER", "Draw a dashed line at this probability.")] = None,
     peaks: Annotated[
-        list[str] | None, option("[NAME=]FILE", "Peaks, as FILE or NAME=FILE; may be given more than once.")
+        list[str] | None, option("[NAME=]FILE", "Peaks, as FILE or NAME=FILE; may be given more than once."), INPUT
     ] = None,
     marks: Annotated[
-        list[str] | None, option("MARK=FILE", "A mark's bigWig, as MARK=FILE; repeat for each mark.")
+        list[str] | None, option("MARK=FILE", "A mark's bigWig, as MARK=FILE; repeat for each mark."), INPUT
     ] = None,
-    binarized: Annotated[Path | None, option("FOLDER", "A folder of marks binarised by ChromHMM.")] = None,
+    binarized: Annotated[Path | None, option("FOLDER", "A folder of marks binarised by ChromHMM."), FOLDER] = None,
     cell: Annotated[str | None, option("CELL", "Which cell type, where that folder holds several.")] = None,
     states: Annotated[
-        list[str] | None, option("[NAME=]FILE", "States, as FILE or NAME=FILE; may be given more than once.")
+        list[str] | None, option("[NAME=]FILE", "States, as FILE or NAME=FILE; may be given more than once."), INPUT
     ] = None,
     title: Annotated[str | None, option("TEXT", "A title; the region where none is given.")] = None,
 ) -> None:

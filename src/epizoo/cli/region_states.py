@@ -8,9 +8,10 @@ from rich.table import Table
 
 from epizoo.cli.app import Output, app, out, say
 from epizoo.cli.enrichment import EntryOfStates, States, read_with_entry
+from epizoo.cli.file_roles import INPUT
 
 Regions = Annotated[
-    Path, typer.Argument(metavar="REGIONS", help="Regions: BED, narrowPeak or broadPeak.", show_default=False)
+    Path, typer.Argument(metavar="REGIONS", help="Regions: BED, narrowPeak or broadPeak.", show_default=False), INPUT
 ]
 
 

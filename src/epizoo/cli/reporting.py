@@ -23,6 +23,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from rich.console import Console
 
+from epizoo.cli.file_roles import LOG
 from epizoo.cli.option_groups import declare, own_parameters
 from epizoo.cli.streams import streamed
 from epizoo.errors import InputError
@@ -87,6 +88,7 @@ def reporting_options(
             metavar="FILE",
             help="Append the command, versions, options, all messages, time and peak memory to this file.",
         ),
+        LOG,
     ] = None,
     show_version: Annotated[
         bool, _option("--version", "-V", help="Show the version and exit.", callback=_print_version, is_eager=True)
@@ -188,6 +190,8 @@ def _open_log(path: Path, given: Mapping[str, Any]) -> _LogFile:
     Raises:
         InputError: it cannot be written, is another of the command's files, or exists and is no log of epizoo.
     """
+    if str(path) == "-":
+        raise InputError(f"--log {path}: a log cannot be piped; name a file")
     require_writable(path)
     for name, value in given.items():
         for one in value if isinstance(value, list) else [value]:

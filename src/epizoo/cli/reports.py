@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from epizoo.cli.app import Output, app, say
+from epizoo.cli.file_roles import FOLDER, OF_SUFFIX, SESSION, TABLE
 from epizoo.cli.option_groups import options_of
 from epizoo.cli.reporting import command_line
 from epizoo.cli.streams import piped
@@ -31,6 +32,7 @@ _NAMED = {"peaks": "[SAMPLE=]FILE", "bigwigs": "[SAMPLE=]FILE", "states": "[CELL
         "assembly": "ASSEMBLY",
     },
     flags={"bigwigs": ("--bigwig",), "inputs": ("--input",), "notes": ("--note",)},
+    files={"libraries": TABLE, "multiqc": OF_SUFFIX, "session": SESSION},
     trailing="over",
 )
 def report(output: Output, **given: Any) -> None:
@@ -60,6 +62,7 @@ def track_hub(
         typer.Option(
             "--output", "-o", metavar="FOLDER", help="Folder of the hub; made where there is none.", show_default=False
         ),
+        FOLDER,
     ],
     **given: Any,
 ) -> None:

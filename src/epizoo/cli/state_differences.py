@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from epizoo.cli.app import Entry, Output, app, progress_bar, say, wrote
+from epizoo.cli.file_roles import OUTPUT, PICTURE
 from epizoo.cli.option_groups import options_of
 
 
@@ -15,6 +16,7 @@ from epizoo.cli.option_groups import options_of
         "Regions, such as TSS": "regions states flank_bp gains",
     },
     metavars={"first": "CELL", "second": "CELL", "states": "NAME,NAME", "max_false": "SHARE"},
+    files={"table": OUTPUT, "picture": PICTURE, "gains": OUTPUT},
 )
 def differences(entry: Entry, output: Output, **given: Any) -> None:
     """Find which segments differ in state between two cell types or groups of replicates, and how surely.

@@ -3,17 +3,14 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.table import Table
 
-from epizoo.cli.app import app, out, say
+from epizoo.cli.app import OutputFolder, app, out, say
+from epizoo.cli.file_roles import LISTING, STARTING_POINT
 from epizoo.cli.option_groups import options_of
 
-OutputFolder = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder to write to.", show_default=False)
-]
 _LEARN_STATES = "epizoo.jobs.learn_states.learn_states"
 _GROUPS = {
     "Marks": "binarized marks table controls cell stack peaks pairs signal_kind read_length_bp threshold chrom_sizes "
@@ -23,11 +20,18 @@ _GROUPS = {
     "Gradient (algorithm gradient)": "steps learning_rate batch_bins",
 }
 _METAVARS = {"pairs": "HANDLING"}
+_FILES = {"table": LISTING, "init": STARTING_POINT}
 _ABOUT = "known_states assembly source license resume"
 
 
 @app.command()
-@options_of(_LEARN_STATES, {"": f"states name output {_ABOUT}", **_GROUPS}, metavars=_METAVARS, trailing="marks")
+@options_of(
+    _LEARN_STATES,
+    {"": f"states name output {_ABOUT}", **_GROUPS},
+    metavars=_METAVARS,
+    files=_FILES,
+    trailing="marks",
+)
 def learn_states(output: OutputFolder, **given: Any) -> None:
     """Learn chromatin states from marks, as ChromHMM's LearnModel does, and make an entry of them.
 
@@ -67,6 +71,7 @@ def learn_states(output: OutputFolder, **given: Any) -> None:
     {"": "states output to", **_GROUPS},
     texts_of=_LEARN_STATES,
     metavars=_METAVARS,
+    files=_FILES,
     trailing="marks",
 )
 def select_states(output: OutputFolder, **given: Any) -> None:

@@ -1,10 +1,12 @@
 """`epizoo reproducibility`."""
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 from rich.table import Table
 
-from epizoo.cli.app import Entry, Output, app, out, progress_bar, say, wrote
+from epizoo.cli.app import Entry, NewFile, app, out, progress_bar, say, wrote
+from epizoo.cli.file_roles import BIGWIG, OUTPUT
 from epizoo.cli.option_groups import options_of
 
 
@@ -13,8 +15,9 @@ from epizoo.cli.option_groups import options_of
     "epizoo.jobs.state_reproducibility.reproducibility",
     {"": "cell replicate binarized allow_missing table"},
     metavars={"cell": "CELL", "replicate": "CELL"},
+    files={"table": OUTPUT},
 )
-def reproducibility(entry: Entry, output: Output, **given: Any) -> None:
+def reproducibility(entry: Entry, output: Annotated[Path, NewFile, BIGWIG], **given: Any) -> None:
     """Find how sure the state of each bin is to come back in a replicate, as a probability in a bigWig.
 
     Give the marks of two replicates, as two cell types: --cell REP1 --replicate REP2.

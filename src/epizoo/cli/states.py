@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from epizoo.cli.app import Entry, app, option, out, progress_bar, say, wrote
+from epizoo.cli.file_roles import FOLDER, HDF5, LISTING, OUTPUT
 from epizoo.cli.option_groups import options_of
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ Output = Annotated[
         help="File to write (-: standard output), or a folder for several cell types.",
         show_default=False,
     ),
+    OUTPUT,
 ]
 Binarized = Annotated[
     list[Path] | None,
     option("FOLDER", "Folder of marks from ChromHMM or `epizoo binarize`, instead of --marks. May be repeated."),
+    FOLDER,
 ]
 Cell = Annotated[
     list[str] | None, option("CELL", "Cell type to annotate (default: all that are there). May be repeated.")
@@ -34,6 +37,7 @@ Cell = Annotated[
 Table_ = Annotated[
     Path | None,
     option("FILE", "ChromHMM's cell-mark table of reads or peaks, instead of --marks; its files lie beside it."),
+    LISTING,
 ]
 
 
@@ -45,6 +49,7 @@ Table_ = Annotated[
         "allow_missing viterbi posteriors hdf5 chromhmm state_by_line text_posteriors backend track_line"
     },
     metavars={"posteriors": "FOLDER", "chromhmm": "FOLDER", "pairs": "HANDLING"},
+    files={"hdf5": HDF5},
     trailing="marks",
 )
 def annotate(

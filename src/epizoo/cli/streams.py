@@ -9,7 +9,6 @@ import gzip
 import inspect
 import logging
 import os
-import re
 import shutil
 import stat
 import sys
@@ -18,19 +17,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, BinaryIO, NamedTuple, get_args
+from typing import Any, BinaryIO, get_args
 
+from typer.models import ArgumentInfo
+
+from epizoo.cli.file_roles import FileRole, file_role
 from epizoo.errors import EpizooError, InputError
 
 _STDIN = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 _STDOUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
-_IS_WRITTEN = re.compile(r"(also )?(write|draw)\b|file (of \w+ )?to write\b", re.IGNORECASE)
-_NO_TEXT = re.compile(r"bigWig|HDF5|session for IGV")
 _SUFFIXES = {
     b"BAM\x01": ".bam",
     b"CRAM": ".cram",
     b"@HD\t": ".sam",
     b"@SQ\t": ".sam",
+    b"PAR1": ".parquet",
+    b"\x89HDF": ".h5ad",
     bytes.fromhex("26fc8f88"): ".bw",
     bytes.fromhex("888ffc26"): ".bw",
 }
@@ -38,20 +40,6 @@ _SUFFIXES = {
 
 
 _piped: ContextVar[Mapping[str, str]] = ContextVar("piped", default=MappingProxyType({}))
-
-
-class FileOption(NamedTuple):
-    """An option or argument that takes files.
-
-    Attributes:
-        flag: name for messages, such as ``--output``.
-        is_output: True if the file is written.
-        reason: why no pipe can take it, empty where one can.
-    """
-
-    flag: str
-    is_output: bool
-    reason: str
 
 
 @contextlib.contextmanager
@@ -65,16 +53,17 @@ def streamed(parameters: Sequence[inspect.Parameter], given: Mapping[str, Any]) 
         InputError: a pipe is given twice, or an output that no pipe can take.
         BrokenPipeError: who reads the output has stopped.
     """
-    options = {one.name: option for one in parameters if (option := file_option(one)) is not None}
+    roles = {one.name: role for one in parameters if (role := file_role(one)) is not None}
+    flags = {one.name: _flag(one) for one in parameters}
     values = dict(given)
-    pipes = [(name, value) for name in options for value in _listed(values[name]) if _is_pipe(value)]
+    pipes = [(name, value) for name in roles for value in _listed(values[name]) if _is_pipe(value)]
     if not pipes:
         yield values
         return
     with tempfile.TemporaryDirectory(prefix="epizoo-") as folder, contextlib.ExitStack() as stack:
         pool = _Pool(Path(folder), stack)
         for name, value in dict.fromkeys(pipes):
-            values[name] = _replaced(values[name], value, pool.file(options[name], value))
+            values[name] = _replaced(values[name], value, pool.file(flags[name], roles[name], value))
         before = _piped.set(pool.names)
         try:
             with pool.renaming():
@@ -96,25 +85,6 @@ def as_called(text: str) -> str:
     return text
 
 
-def file_option(parameter: inspect.Parameter) -> FileOption | None:
-    """The option if it takes files or folders, None if it does not.
-
-    An output says in its help text that it is written or drawn.
-    """
-    info = next((one for one in get_args(parameter.annotation) if hasattr(one, "metavar")), None)
-    metavar, text = getattr(info, "metavar", None) or "", getattr(info, "help", None) or ""
-    if not re.search(r"FILE|FOLDER|\.bed", metavar):
-        return None
-    declared = [getattr(info, "default", None), *(getattr(info, "param_decls", None) or ())]
-    flags = [one for one in declared if isinstance(one, str) and one.startswith("--")]
-    flag = next(iter(flags), f"--{parameter.name.replace('_', '-')}")
-    if metavar == "FOLDER":
-        return FileOption(flag, False, "folder")
-    is_output = _IS_WRITTEN.match(text) is not None
-    found = _NO_TEXT.search(text) if is_output else None
-    return FileOption(flag, is_output, found[0] if found else "")
-
-
 class _Pool:
     """The temporary files of a command."""
 
@@ -124,26 +94,27 @@ class _Pool:
         self._outputs: list[tuple[Path, str]] = []
         self._stdout: Any = sys.stdout
 
-    def file(self, option: FileOption, value: str) -> str:
+    def file(self, flag: str, role: FileRole, value: str) -> str:
         """The temporary file for a pipe, which of an input is filled.
 
         Raises:
             InputError: the pipe was taken before, cannot be read, or cannot take the output.
         """
-        if option.reason:
-            raise InputError(f"{option.flag} {value}: a {option.reason} cannot be piped; name a {_kind(option)}")
-        name = _name(value, option.is_output)
+        if role.refused:
+            kind = "folder" if role.refused == "folder" else "file"
+            raise InputError(f"{flag} {value}: a {role.refused} cannot be piped; name a {kind}")
+        name = _name(value, role.is_output)
         if name in self.names.values():
-            raise InputError(f"{option.flag} {value}: {name} is given twice; give it once, and files for the others")
+            raise InputError(f"{flag} {value}: {name} is given twice; give it once, and files for the others")
         inner = Path(tempfile.mkdtemp(dir=self._folder))
-        if option.is_output:
+        if role.is_output:
             path = inner / "stdout"
             path.touch()
             self._outputs.append((path, value))
             if name == "standard output":
                 self._stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         else:
-            path = _spooled(value, name, inner)
+            path = _spooled(value, name, inner, role.suffix)
         self.names[str(path)] = name
         return str(path)
 
@@ -175,6 +146,16 @@ class _Pool:
     def _rename_record(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = as_called(record.getMessage()), ()
         return True
+
+
+def _flag(parameter: inspect.Parameter) -> str:
+    """The name of an option or argument for messages, such as ``--output`` or ``STATES.bed``."""
+    info = next((one for one in get_args(parameter.annotation) if hasattr(one, "metavar")), None)
+    if isinstance(info, ArgumentInfo):
+        return str(info.metavar).strip("[] …")
+    declared = [getattr(info, "default", None), *(getattr(info, "param_decls", None) or ())]
+    flags = [one for one in declared if isinstance(one, str) and one.startswith("--")]
+    return next(iter(flags), f"--{parameter.name.replace('_', '-')}")
 
 
 def _listed(value: Any) -> list[str]:
@@ -212,25 +193,24 @@ def _name(value: str, is_output: bool) -> str:
     return path
 
 
-def _kind(option: FileOption) -> str:
-    return "folder" if option.reason == "folder" else "file"
-
-
-def _spooled(value: str, name: str, folder: Path) -> Path:
+def _spooled(value: str, name: str, folder: Path, suffix: str) -> Path:
     """A copy of what comes through a pipe, with the suffix that its content calls for if the pipe has none.
 
     Raises:
         InputError: it is a terminal, or the copy cannot be written.
+        OSError: the pipe cannot be opened.
     """
     path = Path(_file_of(value))
     copy = folder / (path.name if path.suffix else "stdin")
-    try:
-        with contextlib.ExitStack() as stack, open(copy, "wb") as file:
-            shutil.copyfileobj(_opened(str(path), name, stack), file, 1 << 20)
-    except OSError as error:
-        where = f"{folder.parent.parent} ({error.strerror})"
-        raise InputError(f"{name}: cannot be copied to {where}; TMPDIR names another folder for it") from None
-    return copy if path.suffix else copy.rename(copy.with_suffix(_suffix(copy)))
+    with contextlib.ExitStack() as stack:
+        source = _opened(str(path), name, stack)
+        try:
+            with open(copy, "wb") as file:
+                shutil.copyfileobj(source, file, 1 << 20)
+        except OSError as error:
+            where = f"{folder.parent.parent} ({error.strerror})"
+            raise InputError(f"{name}: cannot be copied to {where}; TMPDIR names another folder for it") from None
+    return copy if path.suffix else copy.rename(copy.with_suffix(_suffix(copy, suffix)))
 
 
 def _opened(path: str, name: str, stack: contextlib.ExitStack) -> BinaryIO:
@@ -241,11 +221,11 @@ def _opened(path: str, name: str, stack: contextlib.ExitStack) -> BinaryIO:
     return sys.stdin.buffer
 
 
-def _suffix(path: Path) -> str:
+def _suffix(path: Path, of_text: str) -> str:
     with open(path, "rb") as file:
         is_gzipped = file.read(2) == b"\x1f\x8b"
     with contextlib.suppress(OSError, EOFError), (gzip.open if is_gzipped else open)(path, "rb") as content:
         found = _SUFFIXES.get(content.read(4))
         if found is not None:
             return found
-    return ".bed.gz" if is_gzipped else ".bed"
+    return f"{of_text}.gz" if is_gzipped else of_text

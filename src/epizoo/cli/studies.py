@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from epizoo.cli.app import Output, app, progress_bar, say, wrote
+from epizoo.cli.file_roles import LISTING, OUTPUT, TABLE
 from epizoo.cli.option_groups import options_of
 
 _GROUPS = {"groups": "FILE|SAMPLE=GROUP"}
@@ -20,6 +21,7 @@ CountsFile = Annotated[
         help="Table of counts of `epizoo count`: TSV, Parquet or AnnData (h5ad).",
         show_default=False,
     ),
+    TABLE,
 ]
 
 
@@ -30,6 +32,7 @@ StudyFile = Annotated[
         help="Study (YAML), or a tab-separated table of samples: sample, group, treatment, assay, control, entry.",
         show_default=False,
     ),
+    LISTING,
 ]
 
 
@@ -59,6 +62,7 @@ def run(study: StudyFile, **given: Any) -> None:
     "epizoo.jobs.consensus.consensus",
     {"": "peaks groups min_support output support"},
     metavars={"peaks": "SAMPLE=FILE", **_GROUPS},
+    files={"support": OUTPUT},
     trailing="peaks",
 )
 def consensus(output: Output, **given: Any) -> None:
@@ -90,6 +94,7 @@ def consensus(output: Output, **given: Any) -> None:
     },
     metavars={"reads": "SAMPLE=FILE", "bigwigs": "SAMPLE=FILE"},
     flags={"bigwigs": ("--bigwig",)},
+    files={"libraries": OUTPUT},
     trailing="reads",
 )
 def count(output: Output, **given: Any) -> None:

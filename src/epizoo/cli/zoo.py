@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from epizoo.cli.app import Entry, app, out, say
+from epizoo.cli.file_roles import FOLDER
 from epizoo.errors import InputError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
@@ -79,6 +80,7 @@ def example(
             help="New folder for the files; by default ./NAME-example.",
             show_default=False,
         ),
+        FOLDER,
     ] = None,
 ) -> None:
     """Copy a model's example files into a new folder, and print the command that runs the model on them."""

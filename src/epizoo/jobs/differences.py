@@ -83,12 +83,12 @@ def differences(
         max_false: Highest share of false differences (q-value).
         allow_missing: Continue without marks that are not given.
         output: BED9 file of segments that differ: FIRST>SECOND as name, the colour of the second state.
-        table: Write the same segments as a table, with probabilities and q-values.
+        table: The same segments as a table, with probabilities and q-values.
         picture: Draw which states change to which, and the region that differs most surely: .png, .svg or .pdf.
         regions: BED file of regions, such as TSS, whose change is measured with `states`.
         states: Names of the states that make a region active, or their beginnings, as in Tss,Enh.
         flank_bp: Distance on both sides of a region within which its bins count, in bp.
-        gains: Write a table of the regions: the gain is the log odds of the active states in the second group, less
+        gains: Table of the regions to write: the gain is the log odds of the active states in the second group, less
             those in the first, mean over the bins.
         progress: called after each chromosome.
 
