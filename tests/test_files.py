@@ -8,7 +8,7 @@ import tempfile
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.files import atomic_path, check_outputs, inside, scratch_folder
+from epizoo.files import atomic_path, check_outputs, inside, remove_leftovers, scratch_folder
 
 
 def test_an_output_is_never_an_input_under_whatever_name(tmp_path):
@@ -138,3 +138,19 @@ def test_what_others_are_writing_is_left_alone(tmp_path):
     child.communicate("go on\n")
     assert child.returncode == 0
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("out.bed", "half")]
+
+
+def test_leftovers_are_removed_from_all_folders_but_those_where_others_are_writing(tmp_path):
+    folders = [tmp_path / name for name in ("killed", "killed/inner", "busy")]
+    for folder in folders:
+        folder.mkdir()
+    for folder in folders[:2]:
+        killed = in_another_process(WRITING, folder)
+        killed.kill()
+        killed.communicate()
+        assert list(folder.glob(".epizoo-*"))
+    child = in_another_process(WRITING, folders[2])
+    remove_leftovers(tmp_path)
+    assert [path.parent for path in tmp_path.rglob(".epizoo-*")] == [folders[2]]
+    child.communicate("go on\n")
+    assert (folders[2] / "out.bed").read_text() == "half"

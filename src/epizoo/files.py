@@ -36,13 +36,30 @@ def scratch_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
     """
     parent = Path(folder).resolve()
     with _opened(parent) as handle:
-        if parent not in _cleaned and _locked(handle, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        if parent not in _cleaned and _clean(parent, handle):
             _cleaned.add(parent)
-            for leftover in parent.glob(f"{_SCRATCH}*"):
-                shutil.rmtree(leftover, ignore_errors=True)
         _locked(handle, fcntl.LOCK_SH)
         with tempfile.TemporaryDirectory(dir=parent, prefix=_SCRATCH) as scratch:
             yield Path(scratch)
+
+
+def remove_leftovers(folder: str | os.PathLike[str]) -> None:
+    """Remove what killed processes of this machine left in a folder and in those below it, where nobody is at work."""
+    for parent, names, _ in os.walk(folder):
+        leftovers = {name for name in names if name.startswith(_SCRATCH)}
+        if leftovers:
+            with _opened(Path(parent)) as handle:
+                _clean(Path(parent), handle)
+            names[:] = [name for name in names if name not in leftovers]
+
+
+def _clean(folder: Path, handle: int | None) -> bool:
+    """Remove all that was being made in a folder, if nobody is at work there; True if so."""
+    alone = _locked(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if alone:
+        for leftover in folder.glob(f"{_SCRATCH}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+    return alone
 
 
 @contextmanager

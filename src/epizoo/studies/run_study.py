@@ -4,12 +4,11 @@ import json
 import logging
 import os
 import shlex
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from epizoo.errors import InputError
-from epizoo.files import require_writable, sha256, write_json
+from epizoo.files import remove_leftovers, require_writable, sha256, write_json
 from epizoo.jobs.peak_inputs import File, Progress
 from epizoo.studies.engine import run_pieces
 from epizoo.studies.pieces import RECORDS, Outcome, pieces_of
@@ -108,9 +107,8 @@ def _prepare(folder: Path, study: Study) -> None:
     elif any(path.name != RECORDS for path in folder.iterdir()):
         raise InputError(f"{folder}: holds files of something else; give a folder of its own, or one that is not there")
     write_json(about, {"epizoo": __version__, "study": study.to_dict()})
-    # A killed process leaves what it had begun to write.
-    for path in folder.rglob(".epizoo-*"):
-        shutil.rmtree(path, ignore_errors=True)
+    # Folders whose pieces are finished are not written to again, which would clean them.
+    remove_leftovers(folder)
 
 
 def _hashes(folder: Path, study: Study) -> dict[str, str]:
