@@ -1,6 +1,9 @@
 """Outputs that end in .gz can be indexed, and equal results make equal files."""
 
+import errno
 import gzip
+import os
+from pathlib import Path
 
 import pysam
 import pytest
@@ -94,3 +97,21 @@ def test_what_fails_leaves_neither_file_nor_index(tmp_path):
     with pytest.raises(RuntimeError):
         work()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_index_never_stands_beside_other_rows(tmp_path, monkeypatch):
+    def write(row):
+        with bed_file(tmp_path / "x.bed.gz") as append:
+            append(row)
+
+    def replace(path, target):
+        if Path(target).name == "x.bed.gz":
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return os.replace(path, target)
+
+    write(b"chr1\t0\t9\n")
+    old = (tmp_path / "x.bed.gz").read_bytes()
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(OSError, match="Input/output"):
+        write(b"chr2\t0\t9\n")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"x.bed.gz": old}

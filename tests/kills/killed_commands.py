@@ -44,7 +44,7 @@ def _peaks_of_bam(inputs: Path) -> list[str]:
 
 def _annotate(inputs: Path) -> list[str]:
     entry = ZOO_FOLDER / "chromatin_states/encode-10"
-    outputs = ["-o", "states.bed", "--posteriors", "posteriors", "--hdf5", "states.h5", "--chromhmm", "chromhmm"]
+    outputs = ["-o", "states.bed.gz", "--posteriors", "posteriors", "--hdf5", "states.h5", "--chromhmm", "chromhmm"]
     return ["annotate", str(entry), "--binarized", str(entry / "example_files/marks"), *outputs]
 
 

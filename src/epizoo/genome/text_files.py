@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from epizoo.files import atomic_path
+
+_INDICES = (".tbi", ".csi")
 
 
 def write_text(path: Path, text: str, *, compressed: bool) -> None:
@@ -39,7 +41,7 @@ def bed_file(path: str | os.PathLike[str], header: str = "") -> Iterator[Callabl
     Raises:
         InputError: the file cannot be written.
     """
-    with atomic_path(path) as temporary:
+    with ExitStack() as index, atomic_path(path) as temporary:
         if not os.fspath(path).endswith(".gz"):
             with open(temporary, "wb") as file:
                 file.write(header.encode())
@@ -50,32 +52,31 @@ def bed_file(path: str | os.PathLike[str], header: str = "") -> Iterator[Callabl
         with pysam.BGZFile(str(temporary), "wb", None) as blocks:
             blocks.write(header.encode())
             yield blocks.write
-        _write_index(temporary, Path(path), header.count("\n"))
+        made = _indexed(temporary, header.count("\n"))
+        # Entered here and left last: the index gets its name after the file, so that none stands beside another file.
+        made.replace(index.enter_context(atomic_path(f"{os.fspath(path)}{made.suffix}")))
+        for suffix in _INDICES:
+            Path(f"{os.fspath(path)}{suffix}").unlink(missing_ok=True)
 
 
 def index_of(path: str | os.PathLike[str]) -> Path | None:
     """The index that `bed_file` has written beside a file, if there is one."""
-    indices = (Path(f"{os.fspath(path)}{suffix}") for suffix in (".tbi", ".csi"))
+    indices = (Path(f"{os.fspath(path)}{suffix}") for suffix in _INDICES)
     return next((index for index in indices if os.fspath(path).endswith(".gz") and index.is_file()), None)
 
 
-def _write_index(temporary: Path, path: Path, n_header: int) -> None:
-    """Index a file before it has its name: ``.tbi``, or ``.csi`` where a position is beyond the 512 Mb of ``.tbi``."""
+def _indexed(path: Path, n_header: int) -> Path:
+    """The index of a file, made beside it: ``.tbi``, or ``.csi`` where a position is beyond the 512 Mb of ``.tbi``."""
     import pysam
 
     columns: Any = {"seq_col": 0, "start_col": 1, "end_col": 2, "zerobased": True, "line_skip": n_header}
+    tbi, csi = (Path(f"{path}{suffix}") for suffix in _INDICES)
     before = pysam.set_verbosity(0)
     try:
-        for suffix, other in ((".tbi", ".csi"), (".csi", ".tbi")):
-            try:
-                with atomic_path(f"{path}{suffix}") as index:
-                    pysam.tabix_index(str(temporary), force=True, index=str(index), csi=suffix == ".csi", **columns)
-            except OSError:
-                if suffix == ".csi":
-                    raise
-            else:
-                # One of an earlier file of this name would be taken for its index.
-                Path(f"{path}{other}").unlink(missing_ok=True)
-                return
+        pysam.tabix_index(str(path), force=True, index=str(tbi), **columns)
+        return tbi
+    except OSError:
+        pysam.tabix_index(str(path), force=True, index=str(csi), csi=True, **columns)
+        return csi
     finally:
         pysam.set_verbosity(before)
