@@ -3,6 +3,7 @@
 import gzip
 import re
 import sys
+import tracemalloc
 
 import pandas as pd
 import pyarrow.parquet
@@ -24,6 +25,19 @@ def test_text_holds_the_table(tmp_path, name):
     content = (tmp_path / name).read_bytes()
     text = (gzip.decompress(content) if name.endswith(".gz") else content).decode()
     assert text == "state\tn\tshare\nA\t3\t0.25\nB\t5\tNA\n"
+
+
+@pytest.mark.parametrize("name", ["x.tsv", "x.tsv.gz"])
+def test_text_is_never_whole_in_memory(tmp_path, name):
+    table = pd.DataFrame({f"column_{number}": ["e" * 100] * 60_000 for number in range(10)})
+    tracemalloc.start()
+    write_table(tmp_path / name, table)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    content = (tmp_path / name).read_bytes()
+    text = gzip.decompress(content) if name.endswith(".gz") else content
+    assert text == table.to_csv(sep="\t", index=False, lineterminator="\n").encode()
+    assert most < len(text) / 3
 
 
 def test_parquet_holds_the_table(tmp_path):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
-from epizoo.genome.text_files import write_text
+from epizoo.genome.text_files import text_file
 from epizoo.optional import require
 
 File = str | os.PathLike[str]
@@ -65,5 +65,5 @@ def write_table(path: File, table: pd.DataFrame, *, index: bool = False, **of_te
         if is_parquet(path):
             pd.DataFrame(shown).rename(columns=str).to_parquet(temporary, index=False)
         else:
-            text = shown.to_csv(sep="\t", index=False, lineterminator="\n", **of_text)
-            write_text(temporary, text, compressed=os.fspath(path).endswith(".gz"))
+            with text_file(temporary, compressed=os.fspath(path).endswith(".gz")) as file:
+                shown.to_csv(file, sep="\t", index=False, lineterminator="\n", mode="wb", **of_text)

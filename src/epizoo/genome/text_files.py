@@ -11,20 +11,27 @@ from epizoo.files import atomic_path
 _INDICES = (".tbi", ".csi")
 
 
-def write_text(path: Path, text: str, *, compressed: bool) -> None:
-    """Write UTF-8 text; equal text makes equal files, since the blocks bear no time.
+@contextmanager
+def text_file(path: Path, *, compressed: bool) -> Iterator[Any]:
+    """Yield what the bytes of a text are written to; equal text makes equal files, since the blocks bear no time.
 
     Args:
         path: the file.
-        text: its content.
         compressed: write BGZF, which every reader of gzip reads too.
     """
     if not compressed:
-        path.write_bytes(text.encode())
+        with open(path, "wb") as file:
+            yield file
         return
     import pysam
 
-    with pysam.BGZFile(str(path), "wb", None) as file:
+    with pysam.BGZFile(str(path), "wb", None) as blocks:
+        yield blocks
+
+
+def write_text(path: Path, text: str, *, compressed: bool) -> None:
+    """Write UTF-8 text; see `text_file`."""
+    with text_file(path, compressed=compressed) as file:
         file.write(text.encode())
 
 
@@ -42,16 +49,12 @@ def bed_file(path: str | os.PathLike[str], header: str = "") -> Iterator[Callabl
         InputError: the file cannot be written.
     """
     with ExitStack() as index, atomic_path(path) as temporary:
-        if not os.fspath(path).endswith(".gz"):
-            with open(temporary, "wb") as file:
-                file.write(header.encode())
-                yield file.write
+        compressed = os.fspath(path).endswith(".gz")
+        with text_file(temporary, compressed=compressed) as file:
+            file.write(header.encode())
+            yield file.write
+        if not compressed:
             return
-        import pysam
-
-        with pysam.BGZFile(str(temporary), "wb", None) as blocks:
-            blocks.write(header.encode())
-            yield blocks.write
         made = _indexed(temporary, header.count("\n"))
         # Entered here and left last: the index gets its name after the file, so that none stands beside another file.
         made.replace(index.enter_context(atomic_path(f"{os.fspath(path)}{made.suffix}")))
