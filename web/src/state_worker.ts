@@ -49,6 +49,7 @@ async function work({ annotator: name, marks, regions, allowMissing, ...stated }
   const { annotators, constants } = setUp.settings;
   const annotator = annotators.find((one) => one.name === name);
   if (!annotator) throw new InputError(`There is no model ${name}; reload the page.`);
+  if (marks.length !== bigwigs.length) throw new Error(`${marks.length} marks for ${bigwigs.length} files`);
   const named = bigwigs.map((bigwig, i) => ({ mark: marks[i], bigwig }));
   const question = {
     annotator,

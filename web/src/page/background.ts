@@ -37,8 +37,9 @@ export class Background<Request, Answer extends AnyAnswer> {
   /** Send a request, and wait for the answer from which `finished` makes something. */
   ask<Found>(request: Request, finished: (answer: Answer) => Found | null): Promise<Found> {
     const worker = (this.worker ??= new Worker(this.code));
+    let stop: () => void;
     return new Promise<Found>((resolve, reject) => {
-      this.stop = () => reject(new Stopped());
+      this.stop = stop = () => reject(new Stopped());
       worker.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
         if (answer.type === "failed" && "message" in answer) return reject(new InputError(answer.message));
         const found = finished(answer);
@@ -49,6 +50,9 @@ export class Background<Request, Answer extends AnyAnswer> {
         reject(new Error(event.message || "the worker could not be started"));
       };
       worker.postMessage(request);
-    }).finally(() => (this.stop = null));
+    }).finally(() => {
+      // Another request may have begun since.
+      if (this.stop === stop) this.stop = null;
+    });
   }
 }

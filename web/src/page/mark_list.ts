@@ -67,7 +67,10 @@ export class MarkList {
     };
     const remove = made("button", { type: "button", textContent: "Remove", ariaLabel: `Remove ${one.file.name}` });
     remove.onclick = () => {
-      this.files = this.files.filter((other) => other !== one);
+      this.show(
+        this.files.filter((other) => other !== one),
+        [],
+      );
       this.changed(true);
     };
     return made("tr", {}, [

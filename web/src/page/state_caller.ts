@@ -5,12 +5,18 @@ import type { SetUp } from "../messages.ts";
 import type { OpenedMarks, StateAnswer, StateRequest, StateSettings } from "../state_messages.ts";
 import type { Segments } from "../states/segments.ts";
 import { Background } from "./background.ts";
+import type { MarkFile } from "./mark_list.ts";
 
 /** The states of a genome or of regions, chromosome by chromosome. */
 export interface StateResult {
   segments: Segments[];
   annotation: Annotation;
   seconds: number;
+}
+
+/** How to annotate which bigWigs, each with its mark. */
+export interface StateChoice extends Omit<StateSettings, "marks"> {
+  markFiles: readonly MarkFile[];
 }
 
 /** Opens bigWigs and annotates them. */
@@ -38,9 +44,13 @@ export class StateCaller {
     return opened;
   }
 
-  /** Annotate the open bigWigs. */
-  async annotate(settings: StateSettings, progress: (share: number) => void): Promise<StateResult> {
-    if (!this.isOpen) await this.open(this.files);
+  /** Annotate bigWigs, which are opened where others or none are open. */
+  async annotate(question: StateChoice, progress: (share: number) => void): Promise<StateResult> {
+    const { markFiles, ...others } = question;
+    const files = markFiles.map(({ file }) => file);
+    const isSame = files.length === this.files.length && files.every((file, i) => file === this.files[i]);
+    if (!this.isOpen || !isSame) await this.open(files);
+    const settings = { ...others, marks: markFiles.map(({ mark }) => mark) };
     const segments: Segments[] = [];
     return this.background.ask({ type: "annotate", settings }, (answer) => {
       if (answer.type === "progress") progress(answer.share);

@@ -20,6 +20,7 @@ const FIRST_BP = 2_000_000;
 /** The task of annotating states. */
 export class StatesPage {
   private opened: OpenedMarks | null = null;
+  private nBusy = 0;
   private shown: { annotator: Annotator; segments: Segments[] } | null = null;
   private readonly view = new GenomeView(element("states-browser"));
   private readonly list: MarkList;
@@ -67,7 +68,12 @@ export class StatesPage {
 
   /** Open these files in place of those that are shown, which stay where one is refused. */
   private async open(files: MarkFile[]): Promise<void> {
-    this.opened = await this.caller.open(files.map(({ file }) => file));
+    this.busy(1);
+    try {
+      this.opened = await this.caller.open(files.map(({ file }) => file));
+    } finally {
+      this.busy(-1);
+    }
     element("states-result").hidden = true;
     this.list.show(files, []);
     const { kinds, sizes, assembly } = this.opened;
@@ -117,7 +123,7 @@ export class StatesPage {
       const result = await this.caller.annotate(
         {
           annotator: annotator.name,
-          marks: this.list.all.map(({ mark }) => mark),
+          markFiles: this.list.all,
           kind: (element<HTMLSelectElement>("states-kind").value || null) as SignalKind | null,
           readLengthBp: number("read-length"),
           threshold: number("threshold"),
@@ -135,8 +141,14 @@ export class StatesPage {
     }
   }
 
+  /** Nothing can be annotated while files are opened or another annotation is made. */
+  private busy(more: 1 | -1): void {
+    this.nBusy += more;
+    element<HTMLButtonElement>("annotate").disabled = this.nBusy > 0;
+  }
+
   private working(isWorking: boolean): void {
-    element<HTMLButtonElement>("annotate").disabled = isWorking;
+    this.busy(isWorking ? 1 : -1);
     element("states-cancel").hidden = !isWorking;
     element("states-progress").hidden = !isWorking;
     if (!isWorking) return;
