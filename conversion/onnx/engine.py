@@ -78,9 +78,11 @@ class OnnxEngine:
                 )
             # Each kind of wrong graph has an exception of its own.
             except Exception as error:
+                if self._entry.zoo.onnx is None or isinstance(error, MemoryError):
+                    raise
                 raise EntryError(
                     f"{self._entry.name}: ONNX Runtime does not take its model.onnx ({error}); restore the file"
-                ) from None
+                ) from error
         return self._sessions[names]
 
     def _with_outputs(self, names: tuple[str, ...]) -> onnx.ModelProto:

@@ -9,6 +9,8 @@ from grelu.lightning import LightningModel
 from epizoo.errors import InputError
 from epizoo.plugins.grelu.datasets import WindowDataset
 
+_MARKER = "_epizoo_requires_labels"
+
 
 def require_labels() -> None:
     """Let gReLU's training refuse our datasets without labels; may be called again.
@@ -18,7 +20,7 @@ def require_labels() -> None:
     """
     for name in ("train_on_dataset", "tune_on_dataset"):
         method = getattr(LightningModel, name)
-        if not hasattr(method, "__wrapped__"):
+        if not hasattr(method, _MARKER):
             setattr(LightningModel, name, _with_labels(method))
 
 
@@ -30,4 +32,5 @@ def _with_labels(method: Callable[..., Any]) -> Callable[..., Any]:
                 raise InputError(f"{name}: has no labels, which training and validation need; give the dataset labels")
         return method(model, train_dataset, val_dataset, *rest, **options)
 
+    setattr(run, _MARKER, True)
     return run

@@ -59,6 +59,22 @@ def test_a_graph_that_cannot_be_used_is_named_in_one_sentence(zoo, tmp_path, dam
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "error"), [("peak_caller/h3k4me3", MemoryError("no memory")), ("peak_caller/random", RuntimeError("no"))]
+)
+def test_a_file_is_not_blamed_where_memory_lacks_or_no_file_is(zoo, monkeypatch, name, error):
+    import onnxruntime
+
+    def fail(*arguments, **options):
+        raise error
+
+    entry = zoo[name] if name in zoo else load(name)
+    loaded = with_backend(entry, "onnx")
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fail)
+    with pytest.raises(type(error), match=f"^{error}$"):
+        loaded.predict({"coverage": np.zeros((1, 256, 1), np.float32)})
+
+
 def assert_same_graph(found, expected):
     """The same operators, and constants that are equal but for the last digits that another machine computes."""
     from onnx.numpy_helper import to_array

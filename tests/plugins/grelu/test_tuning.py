@@ -1,16 +1,20 @@
 """Fine-tuning as gReLU's users call it: what was learned is where it starts, and what it writes loads again."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from grelu.lightning import LightningModel
 from grelu_warnings import IGNORED
 
 import epizoo
 from epizoo.errors import InputError
 from epizoo.plugins.grelu import MarkDataset, SignalDataset, lightning_model, load_checkpoint
+from epizoo.plugins.grelu.datasets import WindowDataset
+from epizoo.plugins.grelu.training import require_labels
 
 pytestmark = IGNORED
 TRAIN = pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [28_800]})
@@ -188,3 +192,17 @@ def test_training_without_labels_is_refused_before_the_model_is_touched(random_z
     assert peaks.data_params == described
     assert peaks.state_dict().keys() == before.keys()
     assert all(torch.equal(value, before[name]) for name, value in peaks.state_dict().items())
+
+
+def test_labels_are_required_of_methods_that_others_have_wrapped_too(monkeypatch):
+    for name in ("train_on_dataset", "tune_on_dataset"):
+        original = getattr(LightningModel, name).__wrapped__
+        monkeypatch.setattr(LightningModel, name, functools.wraps(original)(lambda *given, **more: None))
+    require_labels()
+    first = LightningModel.train_on_dataset
+    require_labels()
+    assert LightningModel.train_on_dataset is first
+    unlabelled = WindowDataset.__new__(WindowDataset)
+    unlabelled.n_tasks = 0
+    with pytest.raises(InputError, match="train_dataset: has no labels"):
+        first(None, unlabelled, unlabelled)
