@@ -19,6 +19,19 @@ from epizoo.genome.marks import BinarizedChromosome, write_binarized
 PEAK_CALLER, ANNOTATOR = "peak_caller/random", "chromatin_states/random"
 
 
+@pytest.mark.parametrize(("name", "code", "text"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
+def test_a_signal_outside_of_commands_ends_in_one_sentence_too(name, code, text):
+    script = f"""
+import os, signal
+from epizoo import cli
+cli.app = lambda **options: os.kill(os.getpid(), signal.{name})
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    expected = f"epizoo: {text}; no output is half written, run the command again\n"
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", expected)
+
+
 @pytest.fixture
 def folder(random_zoo, tmp_path, monkeypatch):
     """A working folder with good inputs and bad ones."""

@@ -29,7 +29,7 @@ from epizoo.cli import (
     web,
     zoo,
 )
-from epizoo.cli.app import STOPPED, app
+from epizoo.cli.app import STOPPED, app, err
 
 __all__ = [
     "app",
@@ -66,15 +66,21 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Searching all that the libraries hold for garbage, when the process ends anyway, takes a fifth of a second.
     atexit.register(gc.freeze)
+    code: str | int | None = None
+    # A signal may come before the application is built and after it is done.
     try:
         app(prog_name="epizoo")
     except SystemExit as end:
-        if isinstance(end.code, int) and end.code in STOPPED:
-            # Threads of JAX that a signal finds at work crash where the interpreter takes their modules away.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(end.code)
-        raise
+        code = end.code
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, before)
+    if isinstance(code, int) and code in STOPPED:
+        err.print(f"epizoo: {STOPPED[code]}; no output is half written, run the command again", markup=False)
+        # Threads of JAX that a signal finds at work crash where the interpreter takes their modules away.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -90,8 +90,6 @@ class _Commands(TyperGroup):
                 traceback.print_exc()
                 err.print(_BUG.format(type(error).__name__), markup=False)
             code = 1 if text is None else _fail(text)
-        if code in STOPPED:
-            err.print(f"epizoo: {STOPPED[code]}; no output is half written, run the command again", markup=False)
         sys.exit(code if isinstance(code, int) else 0)
 
 
