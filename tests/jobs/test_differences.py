@@ -13,7 +13,7 @@ from epizoo.conversion.chromhmm.import_entry import import_model
 from epizoo.errors import InputError
 from epizoo.figures.state_differences import changed_shares
 from epizoo.genome.marks import BinarizedChromosome, decode, write_binarized
-from epizoo.jobs.difference_example import surest_region
+from epizoo.jobs.difference_example import most_significant_region
 from epizoo.jobs.differences import differences
 from epizoo.metrics.state_differences import LEVELS, Certainty, certainty_level
 from epizoo.models.hmm.reference import HMMParameters
@@ -133,7 +133,7 @@ def test_the_picture_shows_shares_and_the_region_that_differs_most(world, tmp_pa
     assert np.nansum(shares) == pytest.approx(100)
     width = (found["end"] - found["start"]).where((found["first"] == "Tx") & (found["second"] == "Quies")).sum()
     assert shares[1, 3] == pytest.approx(100 * width / (found["end"] - found["start"]).sum())
-    region = surest_region(found, {"chr1": N_BINS * 200})
+    region = most_significant_region(found, {"chr1": N_BINS * 200})
     assert f"chr1:{region.start + 1:,}–{region.end:,}" in text
     assert truth[region.start // 200 : region.end // 200].any()
 

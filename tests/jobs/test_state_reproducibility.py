@@ -54,8 +54,8 @@ def test_the_shares_are_those_of_two_annotations(world):
     for row in found.states.itertuples(index=False):
         mine = one == row.state
         assert row.bins == mine.sum()
-        assert row.returned == pytest.approx((other[mine] == row.state).mean())
-        assert row.probability == pytest.approx(row.returned, abs=0.03)
+        assert row.reproduced == pytest.approx((other[mine] == row.state).mean())
+        assert row.probability == pytest.approx(row.reproduced, abs=0.03)
     assert found.n_bins == 2 * N_BINS
     assert found.calibration_error < 0.03
 

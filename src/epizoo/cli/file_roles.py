@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 
 
 class FileRole(NamedTuple):
-    """How a command uses a file.
+    """The use that a command makes of a file.
 
     Attributes:
         is_output: True if the file is written.

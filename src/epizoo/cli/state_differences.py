@@ -32,7 +32,7 @@ def differences(entry: Entry, output: Output, **given: Any) -> None:
     wrote(output, f"{len(found.segments):,} segments over {covered:,} bp differ, of {found.n_bins:,} bins.")
     for name, what in (
         ("table", "probabilities and q-values of the segments"),
-        ("picture", "changes of state, and the region that differs most surely"),
+        ("picture", "changes of state, and the most significant region"),
         ("gains", "the gain of each region"),
     ):
         if name in given:

@@ -18,7 +18,7 @@ from epizoo.cli.option_groups import options_of
     files={"table": OUTPUT},
 )
 def reproducibility(entry: Entry, output: Annotated[Path, NewFile, BIGWIG], **given: Any) -> None:
-    """Find how sure the state of each bin is to come back in a replicate, as a probability in a bigWig.
+    """Find the probability that the state of each bin is reproduced in a replicate, and write it as bigWig.
 
     Give the marks of two replicates, as two cell types: --cell REP1 --replicate REP2.
     """
@@ -26,13 +26,13 @@ def reproducibility(entry: Entry, output: Annotated[Path, NewFile, BIGWIG], **gi
 
     with progress_bar("Comparing") as progress:
         found = find(entry, output=output, **given, progress=progress)
-    wrote(output, f"the probability that the state of a bin comes back, for {found.n_bins:,} bins.")
+    wrote(output, f"the probability that the state of a bin is reproduced, for {found.n_bins:,} bins.")
     say(f"Its calibration error is {found.calibration_error:.3f}, by alternate megabases.")
     if "table" in given:
-        wrote(given["table"], "bins of each state, and how many came back.")
+        wrote(given["table"], "bins of each state, and the share that was reproduced.")
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("STATE", "BINS", "CAME BACK"):
+    for column in ("STATE", "BINS", "REPRODUCED"):
         shown.add_column(column, justify="left" if column == "STATE" else "right")
     for row in found.states.itertuples(index=False):
-        shown.add_row(str(row.state), f"{row.bins:,}", "" if not row.bins else f"{row.returned:.1%}")
+        shown.add_row(str(row.state), f"{row.bins:,}", "" if not row.bins else f"{row.reproduced:.1%}")
     out.print(shown)

@@ -1,4 +1,4 @@
-"""The picture of differences in state: which states change to which, and the region that differs most surely."""
+"""The picture of differences in state: which states change to which, and the most significant region."""
 
 import os
 from collections.abc import Sequence

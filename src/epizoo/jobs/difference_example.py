@@ -1,4 +1,4 @@
-"""The region where two groups differ most surely, as panels of a picture."""
+"""The most significant difference of two groups, as panels of a picture."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,11 @@ from epizoo.genome.loci import Region
 _LEAST_FLANK_BP = 20_000
 
 
-def surest_region(segments: pd.DataFrame, ends: dict[str, int]) -> Region | None:
+def most_significant_region(segments: pd.DataFrame, ends: dict[str, int]) -> Region | None:
     """The segment with the largest product of width and -log10 q, with as much on both sides; None without segments.
 
     >>> table = pd.DataFrame({"chrom": ["chr1"], "start": [50_000], "end": [50_400], "q_value": [0.001]})
-    >>> surest_region(table, {"chr1": 60_000})
+    >>> most_significant_region(table, {"chr1": 60_000})
     Region(chrom='chr1', start=30000, end=60000)
     """
     if segments.empty:

@@ -17,7 +17,7 @@ from epizoo.genome.intervals import read_bed
 from epizoo.genome.table_files import check_tables, write_table
 from epizoo.genome.text_files import bed_file
 from epizoo.jobs.compared_cells import check_bins, compared_files, posteriors_of
-from epizoo.jobs.difference_example import difference_panels, surest_region
+from epizoo.jobs.difference_example import difference_panels, most_significant_region
 from epizoo.metrics.state_differences import Certainty, Posteriors, log_odds_gain, mean, stationary
 from epizoo.zoo.entry import ChromatinStateEntry
 from epizoo.zoo.loading import load_annotator
@@ -84,7 +84,7 @@ def differences(
         allow_missing: Continue without marks that are not given.
         output: BED9 file of segments that differ: FIRST>SECOND as name, the colour of the second state.
         table: The same segments as a table, with probabilities and q-values.
-        picture: Draw which states change to which, and the region that differs most surely: .png, .svg or .pdf.
+        picture: Draw which states change to which, and the most significant region: .png, .svg or .pdf.
         regions: BED file of regions, such as TSS, whose change is measured with `states`.
         states: Names of the states that make a region active, or their beginnings, as in Tss,Enh.
         flank_bp: Distance on both sides of a region within which its bins count, in bp.
@@ -211,7 +211,7 @@ def _draw(
     counts: Certainty,
 ) -> None:
     bin_bp, styles = entry.window.bin_bp, [state.style for state in entry.config.states]
-    region = surest_region(segments, {chrom: len(one.first) * bin_bp for chrom, one in found.items()})
+    region = most_significant_region(segments, {chrom: len(one.first) * bin_bp for chrom, one in found.items()})
     example = None
     if region is not None:
         one = found[region.chrom]

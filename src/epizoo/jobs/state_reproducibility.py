@@ -32,7 +32,7 @@ class Reproducibility(NamedTuple):
     """Shares of states that a replicate has too.
 
     Attributes:
-        states: a row for each state: name, ``bins`` of the cell type, ``returned`` (the share of them that have the
+        states: a row for each state: name, ``bins`` of the cell type, ``reproduced`` (the share of them that have the
             state in the replicate too) and ``probability`` (the mean of what was predicted for them).
         calibration_error: mean distance of probability and share, in ten ranges of probability, weighted by bins.
         n_bins: bins that were compared.
@@ -60,7 +60,7 @@ def reproducibility(
     table: File | None = None,
     progress: Progress | None = None,
 ) -> Reproducibility:
-    """Find for each bin how probably its state comes back in a further replicate, by how often states came back in one.
+    """Find the probability that the state of each bin is reproduced in a further replicate, from the share in one.
 
     The probability depends on the state and on its posterior: it is the share of bins of that state and of about that
     posterior whose state is the same in the replicate, in the other half of the genome (alternate megabases).
@@ -107,8 +107,8 @@ def reproducibility(
         with BigWigWriter(output, sizes, loaded.window.bin_bp) as writer:
             for chrom, here in found.items():
                 writer.add(chrom, 0, curves[here])
-    bins, returned, probability = state_figures(counts, curves)
-    states = pd.DataFrame({"state": names, "bins": bins, "returned": returned, "probability": probability})
+    bins, reproduced, probability = state_figures(counts, curves)
+    states = pd.DataFrame({"state": names, "bins": bins, "reproduced": reproduced, "probability": probability})
     if table is not None:
         write_table(table, states, float_format="%.6g")
     return Reproducibility(states, calibration_error(counts, curves), int(bins.sum()))
