@@ -98,10 +98,10 @@ class StateOutputs:
         Raises:
             InputError: a file cannot be written or would overwrite an input.
         """
-        if self.bed is not None:
-            check_state_file(self.bed, self.track)
         single = [path for path in (self.bed, self.hdf5) if path is not None]
         check_outputs([*single, *self.posterior_paths(styles)], inputs)
+        if self.bed is not None:
+            check_state_file(self.bed, self.track)
 
     def posterior_paths(self, styles: Sequence[StateStyle]) -> list[Path]:
         """The bigWig of each state."""
