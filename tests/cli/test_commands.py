@@ -24,6 +24,8 @@ def test_a_signal_outside_of_commands_ends_in_one_sentence_too(name, code, text)
     script = f"""
 import os, signal
 from epizoo import cli
+# A shell's background jobs ignore it, and so do their children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 cli.app = lambda **options: os.kill(os.getpid(), signal.{name})
 cli.main()
 """
