@@ -39,8 +39,9 @@ def start(command: list[str], folder: Path) -> subprocess.Popen[str]:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """All files but those that hold times, by their names."""
-    files = [path for path in folder.rglob("*") if path.is_file() and "records" not in path.parts]
+    """All files but those that hold times or the folder in which they were made, by their names."""
+    varying = {"records", "report.html"}
+    files = [path for path in folder.rglob("*") if path.is_file() and not varying & set(path.parts)]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 

@@ -1,5 +1,7 @@
 """Pieces of work done by Dask: processes of this machine, or the workers of a scheduler elsewhere."""
 
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -69,14 +71,28 @@ def _client(scheduler: str | None, workers: int, memory: str | None) -> Iterator
             yield client
         return
     try:
-        cluster = distributed.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            memory_limit=memory or "auto",
-            dashboard_address=None,
-            silence_logs=50,
-        )
+        with _without_interrupts():
+            cluster = distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=memory or "auto",
+                dashboard_address=None,
+                silence_logs=50,
+            )
     except ValueError as error:
         raise InputError(f"--memory: {memory} cannot be read ({error}); give a size such as 4GB") from None
     with cluster, distributed.Client(cluster) as client:
         yield client
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Let processes that start here ignore Ctrl-C, which a terminal sends to all: this process ends them itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
