@@ -281,7 +281,7 @@ def test_colours_are_read_as_the_states_are(tmp_path):
 def test_two_lengths_of_a_chromosome_are_refused(tmp_path):
     signals = {name: write_bigwig(tmp_path / f"{name}.bw", {"chr1": size}) for name, size in (("a", 9_000), ("b", 80))}
     peaks = write_peak(tmp_path / "a.bed", "chr1", 1_000)
-    with pytest.raises(InputError, match=r"b.bw: chr1 is 80 bp long, and 9,000 bp in .*a.bw"):
+    with pytest.raises(InputError, match=r"b.bw: chr1 is 80 bp long, but 9,000 bp in .*a.bw"):
         epizoo.report(tmp_path / "a.html", peaks={"a": peaks}, bigwigs=signals)
     with pytest.raises(InputError, match=r"a.bed: .*past the end of its chromosome in .*b.bw, which is 80 bp long"):
         epizoo.report(tmp_path / "a.html", peaks={"a": peaks}, bigwigs={"other": signals["b"]})

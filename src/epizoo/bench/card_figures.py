@@ -4,8 +4,7 @@
     python -m epizoo.zoo.build --render
 
 Rows of an entry's metrics that end in ``; epizoo bench`` get the values of that run, those of MACS3 at both of its
-settings beside them. Which figures
-a card shows, the rows that it has decide.
+settings beside them. Which figures a card shows, the rows that it has decide.
 """
 
 import argparse

@@ -11,6 +11,7 @@ import pandas as pd
 from epizoo.calling.peak_reader import read_peaks
 from epizoo.calling.state_colors import StateStyle, default_colors
 from epizoo.errors import InputError
+from epizoo.genome.binarize_bigwigs import common_sizes
 from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines
 from epizoo.genome.signal import BigWig
 from epizoo.jobs.enrichment import read_states
@@ -47,7 +48,7 @@ class Inputs(NamedTuple):
         for table in (*self.peaks.values(), *(states.segments for states in self.states.values())):
             for chrom, end in table.groupby("chrom")["end"].max().items():
                 ends[str(chrom)] = max(int(end), ends.get(str(chrom), 0))
-        return {**ends, **_signal_sizes(self.signals)}
+        return {**ends, **common_sizes(list(self.signals.values()))}
 
     def source(self, chrom: str) -> Path:
         """The file that tells the length of a chromosome; the first one of a chromosome that is in none."""
@@ -93,25 +94,6 @@ def open_inputs(
             check_intervals(table, signals[name].chrom_sizes, str(peak_files[name]), str(signals[name].path))
     _check_ends(found, [*peak_files.values(), *state_files.values()])
     return found
-
-
-def _signal_sizes(signals: Mapping[str, BigWig]) -> dict[str, int]:
-    """Lengths of the chromosomes of all signals.
-
-    Raises:
-        InputError: two signals give one chromosome different lengths.
-    """
-    sizes: dict[str, int] = {}
-    known: dict[str, BigWig] = {}
-    for signal in signals.values():
-        for chrom, size in signal.chrom_sizes.items():
-            if sizes.setdefault(chrom, size) != size:
-                raise InputError(
-                    f"{signal.path}: {chrom} is {size:,} bp long, and {sizes[chrom]:,} bp in {known[chrom].path}; give "
-                    "files of one assembly"
-                )
-            known.setdefault(chrom, signal)
-    return sizes
 
 
 def _check_ends(inputs: Inputs, paths: Sequence[Path]) -> None:
