@@ -1,10 +1,13 @@
 """Fixtures that all tests share."""
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from page_skips import skip
 from random_entries import Zoo, build_zoo
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -25,6 +28,20 @@ def data_dir() -> Path:
 def random_zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
     """A zoo of two entries with random weights, built from run folders as recipes leave them."""
     return build_zoo(tmp_path_factory.mktemp("random_zoo"))
+
+
+@pytest.fixture(scope="session")
+def launch_chromium() -> Iterator[Callable[..., Any]]:
+    """Starts a headless Chromium with the given options; one driver, since a process can have no second."""
+    command = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if command is None:
+        skip("no Chromium is installed")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        skip("playwright is not installed")
+    with sync_playwright() as driver:
+        yield lambda *options: driver.chromium.launch(executable_path=command, args=["--no-sandbox", *options])
 
 
 _ADD_GRAPH = "epizoo.zoo.build._add_graph"

@@ -1,7 +1,5 @@
 """A made-up experiment, and a browser to look at its reports."""
 
-import shutil
-
 import pytest
 from made_experiment import make_experiment
 
@@ -12,15 +10,9 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def browser():
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no Chromium is installed")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+def browser(launch_chromium):
+    with launch_chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture

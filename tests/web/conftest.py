@@ -2,9 +2,6 @@
 
 import functools
 import http.server
-import importlib.util
-import os
-import shutil
 import sys
 import threading
 from contextlib import contextmanager
@@ -12,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from page_skips import skip
 
 from epizoo.web.server import PAGE, page_server
 
@@ -19,14 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 ROOT = Path(__file__).parents[2]
 
 
-def skip(reason):
-    """Skip a test of the page, or fail it where EPIZOO_REQUIRE_PAGE is set, as CI does once it has built the page."""
-    if os.environ.get("EPIZOO_REQUIRE_PAGE"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def require_built_page():
+@pytest.fixture(scope="session")
+def built_page():
     """Skip where the page is not built."""
     if not (PAGE / "index.html").is_file():
         skip("the page is not built; `make web` builds it (needs Node)")
@@ -45,34 +37,16 @@ def serving(server):
         thread.join()
 
 
-@contextmanager
-def chromium(*options):
-    """A headless Chromium."""
-    require_built_page()
-    command = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if command is None:
-        skip("no Chromium is installed")
-    if importlib.util.find_spec("playwright") is None:
-        skip("playwright is not installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=command, args=["--no-sandbox", *options])
-        yield found
-        found.close()
-
-
 @pytest.fixture(scope="session")
-def browser():
+def browser(built_page, launch_chromium):
     # A GPU in software, which the page uses only where it is told to.
-    with chromium("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader") as found:
+    with launch_chromium("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader") as found:
         yield found
 
 
 @pytest.fixture(scope="session")
-def base():
+def base(built_page):
     """Address of the page."""
-    require_built_page()
     with serving(page_server(0)) as address:
         yield address
 

@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 
-from conftest import ROOT, skip
+from conftest import ROOT
+from page_skips import skip
 
 
 def test_typescript_computes_what_python_computes(tmp_path):

@@ -16,7 +16,7 @@ from epizoo.plugins.grelu import MarkDataset, SignalDataset, import_checkpoint, 
 from epizoo.plugins.grelu import import_entry as grelu_import
 from epizoo.plugins.grelu.checkpoints import write_checkpoint
 
-pytestmark = [IGNORED, pytest.mark.usefixtures("without_graphs")]
+pytestmark = [*IGNORED, pytest.mark.usefixtures("without_graphs")]
 TRAIN = pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [9_600]})
 VALIDATION = pd.DataFrame({"chrom": ["chr2"], "start": [0], "end": [9_600]})
 PEAKS = pd.DataFrame({"chrom": ["chr1", "chr2"], "start": [1_000, 3_000], "end": [2_000, 4_990]})
