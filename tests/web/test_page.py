@@ -313,6 +313,8 @@ def test_controls_have_names_and_the_keyboard_reaches_them(page):
           .map(one => one.outerHTML)"""
     )
     assert unnamed == []
+    # The button rests until the browser below has drawn.
+    page.wait_for_selector("#call:enabled", timeout=PATIENCE_MS)
     page.focus("#entry")
     reached = []
     for _ in range(4):
