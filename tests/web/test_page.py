@@ -200,6 +200,19 @@ def test_a_browser_without_webassembly_is_told(context, base):
     assert "has no WebAssembly" in page.inner_text("#problem")
 
 
+def test_a_browser_without_memory_is_told_and_the_page_goes_on(launch_chromium, base):
+    # ONNX Runtime asks for more than 100 pages of 64 kB.
+    with launch_chromium("--js-flags=--wasm-max-mem-pages=100") as browser:
+        page = browser.new_page()
+        open_page(page, base)
+        page.click("#example")
+        page.wait_for_selector("#problem:visible", timeout=PATIENCE_MS)
+        told = page.inner_text("#problem")
+        assert told.startswith("The browser has no memory left (")
+        assert told.endswith("choose one chromosome as the region.")
+        assert page.is_enabled("#call")
+
+
 def test_a_file_that_changes_is_told(page, bigwigs, tmp_path):
     path = tmp_path / "changing.bw"
     path.write_bytes(bigwigs["coverage"].read_bytes())
