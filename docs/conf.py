@@ -6,6 +6,7 @@ The source root is the root of the repository, so that links between files work 
 
 import hashlib
 import os
+import shutil
 import sys
 import sysconfig
 from pathlib import Path
@@ -96,3 +97,11 @@ def setup(app):
     docstrings = Docstrings()
     app.connect("autodoc-process-docstring", docstrings.keep, priority=400)
     app.connect("autodoc-process-docstring", docstrings.finish, priority=600)
+    app.connect("build-finished", add_browser_page)
+
+
+def add_browser_page(app, error):
+    """Copy the page that calls peaks in a browser into the site, where `make web` has built it."""
+    page = ROOT / "web" / "dist"
+    if error is None and app.builder.format == "html" and (page / "index.html").is_file():
+        shutil.copytree(page, Path(app.outdir) / "browser", dirs_exist_ok=True)

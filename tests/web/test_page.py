@@ -2,6 +2,8 @@
 
 import base64
 import os
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from browsing import PATIENCE_MS, contrast, download, until
 from conftest import open_page, other_server, serving
 
 from epizoo import call_peaks, load_peak_caller
-from epizoo.web.server import page_server
+from epizoo.web.server import PAGE, page_server
 
 EXAMPLE = load_peak_caller("peak_caller/h3k4me3").folder / "example_files"
 
@@ -297,10 +299,50 @@ def test_an_address_can_be_typed_and_no_other_is_opened(context, base, bigwigs, 
         assert set(asked) == {"/coverage.bw"}
         other = f"{address}cpm.bw"
         assert page.evaluate("""url => fetch(url).then(() => "open", () => "closed")""", other) == "closed"
+        page.click("#address button")
+        page.wait_for_selector("#question:visible", timeout=PATIENCE_MS)
+        page.fill("#url", f"{address}folder/")
+        page.click("#address button")
+        page.wait_for_selector("#problem:visible", timeout=PATIENCE_MS)
+        assert "the address of a file by http or https is expected" in page.inner_text("#problem")
         page.fill("#url", f"{closed}coverage.bw")
         page.click("#address button")
         page.wait_for_selector("#problem:visible", timeout=PATIENCE_MS)
         assert "CORS" in page.inner_text("#problem")
+
+
+def test_names_of_files_are_text_in_the_genome_browser(page, bigwigs, tmp_path):
+    name = 'x<b id="made">&amp;.bw'
+    (tmp_path / name).write_bytes(bigwigs["coverage"].read_bytes())
+    pick(page, tmp_path / name)
+    call(page, regions="chr1")
+    page.wait_for_selector("#browser >> css=.igv-track-label", timeout=PATIENCE_MS)
+    assert name in page.locator("#browser >> css=.igv-track-label").all_inner_texts()
+    assert page.locator("#browser >> css=#made").count() == 0
+
+
+def test_a_newer_page_waits_until_it_is_asked_for(context, tmp_path):
+    folder = shutil.copytree(PAGE, tmp_path / "page")
+    with serving(page_server(0, folder)) as address:
+        page = context.new_page()
+        open_page(page, address)
+        page.evaluate("navigator.serviceWorker.ready.then(() => caches.open('of another page'))")
+        until(page, "navigator.serviceWorker.controller !== null")
+        for file in ("index.html", "service_worker.js"):
+            text = (folder / file).read_text().replace("<title>", "<title>New: ")
+            (folder / file).write_text(re.sub(r'"[0-9a-f]{16}"', '"0123456789abcdef"', text))
+        page.evaluate("navigator.serviceWorker.ready.then((found) => found.update())")
+        page.wait_for_selector("#update:visible", timeout=PATIENCE_MS)
+        page.click("#example")
+        wait_for_peaks(page)
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+        assert not page.title().startswith("New: ")
+        page.click("#take-update")
+        until(page, "document.title.startsWith('New: ')")
+        page.wait_for_selector("body[data-ready]")
+        names = page.evaluate("caches.keys()")
+        assert sorted(names) == [f"epizoo {address} 0123456789abcdef", "of another page"]
 
 
 def test_the_page_opens_and_calls_without_a_network(context, tmp_path):
@@ -334,7 +376,7 @@ def test_controls_have_names_and_the_keyboard_reaches_them(page):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id"))
     assert reached == ["kind", "processor", "regions", "call"]
-    assert page.locator("#peaks-task").locator("[role=alert], [role=status]").count() == 2
+    assert page.locator("#peaks-task").locator("[role=alert], [role=status]").count() == 3
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

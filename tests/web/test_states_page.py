@@ -171,6 +171,22 @@ def test_marks_are_guessed_and_can_be_changed(states, files, tmp_path):
     assert [inputs.nth(i).input_value() for i in range(2)] == ["H3K9ac", "H3K27ac"]
 
 
+def test_files_that_are_added_one_after_the_other_are_all_kept(states, files):
+    for mark in ("H3K4me1", "H3K27ac"):
+        states.set_input_files("#marks-files", str(files[mark]))
+    until(states, "document.querySelectorAll('#marks-rows tr').length === 2")
+
+
+def test_what_is_typed_as_a_number_is_one(states, files):
+    add(states, files["H3K4me1"])
+    states.set_checked("#allow-missing", True)
+    states.focus("#threshold")
+    states.keyboard.type("1e")
+    states.click("#annotate")
+    states.wait_for_selector("#states-problem:visible", timeout=PATIENCE_MS)
+    assert problem(states) == "Threshold on the mean (empty: Poisson rule): what was typed is no number."
+
+
 def test_several_files_that_are_dropped_are_marks(page, files):
     page.set_input_files("#marks-files", [])
     page.evaluate(

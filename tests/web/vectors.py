@@ -62,6 +62,7 @@ def write_vectors(folder: Path) -> None:
 def _numbers():
     rng = np.random.default_rng(0)
     values = [0.0, -1.0, 1.0, 99999.0, 99999.5, 123456.0, 0.0001, 0.00001234, 5e-324, 12345.0, 0.1 + 0.2, 100.0]
+    values += [10000.5, 10001.5, -10000.5, 1.03125, 1.00005, 0.000123455]
     values += (10 ** rng.uniform(-8, 12, 500)).tolist()
     heights = np.concatenate([[0, 0.5, 1, 3, 1e5, 20], rng.uniform(0, 500, 300)])
     means = np.concatenate([[2, 1e-9, 1, 1e4, 1e4, 1e6], 10 ** rng.uniform(-3, 2.5, 300)])
@@ -205,22 +206,22 @@ def _transforms():
 
 
 def _peaks(folder):
-    """Random probabilities and signal, called by the rule of each entry."""
+    """Random probabilities and signal, called by the rule of each entry; shallow signal has many equal summits."""
     found = []
     for seed, (name, rule) in enumerate(RULES.items()):
-        for reads in (None, 0.3):
+        for reads, highest in ((None, 30), (0.3, 30), (0.3, 2)):
             rng = np.random.default_rng(seed)
             n_bins = 4_000
             smooth = np.convolve(rng.uniform(0, 1, n_bins + 24), np.ones(25) / 25, "valid")
             probabilities = np.clip((smooth - 0.4) * 5, 0, 1).astype(np.float32)
-            signal = rng.poisson(1 + 30 * probabilities).astype(np.float32)
+            signal = rng.poisson(1 + highest * probabilities).astype(np.float32)
             signal[rng.integers(0, n_bins, 200)] = 0
             settings = {"bin_bp": 100, "reads_per_unit": 3.5, "reads_per_area": reads}
             peaks = call_peaks("chr1", 10, probabilities, signal, rule, chrom_size=400_950, **settings)
             write_peaks(folder / "peaks.narrowPeak", peaks)
             found.append(
                 {
-                    "name": f"{name}, {'reads unknown' if reads is None else 'reads known'}",
+                    "name": f"{name}, {'reads unknown' if reads is None else 'reads known'}, up to {highest}",
                     "rule": dataclasses.asdict(rule),
                     "start_bin": 10,
                     "chrom_size": 400_950,

@@ -7,7 +7,7 @@ export class InputError extends Error {
 export function sentence(error: unknown): string {
   if (error instanceof InputError) return error.message;
   const text = error instanceof Error ? error.message : String(error);
-  if (error instanceof RangeError || /out of memory|allocat/i.test(text)) {
+  if (/out of memory|allocat|invalid (typed )?array length/i.test(text)) {
     return `The browser has no memory left (${text}); close other tabs, or choose one chromosome as the region.`;
   }
   return `Unexpected error: ${text}; please report it with the name and the source of the file.`;

@@ -26,7 +26,11 @@ function takeFiles(peaks: PeaksPage, states: StatesPage): void {
     else states.add([...files]);
   };
   for (const id of ["file", "marks-files"]) {
-    element<HTMLInputElement>(id).onchange = ({ target }) => choose((target as HTMLInputElement).files);
+    const input = element<HTMLInputElement>(id);
+    input.onchange = () => {
+      choose(input.files);
+      input.value = ""; // The same file can be chosen again.
+    };
   }
   const mark = (isOver: boolean): void => {
     for (const place of document.querySelectorAll(".drop")) place.classList.toggle("over", isOver);
@@ -43,9 +47,28 @@ function takeFiles(peaks: PeaksPage, states: StatesPage): void {
   });
 }
 
+/** Keep the page for use without a network, where the browser allows it, and offer a newer version once there is one. */
+async function keepPage(): Promise<void> {
+  const workers = navigator.serviceWorker as ServiceWorkerContainer | undefined;
+  const kept = await workers?.register("service_worker.js").catch(() => null);
+  if (!workers || !kept) return;
+  const offer = (): void => {
+    if (kept.waiting && workers.controller) element("update").hidden = false;
+  };
+  offer();
+  kept.addEventListener("updatefound", () => kept.installing?.addEventListener("statechange", offer));
+  element("take-update").onclick = () => {
+    workers.addEventListener("controllerchange", () => location.reload());
+    kept.waiting?.postMessage("take over");
+  };
+}
+
 async function main(): Promise<void> {
   if (typeof WebAssembly === "undefined") {
     throw new InputError("This browser has no WebAssembly, in which the models run; use another, or allow it in its settings.");
+  }
+  if (!document.querySelector("meta[content^='connect-src']")) {
+    throw new InputError("The page's policy, which keeps files on this machine, was not loaded; reload the page.");
   }
   const settings = (await (await fetch("data/settings.json")).json()) as Settings;
   const setUp = { base: new URL(".", document.baseURI).href, settings };
@@ -57,7 +80,7 @@ async function main(): Promise<void> {
   peaks.start();
   states.start();
   document.body.dataset["ready"] = "";
-  await navigator.serviceWorker?.register("service_worker.js");
+  await keepPage();
 }
 
 main().catch((error: unknown) => showProblem("problem", error));

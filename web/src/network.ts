@@ -1,6 +1,6 @@
 /** An entry's network in ONNX Runtime's builds for browsers. */
 
-import type { Env, InferenceSession, Tensor } from "onnxruntime-common";
+import type { Env, InferenceSession, Tensor } from "onnxruntime-web";
 
 import type { Predict } from "./calling/chunked_prediction.ts";
 import type { Entry } from "./settings.ts";
@@ -19,13 +19,21 @@ export interface RuntimeSetUp {
   nThreads: number;
 }
 
+// Sessions are kept: WebAssembly never gives memory back.
+const sessions = new Map<string, Promise<InferenceSession>>();
+
 /** The network of an entry, ready to run; tracks beyond the first (controls) are 0. */
 export async function loadNetwork(runtime: Runtime, setUp: RuntimeSetUp, entry: Entry, graph: Uint8Array): Promise<Predict> {
   const { env, provider } = runtime;
   env.wasm.wasmPaths = setUp.folder;
   env.wasm.numThreads = setUp.nThreads;
   env.logLevel = "error";
-  const session = await runtime.InferenceSession.create(graph, { executionProviders: [provider] });
+  const key = `${provider} ${entry.graph}`;
+  if (!sessions.has(key)) sessions.set(key, runtime.InferenceSession.create(graph, { executionProviders: [provider] }));
+  const session = await (sessions.get(key) as Promise<InferenceSession>).catch((error: unknown) => {
+    sessions.delete(key);
+    throw error;
+  });
   return async (rows, nRows) => {
     const shape = [nRows, rows.length / nRows, entry.n_tracks];
     const coverage = new runtime.Tensor("float32", withEmptyTracks(rows, entry.n_tracks), shape);

@@ -8,6 +8,10 @@ declare const self: ServiceWorkerGlobalScope;
 declare const FILES: string[];
 declare const VERSION: string;
 
+// Other pages of this server, and other versions of its documentation, keep files of their own.
+const OURS = `epizoo ${self.registration.scope} `;
+const CACHE = OURS + VERSION;
+
 const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
@@ -15,7 +19,12 @@ const ISOLATION = {
 };
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(keepAll().then(() => self.skipWaiting()));
+  event.waitUntil(keepAll());
+});
+
+// A newer version waits until it is asked for: graphs and code of two versions must not meet in a page.
+self.addEventListener("message", ({ data }) => {
+  if (data === "take over") void self.skipWaiting();
 });
 
 self.addEventListener("activate", (event) => {
@@ -30,17 +39,17 @@ self.addEventListener("fetch", (event) => {
 });
 
 async function keepAll(): Promise<void> {
-  const cache = await caches.open(VERSION);
+  const cache = await caches.open(CACHE);
   await cache.addAll(["./", ...FILES].map((file) => new Request(file, { cache: "no-cache" })));
 }
 
 async function forgetOthers(): Promise<void> {
   const names = await caches.keys();
-  await Promise.all(names.filter((name) => name !== VERSION).map((name) => caches.delete(name)));
+  await Promise.all(names.filter((name) => name.startsWith(OURS) && name !== CACHE).map((name) => caches.delete(name)));
 }
 
 async function kept(request: Request): Promise<Response> {
-  const cache = await caches.open(VERSION);
+  const cache = await caches.open(CACHE);
   const found = await cache.match(request, { ignoreSearch: true });
   if (!found) return fetch(request);
   const headers = new Headers(found.headers);

@@ -11,6 +11,7 @@ class FakeWorker {
   static made: FakeWorker[] = [];
   readonly asked: unknown[] = [];
   onmessage: ((event: { data: unknown }) => void) | null = null;
+  onerror: ((event: { message: string }) => void) | null = null;
 
   constructor() {
     FakeWorker.made.push(this);
@@ -30,6 +31,14 @@ class FakeWorker {
 const last = (): FakeWorker => FakeWorker.made.at(-1) as FakeWorker;
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 Object.assign(globalThis, { Worker: FakeWorker, fetch: async () => new Response("") });
+
+test("an error of a worker is told", async () => {
+  const background = await Background.of<string, { type: string }>("worker.js");
+  const asked = background.ask("first", () => true);
+  last().onerror?.({ message: "SyntaxError: boom" });
+  await assert.rejects(asked, /SyntaxError: boom/);
+  assert.equal(background.isAlive, false);
+});
 
 test("a request that another has superseded does not keep that one from being stopped", async () => {
   const background = await Background.of<string, { type: string }>("worker.js");

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from epizoo.calling.local_background import LocalBackground
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.significance import significant, with_q_values
-from epizoo.calling.summits import Summits, find_summits, smoothing_bins
+from epizoo.calling.summits import Summits, find_summits, first_highest, smoothing_bins
 from epizoo.genome.poisson import poisson_log10_p
 
 NARROWPEAK_COLUMNS = (
@@ -197,7 +197,7 @@ class PeakCollector:
         gap = bins.number[first[1:]] - bins.number[after[:-1] - 1] - 1
         group = np.concatenate([[0], np.cumsum(gap > self.config.merge_gap_bp // self.bin_bp)])
         runs, summits = _edges(group), _edges(group[found.run])
-        best = np.array([i + int(np.argmax(found.height[i:j])) for i, j in itertools.pairwise(summits)], np.int64)
+        best = np.array([i + first_highest(found.height[i:j]) for i, j in itertools.pairwise(summits)], np.int64)
         peak_start, peak_end = start[runs[:-1]], end[runs[1:] - 1]
         height, beside = bins.signal[found.place[best]], bins.control[found.place[best]]
         background = np.maximum(self._background.around(bins.number[found.place[best]]), self.least_background)

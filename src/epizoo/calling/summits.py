@@ -57,6 +57,15 @@ def find_summits(
     return Summits(run[index], index, _parabola(smooth, index, run), smooth[index])
 
 
+def first_highest(heights: Float[np.ndarray, " summit"]) -> int:
+    """Position of the highest summit, the first of those that are equal but for rounding.
+
+    >>> first_highest(np.array([1.0, 3.0, 3.0000001]))
+    1
+    """
+    return int(np.argmax(heights >= heights.max() * (1 - _EQUAL)))
+
+
 def smoothing_bins(width_bp: int, bin_bp: int) -> int:
     """The odd number of bins that comes nearest to a width, at least 1.
 

@@ -39,7 +39,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> Any:
         # A page elsewhere may have its own name point to this machine.
-        if self.headers.get("Host", "").rpartition(":")[0] not in (_ADDRESS, "localhost"):
+        if self.headers.get("Host", "").partition(":")[0] not in (_ADDRESS, "localhost"):
             self.send_error(HTTPStatus.FORBIDDEN, "This server is for this machine alone")
             return None
         return super().send_head()

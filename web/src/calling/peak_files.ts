@@ -35,14 +35,20 @@ export function tsvText(peaks: Peak[]): string {
 /** A number as C's `%.5g` writes it. */
 export function general(value: number): string {
   if (value === 0 || !Number.isFinite(value)) return String(value);
-  const [digits, exponent] = value.toExponential(4).split("e");
+  const [digits, exponent] = fiveDigits(value).split("e");
   const power = Number(exponent);
   if (power < -4 || power >= 5) {
     const short = digits.replace(/\.?0+$/, "");
     return `${short}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
   }
-  const plain = value.toFixed(4 - power);
+  const plain = Number(`${digits}e${power}`).toFixed(4 - power);
   return plain.includes(".") ? plain.replace(/\.?0+$/, "") : plain;
+}
+
+/** A number with five digits, halves rounded to the even digit, as C rounds; JavaScript takes them up. */
+function fiveDigits(value: number): string {
+  const half = /^(-?\d\.\d{3}[02468])50*(e.*)$/.exec(value.toExponential(100));
+  return half ? half[1] + half[2] : value.toExponential(4);
 }
 
 /** Peaks sorted by chromosome and start. */

@@ -6,7 +6,7 @@ import type { Constants, PeakRule } from "../settings.ts";
 import { LocalBackground } from "./local_background.ts";
 import { findSummits, smoothingBins } from "./summits.ts";
 
-/** A row of narrowPeak, and all summits of the peak in bp. */
+/** A row of narrowPeak. */
 export interface Peak {
   chrom: string;
   start: number;
@@ -131,21 +131,21 @@ export class PeakCollector {
   /** The highest summit of the runs of a peak, the first of equals. */
   private highestSummit(runs: Run[]): PlacedSummit {
     const smoothBins = smoothingBins(this.rule.summit_smoothing_bp, this.stretch.binBp);
-    let best: PlacedSummit | undefined;
+    const summits: PlacedSummit[] = [];
     for (const run of runs) {
       const start = this.within(run.first);
       const end = this.within(lastBin(run) + 1);
       const signal = Float64Array.from(run.signal);
       for (const found of findSummits(signal, smoothBins, this.rule.summit_valley, this.constants.summits.equal)) {
-        if (best && found.height <= best.height) continue;
         const bin = run.first + found.bin;
         const middle = (bin + 0.5 + found.offset) * this.stretch.binBp;
         // Between two equal bins lies a whole number, which the parabola misses by a rounding error.
         const place = clip(Math.floor(rint(middle * 1000) / 1000), start, Math.max(end - 1, start));
-        best = { place, bin, height: found.height, signal: signal[found.bin] };
+        summits.push({ place, bin, height: found.height, signal: signal[found.bin] });
       }
     }
-    return best as PlacedSummit;
+    const least = summits.reduce((most, { height }) => Math.max(most, height), 0) * (1 - this.constants.summits.equal);
+    return summits.find(({ height }) => height >= least) as PlacedSummit;
   }
 
   private log10P(runs: Run[], surroundings: number): number {

@@ -44,21 +44,28 @@ export class UrlBytes implements Bytes {
 
   /** Ask the server for the size, which also shows that it knows ranges. */
   static async open(url: string): Promise<UrlBytes> {
-    const answer = await request(url, 0, 4);
-    const size = Number(/\/(\d+)$/.exec(answer.headers.get("content-range") ?? "")?.[1] ?? NaN);
+    const answer = await request(url, { headers: range(0, 4) });
     if (answer.status === 416) return new UrlBytes(url, 0);
-    if (answer.status !== 206 || !Number.isFinite(size)) {
+    if (answer.status !== 206) {
       await answer.body?.cancel();
       throw new InputError(
-        `${fileName(url)}: the server answers ${answer.status} without a range of bytes (206 and Content-Range ` +
-          "expected); download the file and drop it here.",
+        `${fileName(url)}: the server answers ${answer.status} where a range of bytes was asked for (206 expected); ` +
+          "download the file and drop it here.",
       );
+    }
+    // Servers show other pages the length of a file always, and where a range lies only if they are told to.
+    const size = sizeOf(answer) ?? Number((await request(url, { method: "HEAD" })).headers.get("content-length") ?? NaN);
+    if (!Number.isFinite(size)) {
+      throw new InputError(`${fileName(url)}: the server does not tell its size; download the file and drop it here.`);
     }
     return new UrlBytes(url, size);
   }
 
   async read(offset: number, length: number): Promise<Uint8Array> {
-    const answer = await request(this.url, offset, length);
+    const answer = await request(this.url, { headers: range(offset, length) });
+    if ((sizeOf(answer) ?? this.size) !== this.size) {
+      throw new InputError(`${this.name}: the file changed on its server while it was read; open it again.`);
+    }
     const found = answer.status === 206 ? new Uint8Array(await answer.arrayBuffer()) : new Uint8Array(0);
     if (found.length !== length) {
       throw new InputError(
@@ -72,13 +79,27 @@ export class UrlBytes implements Bytes {
 
 /** The last part of a URL's path. */
 export function fileName(url: string): string {
-  return decodeURIComponent(new URL(url).pathname.split("/").pop() ?? "") || url;
+  const last = new URL(url).pathname.split("/").pop() || url;
+  try {
+    return decodeURIComponent(last);
+  } catch {
+    return last; // A percent sign that stands for itself.
+  }
 }
 
-async function request(url: string, offset: number, length: number): Promise<Response> {
+function range(offset: number, length: number): HeadersInit {
+  return { Range: `bytes=${offset}-${offset + length - 1}` };
+}
+
+/** The size of the whole file of which an answer is a part, where the server shows it. */
+function sizeOf(answer: Response): number | null {
+  const total = /\/(\d+)$/.exec(answer.headers.get("content-range") ?? "")?.[1];
+  return total === undefined ? null : Number(total);
+}
+
+async function request(url: string, asked: RequestInit): Promise<Response> {
   try {
-    const headers = { Range: `bytes=${offset}-${offset + length - 1}` };
-    return await fetch(url, { headers, credentials: "omit", referrerPolicy: "no-referrer" });
+    return await fetch(url, { ...asked, credentials: "omit", referrerPolicy: "no-referrer" });
   } catch {
     throw new InputError(
       `${fileName(url)}: its server cannot be reached, or does not let other pages read it (CORS); download the file ` +

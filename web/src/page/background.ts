@@ -27,6 +27,11 @@ export class Background<Request, Answer extends AnyAnswer> {
     return this.worker !== null;
   }
 
+  /** True while a request waits for its answer. */
+  get isBusy(): boolean {
+    return this.stop !== null;
+  }
+
   /** Stop whatever is computed, at once. */
   end(): void {
     this.worker?.terminate();
@@ -46,8 +51,8 @@ export class Background<Request, Answer extends AnyAnswer> {
         if (found !== null) resolve(found);
       };
       worker.onerror = (event) => {
-        this.end();
         reject(new Error(event.message || "the worker could not be started"));
+        this.end();
       };
       worker.postMessage(request);
     }).finally(() => {

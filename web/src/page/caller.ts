@@ -42,6 +42,7 @@ export class Caller {
     processor: Processor,
     listener: CallListener,
   ): Promise<Result> {
+    if (this.background.isBusy) this.background.end();
     if (!this.background.isAlive && this.source) await this.open(this.source);
     return this.background.ask({ type: "call", entry, regions, kind, processor }, (answer) => {
       if (answer.type === "progress") listener.progress(answer.done / answer.total);

@@ -1,5 +1,6 @@
 /** Elements of the page by their id, and elements that are made. */
 
+import { InputError } from "../errors.ts";
 import type { SignalKind } from "../settings.ts";
 
 /** The element of this id, which `index.html` has. */
@@ -40,7 +41,9 @@ export function notes(texts: string[]): HTMLElement[] {
 
 /** A file of the page's data. */
 export async function fetchFile(name: string): Promise<File> {
-  return new File([await (await fetch(`data/${name}`)).blob()], name);
+  const response = await fetch(`data/${name}`);
+  if (!response.ok) throw new InputError(`The page's server does not give ${name} (${response.status}); reload the page.`);
+  return new File([await response.blob()], name);
 }
 
 /** Offer texts, one after the other, as a file. */

@@ -20,11 +20,18 @@ export type Track = Record<string, unknown>;
 /** A genome browser in an element of the page. */
 export class GenomeView {
   private browser: Browser | null = null;
+  private drawn: Promise<void> = Promise.resolve();
 
   constructor(private readonly place: HTMLElement) {}
 
-  /** Show tracks from a locus on; igv.js is loaded when it is first needed. */
-  async show({ name, sizes }: Genome, tracks: Track[], locus: string): Promise<void> {
+  /** Show tracks from a locus on, after whatever is being drawn; igv.js is loaded when it is first needed. */
+  show(genome: Genome, tracks: Track[], locus: string): Promise<void> {
+    const drawn = this.drawn.then(() => this.draw(genome, tracks, locus));
+    this.drawn = drawn.catch(() => {});
+    return drawn;
+  }
+
+  private async draw({ name, sizes }: Genome, tracks: Track[], locus: string): Promise<void> {
     const { default: igv } = await import("igv");
     if (this.browser) igv.removeBrowser(this.browser);
     this.browser = null;
@@ -57,7 +64,12 @@ export class GenomeView {
 
 /** The signal of a bigWig as a track. */
 export function signalTrack(name: string, url: File | string, height: number): Track {
-  return { name, type: "wig", format: "bigwig", url, autoscale: true, height, color: "#17617b" };
+  return { name: asHtml(name), type: "wig", format: "bigwig", url, autoscale: true, height, color: "#17617b" };
+}
+
+/** Text as HTML, which igv.js takes the names of tracks for. */
+function asHtml(text: string): string {
+  return text.replace(/[&<>"]/g, (one) => `&#${one.charCodeAt(0)};`);
 }
 
 /** A place with some space around it, as genome browsers name places. */

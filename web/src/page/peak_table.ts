@@ -3,7 +3,7 @@
 import { general } from "../calling/peak_files.ts";
 import type { Peak } from "../calling/peaks.ts";
 import { compareText } from "../genome/signal_kinds.ts";
-import { element } from "./elements.ts";
+import { element, made } from "./elements.ts";
 
 interface Column {
   title: string;
@@ -37,7 +37,10 @@ export class PeakTable {
   private sorted: { column: Column; descending: boolean } = { column: COLUMNS[0], descending: false };
   private page = 0;
 
+  private readonly headers = COLUMNS.map(() => made("th", { scope: "col" }, [made("button", { type: "button" })]));
+
   constructor(private readonly jump: (peak: Peak) => void) {
+    element("columns").replaceChildren(...this.headers);
     element("previous").onclick = () => this.turn(-1);
     element("next").onclick = () => this.turn(1);
   }
@@ -61,7 +64,7 @@ export class PeakTable {
   }
 
   private draw(): void {
-    element("columns").replaceChildren(...COLUMNS.map((column) => this.header(column)));
+    COLUMNS.forEach((column, i) => this.mark(column, this.headers[i]));
     const first = this.page * PAGE_ROWS;
     const shown = this.peaks.slice(first, first + PAGE_ROWS);
     element("rows").replaceChildren(...shown.map((peak) => this.row(peak)));
@@ -72,19 +75,15 @@ export class PeakTable {
     element<HTMLButtonElement>("next").disabled = first + PAGE_ROWS >= this.peaks.length;
   }
 
-  private header(column: Column): HTMLElement {
+  /** Show in a header whether its column is the sorted one; it stays the element that has the focus. */
+  private mark(column: Column, header: HTMLElement): void {
     const { column: current, descending } = this.sorted;
     const isSorted = column === current;
-    const cell = document.createElement("th");
-    cell.scope = "col";
-    cell.ariaSort = isSorted ? (descending ? "descending" : "ascending") : "none";
-    const button = document.createElement("button");
-    button.type = "button";
+    const button = header.firstChild as HTMLButtonElement;
+    header.ariaSort = isSorted ? (descending ? "descending" : "ascending") : "none";
     button.textContent = column.title + (isSorted ? (descending ? " ↓" : " ↑") : "");
     // Of figures the highest come first.
     button.onclick = () => this.sort(column, isSorted ? !descending : column !== COLUMNS[0]);
-    cell.append(button);
-    return cell;
   }
 
   private row(peak: Peak): HTMLElement {

@@ -2,6 +2,7 @@
 
 import { bedText, narrowPeakText, sortedPeaks, tsvText } from "../calling/peak_files.ts";
 import type { Peak } from "../calling/peaks.ts";
+import { InputError } from "../errors.ts";
 import type { OpenedSignal, Result, Source } from "../messages.ts";
 import type { Processor, Settings, SignalKind } from "../settings.ts";
 import { Stopped } from "./background.ts";
@@ -20,6 +21,7 @@ export class PeaksPage {
   private source: Source | null = null;
   private signal: OpenedSignal | null = null;
   private peaks: Peak[] = [];
+  private nBegun = 0;
   private readonly view = new GenomeView(element("browser"));
   private readonly table = new PeakTable((peak) => void this.guarded(() => this.view.jumpTo(peak)));
 
@@ -39,7 +41,7 @@ export class PeaksPage {
     element("example").onclick = () => void this.guarded(() => this.openExample());
     element("address").onsubmit = (event) => {
       event.preventDefault();
-      location.hash = asFragment(element<HTMLInputElement>("url").value);
+      void this.guarded(() => this.openAddress(element<HTMLInputElement>("url").value));
     };
     element("question").onsubmit = (event) => {
       event.preventDefault();
@@ -60,6 +62,14 @@ export class PeaksPage {
     void this.guarded(() => this.open(file));
   }
 
+  private async openAddress(typed: string): Promise<void> {
+    const fragment = asFragment(typed);
+    const url = typedAddress(fragment);
+    if (!url) throw new InputError(`${typed}: the address of a file by http or https is expected.`);
+    if (location.hash === fragment) await this.open({ url: url.href });
+    else location.hash = fragment;
+  }
+
   private async openExample(): Promise<void> {
     const { file, regions } = this.settings.example;
     await this.open(await fetchFile(file));
@@ -71,7 +81,7 @@ export class PeaksPage {
     element("question").hidden = true;
     element("result").hidden = true;
     element("detected").hidden = true;
-    this.signal = await this.caller.open(source);
+    this.signal = await this.working("Opening the bigWig …", () => this.caller.open(source));
     this.source = source;
     this.describeSignal(this.signal);
     element("question").hidden = false;
@@ -106,38 +116,46 @@ export class PeaksPage {
     const processor = (element<HTMLSelectElement>("processor").value || null) as Processor;
     const entry = this.settings.entries.find((one) => one.name === name);
     const store = new ProbabilityStore(entry?.window.bin_bp ?? 1);
+    const regions = element<HTMLInputElement>("regions").value;
     element("result").hidden = true;
-    this.working(true);
-    try {
-      const result = await this.caller.call(name, element<HTMLInputElement>("regions").value, kind, processor, {
+    const result = await this.working("Calling peaks …", () =>
+      this.caller.call(name, regions, kind, processor, {
         progress: (share) => (element<HTMLProgressElement>("progress").value = share),
         probabilities: (piece) => store.add(piece),
-      });
-      await this.show(result, store);
+      }),
+    );
+    await this.show(`${name} ${entry?.version}, ${regions || "whole genome"}`, result, store);
+  }
+
+  /** Do something that can be cancelled; the last thing that was begun is the one whose state is shown. */
+  private async working<Found>(text: string, work: () => Promise<Found>): Promise<Found> {
+    const number = ++this.nBegun;
+    const show = (isWorking: boolean, status: string): void => {
+      if (number !== this.nBegun) return;
+      element<HTMLButtonElement>("call").disabled = isWorking;
+      element("cancel").hidden = !isWorking;
+      element("progress").hidden = !isWorking;
+      element("status").textContent = status;
+    };
+    element<HTMLProgressElement>("progress").value = 0;
+    show(true, text);
+    try {
+      const found = await work();
+      show(false, "");
+      return found;
     } catch (error) {
-      element("status").textContent = error instanceof Stopped ? "Cancelled." : "";
+      show(false, error instanceof Stopped ? "Cancelled." : "");
       throw error;
-    } finally {
-      this.working(false);
     }
   }
 
-  private working(isWorking: boolean): void {
-    element<HTMLButtonElement>("call").disabled = isWorking;
-    element("cancel").hidden = !isWorking;
-    element("progress").hidden = !isWorking;
-    if (!isWorking) return;
-    element<HTMLProgressElement>("progress").value = 0;
-    element("status").textContent = "Calling peaks …";
-  }
-
-  private async show(result: Result, store: ProbabilityStore): Promise<void> {
+  private async show(asked: string, result: Result, store: ProbabilityStore): Promise<void> {
     this.peaks = sortedPeaks(result.peaks);
     const bp = this.peaks.reduce((total, { start, end }) => total + end - start, 0);
     const count = this.peaks.length.toLocaleString("en");
     element("status").textContent = `Done: ${count} peaks in ${result.seconds.toFixed(1)} s.`;
     element("summary").textContent =
-      `${count} peaks over ${bp.toLocaleString("en")} bp. Signal: ${result.kind.replace("_", " ")}, background ` +
+      `${count} peaks over ${bp.toLocaleString("en")} bp (${asked}). Signal: ${result.kind.replace("_", " ")}, background ` +
       `${result.background.toPrecision(4)}, scale ${result.scale.toPrecision(4)}; reads told by ` +
       `${result.readsFrom ?? "nothing, so that there are no q-values"}. The network ran ${result.processor}.`;
     element("notes").replaceChildren(...notes(result.notes));

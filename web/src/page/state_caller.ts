@@ -48,6 +48,7 @@ export class StateCaller {
   async annotate(question: StateChoice, progress: (share: number) => void): Promise<StateResult> {
     const { markFiles, ...others } = question;
     const files = markFiles.map(({ file }) => file);
+    if (this.background.isBusy) this.end();
     const isSame = files.length === this.files.length && files.every((file, i) => file === this.files[i]);
     if (!this.isOpen || !isSame) await this.open(files);
     const settings = { ...others, marks: markFiles.map(({ mark }) => mark) };

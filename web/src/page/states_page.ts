@@ -1,5 +1,6 @@
 /** Chromatin states from several bigWigs: what is chosen, what is shown. */
 
+import { InputError } from "../errors.ts";
 import type { Annotator, Settings, SignalKind } from "../settings.ts";
 import type { OpenedMarks } from "../state_messages.ts";
 import type { Segments } from "../states/segments.ts";
@@ -21,6 +22,7 @@ const FIRST_BP = 2_000_000;
 export class StatesPage {
   private opened: OpenedMarks | null = null;
   private nBusy = 0;
+  private adding: Promise<void> = Promise.resolve();
   private shown: { annotator: Annotator; segments: Segments[] } | null = null;
   private readonly view = new GenomeView(element("states-browser"));
   private readonly list: MarkList;
@@ -51,7 +53,8 @@ export class StatesPage {
 
   /** Add files that were dropped or picked. */
   add(files: File[]): void {
-    void this.guarded(() => this.open(this.list.with(files)));
+    // After files that are being opened, which would be lost otherwise.
+    this.adding = this.adding.then(() => this.guarded(() => this.open(this.list.with(files))));
   }
 
   private async openExample(): Promise<void> {
@@ -69,6 +72,7 @@ export class StatesPage {
   /** Open these files in place of those that are shown, which stay where one is refused. */
   private async open(files: MarkFile[]): Promise<void> {
     this.busy(1);
+    element("states-status").textContent = "";
     try {
       this.opened = await this.caller.open(files.map(({ file }) => file));
     } finally {
@@ -210,6 +214,7 @@ function shortName({ name }: Annotator): string {
 
 /** The number in an input; null where it is empty. */
 function number(id: string): number | null {
-  const { value } = element<HTMLInputElement>(id);
+  const { value, validity, labels } = element<HTMLInputElement>(id);
+  if (validity.badInput) throw new InputError(`${labels?.[0].textContent}: what was typed is no number.`);
   return value.trim() ? Number(value) : null;
 }

@@ -49,7 +49,7 @@ export class BigWigReader {
     const { coveredBp, minimum, zooms } = this.structure;
     if (coveredBp === null || minimum === null) {
       const lows = zooms.length ? (await this.zoomRecords(0)).map((record) => record.minimum) : [];
-      return { coveredBp: this.blocks.length, minimum: Math.min(Infinity, ...lows.filter((low) => !Number.isNaN(low))) };
+      return { coveredBp: this.blocks.length, minimum: lows.reduce((least, low) => (low < least ? low : least), Infinity) };
     }
     return { coveredBp: this.blocks.length ? coveredBp : 0, minimum };
   }
