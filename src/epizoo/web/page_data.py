@@ -1,7 +1,7 @@
 """The data of the page: entries, constants of the rules, assemblies and examples.
 
-``python -m epizoo.web.page_data FOLDER`` writes them; `make web` does so before it builds the page. What entries and rules decide
-is exported here; what remains in TypeScript are tolerances of arithmetic.
+``python -m epizoo.web.page_data FOLDER`` writes them; `make web` does so before it builds the page. What entries and
+rules decide is exported here; what remains in TypeScript are tolerances of arithmetic.
 """
 
 import dataclasses
