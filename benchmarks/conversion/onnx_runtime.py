@@ -3,8 +3,8 @@
     python -m venv old && old/bin/pip install 'onnxruntime==1.16.3' 'numpy<2' safetensors
     old/bin/python benchmarks/conversion/onnx_runtime.py
 
-Needs nothing else of epizoo, so that releases that epizoo itself does not support can be tried. Prints the largest difference of
-each output of each entry; ends with 1 where one is above 1e-4 (paths: above 0).
+Needs nothing else of epizoo, so that releases that epizoo itself does not support can be tried. Prints the largest
+difference of each output of each entry; ends with 1 where one is above 1e-4 (paths: above 0).
 """
 
 import sys
