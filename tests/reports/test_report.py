@@ -12,23 +12,12 @@ import numpy as np
 import pyBigWig
 import pytest
 from made_experiment import SIZES, WIDTH_BP
+from report_pages import excerpts, table
 from typer.testing import CliRunner
 
 import epizoo
 from epizoo.cli import app
 from epizoo.errors import InputError, MissingDependencyError
-
-
-def table(page, caption):
-    """The rows of a table of the page, as texts."""
-    part = page.partition(f"<caption>{caption}</caption>")[2].partition("</table>")[0]
-    rows = re.findall(r"<tr>(.*?)</tr>", part, re.DOTALL)
-    return [[re.sub(r"<.*?>", "", cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)] for row in rows]
-
-
-def excerpts(page):
-    """What the page's genome browser is given."""
-    return json.loads(re.search(r'id="excerpts">(.*?)</script>', page, re.DOTALL)[1])
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,6 @@ ReportFile = Annotated[
         rich_help_panel="Output",
     ),
     OUTPUT,
-    OUTPUT,
 ]
 
 

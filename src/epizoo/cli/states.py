@@ -31,6 +31,11 @@ Binarized = Annotated[
     option("FOLDER", "Folder of marks from ChromHMM or `epizoo binarize`, instead of --marks. May be repeated."),
     FOLDER,
 ]
+ReportFile = Annotated[
+    Path | None,
+    option("FILE", "Also write a report (HTML) with the states' shares, marks, likelihood and example loci."),
+    OUTPUT,
+]
 Cell = Annotated[
     list[str] | None, option("CELL", "Cell type to annotate (default: all that are there). May be repeated.")
 ]
@@ -46,7 +51,7 @@ Table_ = Annotated[
     "epizoo.jobs.annotate.annotate",
     {
         "": "marks binarized table regions cell signal_kind read_length_bp threshold chrom_sizes controls peaks pairs "
-        "allow_missing viterbi posteriors hdf5 chromhmm state_by_line text_posteriors backend track_line"
+        "allow_missing viterbi report posteriors hdf5 chromhmm state_by_line text_posteriors backend track_line"
     },
     metavars={"posteriors": "FOLDER", "chromhmm": "FOLDER", "pairs": "HANDLING"},
     files={"hdf5": HDF5},
@@ -58,6 +63,7 @@ def annotate(
     binarized: Binarized = None,
     table: Table_ = None,
     cell: Cell = None,
+    report: ReportFile = None,
     **given: Any,
 ) -> None:
     """Annotate genomes with chromatin states and write them as BED with names and colours.
@@ -65,10 +71,13 @@ def annotate(
     Of several cell types (--cell, --binarized or --table), each has a file CELL.bed in the folder --output; --hdf5 and
     --posteriors are folders then too.
     """
+    from epizoo.cli.state_report import check_report, write_report
     from epizoo.jobs.annotate_cells import annotate_cells
     from epizoo.zoo import load_annotator
 
     loaded = load_annotator(entry)
+    if report is not None:
+        check_report(report, output, [*(binarized or ()), *([] if table is None else [table])], given)
 
     def tell(name: str, annotation: "Annotation") -> None:
         per_bin = annotation.log_likelihood / max(annotation.n_bins, 1)
@@ -91,6 +100,9 @@ def annotate(
     ):
         if name in given:
             say(f"Wrote {given[name]}: {what}.")
+    if report is not None:
+        write_report(report, output, loaded, annotations, given)
+        wrote(report, "a report.")
     out.print(_shares(annotations, "REGIONS" if "regions" in given else "GENOME"))
 
 

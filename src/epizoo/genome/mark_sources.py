@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -67,11 +68,13 @@ class GenomeMarks(NamedTuple):
         chromosomes: chromosome to marks (bin, mark).
         sizes: length in bp of each chromosome; that of its bins where the true length is not known.
         cell: the cell type, where files name it.
+        sources: the files.
     """
 
     chromosomes: Chromosomes
     sizes: dict[str, int]
     cell: str = "cell"
+    sources: tuple[Path, ...] = ()
 
 
 def read_folder(
@@ -100,7 +103,7 @@ def read_folder(
         # Binarised text does not say where in its last, incomplete bin a chromosome ends.
         longest = {chrom: size + bin_bp - 1 for chrom, size in sizes.items()}
         _check_regions(regions, longest, bin_bp, str(folder))
-    return GenomeMarks(chromosomes, sizes, files[0].cell)
+    return GenomeMarks(chromosomes, sizes, files[0].cell, tuple(file.path for file in files))
 
 
 def binarize_files(
@@ -138,7 +141,8 @@ def binarize_files(
     if regions is not None:
         check_intervals(regions, found, regions.attrs["name"], name)
         chroms = [chrom for chrom in chroms if chrom in set(regions["chrom"])]
-    return GenomeMarks({chrom: _columns(chrom, parts, marks) for chrom in chroms}, found)
+    sources = tuple(dict.fromkeys(map(Path, files.all_paths())))
+    return GenomeMarks({chrom: _columns(chrom, parts, marks) for chrom in chroms}, found, sources=sources)
 
 
 def _require_some(chromosomes: Chromosomes, name: str) -> None:

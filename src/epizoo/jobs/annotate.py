@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -38,12 +39,16 @@ class Annotation(NamedTuple):
         log_likelihood: of all marks of the decoded chromosomes under the model, in nats.
         n_bins: number of bins of these chromosomes.
         missing_marks: the share of these bins in which a mark was missing, for each mark of which some were.
+        present_marks: the share of the other bins in which a mark was present, for each mark; NaN where there are none.
+        sources: the files of the marks.
     """
 
     segments: pd.DataFrame
     log_likelihood: float
     n_bins: int
     missing_marks: dict[str, float]
+    present_marks: dict[str, float]
+    sources: tuple[Path, ...]
 
     def segmentation(self) -> Segmentation:
         """The segments as `epizoo.metrics.enrichment` and `epizoo.metrics.state_comparison` take them."""
@@ -187,8 +192,9 @@ def _write(
     segments = pd.concat(tables, ignore_index=True)
     names = pd.Index([state.name for state in entry.config.states])
     states = pd.Categorical.from_codes(segments["state"].to_numpy(), names)
-    missing = missing_share(entry.channels, list(genome.chromosomes.values()))
-    return Annotation(segments.assign(name=states), log_likelihood, done, missing)
+    marks, values = entry.channels, list(genome.chromosomes.values())
+    shares = missing_share(marks, values), present_share(marks, values)
+    return Annotation(segments.assign(name=states), log_likelihood, done, *shares, genome.sources)
 
 
 def missing_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, "bin mark"]]) -> dict[str, float]:
@@ -200,6 +206,17 @@ def missing_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, 
     n_bins = sum(map(len, chromosomes))
     missing = sum((count_missing(values) for values in chromosomes), np.zeros(len(marks)))
     return {mark: float(n) / n_bins for mark, n in zip(marks, missing, strict=True) if n}
+
+
+def present_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, "bin mark"]]) -> dict[str, float]:
+    """The share of those bins in which a mark is present, of the bins in which it is not missing, for each mark.
+
+    >>> present_share(("H3K4me3", "CTCF"), [np.array([[1, 2], [0, 2]], np.uint8), np.array([[0, 1]], np.uint8)])
+    {'H3K4me3': 0.3333333333333333, 'CTCF': 1.0}
+    """
+    known = sum((len(values) - count_missing(values) for values in chromosomes), np.zeros(len(marks)))
+    present = sum((np.count_nonzero(values == 1, axis=0) for values in chromosomes), np.zeros(len(marks)))
+    return {mark: float(n / of) if of else np.nan for mark, n, of in zip(marks, present, known, strict=True)}
 
 
 def _source(entry: ChromatinStateEntry, binarized: File | None, marks: MarkFiles | None) -> MarkFiles | File:

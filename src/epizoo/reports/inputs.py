@@ -14,8 +14,10 @@ from epizoo.errors import InputError
 from epizoo.genome.binarize_bigwigs import common_sizes
 from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines
 from epizoo.genome.signal import BigWig
+from epizoo.jobs.annotate import Annotation
 from epizoo.jobs.enrichment import read_states
 from epizoo.metrics.segmentations import Segmentation, read_segmentation
+from epizoo.zoo.entry import ChromatinStateEntry
 from epizoo.zoo.loading import load_annotator
 
 File = str | os.PathLike[str]
@@ -57,7 +59,12 @@ class Inputs(NamedTuple):
 
 
 def open_inputs(
-    stack: ExitStack, peaks: Named | None, bigwigs: Named | None, states: Named | None, entry: File | None
+    stack: ExitStack,
+    peaks: Named | None,
+    bigwigs: Named | None,
+    states: Named | None,
+    entry: ChromatinStateEntry | File | None,
+    annotated: Mapping[str, Annotation],
 ) -> Inputs:
     """Read peaks and states and open signals; the stack closes them.
 
@@ -67,6 +74,7 @@ def open_inputs(
         bigwigs: signals; one without a name is that of the one sample.
         states: BED files of states, by cell type.
         entry: entry that the states belong to.
+        annotated: annotations by cell type, whose files are not read again.
 
     Raises:
         InputError: there is nothing to report on, or a file cannot be used or is of another assembly.
@@ -77,7 +85,10 @@ def open_inputs(
     lone = next(iter(peak_files or state_files))
     signal_files = named(bigwigs, lone if len(peak_files or state_files) == 1 else None)
     signals = {name: stack.enter_context(BigWig(path)) for name, path in signal_files.items()}
-    styled = {name: styled_states(path, entry) for name, path in state_files.items()}
+    styled = {
+        name: _styled(annotated[name].segmentation(), entry) if name in annotated else styled_states(path, entry)
+        for name, path in state_files.items()
+    }
     found = Inputs(
         {name: read_peaks(path) for name, path in peak_files.items()},
         signals,
@@ -120,7 +131,7 @@ def named(files: Named | None, lone: str | None = None) -> dict[str, Path]:
     return {lone or Path(files).name.split(".")[0]: Path(files)}
 
 
-def styled_states(path: File, entry: File | None = None) -> tuple[Segmentation, list[StateStyle]]:
+def styled_states(path: File, entry: ChromatinStateEntry | File | None = None) -> tuple[Segmentation, list[StateStyle]]:
     """A segmentation, and name and colour of each state: the entry's, else those of the file (BED9), else ChromHMM's.
 
     Raises:
@@ -138,6 +149,13 @@ def styled_states(path: File, entry: File | None = None) -> tuple[Segmentation, 
             for label, color in zip(states.labels, others, strict=True)
         ]
     return states, [StateStyle(label, color) for label, color in zip(states.labels, colors, strict=True)]
+
+
+def _styled(states: Segmentation, entry: ChromatinStateEntry | File | None) -> tuple[Segmentation, list[StateStyle]]:
+    """An annotation by an entry, and the names and colours of the entry."""
+    if entry is None:
+        return states, [StateStyle(*of) for of in zip(states.labels, default_colors(len(states.labels)), strict=True)]
+    return states, [state.style for state in load_annotator(entry).config.states]
 
 
 def _colors(path: File) -> dict[str, tuple[int, int, int]]:

@@ -10,6 +10,7 @@ import pandas as pd
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
 from epizoo.genome.loci import parse_region
+from epizoo.jobs.annotate import Annotation
 from epizoo.jobs.enrichment import read_annotations
 from epizoo.reports.blocks import Browser, Code, Facts, Section, Text
 from epizoo.reports.excerpts import MOST_LOCI, excerpts, locus_text
@@ -21,7 +22,8 @@ from epizoo.reports.page import require_page, write_page
 from epizoo.reports.peak_figures import as_segmentation, peak_figures
 from epizoo.reports.peak_sections import distributions, peak_annotations, peak_facts, quality
 from epizoo.reports.provenance import provenance
-from epizoo.reports.state_sections import state_coverage, state_enrichments, state_facts
+from epizoo.reports.state_sections import likelihood_facts, mark_shares, state_coverage, state_enrichments, state_facts
+from epizoo.zoo.entry import ChromatinStateEntry
 
 
 def report(
@@ -30,7 +32,7 @@ def report(
     peaks: File | Mapping[str, File] | None = None,
     bigwigs: File | Mapping[str, File] | None = None,
     states: File | Mapping[str, File] | None = None,
-    entry: File | None = None,
+    entry: ChromatinStateEntry | File | None = None,
     libraries: Sequence[File] = (),
     inputs: Sequence[File] = (),
     over: Sequence[File] = (),
@@ -41,6 +43,7 @@ def report(
     assembly: str | None = None,
     multiqc: File | None = None,
     session: File | None = None,
+    annotated: Mapping[str, Annotation] | None = None,
     command: str | None = None,
     file_names: Mapping[str, str] | None = None,
     file_hashes: Mapping[str, str] | None = None,
@@ -69,6 +72,8 @@ def report(
         assembly: Name of the genome assembly, such as hg38, for the session and the browser.
         multiqc: Also write the figures of each sample for MultiQC; the name ends in _mqc.json.
         session: Also write a session for IGV (XML) of all files; needs `assembly`.
+        annotated: Annotations that `states` were written from, by cell type: the report has their likelihoods and
+            marks.
         command: The command that made the results, as it can be typed (default: none is shown).
         file_names: What files are called in the report, by their path, where that is no name to show, as of a pipe.
         file_hashes: SHA-256 of files whose hash is known, by their path.
@@ -89,19 +94,23 @@ def report(
     lost = next((path for path in inputs if not Path(path).is_file()), None)
     if lost is not None:
         raise InputError(f"{lost}: no such file; give a file that the results were made of")
-    texts, annotations = _texts(settings), _named_annotations(over)
+    texts, annotations, runs = _texts(settings), _named_annotations(over), annotated or {}
     with ExitStack() as stack:
-        found = open_inputs(stack, peaks, bigwigs, states, entry)
+        found = open_inputs(stack, peaks, bigwigs, states, entry, runs)
         shown = [Locus(parse_region(text), "chosen") for text in loci] or _typical_loci(found)
         _check_loci(shown, found)
         figures = peak_figures(found.peaks, found.signals, read_libraries(libraries))
-        made_of = [*found.files, *(("input", Path(path)) for path in inputs)]
+        sources = [*inputs, *(path for one in runs.values() for path in one.sources)]
+        shown_files = {path for _, path in found.files}
+        further = [path for path in dict.fromkeys(map(Path, sources)) if path not in shown_files]
+        made_of = [*found.files, *(("input", path) for path in further)]
         sections = [
-            _summary(found, figures, notes),
+            _summary(found, figures, runs, notes),
             *([quality(figures)] if found.peaks else []),
             _examples(found, shown, assembly),
             distributions(found.peaks),
             state_coverage(found),
+            mark_shares(runs),
             _annotations(found, annotations),
             _settings(texts),
             provenance(made_of, command, called, file_hashes or {}),
@@ -123,8 +132,10 @@ def _check_formats(peaks: object, multiqc: File | None, session: File | None, as
         raise InputError("--session: given without --assembly, the genome that IGV is to show; name it, such as hg38")
 
 
-def _summary(inputs: Inputs, figures: pd.DataFrame, notes: Sequence[str]) -> Section:
-    facts = [*(peak_facts(figures) if inputs.peaks else []), *state_facts(inputs.states)]
+def _summary(
+    inputs: Inputs, figures: pd.DataFrame, annotated: Mapping[str, Annotation], notes: Sequence[str]
+) -> Section:
+    facts = [*(peak_facts(figures) if inputs.peaks else []), *state_facts(inputs.states), *likelihood_facts(annotated)]
     return Section("summary", "Summary", [Facts(facts), Text(notes)])
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from epizoo.jobs.annotate import Annotation
 from epizoo.metrics.enrichment import BASE, GENOME, overlap_enrichment
 from epizoo.metrics.segmentations import Segmentation
 from epizoo.reports.blocks import Cell, Fact, Section, Table, number, percent
@@ -33,7 +34,7 @@ def state_coverage(inputs: Inputs) -> Section:
         lengths = (states.segments["end"] - states.segments["start"]).groupby(states.segments["state"])
         table = pd.DataFrame({"bp": lengths.sum(), "segments": lengths.size(), "median": lengths.median()})
         table = table.reindex(range(len(states.labels)), fill_value=0)
-        shares = table["bp"] / table["bp"].sum()
+        shares = table["bp"] / max(table["bp"].sum(), 1)
         rows: list[list[Cell | str]] = []
         for state, (bp, segments, median) in enumerate(table.itertuples(index=False)):
             label = Cell(states.labels[state], swatch=_color(inputs, name, state))
@@ -42,6 +43,44 @@ def state_coverage(inputs: Inputs) -> Section:
         header = ["State", "Share", "bp", "Segments", "Median length (bp)"]
         tables.append(Table(f"States of {name}", header, rows))
     return Section("states", "States", tables)
+
+
+def likelihood_facts(annotated: Mapping[str, Annotation]) -> list[Fact]:
+    """Log-likelihoods of the marks: of one cell type its own, of several their range."""
+    per_bin = [one.log_likelihood / one.n_bins for one in annotated.values() if one.n_bins]
+    if not per_bin:
+        return []
+    low, high = f"{min(per_bin):.4f}", f"{max(per_bin):.4f}"
+    n_bins = sum(one.n_bins for one in annotated.values())
+    value = low if low == high else f"{low} to {high}"
+    return [Fact("Log-likelihood (nats per bin)", value, f"{n_bins:,} bins")]
+
+
+def mark_shares(annotated: Mapping[str, Annotation]) -> Section:
+    """For each cell type its bins and likelihood; for each mark the share of bins in which it is present."""
+    if not annotated:
+        return Section("marks", "Marks", [])
+    totals: list[list[Cell | str]] = [
+        [cell, f"{one.n_bins:,}", f"{one.log_likelihood:,.1f}", f"{one.log_likelihood / max(one.n_bins, 1):.4f}"]
+        for cell, one in annotated.items()
+    ]
+    marks = next(iter(annotated.values())).present_marks
+    rows = [[mark, *(_presence(one, mark) for one in annotated.values())] for mark in marks]
+    header = ["Cell type", "Bins", "Log-likelihood (nats)", "Per bin"]
+    notes = [("Share", "bins in which the mark is present, of those in which it is known")]
+    blocks = [
+        Table("Likelihood of the marks under the model", header, totals),
+        Table("Share of bins with each mark", ["Mark", *annotated], rows, notes),
+    ]
+    return Section("marks", "Marks", blocks)
+
+
+def _presence(annotation: Annotation, mark: str) -> Cell:
+    """The share of bins with a mark, and the share in which it is missing."""
+    present, missing = annotation.present_marks[mark], annotation.missing_marks.get(mark, 0.0)
+    if not np.isfinite(present):
+        return Cell("missing" if missing else "–")
+    return Cell(percent(present) + (f" (missing in {percent(missing)})" if missing else ""), tint=present)
 
 
 def state_enrichments(inputs: Inputs, annotations: Mapping[str, pd.DataFrame]) -> list[Table]:
