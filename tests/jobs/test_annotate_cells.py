@@ -144,3 +144,75 @@ def test_stacked_marks_have_a_column_for_each_mark_of_each_cell(tmp_path):
     other = write_marks(tmp_path / "C", ("C",), n_bins=(299, 170))
     with pytest.raises(InputError, match=r"chr1 has different numbers of bins, 300 of A, 299 of C"):
         read_learning_marks([folders[0], other], stack=True)
+
+
+@pytest.fixture(scope="module")
+def stacked_entry(tmp_path_factory):
+    """An entry learned from the marks of A and B side by side."""
+    folder = tmp_path_factory.mktemp("stacked")
+    marks = write_marks(folder / "marks", ("A", "B"))
+    return epizoo.learn_states(3, "stacked", folder / "zoo", binarized=marks, stack=True, max_iterations=3)
+
+
+def written_side_by_side(folders, folder):
+    """One folder of what the model sees, the columns joined line by line."""
+    folder.mkdir()
+    for chrom in ("chr1", "chr2"):
+        lines = [(one / f"{cell}_{chrom}_binary.txt").read_text().splitlines() for cell, one in folders.items()]
+        names = [f"{cell}_{mark}" for cell, of in zip(folders, lines, strict=True) for mark in of[1].split("\t")]
+        rows = ["\t".join(row) for row in zip(*(of[2:] for of in lines), strict=True)]
+        text = "\n".join([f"genome\t{chrom}", "\t".join(names), *rows, ""])
+        (folder / f"genome_{chrom}_binary.txt").write_text(text)
+    return folder
+
+
+def test_a_stacked_model_sees_the_marks_of_each_cell_side_by_side(stacked_entry, tmp_path):
+    # The order of cells and marks is another one than the model's, and C is no part of it.
+    first = write_marks(tmp_path / "1", ("B", "C"), 7, tuple(reversed(MARKS)))
+    second = write_marks(tmp_path / "2", ("A",), 8)
+    joined = written_side_by_side({"B": first, "A": second}, tmp_path / "joined")
+    expected = stacked_entry.annotate(joined, output=tmp_path / "one.bed")
+    found = annotate_cells(stacked_entry, tmp_path / "many.bed", [first, second], stack=True)
+    assert list(found) == ["genome"]
+    assert found["genome"].log_likelihood == expected.log_likelihood
+    assert filecmp.cmp(tmp_path / "one.bed", tmp_path / "many.bed", shallow=False)
+    assert {path.name.partition("_")[0] for path in found["genome"].sources} == {"A", "B"}
+    regions = pd.DataFrame({"chrom": ["chr2"], "start": [400], "end": [4_000]})
+    in_regions = stacked_entry.annotate([first, second], stack=True, regions=regions)
+    pd.testing.assert_frame_equal(in_regions.segments, stacked_entry.annotate(joined, regions=regions).segments)
+
+
+def test_reads_of_a_stacked_model_are_annotated_as_their_binarised_marks(stacked_entry, tmp_path):
+    rows = []
+    for seed, (cell, mark) in enumerate((cell, mark) for cell in "CBA" for mark in MARKS):
+        write_reads(tmp_path / f"{cell}{mark}.bed", seed)
+        rows.append(f"{cell}\t{mark}\t{cell}{mark}.bed\n")
+    (tmp_path / "table.txt").write_text("".join(rows))
+    (tmp_path / "sizes.txt").write_text("chr1\t40000\n")
+    binarize(tmp_path / "marks", tmp_path / "table.txt", chrom_sizes=tmp_path / "sizes.txt", stack=True)
+    given = {"table": tmp_path / "table.txt", "chrom_sizes": tmp_path / "sizes.txt"}
+    found = annotate_cells(stacked_entry, tmp_path / "a.bed", stack=True, chromhmm=tmp_path / "out", **given)
+    expected = stacked_entry.annotate(tmp_path / "marks")
+    pd.testing.assert_frame_equal(found["genome"].segments, expected.segments)
+    assert (tmp_path / "out" / "genome_3_segments.bed").is_file()
+
+
+def test_a_stacked_model_refuses_what_it_cannot_see(stacked_entry, tmp_path):
+    folder, output = write_marks(tmp_path / "1", ("A",)), tmp_path / "a.bed"
+    with pytest.raises(InputError, match=r"1: has no mark B_H3K4me3, B_H3K27ac, B_H3K36me3; found A_H3K4me3.*--allow"):
+        annotate_cells(stacked_entry, output, folder, stack=True)
+    found = annotate_cells(stacked_entry, output, folder, stack=True, allow_missing=True)
+    assert found["genome"].missing_marks == {f"B_{mark}": 1.0 for mark in MARKS}
+    with pytest.raises(InputError, match="cell: A given, but a stacked model"):
+        annotate_cells(stacked_entry, output, folder, stack=True, cells=("A",))
+    with pytest.raises(InputError, match="name these CELL_MARK and leave --stack out"):
+        annotate_cells(stacked_entry, output, stack=True, marks={"A_H3K4me3": folder / "no.bw"})
+    other = write_marks(tmp_path / "2", ("B",), n_bins=(299, 170))
+    with pytest.raises(InputError, match=r"chr1 has different numbers of bins, 300 of A, 299 of B"):
+        annotate_cells(stacked_entry, output, [folder, other], stack=True)
+    with pytest.raises(InputError, match=r"A_chr1.*: holds cell type A, as does"):
+        annotate_cells(stacked_entry, output, [folder, write_marks(tmp_path / "3", ("A",))], stack=True)
+    (tmp_path / "reads.bed").write_text("chr1\t1\t40\tr\t0\t+\n")
+    (tmp_path / "table.txt").write_text("A\tCTCF\treads.bed\n")
+    with pytest.raises(InputError, match=r"table.txt: has no mark of .*stacked, which expects A_H3K4me3"):
+        annotate_cells(stacked_entry, output, table=tmp_path / "table.txt", stack=True)

@@ -50,8 +50,8 @@ Table_ = Annotated[
 @options_of(
     "epizoo.jobs.annotate.annotate",
     {
-        "": "marks binarized table regions cell signal_kind read_length_bp threshold chrom_sizes controls peaks pairs "
-        "allow_missing viterbi report posteriors hdf5 chromhmm state_by_line text_posteriors backend track_line"
+        "": "marks binarized table regions cell stack signal_kind read_length_bp threshold chrom_sizes controls peaks "
+        "pairs allow_missing viterbi report posteriors hdf5 chromhmm state_by_line text_posteriors backend track_line"
     },
     metavars={"posteriors": "FOLDER", "chromhmm": "FOLDER", "pairs": "HANDLING"},
     files={"hdf5": HDF5},

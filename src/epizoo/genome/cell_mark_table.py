@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from epizoo.genome.intervals import read_lines
 
 _LOGGER = logging.getLogger("epizoo.genome.cell_mark_table")
 _COLUMNS = "cell type, mark, file and, where there is one, control, separated by tabs"
+
+
+STACKED = "genome"
+"""The name of all cell types together, as ChromHMM's ``-stacked`` gives it."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +78,28 @@ def read_cell_mark_table(
     return list(cells.values())
 
 
-def stacked(cells: list[CellFiles], name: str = "genome") -> CellFiles:
+def stacked(cells: list[CellFiles], marks: Collection[str] | None = None) -> CellFiles:
     """All cell types as one, whose marks are CELL_MARK, as ChromHMM's ``-stacked`` makes them.
+
+    With ``marks``, those alone.
 
     >>> stacked([CellFiles("A", {"K": [Path("a.bed")]}), CellFiles("B", {"K": [Path("b.bed")]})]).reads
     {'A_K': [PosixPath('a.bed')], 'B_K': [PosixPath('b.bed')]}
     """
-    return CellFiles(
-        name,
-        {f"{one.cell}_{mark}": paths for one in cells for mark, paths in one.reads.items()},
-        {f"{one.cell}_{mark}": paths for one in cells for mark, paths in one.controls.items()},
-    )
+    columns: list[dict[str, list[Path]]] = []
+    for kind in ("reads", "controls"):
+        found = {column_name(one.cell, mark): paths for one in cells for mark, paths in getattr(one, kind).items()}
+        columns.append({name: paths for name, paths in found.items() if marks is None or name in marks})
+    return CellFiles(STACKED, *columns)
+
+
+def column_name(cell: str, mark: str) -> str:
+    """Name of a mark of a cell type in a stacked model.
+
+    >>> column_name("K562", "H3K4me3")
+    'K562_H3K4me3'
+    """
+    return f"{cell}_{mark}"
 
 
 def _add(files: dict[str, list[Path]], mark: str, path: Path, where: str) -> None:

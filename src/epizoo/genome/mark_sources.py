@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from epizoo.genome.assemblies import chrom_sizes
 from epizoo.genome.binarize import ReadBinarization, binarize_reads
 from epizoo.genome.binarize_bigwigs import BigWigBinarization, binarize_bigwigs, common_sizes
 from epizoo.genome.intervals import check_intervals
-from epizoo.genome.marks import arrange_marks, find_one_cell, read_chromosomes
+from epizoo.genome.marks import BinarizedFile, arrange_marks, find_one_cell, read_chromosomes
 from epizoo.genome.reads.bam_records import bam_chrom_sizes
 from epizoo.genome.reads.read_counts import Pairs, Paths, ReadCounting, file_list, is_bam
 from epizoo.genome.signal import BigWig
@@ -91,19 +92,45 @@ def read_folder(
         InputError: a file cannot be read, the cell type is ambiguous, a mark is missing and that is not allowed, or a
             region is outside the marks.
     """
-    files = sorted(find_one_cell(folder, cell), key=lambda file: file.chrom)
+    files = find_one_cell(folder, cell)
+    read = partial(read_chromosomes, marks=marks, allow_missing=allow_missing)
+    return read_files(files, read, bin_bp, str(folder), files[0].cell, regions)
+
+
+def read_files(
+    files: Sequence[BinarizedFile],
+    read: Callable[[Sequence[BinarizedFile]], Chromosomes],
+    bin_bp: int,
+    folder: str,
+    cell: str,
+    regions: pd.DataFrame | None,
+) -> GenomeMarks:
+    """Marks of files of binarised text; with regions, of their chromosomes.
+
+    Args:
+        files: the files.
+        read: reads those that are wanted.
+        bin_bp: width of a bin.
+        folder: what the files are called in messages.
+        cell: name of the cell type.
+        regions: regions that are wanted; all chromosomes where None.
+
+    Raises:
+        InputError: a file cannot be read, all marks are missing, or a region is outside the marks.
+    """
+    files = sorted(files, key=lambda file: file.chrom)
     if regions is not None:
         # Lengths are known once the files are read; unknown chromosomes are found before.
-        check_intervals(regions, {file.chrom: sys.maxsize for file in files}, regions.attrs["name"], str(folder))
+        check_intervals(regions, {file.chrom: sys.maxsize for file in files}, regions.attrs["name"], folder)
         files = [file for file in files if file.chrom in set(regions["chrom"])]
-    chromosomes = read_chromosomes(files, marks, allow_missing)
-    _require_some(chromosomes, f"{folder}: {files[0].cell}")
+    chromosomes = read(files)
+    _require_some(chromosomes, f"{folder}: {cell}")
     sizes = {chrom: max(len(values), 1) * bin_bp for chrom, values in chromosomes.items()}
     if regions is not None:
         # Binarised text does not say where in its last, incomplete bin a chromosome ends.
         longest = {chrom: size + bin_bp - 1 for chrom, size in sizes.items()}
-        _check_regions(regions, longest, bin_bp, str(folder))
-    return GenomeMarks(chromosomes, sizes, files[0].cell, tuple(file.path for file in files))
+        _check_regions(regions, longest, bin_bp, folder)
+    return GenomeMarks(chromosomes, sizes, cell, tuple(file.path for file in files))
 
 
 def binarize_files(

@@ -17,6 +17,7 @@ from epizoo.errors import InputError
 from epizoo.genome.mark_sources import File, GenomeMarks, MarkFiles, binarize_files, read_folder
 from epizoo.genome.marks import count_missing
 from epizoo.genome.reads.read_counts import Pairs, Paths
+from epizoo.genome.stacked_marks import read_stacked
 from epizoo.genome.windows import Intervals, interval_table
 from epizoo.jobs.state_decoding import decode_by_windows, decode_chromosomes, loading_kernels
 from epizoo.jobs.state_outputs import AnnotatedGenome, ChromHMMFolder, StateOutputs, StateWriter, chosen_states
@@ -57,13 +58,14 @@ class Annotation(NamedTuple):
 
 def annotate(
     entry: ChromatinStateEntry | File,
-    binarized: File | None = None,
+    binarized: File | Sequence[File] | None = None,
     *,
     marks: Mapping[str, Paths] | None = None,
     controls: Mapping[str, Paths] | None = None,
     chrom_sizes: File | None = None,
     peaks: bool = False,
     pairs: Pairs | None = None,
+    stack: bool = False,
     signal_kind: str | None = None,
     read_length_bp: int | None = None,
     threshold: float | None = None,
@@ -88,7 +90,7 @@ def annotate(
 
     Args:
         entry: A chromatin-state annotator, its name or its folder.
-        binarized: Folder of marks binarised by ChromHMM, instead of `marks`.
+        binarized: Folder of marks binarised by ChromHMM, instead of `marks`; of a stacked model one or several.
         marks: File for each mark: bigWigs (give `signal_kind`), or BAM, BED or tagAlign files of reads, which are
             binarised as `epizoo binarize` does. In Python, several files of reads of one mark are pooled.
         controls: Control reads for each mark.
@@ -96,6 +98,9 @@ def annotate(
             or peaks that are no BAM.
         peaks: The marks' files are peaks (BED, narrowPeak, broadPeak): a mark is present in every bin that one touches.
         pairs: Handling of paired reads in BAM: single (default), paired or mixed; see `epizoo binarize --help`.
+        stack: The model is a stacked one, of a mark CELL_MARK for each mark of each cell type, as `epizoo learn-states
+            --stack` learns it: all cell types of the folders or the cell-mark table are annotated together, in one
+            file.
         signal_kind: Kind of signal in the marks' bigWigs: counts, coverage, cpm, fold_change or log10_p.
         read_length_bp: Length of the reads or fragments that make up coverage, in bp.
         threshold: A mark is present where its bigWig's mean reaches this, instead of ChromHMM's Poisson rule.
@@ -142,7 +147,7 @@ def annotate(
     _require("--marks", marks, of_marks)
     _require("--chromhmm", chromhmm, {"state_by_line": state_by_line, "text_posteriors": text_posteriors})
     files = None if marks is None else MarkFiles(marks, **of_marks)  # type: ignore[arg-type]
-    source = _source(entry, binarized, files)
+    source = _source(entry, binarized, files, stack, cell)
     if files is not None and chromhmm is None and cell is not None:
         raise InputError(
             f"cell: {cell} given, but a file for each mark holds one cell type, whose name only --chromhmm writes; "
@@ -152,13 +157,13 @@ def annotate(
     folder = None if chromhmm is None else ChromHMMFolder(chromhmm, state_by_line, text_posteriors)
     header = None if track_line is None else bed9.track_line("bed9", track_line)
     outputs = StateOutputs(output, header, posteriors, hdf5, folder)
-    given = [regions, *(source.all_paths() if isinstance(source, MarkFiles) else [source])]
+    given = [regions, *(source.all_paths() if isinstance(source, MarkFiles) else source)]
     inputs = [path for path in given if isinstance(path, str | os.PathLike)]
     table = None if regions is None else interval_table(regions, "the regions")
     with outputs.folders():
         outputs.check(styles, inputs)
         with nullcontext() if by_windows else loading_kernels(entry, viterbi):
-            genome = _read(entry, source, cell, allow_missing, table)
+            genome = _read(entry, source, cell, stack, allow_missing, table)
         about = {"model": entry.name, "model_version": entry.version, "weights_sha256": entry.sha256}
         shown = AnnotatedGenome(
             styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, entry.config.order, about
@@ -219,14 +224,27 @@ def present_share(marks: Sequence[str], chromosomes: Sequence[UInt8[np.ndarray, 
     return {mark: float(n / of) if of else np.nan for mark, n, of in zip(marks, present, known, strict=True)}
 
 
-def _source(entry: ChromatinStateEntry, binarized: File | None, marks: MarkFiles | None) -> MarkFiles | File:
-    """The source of the marks.
+def _source(
+    entry: ChromatinStateEntry,
+    binarized: File | Sequence[File] | None,
+    marks: MarkFiles | None,
+    stack: bool,
+    cell: str | None,
+) -> MarkFiles | list[File]:
+    """The source of the marks: files of marks, or folders, of which only a stacked model takes several.
 
     Raises:
-        InputError: both or neither are given.
+        InputError: both or neither are given, or they do not go with ``stack``.
     """
+    if stack and cell is not None:
+        raise InputError(f"cell: {cell} given, but a stacked model says which cell types it is of; leave it out")
     if binarized is not None and marks is None:
-        return binarized
+        folders = [binarized] if isinstance(binarized, str | os.PathLike) else list(binarized)
+        if len(folders) != 1 and not stack:
+            raise InputError(f"binarized: {len(folders)} folders given, expected one; give one after the other")
+        return folders
+    if stack and marks is not None and binarized is None:
+        raise InputError("stack: given with a file for each mark; name these CELL_MARK and leave --stack out")
     if marks is None or binarized is not None:
         found = "neither" if marks is None else "both"
         raise InputError(f"{entry.name}: {found} of binarised marks and a file for each mark given; give one of them")
@@ -248,15 +266,18 @@ def _require(option: str, value: object, dependents: Mapping[str, object]) -> No
 
 def _read(
     entry: ChromatinStateEntry,
-    source: MarkFiles | File,
+    source: MarkFiles | list[File],
     cell: str | None,
+    stack: bool,
     allow_missing: bool,
     regions: pd.DataFrame | None,
 ) -> GenomeMarks:
     if isinstance(source, MarkFiles):
         found = binarize_files(entry.channels, entry.window.bin_bp, source, allow_missing, regions)
         return found if cell is None else found._replace(cell=cell)
-    return read_folder(entry.channels, entry.window.bin_bp, source, cell, allow_missing, regions)
+    if stack:
+        return read_stacked(entry.channels, entry.window.bin_bp, source, allow_missing, regions)
+    return read_folder(entry.channels, entry.window.bin_bp, source[0], cell, allow_missing, regions)
 
 
 def _segments(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from epizoo.errors import InputError
-from epizoo.genome.cell_mark_table import read_cell_mark_table
+from epizoo.genome.cell_mark_table import STACKED, read_cell_mark_table, stacked
 from epizoo.genome.marks import find_binarized
 from epizoo.jobs.annotate import Annotation, annotate
 from epizoo.validation import require_one
@@ -25,6 +25,7 @@ def annotate_cells(
     *,
     table: File | None = None,
     cells: Collection[str] = (),
+    stack: bool = False,
     said: Callable[[str, Annotation], None] | None = None,
     **settings: Any,
 ) -> dict[str, Annotation]:
@@ -39,6 +40,7 @@ def annotate_cells(
         binarized: Folder or folders of marks binarised by ChromHMM.
         table: Instead, ChromHMM's cell-mark table of reads or peaks; its files lie beside it.
         cells: Cell types to annotate; all where empty.
+        stack: The model is a stacked one: all cell types are annotated together, in one file; see `epizoo.annotate`.
         said: called with each cell type and its annotation, once its files are written.
         **settings: those of `epizoo.annotate`.
 
@@ -48,7 +50,11 @@ def annotate_cells(
     """
     loaded = load_annotator(entry, settings.pop("backend", None))
     folders = [binarized] if isinstance(binarized, str | os.PathLike) else list(binarized)
-    sources = _sources(folders, table, cells, settings.get("marks"))
+    sources = (
+        _stacked_source(loaded, folders, table, cells, settings.get("marks"))
+        if stack
+        else _sources(folders, table, cells, settings.get("marks"))
+    )
     if table is not None and settings.get("chromhmm") is not None:
         sources = {cell: {**source, "cell": cell} for cell, source in sources.items()}
     if len(sources) == 1:
@@ -64,6 +70,30 @@ def annotate_cells(
         if said is not None:
             said(cell, annotations[cell])
     return annotations
+
+
+def _stacked_source(
+    entry: ChromatinStateEntry,
+    folders: list[File],
+    table: File | None,
+    wanted: Collection[str],
+    marks: Mapping[str, object] | None,
+) -> dict[str, dict[str, Any]]:
+    """The arguments of `annotate` for the marks of all cell types together."""
+    require_one(binarized=folders, table=table, marks=marks)
+    if wanted:
+        raise InputError(
+            f"cell: {', '.join(wanted)} given, but a stacked model says which cell types it is of; leave it out"
+        )
+    if table is None:
+        return {STACKED: {"stack": True} | ({"binarized": folders} if folders else {})}
+    found = stacked(read_cell_mark_table(table), entry.channels)
+    if not found.reads:
+        raise InputError(
+            f"{table}: has no mark of {entry.name}, which expects {', '.join(entry.channels)}; give the table of these "
+            "cell types"
+        )
+    return {STACKED: {"marks": found.reads, "controls": found.controls or None}}
 
 
 def _sources(

@@ -12,13 +12,13 @@ import pandas as pd
 
 from epizoo.errors import InputError
 from epizoo.finetuning.state_adaptation import annotation_states
-from epizoo.genome.cell_mark_table import read_cell_mark_table
+from epizoo.genome.cell_mark_table import STACKED, column_name, read_cell_mark_table
 from epizoo.genome.intervals import read_bed
 from epizoo.genome.mark_sources import MarkFiles, binarize_files
 from epizoo.genome.marks import BinarizedFile, find_binarized, read_chromosomes
 from epizoo.genome.reads.read_counts import Pairs
+from epizoo.genome.stacked_marks import stacked_columns
 from epizoo.jobs.state_models import read_state_model
-from epizoo.mark_values import MISSING
 from epizoo.models.hmm.run_lengths import Float64Parameters, from_values
 from epizoo.states.known_states import UNKNOWN
 from epizoo.states.learning_plan import LearningSequence
@@ -169,17 +169,13 @@ def _require_cells(wanted: list[str], found: list[str], where: str) -> None:
 
 def _stacked(data: LearningMarks) -> LearningMarks:
     """The same chromosomes once, with a mark CELL_MARK for each mark of each cell type, as ChromHMM stacks them."""
-    marks = tuple(f"{cell}_{mark}" for cell in data.cells for mark in data.marks)
+    marks = tuple(column_name(cell, mark) for cell in data.cells for mark in data.marks)
+    n_marks = dict.fromkeys(data.cells, len(data.marks))
     sequences = []
     for chrom in dict.fromkeys(one.chrom for one in data.sequences):
         of_chrom = {one.cell: one.marks.marks[one.marks.codes] for one in data.sequences if one.chrom == chrom}
-        lengths = {cell: len(values) for cell, values in of_chrom.items()}
-        if len(set(lengths.values())) > 1:
-            shown = ", ".join(f"{n:,} of {cell}" for cell, n in lengths.items())
-            raise InputError(f"stack: {chrom} has different numbers of bins, {shown}; give marks of the same assembly")
-        nothing = np.full((max(lengths.values()), len(data.marks)), MISSING, np.uint8)
-        values = np.concatenate([of_chrom.get(cell, nothing) for cell in data.cells], axis=1)
-        sequences.append(LearningSequence("genome", chrom, f"genome_{chrom}", from_values(values)))
+        values = stacked_columns(chrom, of_chrom, n_marks)
+        sequences.append(LearningSequence(STACKED, chrom, f"{STACKED}_{chrom}", from_values(values)))
     return LearningMarks(marks, sequences, data.sources)
 
 
