@@ -4,17 +4,24 @@ import gzip
 import re
 import sys
 import tracemalloc
+from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet
 import pytest
+from random_entries import CHROM_SIZES
+from report_pages import excerpts
 from typer.testing import CliRunner
 
 import epizoo
+from epizoo.calling.peak_reader import read_peaks
 from epizoo.calling.peaks import PEAK_COLUMNS
 from epizoo.cli import app
 from epizoo.errors import InputError, MissingDependencyError
+from epizoo.genome.cell_mark_table import read_cell_mark_table
+from epizoo.genome.intervals import read_bed, read_chrom_sizes
 from epizoo.genome.table_files import check_tables, write_table
+from epizoo.metrics.label_files import read_labels
 
 TABLE = pd.DataFrame({"n": [3, 5], "share": [0.25, float("nan")]}, index=pd.Index(["A", "B"], name="state"))
 
@@ -96,3 +103,121 @@ def test_wrote_names_the_index(tmp_path, random_zoo):
     words = ["annotate", str(random_zoo.folder / "chromatin_states/random"), "--binarized", str(random_zoo.marks)]
     done = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "x.bed.gz")])
     assert "x.bed.gz and its index x.bed.gz.tbi: " in done.stdout
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory, random_zoo):
+    """A folder of peaks and states as text and as Parquet."""
+    folder = tmp_path_factory.mktemp("both")
+    caller, annotator = (random_zoo.folder / name for name in ("peak_caller/random", "chromatin_states/random"))
+    loose = {"q_value": 1, "enter_probability": 1e-6, "extend_probability": 1e-6}
+    for suffix in ("narrowPeak", "parquet"):
+        epizoo.call_peaks(caller, random_zoo.bigwig, **loose, output=folder / f"peaks.{suffix}")
+    for suffix in ("bed", "parquet"):
+        epizoo.annotate(annotator, random_zoo.marks, output=folder / f"states.{suffix}")
+    reads = [f"chr1\t{start}\t{start + 36}\tr\t0\t+\n" for start in range(100, 30_000, 90)]
+    (folder / "reads.bed").write_text("".join(reads))
+    (folder / "sizes.txt").write_text("".join(f"{chrom}\t{size}\n" for chrom, size in CHROM_SIZES.items()))
+    return folder
+
+
+def run(*words):
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["states-of", "{peaks}", "{states}"],
+        ["enrichment", "{states}", "--over", "{peaks}"],
+        ["neighborhood", "{states}", "--anchors", "{peaks}"],
+        ["compare-states", "{states}", "{states}"],
+        ["consensus", "--peaks", "a={peaks}", "--peaks", "b={peaks}"],
+        ["count", "--peaks", "{peaks}", "--reads", "a={reads}", "--chrom-sizes", "{sizes}"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_commands_read_parquet_as_the_same_text(both, tmp_path, words):
+    outputs = []
+    for peaks, states in (("peaks.narrowPeak", "states.bed"), ("peaks.parquet", "states.parquet")):
+        # Columns are called after their files.
+        (tmp_path / "in").mkdir(exist_ok=True)
+        places = {"peaks": tmp_path / "in" / peaks, "states": tmp_path / "in" / states}
+        places |= {"reads": both / "reads.bed", "sizes": both / "sizes.txt"}
+        for path in (places["peaks"], places["states"]):
+            path.write_bytes((both / path.name).read_bytes())
+        suffix = "bed" if words[0] == "consensus" else "tsv"
+        outputs.append(tmp_path / f"{len(outputs)}.{suffix}")
+        run(*(word.format(**places) for word in words), "-o", outputs[-1])
+    first, second = (path.read_text().replace("peaks.narrowPeak", "peaks.parquet") for path in outputs)
+    assert first == second
+    assert len(first.splitlines()) >= 2
+
+
+def test_reports_and_pictures_show_parquet_as_the_same_text(both, tmp_path):
+    pages, pictures = [], []
+    for peaks, states in (("peaks.narrowPeak", "states.bed"), ("peaks.parquet", "states.parquet")):
+        given = {"peaks": {"a": both / peaks}, "states": {"a": both / states}}
+        epizoo.report(tmp_path / "a.html", **given)
+        pages.append(excerpts((tmp_path / "a.html").read_text()))
+        run("plot", "--region", "chr1:1-30000", "--states", both / states, "-o", tmp_path / "a.svg")
+        pictures.append(re.findall(r"fill: #[0-9a-f]{6}", (tmp_path / "a.svg").read_text()))
+    # Text has five digits of a score.
+    for page in pages:
+        for track in page["tracks"]:
+            track["rows"] = [[*row[:3], str(row[3])[:4], *row[4:]] for row in track["rows"]]
+    assert pages[0] == pages[1]
+    assert pictures[0] == pictures[1]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"chrom": ["chr1"], "start": [5]}, "has the columns chrom, start, expected chrom, start and end"),
+        ({"chrom": ["chr1", "chr1"], "start": [5, 9], "end": [7, 9]}, r"row 2 is 'chr1\\t9\\t9', expected an interval"),
+        ({"chrom": ["chr1"], "start": [-1], "end": [7]}, "row 1 is"),
+        ({"chrom": [None], "start": [1], "end": [7]}, "row 1 is"),
+        ({"chrom": ["chr1"], "start": [0.5], "end": [7.0]}, "row 1 is"),
+        ({"chrom": ["chr1"], "start": [1], "end": [7], "score": ["high"]}, "holds texts where peaks have numbers"),
+        (None, "cannot be read as Parquet"),
+    ],
+)
+def test_parquet_that_holds_no_peaks_is_refused(tmp_path, table, message):
+    path = tmp_path / "x.parquet"
+    if table is None:
+        path.write_text("chr1\t5\t9\n")
+    else:
+        pd.DataFrame(table).to_parquet(path)
+    with pytest.raises(InputError, match=f"x.parquet: {message}"):
+        read_peaks(path)
+    if "score" not in (table or {}):
+        with pytest.raises(InputError, match=f"x.parquet: {message}"):
+            read_bed(path)
+
+
+def test_text_that_is_parquet_is_refused(both):
+    for read in (read_chrom_sizes, read_labels, read_cell_mark_table):
+        with pytest.raises(InputError, match=r"peaks\.parquet: is Parquet by its name, expected text"):
+            read(both / "peaks.parquet")
+    with pytest.raises(InputError, match=r"no\.parquet: no such file"):
+        read_bed(both / "no.parquet")
+
+
+@pytest.mark.parametrize("option", ["--probabilities", "--denoised", "--coverage"])
+@pytest.mark.parametrize("name", ["x.txt", "x.bed", "x.bw.gz"])
+def test_bigwigs_have_their_suffixes(tmp_path, option, name):
+    source = ["--reads", "no.bam"] if option == "--coverage" else ["--bigwig", "no.bw"]
+    words = ["call-peaks", "peak_caller/universal", *source, "-o", str(tmp_path / "a.bed")]
+    done = CliRunner().invoke(app, [*words, option, str(tmp_path / name)])
+    assert done.exit_code == 2
+    # No file is read before.
+    assert f"{name}: is a bigWig, and {Path(name).suffix} is not its suffix; name it .bw" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_bigwig_of_reproducibility_has_its_suffix(tmp_path, random_zoo):
+    words = ["reproducibility", str(random_zoo.folder / "chromatin_states/random"), "--binarized", str(tmp_path)]
+    done = CliRunner().invoke(app, [*words, "--cell", "A", "--replicate", "B", "-o", str(tmp_path / "x.tsv")])
+    assert done.exit_code == 2
+    assert "x.tsv: is a bigWig, and .tsv is not its suffix" in done.stderr

@@ -8,7 +8,8 @@ from jaxtyping import Float, Int64
 
 from epizoo.errors import InputError
 from epizoo.genome.inflated import MOST_ROWS_BYTES
-from epizoo.genome.intervals import LONGEST_BP, SKIPPED_LINES, read_lines
+from epizoo.genome.intervals import LONGEST_BP, SKIPPED_LINES, read_lines, read_parquet_intervals
+from epizoo.genome.table_files import is_parquet
 
 _COLUMNS = ("chrom", "start", "end", "name", "score", "strand", "signalValue", "pValue", "qValue", "peak")
 _NUMBERS = ("score", "signalValue", "pValue", "qValue", "peak")
@@ -17,12 +18,15 @@ _NUMBERS = ("score", "signalValue", "pValue", "qValue", "peak")
 def read_peaks(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Peaks as chrom, start, end, score, signalValue, pValue, qValue and peak; NaN, and -1 for peak, where absent.
 
+    Files are narrowPeak, broadPeak, gappedPeak, BED, or Parquet with these names of columns.
     Of rows with fifteen columns (gappedPeak) the last three are signalValue, pValue and qValue; of BED files with up to
     six columns the fifth is the score, and further columns are not looked at. A file without rows holds no peaks.
 
     Raises:
         InputError: the file is missing or a row is no interval (it is named).
     """
+    if is_parquet(path):
+        return _checked_summits(_numbers_of(path))
     rows = []
     for number, line in read_lines(path, MOST_ROWS_BYTES):
         if not line.strip() or line.startswith(SKIPPED_LINES):
@@ -44,8 +48,24 @@ def read_peaks(path: str | os.PathLike[str]) -> pd.DataFrame:
             ) from None
     table = pd.DataFrame(rows, columns=["chrom", "start", "end", *_NUMBERS])
     floats = dict.fromkeys(_NUMBERS, "float64")
-    table = table.astype({"chrom": "str", "start": "int64", "end": "int64", **floats})
-    # A summit that lies outside its peak, as the middle of a damaged row may, is none.
+    return _checked_summits(table.astype({"chrom": "str", "start": "int64", "end": "int64", **floats}))
+
+
+def _numbers_of(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Peaks of a Parquet file; columns that it lacks are NaN."""
+    table = read_parquet_intervals(path)
+    try:
+        numbers = {name: table[name].astype("float64") if name in table else np.nan for name in _NUMBERS}
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: holds texts where peaks have numbers ({error}); give numbers there") from None
+    return table[["chrom", "start", "end"]].assign(**numbers).astype(dict.fromkeys(_NUMBERS, "float64"))
+
+
+def _checked_summits(table: pd.DataFrame) -> pd.DataFrame:
+    """Peaks with whole-numbered summits.
+
+    A summit that lies outside its peak, as the middle of a damaged row may, is none.
+    """
     is_inside = (table["peak"] >= 0) & (table["peak"] < table["end"] - table["start"])
     return table.assign(peak=table["peak"].where(is_inside, -1).astype("int64"))
 

@@ -1,7 +1,7 @@
 """Panels of a picture from the files that hold them, and the region that it shows."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,11 @@ from epizoo.figures.regions import (
     SignalPanel,
     StatesPanel,
 )
-from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines
+from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines, read_parquet_intervals
 from epizoo.genome.loci import Region
 from epizoo.genome.marks import find_binarized, read_binarized
 from epizoo.genome.signal import BigWig
+from epizoo.genome.table_files import is_parquet
 
 File = str | os.PathLike[str]
 BED9_COLUMNS = ("chrom", "start", "end", "name", "score", "strand", "thickStart", "thickEnd", "itemRgb")
@@ -109,10 +110,7 @@ def _read_rows(
         InputError: the file is missing, or a row lacks a column or holds something else.
     """
     rows, chroms = [], set()
-    for number, line in read_lines(path):
-        if not line.strip() or line.startswith(SKIPPED_LINES):
-            continue
-        fields = dict(zip(columns, line.split("\t"), strict=False))
+    for number, line, fields in _fields(path, columns):
         try:
             start, end = int(fields["start"]), int(fields["end"])
             chroms.add(fields["chrom"])
@@ -124,6 +122,19 @@ def _read_rows(
             expected = f"tab-separated columns {', '.join(columns)}"
             raise InputError(f"{path}: line {number} is {line[:60]!r}, expected {expected}; correct it") from None
     return pd.DataFrame(rows, columns=["start", "end", "name", *convert]), chroms
+
+
+def _fields(path: File, columns: tuple[str, ...]) -> Iterator[tuple[int, str, dict[str, str]]]:
+    """The number, text and columns of each row of a file like BED, or of Parquet with such columns."""
+    if is_parquet(path):
+        table = read_parquet_intervals(path)
+        kept = [name for name in columns if name in table]
+        for number, row in enumerate(table[kept].astype("str").itertuples(index=False), start=1):
+            yield number, "\t".join(row), dict(zip(kept, row, strict=True))
+        return
+    for number, line in read_lines(path):
+        if line.strip() and not line.startswith(SKIPPED_LINES):
+            yield number, line, dict(zip(columns, line.split("\t"), strict=False))
 
 
 def _absence(path: File, region: Region, chroms: set[str]) -> str:

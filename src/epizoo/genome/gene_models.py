@@ -11,6 +11,7 @@ import pandas as pd
 from epizoo.errors import InputError
 from epizoo.genome.chrom_names import named_like
 from epizoo.genome.intervals import SKIPPED_LINES, read_lines
+from epizoo.genome.table_files import is_parquet
 
 File = str | os.PathLike[str]
 
@@ -84,7 +85,7 @@ def is_gene_file(path: File) -> bool:
     Raises:
         InputError: the file is missing or no text.
     """
-    return _kind(path) is not None
+    return not is_parquet(path) and _kind(path) is not None
 
 
 def read_genes(path: File) -> Genes:

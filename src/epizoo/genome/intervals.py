@@ -12,6 +12,7 @@ import re
 import warnings
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import pandas as pd
 
 from epizoo.errors import InputError
 from epizoo.genome.inflated import MOST_ROWS_BYTES, open_inflated, read_inflated
+from epizoo.genome.table_files import is_parquet, read_parquet
 
 _BED_COLUMNS = ("chrom", "start", "end", "name", "score", "strand")
 # Positions that are no whole numbers, and texts, that pandas would read otherwise: such files are read row by row.
@@ -38,7 +40,7 @@ DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
 def read_bed(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a BED file (BED3 or more, plain or gzipped) into an interval table.
+    """Read a BED file (BED3 or more, plain or gzipped), or Parquet of peaks or states, into an interval table.
 
     Comments, blank lines and the genome browser's ``track`` and ``browser`` lines are skipped. Of the columns after the
     third, name, score and strand are kept, as text and only where every row has them.
@@ -46,6 +48,12 @@ def read_bed(path: str | os.PathLike[str]) -> pd.DataFrame:
     Raises:
         InputError: the file is missing, has no rows, or a row is not an interval; the message names the line.
     """
+    if is_parquet(path):
+        found = read_parquet_intervals(path)
+        if found.empty:
+            raise InputError(f"{path}: holds no interval; at least one row is needed")
+        texts = [name for name in _BED_COLUMNS[3:] if name in found]
+        return found[[*_BED_COLUMNS[:3], *texts]].astype(dict.fromkeys(texts, "str"))
     plain = _read_plain_bed(path)
     if plain is not None:
         return plain
@@ -59,6 +67,31 @@ def read_bed(path: str | os.PathLike[str]) -> pd.DataFrame:
     n_columns = min(len(row) for row in rows)
     table = pd.DataFrame([row[:n_columns] for row in rows], columns=list(_BED_COLUMNS[:n_columns]))
     return table.astype({"start": "int64", "end": "int64"})
+
+
+def read_parquet_intervals(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """A Parquet table of intervals, such as peaks, states or a consensus as epizoo writes them, with all its columns.
+
+    Raises:
+        InputError: the file is missing or damaged, has no chrom, start and end, or a row is not an interval.
+        MissingDependencyError: pyarrow is not installed.
+    """
+    table = read_parquet(path)
+    if not set(_BED_COLUMNS[:3]) <= set(table):
+        found = ", ".join(map(str, table.columns[:8]))
+        raise InputError(f"{path}: has the columns {found}, expected chrom, start and end among them; give intervals")
+    chrom, start, end = (table[name] for name in _BED_COLUMNS[:3])
+    if table.empty:
+        return table.astype({"chrom": "str", "start": "int64", "end": "int64"})
+    are_whole = all(pd.api.types.is_integer_dtype(column) and not column.hasnans for column in (start, end))
+    is_bad = ~chrom.map(lambda name: isinstance(name, str) and name.isprintable() and name != "").to_numpy(bool)
+    if are_whole:
+        is_bad |= ~((start >= 0) & (start < end) & (end <= LONGEST_BP)).to_numpy(bool)
+    if not are_whole or is_bad.any():
+        row = int(is_bad.argmax())
+        shown = "\t".join(map(str, table.loc[row, list(_BED_COLUMNS[:3])]))
+        raise InputError(f"{path}: row {row + 1} is {shown!r}, expected an interval: chrom, start and end, start < end")
+    return table.astype({"chrom": "str", "start": "int64", "end": "int64"})
 
 
 def read_chrom_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
@@ -219,6 +252,8 @@ def read_lines(path: str | os.PathLike[str], most_bytes: int | None = None) -> I
     Raises:
         InputError: the file is missing, a folder, no text, or too large.
     """
+    if Path(path).suffix.lower() == ".parquet" and os.path.isfile(path):
+        raise InputError(f"{path}: is Parquet by its name, expected text, plain or gzipped; give the table as text")
     try:
         # Windows programs begin files with a byte order mark, which is no part of the first name.
         with io.TextIOWrapper(open_inflated(path, most_bytes), encoding="utf-8-sig") as text:

@@ -48,6 +48,22 @@ def check_tables(paths: Iterable[File | None], others: Sequence[str] = ()) -> No
             raise InputError(f"{path}: {suffix} is not the suffix of such a table; choose {known}")
 
 
+def read_parquet(path: File) -> pd.DataFrame:
+    """A table of a Parquet file.
+
+    Raises:
+        InputError: the file is missing or damaged, or holds no table.
+        MissingDependencyError: pyarrow is not installed.
+    """
+    require("pyarrow", "parquet")
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the path") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as Parquet ({' '.join(str(error).split())[:200]})") from None
+
+
 def write_table(path: File, table: pd.DataFrame, *, index: bool = False, **of_text: Any) -> None:
     """Write a table whole or not at all: with a header, as text or Parquet by the suffix of the file.
 

@@ -18,7 +18,7 @@ from epizoo.calling.significance import significant, with_q_values, write_cutoff
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
 from epizoo.genome.assemblies import check_blacklist_fits, excluded_sequences, read_blacklist, require_blacklist
-from epizoo.genome.bigwig.writer import write_track
+from epizoo.genome.bigwig.writer import check_bigwigs, write_track
 from epizoo.genome.loci import is_region
 from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.read_depth import read_depth
@@ -189,6 +189,7 @@ def call_peaks(
     outputs = [path for path in written if path is not None]
     check_outputs(outputs, [*inputs.paths(), *intervals])
     check_tables([cutoff_analysis, replicate_table])
+    check_bigwigs([coverage, probabilities, denoised])
     if isinstance(blacklist, str | os.PathLike):
         require_blacklist(blacklist)
     where = None if regions is None else interval_table(regions, "the intervals")

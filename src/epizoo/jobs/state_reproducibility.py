@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
-from epizoo.genome.bigwig.writer import BigWigWriter
+from epizoo.genome.bigwig.writer import BigWigWriter, check_bigwigs
 from epizoo.genome.table_files import check_tables, write_table
 from epizoo.jobs.compared_cells import check_bins, compared_files, posteriors_of
 from epizoo.metrics.state_reproducibility import (
@@ -83,6 +83,7 @@ def reproducibility(
     folders = [binarized] if isinstance(binarized, str | os.PathLike) else list(binarized)
     check_outputs([path for path in (output, table) if path is not None], folders)
     check_tables([table])
+    check_bigwigs([output])
     if cell == replicate:
         raise InputError(f"replicate: {cell} is the cell type itself; give another replicate of it")
     files = compared_files(folders, [cell], [replicate])

@@ -174,7 +174,7 @@ def read_anchors(path: File) -> pd.DataFrame:
     Raises:
         InputError: the file cannot be read or a line is no anchor.
     """
-    lines = [(number, line.split()) for number, line in read_lines(path)]
+    lines = [] if is_parquet(path) else [(number, line.split()) for number, line in read_lines(path)]
     lines = [(number, fields) for number, fields in lines if fields and not _is_comment(fields)]
     if lines and all(len(fields) == 2 or (len(fields) > 2 and fields[2] in ("+", "-")) for _, fields in lines):
         rows = [(fields[0], _position(path, number, fields[1]), (*fields, "+")[2]) for number, fields in lines]

@@ -12,8 +12,9 @@ from epizoo.calling.peak_reader import read_peaks
 from epizoo.calling.state_colors import StateStyle, default_colors
 from epizoo.errors import InputError
 from epizoo.genome.binarize_bigwigs import common_sizes
-from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines
+from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines, read_parquet_intervals
 from epizoo.genome.signal import BigWig
+from epizoo.genome.table_files import is_parquet, read_parquet
 from epizoo.jobs.annotate import Annotation
 from epizoo.jobs.enrichment import read_states
 from epizoo.metrics.segmentations import Segmentation, read_segmentation
@@ -160,6 +161,10 @@ def _styled(states: Segmentation, entry: ChromatinStateEntry | File | None) -> t
 
 def _colors(path: File) -> dict[str, tuple[int, int, int]]:
     """The colours that a BED9 file gives its names; none for files of fewer columns."""
+    if is_parquet(path):
+        table = read_parquet_intervals(path)
+        has_colors = {"name", "itemRgb"} <= set(table)
+        return _parsed(dict(zip(table["name"], table["itemRgb"], strict=True))) if has_colors else {}
     found: dict[str, str] = {}
     for _, line in read_lines(path):
         if not line.strip() or line.startswith(SKIPPED_LINES):
@@ -168,7 +173,16 @@ def _colors(path: File) -> dict[str, tuple[int, int, int]]:
         if len(fields) < _BED9_COLUMNS:
             return {}
         found[fields[3]] = fields[8]
-    parts = {name: color.strip().split(",") for name, color in found.items()}
+    return _parsed(found)
+
+
+def _parsed(found: Mapping[str, str]) -> dict[str, tuple[int, int, int]]:
+    """Colours by name, of the texts that are colours.
+
+    >>> _parsed({"TssA": "255,0,0", "Quies": "."})
+    {'TssA': (255, 0, 0)}
+    """
+    parts = {name: str(color).strip().split(",") for name, color in found.items()}
     return {
         name: (int(of[0]), int(of[1]), int(of[2]))
         for name, of in parts.items()
@@ -187,7 +201,8 @@ def read_libraries(paths: Sequence[File]) -> pd.DataFrame:
     for path in paths:
         if not Path(path).is_file():
             raise InputError(f"{path}: no such file; give the table that `epizoo count --libraries` writes")
-        table = pd.read_csv(path, sep="\t", index_col=0)
+        table = read_parquet(path) if is_parquet(path) else pd.read_csv(path, sep="\t")
+        table = table.set_index(table.columns[0])
         table.index = table.index.astype(str)
         if table.index.name != "sample" or "frip" not in table:
             raise InputError(f"{path}: lacks the column sample or frip; give what `epizoo count --libraries` writes")

@@ -1,8 +1,9 @@
 """bigWig files from values per bin, written whole or not at all."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,10 +17,28 @@ from epizoo.genome.bigwig.records import Records
 from epizoo.genome.bigwig.stream import BigWigStream
 from epizoo.genome.signal import SignalTrack
 
+_SUFFIXES = ("", ".bw", ".bigwig")
 # Width of the finest zoom level's stretches, at least; viewers read the values themselves where they show less.
 _ZOOM_BP, _ZOOM_BINS = 1000, 80
 _FEW_EQUAL = 0.3
 _PIECE_BP = 1 << 20
+
+
+def check_bigwigs(paths: Iterable[str | os.PathLike[str] | None]) -> None:
+    """Check, before any work is done, that the suffixes of files are those of bigWigs; files without one are too.
+
+    >>> check_bigwigs(["probabilities.bw", "a.bigWig", "coverage", None])
+
+    Args:
+        paths: the files; None stands for one that is not wanted.
+
+    Raises:
+        InputError: a suffix is another one.
+    """
+    for path in (path for path in paths if path is not None):
+        suffix = Path(path).suffix
+        if suffix.lower() not in _SUFFIXES:
+            raise InputError(f"{path}: is a bigWig, and {suffix} is not its suffix; name it .bw or .bigWig")
 
 
 def write_track(
