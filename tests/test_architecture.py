@@ -28,6 +28,7 @@ GROUND_FLOOR = {
     "optional",
     "validation",
     "version",
+    "wording",
 }
 # Each package imports only from lines above its own, and from itself.
 ORDER = [

@@ -17,6 +17,7 @@ def test_help_is_shown(name):
     result = CliRunner().invoke(app, [name, "--help"])
     assert result.exit_code == 0, result.stderr
     assert name in result.stdout
+    assert not re.search("<(bool|int|float|str|file|path)", result.stdout)
     assert result.stderr == ""
 
 

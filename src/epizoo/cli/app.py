@@ -59,7 +59,18 @@ COMMANDS = (
 )
 
 
-class _Commands(TyperGroup):
+class _PlainHelp:
+    """Flags and arguments without Python's types in the help, which Typer shows as ``<bool>`` and ``<str>``."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for one in parameters:
+            if one.param_type_name == "argument" or one.is_flag:
+                one.display_type_rich = lambda ctx: None
+        return parameters
+
+
+class _Commands(_PlainHelp, TyperGroup):
     """Commands whose errors are one sentence and exit code 2; a traceback is shown for bugs alone."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -98,7 +109,7 @@ def _fail(text: str) -> int:
     return 2
 
 
-class _Command(TyperCommand):
+class _Command(_PlainHelp, TyperCommand):
     """A command that refuses an option that is given twice and takes one value, of which only the last would count."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 from epizoo.cli.app import OutputFolder, app, say
 from epizoo.cli.file_roles import LISTING
 from epizoo.cli.option_groups import options_of
+from epizoo.wording import counted
 
 
 @app.command()
@@ -30,4 +31,4 @@ def binarize(output: OutputFolder, **given: Any) -> None:
     written = write(output=output, **given)
     for cell in dict.fromkeys(one.cell for one in written):
         chroms = [one for one in written if one.cell == cell]
-        say(f"Wrote {output}: {cell}, {len(chroms)} chromosomes, marks {', '.join(chroms[0].present)}.")
+        say(f"Wrote {output}: {cell}, {counted(len(chroms), 'chromosome')}, marks {', '.join(chroms[0].present)}.")

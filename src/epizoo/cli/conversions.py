@@ -9,6 +9,7 @@ from epizoo.cli.app import Entry, NewFile, app, out, say, working
 from epizoo.cli.file_roles import EXPORT, IMPORTED
 from epizoo.cli.option_groups import options_of
 from epizoo.errors import InputError
+from epizoo.wording import counted
 
 if TYPE_CHECKING:
     from epizoo.conversion.parity import ParityReport
@@ -101,7 +102,8 @@ def import_chromhmm(
     with working("Importing, and measuring the likelihood"):
         entry = import_model(path, **given)
     metric = entry.zoo.metrics[0]
-    say(f"Wrote {entry.folder}: {len(entry.config.states)} states, {metric.name} {metric.value} on {metric.on}.")
+    states = counted(len(entry.config.states), "state")
+    say(f"Wrote {entry.folder}: {states}, {metric.name} {metric.value} on {metric.on}.")
 
 
 def _say_made(entry: Any) -> None:

@@ -6,6 +6,7 @@ import typer
 
 from epizoo.cli.app import ENTRY_HELP, app, say, working
 from epizoo.cli.option_groups import options_of
+from epizoo.wording import counted
 
 
 @app.command()
@@ -30,7 +31,7 @@ def publish(
         say(f"{size:>12,}  {name}")
     for name, digest in found.hashes.items():
         say(f"{name}: #sha256={digest}")
-    total = f"{len(found.files)} files, {sum(found.files.values()):,} bytes"
+    total = f"{counted(len(found.files), 'file')}, {sum(found.files.values()):,} bytes"
     say(
         f"Nothing was uploaded to {given['repo_id']}: {total}." if found.url is None else f"Wrote {found.url}: {total}."
     )

@@ -9,6 +9,7 @@ from rich.table import Table
 from epizoo.cli.app import Output, app, out, say
 from epizoo.cli.enrichment import EntryOfStates, States, read_with_entry
 from epizoo.cli.file_roles import INPUT
+from epizoo.wording import counted
 
 Regions = Annotated[
     Path, typer.Argument(metavar="REGIONS", help="Regions: BED, narrowPeak or broadPeak.", show_default=False), INPUT
@@ -27,7 +28,7 @@ def states_of(regions: Regions, states: States, output: Output, entry: EntryOfSt
 
     segmentation, _ = read_with_entry(states, entry)
     found = find(regions, segmentation, output)
-    say(f"Wrote {output}: the states of {len(found):,} regions.")
+    say(f"Wrote {output}: the states of {counted(len(found), 'region')}.")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("STATE", "REGIONS WITH IT AT THEIR SUMMIT OR CENTRE"):
         table.add_column(column, justify="left" if column == "STATE" else "right")

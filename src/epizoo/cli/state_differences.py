@@ -6,6 +6,7 @@ from typing import Any
 from epizoo.cli.app import Entry, Output, app, progress_bar, say, wrote
 from epizoo.cli.file_roles import OUTPUT, PICTURE
 from epizoo.cli.option_groups import options_of
+from epizoo.wording import counted
 
 
 @app.command()
@@ -29,7 +30,8 @@ def differences(entry: Entry, output: Output, **given: Any) -> None:
     with progress_bar("Comparing") as progress:
         found = find(entry, output=output, **given, progress=progress)
     covered = int((found.segments["end"] - found.segments["start"]).sum())
-    wrote(output, f"{len(found.segments):,} segments over {covered:,} bp differ, of {found.n_bins:,} bins.")
+    segments, bins = counted(len(found.segments), "segment"), counted(found.n_bins, "bin")
+    wrote(output, f"{segments} with different states, {covered:,} bp in all, of {bins}.")
     for name, what in (
         ("table", "probabilities and q-values of the segments"),
         ("picture", "changes of state, and the most significant region"),

@@ -10,6 +10,7 @@ from rich.table import Table
 from epizoo.cli.app import OutputFolder, app, out, say
 from epizoo.cli.file_roles import LISTING, STARTING_POINT
 from epizoo.cli.option_groups import options_of
+from epizoo.wording import counted
 
 _LEARN_STATES = "epizoo.jobs.learn_states.learn_states"
 _GROUPS = {
@@ -50,7 +51,7 @@ def learn_states(output: OutputFolder, **given: Any) -> None:
         after = f"{training['learning']['n_steps']:,} steps"
     else:
         stopped = "converged" if training["converged"] else "stopped at the maximum"
-        after = f"{len(training['trajectory'])} iterations ({stopped})"
+        after = f"{counted(len(training['trajectory']), 'iteration')} ({stopped})"
     likelihood = f"log-likelihood {training['log_likelihood']:,.3f}"
     say(f"Wrote {entry.folder}: {given['states']} states, {likelihood} after {after}.")
     known = [f"{state} in {n_bins:,}" for state, n_bins in training.get("known_states", {}).items()]

@@ -8,6 +8,7 @@ from rich.table import Table
 from epizoo.cli.app import Entry, NewFile, app, out, progress_bar, say, wrote
 from epizoo.cli.file_roles import BIGWIG, OUTPUT
 from epizoo.cli.option_groups import options_of
+from epizoo.wording import counted
 
 
 @app.command()
@@ -26,7 +27,7 @@ def reproducibility(entry: Entry, output: Annotated[Path, NewFile, BIGWIG], **gi
 
     with progress_bar("Comparing") as progress:
         found = find(entry, output=output, **given, progress=progress)
-    wrote(output, f"the probability that the state of a bin is reproduced, for {found.n_bins:,} bins.")
+    wrote(output, f"the probability that the state of a bin is reproduced, for {counted(found.n_bins, 'bin')}.")
     say(f"Its calibration error is {found.calibration_error:.3f}, by alternate megabases.")
     if "table" in given:
         wrote(given["table"], "bins of each state, and the share that was reproduced.")

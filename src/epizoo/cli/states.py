@@ -9,6 +9,7 @@ from rich.table import Table
 from epizoo.cli.app import Entry, app, option, out, progress_bar, say, wrote
 from epizoo.cli.file_roles import FOLDER, HDF5, LISTING, OUTPUT
 from epizoo.cli.option_groups import options_of
+from epizoo.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,11 +83,9 @@ def annotate(
     def tell(name: str, annotation: "Annotation") -> None:
         per_bin = annotation.log_likelihood / max(annotation.n_bins, 1)
         path = output / f"{name}.bed" if output.is_dir() else output
-        wrote(
-            path,
-            f"{len(annotation.segments):,} segments over {annotation.n_bins:,} bins, by {loaded.name} "
-            f"{loaded.version}; log-likelihood {per_bin:.4f} per bin.",
-        )
+        segments, bins = counted(len(annotation.segments), "segment"), counted(annotation.n_bins, "bin")
+        by = f"{loaded.name} {loaded.version}"
+        wrote(path, f"{segments} over {bins}, by {by}; log-likelihood {per_bin:.4f} per bin.")
         _say_missing(annotation.missing_marks)
 
     with progress_bar("Annotating") as progress:

@@ -8,6 +8,7 @@ import typer
 from epizoo.cli.app import Output, app, progress_bar, say, wrote
 from epizoo.cli.file_roles import LISTING, OUTPUT, TABLE
 from epizoo.cli.option_groups import options_of
+from epizoo.wording import counted
 
 _GROUPS = {"groups": "FILE|SAMPLE=GROUP"}
 _READS = (
@@ -54,7 +55,7 @@ def run(study: StudyFile, **given: Any) -> None:
     for outcome in outcomes:
         if outcome.notes:
             say(f"{outcome.name}: {' '.join(outcome.notes)}")
-    say(f"Wrote {given['output']}: {len(outcomes)} pieces.")
+    say(f"Wrote {given['output']}: {counted(len(outcomes), 'piece')}.")
 
 
 @app.command()
@@ -103,9 +104,9 @@ def count(output: Output, **given: Any) -> None:
 
     with progress_bar("Counting") as progress:
         found = count_fragments(output=output, **given, progress=progress)
-    say(f"Wrote {output}: {len(found.table):,} peaks by {len(found.libraries)} samples.")
+    say(f"Wrote {output}: {counted(len(found.table), 'peak')} by {counted(len(found.libraries), 'sample')}.")
     for sample, row in found.libraries.iterrows():
-        say(f"{sample}: {row['fragments']:,} fragments, {row['frip']:.1%} of them in peaks.")
+        say(f"{sample}: {counted(row['fragments'], 'fragment')}, {row['frip']:.1%} of them in peaks.")
     if "libraries" in given:
         say(f"Wrote {given['libraries']}: figures of each library.")
 
@@ -127,4 +128,5 @@ def differential(counts: CountsFile, output: Output, **given: Any) -> None:
     found = compare(counts, output=output, **given)
     higher = int(((found["q_value"] <= 0.05) & (found["log2_fold"] > 0)).sum())
     lower = int(((found["q_value"] <= 0.05) & (found["log2_fold"] < 0)).sum())
-    say(f"Wrote {output}: {len(found):,} peaks, of which {higher:,} are higher and {lower:,} lower (q-value <= 0.05).")
+    peaks = counted(len(found), "peak")
+    say(f"Wrote {output}: {peaks}, of which {higher:,} higher and {lower:,} lower (q-value <= 0.05).")

@@ -36,6 +36,7 @@ from epizoo.finetuning.other_callers import errors_of_calls
 from epizoo.finetuning.run_logs import open_logs
 from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.models.parameters import flatten_parameters
+from epizoo.wording import counted
 from epizoo.zoo.entry import PeakCallerEntry
 from epizoo.zoo.new_entries import (
     Prepared,
@@ -249,7 +250,8 @@ def _tuning(base: PeakCallerEntry, problem: Problem, tuned: Tuned, metrics: list
         procedure=f"Fine-tuned from {base.name} {base.version} on {len(labels)} labels in {n_loci} loci of "
         f"{data.cell_type}: {change}; the number of steps was chosen on held-out loci.",
         limits=[
-            f"Tuned on {len(labels)} labels in {n_loci} loci of {len(data.samples)} sample(s) of {data.cell_type}.",
+            f"Tuned on {counted(len(labels), 'label')} in {n_loci:,} loci of "
+            f"{counted(len(data.samples), 'sample')} of {data.cell_type}.",
             *seen_in_training(base, chromosomes),
             *(no_longer_calibrated(base) if is_changed else []),
             *limits_of(base),

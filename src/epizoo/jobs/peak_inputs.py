@@ -11,6 +11,7 @@ from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.reads.pile_up_config import PileUpConfig
 from epizoo.genome.reads.pileup import ReadCoverage, ReadTally, check_distinct, pile_up
 from epizoo.genome.signal import PyBigWigFile, SignalTrack, open_signal
+from epizoo.wording import counted
 
 File = str | os.PathLike[str]
 Signal = File | SignalTrack | PyBigWigFile
@@ -116,15 +117,15 @@ class PeakInputs:
         coverage = pile_up(reads, self.piling, chrom_sizes=sizes, progress=progress)
         what = "around each cut site" if self.piling.atac else "a single read, pairs from end to end"
         notes.append(
-            f"Read {', '.join(map(str, _files(reads)))}: {coverage.n_fragments:,} fragments piled up, "
+            f"Read {', '.join(map(str, _files(reads)))}: {counted(coverage.n_fragments, 'fragment')} piled up, "
             f"{self.piling.width_bp} bp {what}."
         )
         notes.append(_on_duplicates(coverage.tally))
-        notes += [f"Left out {number:,} reads {reason}." for reason, number in coverage.tally.left_out.items()]
+        notes += [f"Left out {counted(number, 'read')} {reason}." for reason, number in coverage.tally.left_out.items()]
         if coverage.left_out:
             names = ", ".join([*list(coverage.left_out)[:3], *(["…"] if len(coverage.left_out) > 3 else [])])
             n_reads = sum(coverage.left_out.values())
-            notes.append(f"Left out {n_reads:,} reads on chromosomes of unknown length: {names}.")
+            notes.append(f"Left out {counted(n_reads, 'read')} on chromosomes of unknown length: {names}.")
         return coverage
 
 
@@ -142,7 +143,7 @@ def _on_duplicates(tally: ReadTally) -> str:
         )
     share = tally.n_duplicates / tally.n_reads
     return (
-        f"Left out {tally.n_duplicates:,} of {tally.n_reads:,} reads ({share:.1%}) as duplicates: at most "
+        f"Left out {tally.n_duplicates:,} of {counted(tally.n_reads, 'read')} ({share:.1%}) as duplicates: at most "
         f"{tally.most_kept} kept per position."
     )
 

@@ -10,6 +10,7 @@ from epizoo.metrics.enrichment import BASE, GENOME, overlap_enrichment
 from epizoo.metrics.segmentations import Segmentation
 from epizoo.reports.blocks import Cell, Fact, Section, Table, number, percent
 from epizoo.reports.inputs import Inputs
+from epizoo.wording import counted
 
 _DEEPEST_FOLD = 16.0
 """Fold enrichment from which on a cell has its full tint."""
@@ -53,7 +54,7 @@ def likelihood_facts(annotated: Mapping[str, Annotation]) -> list[Fact]:
     low, high = f"{min(per_bin):.4f}", f"{max(per_bin):.4f}"
     n_bins = sum(one.n_bins for one in annotated.values())
     value = low if low == high else f"{low} to {high}"
-    return [Fact("Log-likelihood (nats per bin)", value, f"{n_bins:,} bins")]
+    return [Fact("Log-likelihood (nats per bin)", value, counted(n_bins, "bin"))]
 
 
 def mark_shares(annotated: Mapping[str, Annotation]) -> Section:

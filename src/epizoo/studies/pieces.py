@@ -24,6 +24,7 @@ from epizoo.jobs.differential import differential
 from epizoo.studies.study_file import Sample, Study
 from epizoo.studies.study_report import report_outputs, report_study
 from epizoo.version import __version__
+from epizoo.wording import counted
 
 RECORDS = "records"
 COUNT_SUFFIX = ".tsv.gz"
@@ -175,7 +176,7 @@ def _peaks(piece: Piece) -> tuple[str, ...]:
     assert peaks.decided is not None
     with atomic_path(piece.path(2)) as temporary:
         temporary.write_text("\n".join([*peaks.decided.notes, peaks.decided.summary()]) + "\n", encoding="utf-8")
-    return (f"{len(peaks):,} peaks by {peaks.decided.caller}.",)
+    return (f"{counted(len(peaks), 'peak')} by {peaks.decided.caller}.",)
 
 
 def _entry(settings: Mapping[str, Any]) -> str:
