@@ -9,8 +9,10 @@ from urllib.parse import quote
 import pyBigWig
 import pytest
 from made_experiment import SIZES
+from typer.testing import CliRunner
 
 import epizoo
+from epizoo.cli import app
 from epizoo.errors import InputError
 
 # Required settings, by https://genome.ucsc.edu/goldenPath/help/trackDb/trackDbHub.html.
@@ -163,6 +165,26 @@ def test_a_second_assembly_joins_the_first(made, sizes, tmp_path):
     found = {genome["genome"]: genome["trackDb"] for genome in stanzas(tmp_path / "hub/genomes.txt")}
     assert found == {name: f"{name}/trackDb.txt" for name in ("made", "other")}
     assert all((tmp_path / "hub" / path).is_file() for path in found.values())
+
+
+def test_a_hub_again_replaces_the_tracks_of_its_assembly_and_no_other_file(made, sizes, tmp_path):
+    given = {"email": "a@b.org", "chrom_sizes": sizes}
+    for assembly in ("made", "other"):
+        epizoo.track_hub(tmp_path / "hub", assembly=assembly, peaks={"a": made.peaks}, bigwigs=made.bigwig, **given)
+    words = ["track-hub", "--peaks", f"b={made.peaks}", "--assembly", "made", "--email", "a@b.org"]
+    done = CliRunner().invoke(app, [*words, "--chrom-sizes", str(sizes), "-o", str(tmp_path / "hub")])
+    assert done.exit_code == 0, done.output
+    found = {name: {path.name for path in (tmp_path / "hub" / name).iterdir()} for name in ("made", "other")}
+    assert found == {
+        "made": {"b_peaks.bb", "trackDb.txt"},
+        "other": {"a_peaks.bb", "a_signal.bw", "trackDb.txt"},
+    }
+    assert done.output.count("a track of an earlier run") == 2
+    assert made.bigwig.is_file()
+    (tmp_path / "hub/made/notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"made/notes\.txt: is no track of the hub that is there"):
+        epizoo.track_hub(tmp_path / "hub", assembly="made", peaks={"c": made.peaks}, **given)
+    assert {path.name for path in (tmp_path / "hub/made").iterdir()} == {"b_peaks.bb", "trackDb.txt", "notes.txt"}
 
 
 def test_a_run_that_is_stopped_anywhere_can_be_repeated(made, sizes, tmp_path, monkeypatch):

@@ -72,5 +72,9 @@ def track_hub(
     """
     from epizoo.reports.track_hub import track_hub as write
 
+    folder = Path(output, given["assembly"])
+    before = set(folder.iterdir()) if folder.is_dir() else set()
     for path in write(output, **given):
         say(f"Wrote {path}.")
+    for path in sorted(path for path in before if not path.exists()):
+        say(f"Removed {path}: a track of an earlier run.")

@@ -90,6 +90,8 @@ class Histogram:
         axis: name and unit of the horizontal axis.
         bars: its bars.
         ticks: place as a share of the axis, and number.
+        counted: name of the vertical axis, what is counted.
+        levels: ticks of the vertical axis, as of the horizontal one.
         summary: the figures that a reader has instead of the picture.
     """
 
@@ -98,6 +100,8 @@ class Histogram:
     axis: str
     bars: Sequence[Bar]
     ticks: Sequence[tuple[float, str]]
+    counted: str
+    levels: Sequence[tuple[float, str]]
     summary: str
 
 
@@ -136,7 +140,13 @@ class Section:
 
 
 def histogram(
-    values: Float[np.ndarray, " value"], caption: str, axis: str, unit: str = "", *, is_log: bool = False
+    values: Float[np.ndarray, " value"],
+    caption: str,
+    axis: str,
+    unit: str = "",
+    *,
+    counted: str = "peaks",
+    is_log: bool = False,
 ) -> Histogram:
     """A histogram of 40 bars at most, of at least one value.
 
@@ -145,11 +155,14 @@ def histogram(
         caption: its heading.
         axis: name of the horizontal axis.
         unit: unit of the values, if they have one.
+        counted: what the values are of.
         is_log: the axis is logarithmic.
 
     >>> found = histogram(np.array([1.0, 1.0, 9.0]), "Widths", "width (bp)", "bp")
     >>> (found.bars[0].height, found.bars[0].label, len(found.bars), found.summary)
     (1.0, '1 to 1.2 bp: 2', 2, 'median 1, 90% between 1 and 8.2 bp')
+    >>> found.counted, found.levels
+    ('number of peaks', [(0.0, '0'), (0.5, '1'), (1.0, '2')])
     """
     unit = f" {unit}" if unit else ""
     low, median, high = np.quantile(values, [0.05, 0.5, 0.95])
@@ -169,7 +182,9 @@ def histogram(
         if count
     ]
     ticks = [(((np.log10(tick) if is_log else tick) - first) / span, number(tick)) for tick in _ticks(shown, is_log)]
-    return Histogram(caption, axis, bars, ticks, summary)
+    most = float(counts.max())
+    levels = [(tick / most, number(tick)) for tick in _ticks(np.array([0.0, most]), False) if tick == round(tick)]
+    return Histogram(caption, axis, bars, ticks, f"number of {counted}", levels, summary)
 
 
 def number(value: float) -> str:
@@ -201,7 +216,8 @@ def _ticks(edges: Float[np.ndarray, " edge"], is_log: bool) -> list[float]:
         powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
         within = [step * 10.0**power for power in powers for step in _TICKS]
         inside = [tick for tick in within if low <= tick <= high]
-        return inside if len(inside) <= 6 else [tick for tick in inside if np.log10(tick) % 1 == 0]
+        if len(inside) > 1:
+            return inside if len(inside) <= 6 else [tick for tick in inside if np.log10(tick) % 1 == 0]
     step = 10.0 ** np.floor(np.log10(high - low))
     step = next(step * part for part in (0.2, 0.5, 1, 2) if (high - low) / (step * part) <= 6)
     return [float(tick) for tick in np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step]

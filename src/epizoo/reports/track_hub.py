@@ -42,7 +42,8 @@ def track_hub(
 
     The folder is copied to a web server, and the address of its hub.txt is given to the browser (My Data, Track Hubs).
     Peaks become bigNarrowPeak, states bigBed in the colours of their file; bigWigs and bigBeds are linked where they
-    lie on the same disk, else copied.
+    lie on the same disk, else copied. In the folder of an earlier hub, the tracks of this assembly are replaced: those
+    that are not made again are removed. Files that are no tracks of the hub are refused.
 
     Args:
         output: Folder of the hub; made where there is none.
@@ -60,7 +61,7 @@ def track_hub(
 
     Raises:
         InputError: there is nothing to show, a file is neither bigWig nor bigBed nor text that becomes one, or is of
-            another assembly, or the folder cannot be written.
+            another assembly, or the folder cannot be written or holds files of something else.
         MissingDependencyError: pybigtools is not installed.
     """
     if not (peaks or bigwigs or states):
@@ -82,7 +83,33 @@ def track_hub(
         }
         _write(made / _HUB, _stanza(about))
         _write(made / _GENOMES, _genomes(folder / _GENOMES, assembly))
-        return _put(made, folder)
+        before = _tracks_of(folder / assembly, made / assembly)
+        files = _put(made, folder)
+        for path in before - set(files):
+            path.unlink()
+        return files
+
+
+def _tracks_of(folder: Path, new: Path) -> set[Path]:
+    """The files that an earlier hub wrote for an assembly.
+
+    Args:
+        folder: of the assembly.
+        new: the same of the hub that is to replace it; of a run that was stopped, its files are there already.
+
+    Raises:
+        InputError: the folder holds another file.
+    """
+    if not folder.is_dir():
+        return set()
+    described = folder / _TRACKS
+    text = described.read_text(encoding="utf-8") if described.is_file() else ""
+    known = {_TRACKS, *re.findall(r"^bigDataUrl (\S+)$", text, re.MULTILINE), *(path.name for path in new.iterdir())}
+    found = {path for path in folder.iterdir() if not path.name.startswith(".")}
+    foreign = sorted(path for path in found if path.name not in known or not path.is_file())
+    if foreign:
+        raise InputError(f"{foreign[0]}: is no track of the hub that is there; move it, or give another folder")
+    return found
 
 
 def _put(made: Path, folder: Path) -> list[Path]:
