@@ -112,6 +112,28 @@ def test_files_are_named_with_their_hashes_and_the_command(made, page):
     assert "The command" not in page
 
 
+def test_histograms_have_axes_with_round_ticks(made, page):
+    """The places of ticks and bars are those of the numbers beside them, by NumPy's own histogram."""
+    picture = page.partition('aria-label="Widths of peaks: ')[2].partition("</svg>")[0]
+    widths = np.log10([end - start for _, start, end in made.intervals])
+    counts, edges = np.histogram(widths, 40)
+    bars = re.findall(r'<rect class="bar" x="([\d.]+)" width="[\d.]+" y="([\d.]+)" height="([\d.]+)"', picture)
+    assert len(bars) == np.count_nonzero(counts)
+    assert [float(height) / 120 * counts.max() for *_, height in bars] == pytest.approx(counts[counts > 0], abs=0.01)
+    levels = re.findall(r'<text x="-7" y="([\d.]+)" text-anchor="end">([\d,]+)</text>', picture)
+    assert len(levels) >= 2
+    for y, text in levels:
+        assert (123.5 - float(y)) / 120 * counts.max() == pytest.approx(int(text.replace(",", "")), abs=0.01)
+    ticks = re.findall(r'<text x="([\d.]+)" y="137" text-anchor="middle">([\d,]+)</text>', picture)
+    assert len(ticks) >= 2
+    for x, text in ticks:
+        value = int(text.replace(",", ""))
+        assert str(value).rstrip("0") in ("1", "2", "5")
+        assert edges[0] + float(x) / 292 * np.ptp(edges) == pytest.approx(np.log10(value), abs=1e-3)
+    assert ">number of peaks</text>" in picture
+    assert ">width (bp)</text>" in picture
+
+
 def test_libraries_add_to_the_figures_of_the_coverage(made, tmp_path):
     libraries, path, alone = tmp_path / "libraries.tsv", tmp_path / "a_mqc.json", tmp_path / "b_mqc.json"
     libraries.write_text("sample\treads\tduplicates_share\tfragments\tfrip\na\t100\t0.25\t75\t0.5\n")
@@ -304,37 +326,47 @@ def test_call_peaks_writes_a_report_with_its_settings(tmp_path):
     assert "set by background and peaks" in " ".join(text.split())
 
 
-def test_a_report_of_reads_needs_their_coverage(tmp_path):
+def test_a_report_of_reads_shows_their_coverage(tmp_path):
+    size, length, random = 2_000_000, 200, np.random.default_rng(3)
+    starts = np.concatenate([random.integers(0, size - 36, 4_000), random.normal(1_000_000, 80, 300).astype(int)])
     reads = tmp_path / "reads.bed"
-    reads.write_text("chr1\t100\t150\t.\t0\t+\n")
-    words = ["call-peaks", "peak_caller/universal", "--reads", str(reads), "--chrom-sizes", "hg19"]
-    result = CliRunner().invoke(app, [*words, "-o", str(tmp_path / "a.bed"), "--report", str(tmp_path / "a.html")])
-    assert result.exit_code == 2
-    assert "give --coverage FILE too" in " ".join(result.output.split())
-    assert not (tmp_path / "a.bed").exists()
+    reads.write_text("".join(f"chr1\t{start}\t{start + 36}\t.\t0\t+\n" for start in starts))
+    (tmp_path / "sizes.txt").write_text(f"chr1\t{size}\n")
+    words = ["call-peaks", "peak_caller/universal", "--reads", str(reads), "--chrom-sizes", str(tmp_path / "sizes.txt")]
+    words += ["--keep-duplicates", "all", "-o", str(tmp_path / "a.bed"), "--report", str(tmp_path / "a.html")]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    expected = np.zeros(size)
+    for start in starts:
+        expected[start : start + length] += 1
+    signal = excerpts((tmp_path / "a.html").read_text())["tracks"][0]
+    part = next(part for part in signal["parts"] if part["start"] < 1_000_000)
+    values = np.repeat(part["values"], part["runs"])
+    covered = expected[part["start"] : part["start"] + len(values) * part["bin"]].reshape(len(values), -1)
+    assert values == pytest.approx(covered.mean(axis=1), rel=1e-3)
+    files = table((tmp_path / "a.html").read_text(), "Files")
+    assert [row[1] for row in files if "signal" in row[0]] == ["coverage of the reads (--coverage keeps it)"]
+    assert {path.name for path in tmp_path.iterdir()} == {"reads.bed", "sizes.txt", "a.bed", "a.html"}
 
 
 @pytest.mark.parametrize(
-    ("missing", "output", "said"),
+    ("missing", "said"),
     [
-        (None, "a.parquet", "--report: is made of peaks as text"),
-        ("jinja2", "a.bed", "jinja2: not installed"),
-        ("igv_notebook", "a.bed", "igv_notebook: not installed"),
+        ("jinja2", "jinja2: not installed"),
+        ("igv_notebook", "igv_notebook: not installed"),
     ],
 )
-def test_what_no_report_can_be_made_of_is_said_before_the_work(made, tmp_path, monkeypatch, missing, output, said):
-    if missing:
-        monkeypatch.setitem(sys.modules, missing, None)
-        found = importlib.util.find_spec
-        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else found(name))
-    words = ["call-peaks", "peak_caller/universal", "--bigwig", str(made.bigwig), "-o", str(tmp_path / output)]
+def test_what_no_report_can_be_made_of_is_said_before_the_work(made, tmp_path, monkeypatch, missing, said):
+    monkeypatch.setitem(sys.modules, missing, None)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else found(name))
+    words = ["call-peaks", "peak_caller/universal", "--bigwig", str(made.bigwig), "-o", str(tmp_path / "a.bed")]
     result = CliRunner().invoke(app, [*words, "--report", str(tmp_path / "a.html")])
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
     assert list(tmp_path.iterdir()) == []
-    if missing:
-        with pytest.raises(MissingDependencyError, match=said):
-            epizoo.report(tmp_path / "a.html", peaks=tmp_path / "no_file_is_read")
+    with pytest.raises(MissingDependencyError, match=said):
+        epizoo.report(tmp_path / "a.html", peaks=tmp_path / "no_file_is_read")
 
 
 def test_a_report_of_a_whole_genome_is_below_5_mb(tmp_path):

@@ -1,5 +1,7 @@
 """`epizoo call-peaks`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +13,9 @@ from epizoo.cli.option_groups import options_of, parameters_of
 from epizoo.cli.reporting import command_line
 from epizoo.cli.streams import as_called, piped
 from epizoo.errors import InputError
-from epizoo.files import check_outputs
+from epizoo.files import check_outputs, scratch_folder
 from epizoo.validation import stated
+from epizoo.wording import counted
 
 PeaksFile = Annotated[
     Path,
@@ -46,7 +49,8 @@ ReportFile = Annotated[
     typer.Option(
         "--report",
         metavar="FILE",
-        help="Also write a report (HTML) with figures, example loci and settings; see `epizoo report`.",
+        help="Also write a report (HTML) with figures, example loci and settings; see `epizoo report`. The coverage of "
+        "reads is shown, and kept only with --coverage.",
         show_default=False,
         rich_help_panel="Output",
     ),
@@ -97,19 +101,23 @@ def call_peaks(
         return
     if report is not None:
         _check_report(report, output, given)
-    with progress_bar("Calling peaks") as progress:
-        peaks = call(entry, output=output, **given, progress=progress)
-    assert peaks.decided is not None
+    with _shown_coverage(report, given) as shown:
+        with progress_bar("Calling peaks") as progress:
+            peaks = call(entry, output=output, **shown, progress=progress)
+        assert peaks.decided is not None
+        if report is not None:
+            names = {} if shown is given else {str(shown["coverage"]): "coverage of the reads (--coverage keeps it)"}
+            _write_report(report, output, shown, [*peaks.decided.notes, peaks.decided.summary()], names)
     for note in peaks.decided.notes:
         say(note)
     covered = int((peaks["end"] - peaks["start"]).sum())
-    wrote(output, f"{len(peaks):,} peaks over {covered:,} bp, by {peaks.decided.caller}.")
+    wrote(output, f"{counted(len(peaks), 'peak')} over {covered:,} bp, by {peaks.decided.caller}.")
     say(peaks.decided.summary())
     n_summits = int(peaks["summits"].str.count(",").sum()) + len(peaks)
     in_bins = f"in bins of {peaks.decided.bin_bp} bp"
     for name, what in (
         ("coverage", "fragments over each bp"),
-        ("summits", f"{n_summits:,} summits"),
+        ("summits", counted(n_summits, "summit")),
         ("probabilities", f"probability of a peak {in_bins}"),
         ("cutoff_analysis", "peaks by cut-off of the q-value"),
         ("replicate_table", "probability to come back, IDR, and -log10 p of each replicate"),
@@ -118,28 +126,33 @@ def call_peaks(
         if name in given:
             wrote(given[name], f"{what}.")
     if report is not None:
-        _write_report(report, output, given, [*peaks.decided.notes, peaks.decided.summary()])
         wrote(report, "a report.")
 
 
 def _check_report(report: Path, output: Path, given: dict[str, Any]) -> None:
     """Check, before any work is done, that a report can be written."""
-    from epizoo.calling.peak_files import peak_format
     from epizoo.reports.page import require_page
 
     require_page()
-    if peak_format(output, given.get("output_format")) == "parquet":
-        raise InputError(
-            f"--report: is made of peaks as text, and {output} is Parquet; give -o a .narrowPeak or .bed file"
-        )
-    if not {"bigwig", "coverage"} & set(given):
-        raise InputError("--report: shows the coverage of the reads; give --coverage FILE too, to which it is written")
     inputs = [given[name] for name in ("bigwig", "control") if name in given]
     inputs += [path for name in ("reads", "replicates", "control_reads") for path in given.get(name, ())]
     check_outputs([report, output, *([given["coverage"]] if "coverage" in given else [])], inputs)
 
 
-def _write_report(report: Path, output: Path, given: dict[str, Any], settings: list[str]) -> None:
+@contextmanager
+def _shown_coverage(report: Path | None, given: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the options, with a coverage that is removed at the end where a report of reads needs one to show."""
+    if report is None or {"bigwig", "coverage"} & set(given):
+        yield given
+        return
+    with scratch_folder(report.parent) as folder:
+        yield given | {"coverage": folder / "coverage.bw"}
+
+
+def _write_report(
+    report: Path, output: Path, given: dict[str, Any], settings: list[str], names: dict[str, str]
+) -> None:
+    """Write the report; `names` are what files are called in it that have no name to show."""
     from epizoo.reports.inputs import named
     from epizoo.reports.report import report as write
 
@@ -153,7 +166,7 @@ def _write_report(report: Path, output: Path, given: dict[str, Any], settings: l
         inputs=inputs,
         settings={sample: [as_called(line) for line in settings]},
         command=command_line(),
-        file_names=piped(),
+        file_names=piped() | names,
     )
 
 
@@ -173,5 +186,5 @@ def _call_clusters(entry: str, output: Path, barcodes: Path, given: dict[str, An
     with progress_bar("Calling peaks") as progress:
         peaks = call_cluster_peaks(entry, given["reads"][0], barcodes, output=output, **settings, progress=progress)
     for cluster, number in peaks["cluster"].value_counts(sort=False).items():
-        say(f"{cluster}: {number:,} peaks.")
-    say(f"Wrote {output}: peaks of {peaks['cluster'].nunique()} clusters.")
+        say(f"{cluster}: {counted(number, 'peak')}.")
+    say(f"Wrote {output}: peaks of {counted(peaks['cluster'].nunique(), 'cluster')}.")
