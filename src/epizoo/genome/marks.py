@@ -75,14 +75,17 @@ def write_binarized(path: str | os.PathLike[str], chromosome: BinarizedChromosom
     values = np.asarray(chromosome.values)
     if values.ndim != 2 or values.shape[1] != len(chromosome.marks) or (values.size and values.max() > MISSING):
         raise InputError(f"{path}: expected values 0, 1 or 2 in {len(chromosome.marks)} columns, found {values.shape}")
-    text = np.full((len(values), 2 * values.shape[1]), ord("\t"), np.uint8)
-    text[:, ::2] = values + ord("0")
-    text[:, -1] = ord("\n")
+    # A digit and what follows it are one number of two bytes.
+    text = values + np.array(ord("0") + (ord("\t") << 8), "<u2")
+    text[:, -1] += (ord("\n") - ord("\t")) << 8
     header = f"{chromosome.cell}\t{chromosome.chrom}\n" + "\t".join(chromosome.marks) + "\n"
-    content = header.encode() + text.tobytes()
-    with atomic_path(path) as temporary:
-        # No time stamp, so that equal marks make equal files.
-        temporary.write_bytes(gzip.compress(content, 6, mtime=0) if str(path).endswith(".gz") else content)
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        if str(path).endswith(".gz"):
+            # No time stamp, so that equal marks make equal files.
+            file.write(gzip.compress(header.encode() + text.tobytes(), 6, mtime=0))
+        else:
+            file.write(header.encode())
+            file.write(text.data)
 
 
 def find_binarized(folder: str | os.PathLike[str], cell: str | None = None) -> list[BinarizedFile]:

@@ -105,7 +105,7 @@ def count_reads(paths: Paths, chrom_sizes: Mapping[str, int], counting: ReadCoun
             # The last place stands for -1: no chromosome.
             known = np.array([*(number.get(name, -1) for name in places.names), -1], np.int64)
             divisor = (2 if rule.center else 1) * rule.bin_bp
-            n_kept += add_to_bins(counts, named, offsets, known[places.chrom], places.first, places.last, divisor)
+            n_kept += add_to_bins(counts, named, offsets, known, places.chrom, places.first, places.last, divisor)
         if not n_kept:
             some = ", ".join(list(chrom_sizes)[:5])
             raise InputError(f"{path}: has no read on a known chromosome ({some}, …); are the names of one assembly?")
@@ -164,12 +164,29 @@ def _places_of_records(
 
 
 def _places_of_rows(rows: ReadRows, rule: ReadCounting) -> _Places:
-    start, end = rows.start - rule.start_offset_bp, rows.end - rule.end_offset_bp
-    if rule.peaks:
-        return _Places(rows.chrom, start, end, rows.names)
-    # Twice the centre, which is divided by twice the width of a bin.
-    place = start + end if rule.center else np.where(rows.is_reverse, end - rule.shift_bp, start + rule.shift_bp)
+    if rule.peaks or rule.center:
+        start, end = rows.start - rule.start_offset_bp, rows.end - rule.end_offset_bp
+        # Twice the centre, which is divided by twice the width of a bin.
+        first, last = (start, end) if rule.peaks else (start + end, start + end)
+        return _Places(rows.chrom, first, last, rows.names)
+    forward, reverse = rule.shift_bp - rule.start_offset_bp, -rule.shift_bp - rule.end_offset_bp
+    place = shifted_ends(rows.start, rows.end, rows.is_reverse, forward, reverse)
     return _Places(rows.chrom, place, place, rows.names)
+
+
+@compiled_late
+def shifted_ends(
+    start: Int64[np.ndarray, " read"],
+    end: Int64[np.ndarray, " read"],
+    is_reverse: Bool[np.ndarray, " read"],
+    forward: int,
+    reverse: int,
+) -> Int64[np.ndarray, " read"]:
+    """The 5' end of each read, moved by as many bp as its strand asks for."""
+    place = np.empty(len(start), np.int64)
+    for read in range(len(start)):
+        place[read] = end[read] + reverse if is_reverse[read] else start[read] + forward
+    return place
 
 
 @compiled_late
@@ -177,18 +194,21 @@ def add_to_bins(
     counts: Int32[np.ndarray, " bin"],
     named: Bool[np.ndarray, " chrom"],
     offsets: Int64[np.ndarray, " edge"],
-    chrom: Int64[np.ndarray, " read"],
+    numbers: Int64[np.ndarray, " name"],
+    chrom: Int32[np.ndarray, " read"],
     first: Int64[np.ndarray, " read"],
     last: Int64[np.ndarray, " read"],
     width: int,
 ) -> int:
     """Count each read in the bins from its first to its last position: the number of reads that fell in any.
 
+    ``numbers`` are those of the chromosomes by a file's names, -1 where a chromosome is not known; the last is -1.
+
     Java divides towards zero, so that a read just before the chromosome counts in its first bin.
     """
     n_kept = 0
     for read in range(len(chrom)):
-        number = chrom[read]
+        number = numbers[chrom[read]]
         if number < 0 or last[read] <= -width:
             continue
         low = max(first[read], 0) // width
