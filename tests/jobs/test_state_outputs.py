@@ -220,3 +220,11 @@ def test_a_cell_types_name_does_not_lead_out_of_the_folder(entry, marks, tmp_pat
     with pytest.raises(InputError, match=r"outside.*cannot be a file's name"):
         entry.annotate(binarized=tmp_path / "marks", chromhmm=tmp_path / "a")
     assert not list(tmp_path.rglob("*outside*"))
+
+
+@pytest.mark.parametrize("name", ["encode-10", "encode-15"])
+def test_shipped_states_in_an_order_of_their_own_have_the_letter_of_user_order(name, tmp_path):
+    shipped = epizoo.load(f"chromatin_states/{name}")
+    shipped.annotate(shipped.folder / "example_files" / "marks", chromhmm=tmp_path)
+    (path,) = tmp_path.glob("*_segments.bed")
+    assert {line.split("\t")[3][0] for line in path.read_text().splitlines()} == {"U"}

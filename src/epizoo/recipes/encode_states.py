@@ -114,7 +114,7 @@ def _run(options: argparse.Namespace, command: str) -> None:
     shipped = probabilities_of_logits(arrays)
     write_model(output / f"model_{options.states}.txt", ChromHMMModel(HMMParameters(*shipped), marks, "U"))
     states = name_by_evidence(shipped, marks, options.data)
-    write_yaml(output / "config.yaml", describe_config(config, states, MEASURED_ON))
+    write_yaml(output / "config.yaml", describe_config(config, states, MEASURED_ON, order="U"))
     metrics = [*_metrics(options, shipped, marks, compared), *regulation_metrics(shipped, states, options.data)]
     write_json(output / "metrics.json", metrics)
     write_yaml(output / "about.yaml", words_of(options)["about"])
