@@ -103,7 +103,9 @@ def binarize_reads(
     _check_controls(reads, controls, rule)
     counted = _count_all([*reads.values(), *(controls or {}).values()], chrom_sizes, rule.counting)
     counts = {mark: counted[_key(paths)] for mark, paths in reads.items()}
-    backgrounds = {mark: counted[_key(paths)] for mark, paths in (controls or {}).items()}
+    # A mark without a control has pseudo-counts alone.
+    control_of = {mark: _key(controls[mark]) if mark in controls else () for mark in reads} if controls else {}
+    backgrounds = {key: counted.get(key, {}) for key in control_of.values()}
     chroms = [chrom for chrom in chrom_sizes if any(chrom in mark for mark in counts.values())]
     if controls:
         chroms = [chrom for chrom in chroms if any(chrom in background for background in backgrounds.values())]
@@ -111,15 +113,21 @@ def binarize_reads(
             raise InputError("no chromosome has both reads and control reads; give files of the same chromosomes")
     n_bins = {chrom: chrom_sizes[chrom] // rule.counting.bin_bp for chrom in chroms}
 
+    def expected(key: tuple[str, ...]) -> Counts:
+        background = _fill(backgrounds[key], n_bins)
+        return {chrom: window_sums(count, rule.pseudo_count, rule.flank_bins) for chrom, count in background.items()}
+
     def present(mark: str) -> dict[str, UInt8[np.ndarray, " bin"]]:
         found = _fill(counts[mark], n_bins)
         if rule.counting.peaks:
             return {chrom: (count > 0).astype(np.uint8) for chrom, count in found.items()}
         if not controls:
             return _at_least(found, rule.threshold(_mean(found)))
-        return _against_control(found, _fill(backgrounds.get(mark, {}), n_bins), rule)
+        return _against_control(found, levels[control_of[mark]], rule)
 
     with ThreadPoolExecutor(usable_cores()) as pool:
+        # Marks that share a control share what is expected.
+        levels = dict(zip(backgrounds, pool.map(expected, backgrounds), strict=True))
         columns = list(pool.map(present, reads))
     return {chrom: np.stack([column[chrom] for column in columns], axis=1) for chrom in chroms}
 
@@ -169,8 +177,10 @@ def _at_least(counts: Counts, threshold: int) -> dict[str, UInt8[np.ndarray, " b
     return {chrom: (count >= threshold).astype(np.uint8) for chrom, count in counts.items()}
 
 
-def _against_control(counts: Counts, control: Counts, rule: ReadBinarization) -> dict[str, UInt8[np.ndarray, " bin"]]:
-    background = {chrom: window_sums(count, rule.pseudo_count, rule.flank_bins) for chrom, count in control.items()}
+def _against_control(
+    counts: Counts, background: Counts, rule: ReadBinarization
+) -> dict[str, UInt8[np.ndarray, " bin"]]:
+    """1 where a bin reaches the threshold of what the control lets expect there."""
     n_reads = sum(int(count.sum(dtype=np.int64)) for count in counts.values())
     n_background = sum(int(level.sum(dtype=np.int64)) for level in background.values())
     ratio = n_reads / max(n_background, 1)

@@ -67,17 +67,19 @@ def read_rows(path: str | os.PathLike[str], *, with_strand: bool = True) -> Iter
         raise InputError(f"{path}: {_describe_bad_row(path, strand_column)}") from None
 
 
-def _whole_lines(file: Any) -> Iterator[bytes]:
+def _whole_lines(file: Any) -> Iterator[memoryview]:
     rest = b""
     while block := file.read(_BLOCK_BYTES):
-        whole, newline, rest = (rest + block).rpartition(b"\n")
-        if newline:
-            yield whole + newline
+        text = rest + block
+        end = text.rfind(b"\n") + 1
+        rest = text[end:]
+        if end:
+            yield memoryview(text)[:end]
     if rest.strip():
-        yield rest + b"\n"
+        yield memoryview(rest + b"\n")
 
 
-def _parse(block: bytes, strand_column: int, tabs_alone: bool, table: _Names, names: list[str]) -> ReadRows:
+def _parse(block: memoryview, strand_column: int, tabs_alone: bool, table: _Names, names: list[str]) -> ReadRows:
     text = np.frombuffer(block, np.uint8)
     most = len(text) // _SHORTEST_ROW + 1
     chrom, is_reverse = np.empty(most, np.int32), np.empty(most, np.bool_)
@@ -98,7 +100,8 @@ def _parse(block: bytes, strand_column: int, tabs_alone: bool, table: _Names, na
     )
     if n_rows < 0:
         raise ValueError
-    names += [block[first:after].decode("utf-8", "replace") for first, after in new_names[: n_names - len(names)]]
+    places = new_names[: n_names - len(names)]
+    names += [bytes(block[first:after]).decode("utf-8", "replace") for first, after in places]
     return ReadRows(chrom[:n_rows], start[:n_rows], end[:n_rows], is_reverse[:n_rows], names)
 
 
