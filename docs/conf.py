@@ -56,6 +56,7 @@ def package_hash() -> str:
 
 
 # Chapters run in their own folder, each once for its cells and this state of the package; an error fails the build.
+# `make docs` has filled the cache with execute_chapters.py before Sphinx begins.
 os.environ["PATH"] = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
 os.environ["OMP_NUM_THREADS"] = "1"  # networks of this size are slower on several threads
 os.environ["MATPLOTLIBRC"] = str(ROOT / "tutorials" / "matplotlibrc")
