@@ -70,10 +70,7 @@ html_theme = "sphinx_book_theme"
 html_title = "epizoo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-# The theme's folds of the contents have no name that a screen reader could say.
-html_js_files = [
-    (None, {"body": "document.querySelectorAll('summary').forEach(s => s.ariaLabel = s.innerText || 'Show the pages')"})
-]
+html_js_files = ["site.js"]
 html_theme_options = {
     "show_toc_level": 2,
     "home_page_in_toc": True,
