@@ -24,7 +24,7 @@ def execute(chapters: list[Path], cache: JupyterCacheAbstract, timeout_s: int) -
     failed = []
     with ThreadPoolExecutor(CHAPTERS_AT_ONCE) as pool:
         runs = {
-            pool.submit(single_nb_execution, notebook, str(path.parent), timeout_s, False): path
+            pool.submit(single_nb_execution, notebook, str(path.parent), timeout_s, False, coalesce_streams=True): path
             for path, notebook in notebooks.items()
             if not is_cached(notebook, cache)
         }
