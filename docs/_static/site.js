@@ -3,7 +3,7 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const fold of document.querySelectorAll("summary")) {
     if (!fold.textContent.trim()) fold.ariaLabel = "Show the pages";
   }
-  for (const wide of document.querySelectorAll("article table, article pre")) {
+  for (const wide of document.querySelectorAll("article table, article pre, article .cell_output")) {
     if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
   }
 });
