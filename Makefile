@@ -58,8 +58,9 @@ types: $(VENV)/.dev
 	ln -s $(CURDIR)/src/epizoo/* $(foreach part,model_zoo conversion plugins,$(CURDIR)/$(part)) $(VENV)/types/epizoo/
 	MYPYPATH=$(VENV)/types $(BIN)/mypy
 
-# Chapters run when the site is built, each once for its cells and for this state of the package.
+# Chapters run before the site is built, two at a time, each once for its cells and for this state of the package.
 docs: $(VENV)/.dev
+	$(BIN)/python docs/execute_chapters.py
 	$(BIN)/python -m sphinx -c docs -W --keep-going . docs/_build/html
 
 clean:

@@ -56,6 +56,7 @@ def package_hash() -> str:
 
 
 # Chapters run in their own folder, each once for its cells and this state of the package; an error fails the build.
+# `make docs` has filled the cache with execute_chapters.py before Sphinx begins.
 os.environ["PATH"] = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
 os.environ["OMP_NUM_THREADS"] = "1"  # networks of this size are slower on several threads
 os.environ["MATPLOTLIBRC"] = str(ROOT / "tutorials" / "matplotlibrc")
@@ -69,10 +70,7 @@ html_theme = "sphinx_book_theme"
 html_title = "epizoo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-# The theme's folds of the contents have no name that a screen reader could say.
-html_js_files = [
-    (None, {"body": "document.querySelectorAll('summary').forEach(s => s.ariaLabel = s.innerText || 'Show the pages')"})
-]
+html_js_files = ["site.js"]
 html_theme_options = {
     "show_toc_level": 2,
     "home_page_in_toc": True,

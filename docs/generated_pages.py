@@ -39,7 +39,7 @@ def _command(command: TyperCommand, parent: Any) -> str:
         # The options under Reporting are the same for all, so the page tells them once.
         if record and record[0] != "--help" and title != "Reporting":
             panels.setdefault(title, []).append(_row(*record))
-    tables = [f"| {title} | |\n| --- | --- |\n" + "\n".join(rows) for title, rows in panels.items()]
+    tables = [f"| {title} | Description |\n| --- | --- |\n" + "\n".join(rows) for title, rows in panels.items()]
     return "\n\n".join([f"## {command.name}", command.help or "", f"```text\nepizoo {usage}\n```", *tables])
 
 

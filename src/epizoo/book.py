@@ -31,11 +31,11 @@ def check(
     """
     stated = []
     if equals is not None:
-        stated.append(f"{equals:g} ± {within:g}" if within else f"{equals:g}")
+        stated.append(f"{_number(equals)} ± {_number(within)}" if within else _number(equals))
     if at_least is not None:
-        stated.append(f"at least {at_least:g}")
+        stated.append(f"at least {_number(at_least)}")
     if at_most is not None:
-        stated.append(f"at most {at_most:g}")
+        stated.append(f"at most {_number(at_most)}")
     if not stated:
         raise ValueError(f"{what}: state what it equals, or the least or most that it may be")
     holds = (
@@ -44,7 +44,16 @@ def check(
         and (at_least is None or value >= at_least)
         and (at_most is None or value <= at_most)
     )
-    line = f"{what}: {value:.4g} (stated: {', '.join(stated)})"
+    line = f"{what}: {_number(value)} (stated: {', '.join(stated)})"
     if not holds:
         raise AssertionError(line)
     print(line)
+
+
+def _number(value: float) -> str:
+    """Large numbers in full, others to four digits.
+
+    >>> _number(96177), _number(0.59361), _number(1e-9)
+    ('96,177', '0.5936', '1e-09')
+    """
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"

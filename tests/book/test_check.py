@@ -37,6 +37,11 @@ def test_a_number_that_does_not_hold_fails_the_page(value, stated):
         check("peaks", value, **stated)
 
 
+def test_large_numbers_are_printed_in_full(capsys):
+    check("fragments", 96177, equals=96177)
+    assert capsys.readouterr().out == "fragments: 96,177 (stated: 96,177)\n"
+
+
 def test_a_check_without_a_statement_is_refused():
     with pytest.raises(ValueError, match="peaks"):
         check("peaks", 3)
