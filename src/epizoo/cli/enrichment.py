@@ -74,8 +74,8 @@ def enrichment(
     weights = weights_of(annotations) if signal else None
     table = overlap_enrichment(segmentation, annotations, bin_bp=bin_bp, weights=weights)
     write_enrichment(output, table)
-    states, over_what = counted(len(table) - 1, "state"), counted(len(annotations), "annotation")
-    say(f"Wrote {output}: fold enrichment of {states} over {over_what}.")
+    what, over_what = counted(len(table) - 1, "state"), counted(len(annotations), "annotation")
+    say(f"Wrote {output}: fold enrichment of {what} over {over_what}.")
     if p_values is not None:
         write_enrichment(p_values, enrichment_p_values(segmentation, annotations, bin_bp=bin_bp))
         say(f"Wrote {p_values}: -log10 p of each enrichment.")
@@ -127,8 +127,8 @@ def neighborhood(
         segmentation, positions, n_left=left, n_right=right, spacing_bp=spacing_bp, bin_bp=bin_bp
     )
     write_enrichment(output, table)
-    states, around = counted(len(table), "state"), counted(len(positions), "anchor")
-    say(f"Wrote {output}: fold enrichment of {states} around {around}.")
+    what, around = counted(len(table), "state"), counted(len(positions), "anchor")
+    say(f"Wrote {output}: fold enrichment of {what} around {around}.")
     if picture is not None:
         rows = _of_rows(colors, segmentation, list(table.index))
         draw_heatmap(

@@ -66,7 +66,7 @@ def mark_shares(annotated: Mapping[str, Annotation]) -> Section:
         for cell, one in annotated.items()
     ]
     marks = next(iter(annotated.values())).present_marks
-    rows = [[mark, *(_presence(one, mark) for one in annotated.values())] for mark in marks]
+    rows: list[list[Cell | str]] = [[mark, *(_presence(one, mark) for one in annotated.values())] for mark in marks]
     header = ["Cell type", "Bins", "Log-likelihood (nats)", "Per bin"]
     notes = [("Share", "bins in which the mark is present, of those in which it is known")]
     blocks = [
