@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt16
@@ -69,8 +69,9 @@ def marks_of_a_genome(urls: Sequence[str], contents: Sequence[bytes]) -> bytes:
             raise InputError(
                 f"{url}: {found[0]} with {', '.join(found[2])} found, {cell} with {', '.join(marks)} expected"
             )
+    arrays: dict[str, Any] = {chrom: codes for _, chrom, _, codes in read}
     archive = io.BytesIO()
-    np.savez_compressed(archive, marks=np.array(marks), **{chrom: codes for _, chrom, _, codes in read})
+    np.savez_compressed(archive, marks=np.array(marks), **arrays)
     return archive.getvalue()
 
 
