@@ -10,9 +10,6 @@ jobs take turns, so that other work on the machine slows them alike, and the bes
 """
 
 import argparse
-import json
-import os
-import platform
 import shutil
 import tempfile
 from pathlib import Path
@@ -20,11 +17,8 @@ from pathlib import Path
 import numpy as np
 import pyBigWig
 import pysam
-from benchmarks.measuring import EPIZOO, measure
-from rich.console import Console
-from rich.table import Table
+from benchmarks.measuring import EPIZOO, best_of, show
 
-from epizoo.compilation import usable_cores
 from epizoo.genome.reads.pileup import ReadCoverage, pile_up
 
 CHR1_BP = 248_956_422
@@ -46,35 +40,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         n_reads = write_inputs(folder, options)
-        found: dict[str, list[tuple[float, float, float]]] = {}
-        for _ in range(options.repeat):
-            for job, steps in jobs(folder, options).items():
-                runs = [measure(command) for command in steps]
-                seconds, cpu_seconds = sum(run.seconds for run in runs), sum(run.cpu_seconds for run in runs)
-                found.setdefault(job, []).append((seconds, cpu_seconds, max(run.peak_mb for run in runs)))
-    results = {job: min(repeats) for job, repeats in found.items()}
-    cores, load = usable_cores(), round(os.getloadavg()[1], 1)
-    table = Table(
-        title=f"chr1, {n_reads / 1e6:.1f} million reads, {cores} cores, load average {load}",
-        box=None,
-        title_justify="left",
-    )
-    for column in ("job", "seconds", "CPU seconds", "peak MB"):
-        table.add_column(column, justify="left" if column == "job" else "right")
-    for job, (seconds, cpu_seconds, peak_mb) in results.items():
-        table.add_row(job, f"{seconds:.1f}", f"{cpu_seconds:.1f}", f"{peak_mb:,.0f}")
-    Console(width=120).print(table)
-    if options.output is not None:
-        machine = {
-            "cores": cores,
-            "load_average": load,
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-        }
-        keys = ("seconds", "cpu_seconds", "peak_megabytes")
-        figures = {job: dict(zip(keys, result, strict=True)) for job, result in results.items()}
-        content = {"entry": options.entry, "reads_on_chr1": n_reads, "seed": options.seed, **machine, "jobs": figures}
-        options.output.write_text(json.dumps(content, indent=2) + "\n")
+        best = best_of(jobs(folder, options), options.repeat)
+    about = {"entry": options.entry, "reads_on_chr1": n_reads, "seed": options.seed}
+    show(f"chr1, {n_reads / 1e6:.1f} million reads", best, options.output, **about)
 
 
 def jobs(folder: Path, options: argparse.Namespace) -> dict[str, list[list[str]]]:

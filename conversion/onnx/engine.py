@@ -2,6 +2,7 @@
 
 import copy
 import os
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -31,7 +32,8 @@ def onnxruntime() -> ModuleType:
 class OnnxEngine:
     """ONNX Runtime over the entry's ``model.onnx``, or over a graph made of its weights where it has none.
 
-    Only what is asked for is computed: each choice of outputs has a session of its own.
+    Only what is asked for is computed: each choice of outputs has a session of its own, over the part of the graph that
+    it needs.
     """
 
     def __init__(self, entry: Entry) -> None:
@@ -69,6 +71,8 @@ class OnnxEngine:
         if names not in self._sessions:
             model = self._with_outputs(names)
             options = self._runtime.SessionOptions()
+            # Threads that wait for each other in a loop take the other threads' and processes' time.
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
             if self._entry.family == "chromatin_states":
                 # A bin's work is too small to be shared: threads that wait for each other take twice the time.
                 options.intra_op_num_threads = 1
@@ -86,12 +90,28 @@ class OnnxEngine:
         return self._sessions[names]
 
     def _with_outputs(self, names: tuple[str, ...]) -> onnx.ModelProto:
-        """The graph with some of its outputs; ONNX Runtime drops what no output needs."""
+        """The graph with some of its outputs and what they need; ONNX Runtime would compute all that it is given."""
         kept = [output for output in self._model.graph.output if output.name in names]
         if len(kept) < len(set(names)):
             known = ", ".join(output.name for output in self._model.graph.output)
             raise InputError(f"{', '.join(names)}: not all in {self._entry.name}'s model.onnx, which has {known}")
         model = copy.deepcopy(self._model)
-        del model.graph.output[:]
-        model.graph.output.extend(kept)
+        graph, needed, nodes = model.graph, set(names), []
+        # A node stands behind those that it needs.
+        for node in reversed(self._model.graph.node):
+            if needed.intersection(node.output):
+                nodes.append(node)
+                needed.update(_inputs(node))
+        constants = [constant for constant in self._model.graph.initializer if constant.name in needed]
+        for field, content in ((graph.output, kept), (graph.node, nodes[::-1]), (graph.initializer, constants)):
+            del field[:]
+            field.extend(content)
         return model
+
+
+def _inputs(node: onnx.NodeProto) -> Iterator[str]:
+    """Names of the values that a node reads, those of the graphs inside it included."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _inputs(inner)

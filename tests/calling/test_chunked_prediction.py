@@ -91,3 +91,15 @@ def test_tracks_side_by_side_give_what_each_gives_alone(chunk_bins):
         assert pieces[0].start_bin == start
     n_bins = sum(end - start + FLANK for _, start, end in wanted)
     assert chunk_bins < 64 or n_windows <= 2 * n_bins / chunk_bins + 3
+
+
+def test_an_error_of_reading_ahead_is_raised_where_its_chunk_would_be():
+    def read(start, end):
+        if end > 30:
+            raise ValueError(f"damaged at {start}")
+        return np.ones((end - start, 2), np.float32)
+
+    pieces = predict_track(smooth, read, start_bin=0, end_bin=40, flank_bins=FLANK, chunk_bins=10)
+    assert [next(pieces).start_bin, next(pieces).start_bin] == [0, 10]
+    with pytest.raises(ValueError, match="damaged at 14"):
+        next(pieces)

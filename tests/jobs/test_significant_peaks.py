@@ -286,3 +286,19 @@ def test_the_command_takes_the_same_options(entries, tmp_path):
     assert set(found[0]) == {"chr1"}
     assert found[8].min() >= 6
     assert (tmp_path / "c.tsv").exists()
+
+
+@pytest.mark.parametrize("name", ["universal", "tf"])
+def test_peaks_are_the_same_where_silence_is_not_computed(entries, tmp_path, name):
+    """Places with reads at all distances from each other; written probabilities need every bin."""
+    random = np.random.default_rng(4)
+    flank_bp = entries[name].window.flank_bins * entries[name].window.bin_bp
+    gaps = np.concatenate([random.integers(200, 6 * flank_bp, 30), random.integers(6 * flank_bp, 12 * flank_bp, 5)])
+    places = np.cumsum(random.permutation(gaps))
+    starts = np.repeat(places, random.integers(1, 40, len(places)))
+    starts = starts + random.integers(-150, 150, len(starts))
+    track = ReadCoverage(["reads.bam"], {"chr1": int(places[-1]) + 3_000_000}, {"chr1": (starts, starts + 200)})
+    sparse = epizoo.call_peaks(entries[name], track)
+    every = epizoo.call_peaks(entries[name], track, probabilities=tmp_path / "every.bw")
+    assert len(sparse) > 5
+    pd.testing.assert_frame_equal(pd.DataFrame(sparse), pd.DataFrame(every), check_exact=True)

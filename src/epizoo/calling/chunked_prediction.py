@@ -1,6 +1,7 @@
 """A model over stretches of chromosomes, long ones chunk by chunk and short ones side by side, in bounded memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -140,7 +141,8 @@ def predict_track(
 
     Args:
         predict: Any function of a window alone; its outputs are for the `chunk_bins` bins between the flanks.
-        read: Gives the signal of `[start, end)`, 0 for bins outside the chromosome (numbers below 0 occur).
+        read: Gives the signal of `[start, end)`, 0 for bins outside the chromosome (numbers below 0 occur); called in
+            another thread, for one chunk ahead.
         start_bin: The first bin wanted.
         end_bin: The bin after the last one wanted.
         flank_bins: Context on both sides of a chunk, without output.
@@ -148,8 +150,9 @@ def predict_track(
         silent: An empty dict, filled with the outputs for a window without signal; for calls of equal `chunk_bins`.
     """
     silent = {} if silent is None else silent
-    for start in range(start_bin, end_bin, chunk_bins):
-        window = read(start - flank_bins, start + chunk_bins + flank_bins)
+    starts = range(start_bin, end_bin, chunk_bins)
+    windows = _one_ahead(read, [(start - flank_bins, start + chunk_bins + flank_bins) for start in starts])
+    for start, window in zip(starts, windows, strict=True):
         n_kept = min(chunk_bins, end_bin - start)
         if window.any():
             outputs = predict(window)
@@ -159,3 +162,13 @@ def predict_track(
             outputs = silent
         inputs = window[flank_bins : flank_bins + n_kept]
         yield Piece(start, inputs, {name: np.asarray(array)[:n_kept] for name, array in outputs.items()})
+
+
+def _one_ahead(read: Read, places: Sequence[tuple[int, int]]) -> Iterator[Float[np.ndarray, "bin track"]]:
+    """What is read of each place, in order; a thread reads the next one while the model computes."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(read, *places[0])
+        for place in places[1:]:
+            window, coming = coming.result(), thread.submit(read, *place)
+            yield window
+        yield coming.result()

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from epizoo.errors import InputError
 from epizoo.genome.poisson import poisson_log10_p
-from epizoo.genome.signal import SignalTrack, infinite_value
+from epizoo.genome.signal import SignalTrack
 from epizoo.genome.signal_kinds import (
     SignalKind,
     check_signal_kind,
@@ -180,12 +180,7 @@ class CoverageTransform(Config):
         self, bigwig: SignalTrack, chrom: str, start: int, end: int, *, in_known: bool
     ) -> Float[np.ndarray, " stretch"]:
         """Mean signal of the stretches of known signal in a block."""
-        values = bigwig.values(chrom, start, end)
-        np.copyto(values, 0, where=np.isnan(values))
-        if not np.isfinite(values).all():
-            # One infinite value would make the scale infinite and so hide every peak of the file.
-            raise infinite_value(bigwig.path, f"{chrom}:{start + int(np.flatnonzero(~np.isfinite(values))[0])}")
-        means = _means(values, min(self.background_bin_bp, len(values)))
+        means = bigwig.stretch_means(chrom, start, end, min(self.background_bin_bp, end - start))
         if in_known:
             return means
         per_known = max(_KNOWN_STRETCH_BP // self.background_bin_bp, 1)

@@ -53,6 +53,20 @@ class SignalTrack(ABC):
         has_value = ~np.isnan(values[edges[:-1] - start])
         return Records(*(part[has_value] for part in (edges[:-1], edges[1:], values[edges[:-1] - start])))
 
+    def stretch_means(self, chrom: str, start: int, end: int, width_bp: int) -> Float[np.ndarray, " stretch"]:
+        """Mean signal over stretches of a width from `start` on, as many as are whole; float32.
+
+        Raises:
+            InputError: a value is infinite, or the file is damaged there.
+        """
+        values = self.values(chrom, start, end)
+        np.copyto(values, 0, where=np.isnan(values))
+        if not np.isfinite(values).all():
+            # One infinite value would make the scale of a file infinite and so hide every peak.
+            raise infinite_value(self.path, f"{chrom}:{start + int(np.flatnonzero(~np.isfinite(values))[0])}")
+        n_whole = len(values) // width_bp
+        return values[: n_whole * width_bp].reshape(n_whole, width_bp).mean(axis=1)
+
     @abstractmethod
     def covered_blocks(self, block_bp: int) -> list[tuple[str, int, int]]:
         """Blocks (chrom, start, end in bp) of about this width that hold a value above 0, to choose where to look."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from epizoo.calling.chunked_prediction import Piece, Predict, Track, predict_tracks
 from epizoo.calling.peak_rule import PeakCallingConfig
@@ -187,23 +187,39 @@ def _predictor(
 ) -> Predict:
     """The entry's outputs for a chunk with its flanks, computed as rows; longer chunks are multiples of `ROW_BINS`.
 
-    With `skips_empty`, rows without any signal are not computed, and their outputs are 0.
+    With `skips_empty`, bins that see no signal are not computed, and their outputs are 0. Of a silence the flanks
+    remain, so that what lies on its two sides does not see each other.
     """
-    row_bins = min(chunk_bins, ROW_BINS)
+    flank_bins, row_bins = entry.window.flank_bins, min(chunk_bins, ROW_BINS)
+
+    def compute(window: Float[np.ndarray, "bin track"]) -> Mapping[str, np.ndarray]:
+        views = np.lib.stride_tricks.sliding_window_view(window, row_bins + 2 * flank_bins, axis=0)
+        rows = np.ascontiguousarray(views[::row_bins].swapaxes(1, 2))
+        return {name: array.reshape(-1) for name, array in entry.activations({"coverage": rows}, outputs).items()}
 
     def predict(window: Float[np.ndarray, "bin track"]) -> Mapping[str, np.ndarray]:
-        views = np.lib.stride_tricks.sliding_window_view(window, row_bins + 2 * entry.window.flank_bins, axis=0)
-        rows = np.ascontiguousarray(views[::row_bins].swapaxes(1, 2))
-        wanted = np.flatnonzero(rows.any(axis=(1, 2))) if skips_empty else np.arange(len(rows))
-        if len(wanted) == len(rows):
-            found = entry.activations({"coverage": rows}, outputs)
-            return {name: array.reshape(-1) for name, array in found.items()}
-        whole = {name: np.zeros((len(rows), row_bins), np.float32) for name in outputs}
-        if len(wanted):
-            # JAX compiles for each number of rows, of which there are few this way.
-            padded = np.resize(wanted, 1 << (len(wanted) - 1).bit_length())
-            for name, array in entry.activations({"coverage": rows[padded]}, outputs).items():
-                whole[name][wanted] = np.asarray(array)[: len(wanted)].reshape(len(wanted), row_bins)
-        return {name: array.reshape(-1) for name, array in whole.items()}
+        sees = _sees_signal(window, flank_bins)
+        n_kept = int(sees.sum())
+        n_rows = -(-n_kept // row_bins)
+        if not skips_empty or n_rows * row_bins >= chunk_bins:
+            return compute(window)
+        whole = {name: np.zeros(len(window), np.float32) for name in outputs}
+        if n_rows:
+            short = np.zeros((n_rows * row_bins + 2 * flank_bins, window.shape[1]), np.float32)
+            short[flank_bins : flank_bins + n_kept] = window[sees]
+            for name, array in compute(short).items():
+                whole[name][sees] = array[:n_kept]
+        return {name: array[flank_bins : flank_bins + chunk_bins] for name, array in whole.items()}
 
     return predict
+
+
+def _sees_signal(window: Float[np.ndarray, "bin track"], flank_bins: int) -> Bool[np.ndarray, " bin"]:
+    """True for bins with signal at most `flank_bins` away.
+
+    >>> _sees_signal(np.array([[0], [0], [0], [1], [0], [0]]), 1).tolist()
+    [False, False, True, True, True, False]
+    """
+    so_far = np.concatenate([[0], np.cumsum(window.any(axis=1))])
+    place = np.arange(len(window))
+    return so_far[np.minimum(place + flank_bins + 1, len(window))] > so_far[np.maximum(place - flank_bins, 0)]

@@ -178,3 +178,18 @@ def test_a_last_bin_that_ends_past_its_chromosome_is_cut_there(tmp_path, n_bins)
         assert bigwig.values("chr1", size - 20, size).tolist() == [n_bins - 1.0] * 10 + [float(n_bins)] * 10
         assert bigwig.binned("chr1", n_bins - 2, n_bins, 50).tolist() == [n_bins - 1, n_bins]
         assert max(end for chrom, _, end in bigwig.covered_blocks(1_000) if chrom == "chr1") == size
+
+
+def test_stretches_that_follow_each_other_decode_each_block_once(tmp_path):
+    path = tmp_path / "x.bw"
+    starts = np.arange(50_000) * 40
+    with pyBigWig.open(str(path), "w") as file:
+        file.addHeader([("chr1", 2_000_000)])
+        file.addEntries(["chr1"] * len(starts), starts, ends=starts + 40, values=np.arange(50_000) % 7.0)
+    with BigWig(path) as bigwig:
+        reader = bigwig._reader
+        reader._block.cache_clear()
+        for start in range(0, 2_000_000, 10_000):
+            bigwig.values("chr1", start, start + 10_000)
+        assert len(reader._blocks) > 10
+        assert reader._block.cache_info().misses == len(reader._blocks)

@@ -12,7 +12,7 @@ from epizoo.genome.bigwig.writer import write_track
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.reads.pile_up_config import PileUpConfig
 from epizoo.genome.reads.pileup import pile_up
-from epizoo.genome.signal import BigWig
+from epizoo.genome.signal import BigWig, SignalTrack
 
 
 def one_at_a_time(spans):
@@ -219,6 +219,15 @@ def test_positions_reach_to_four_billion(tmp_path):
     assert coverage.binned("chr1", size // 50 - 3, size // 50 + 1, 50).tolist() == [1, 1, 1, 1]
     pairs = write_text(tmp_path / "x.bedpe", f"chr1\t{size - 300}\t{size}\n" * 2)
     assert pile_up(pairs, chrom_sizes={"chr1": size}).values("chr1", size - 400, size).sum() == 300
+
+
+@pytest.mark.parametrize("width_bp", [1, 7, 1_000, 2_500])
+def test_means_of_stretches_are_those_of_all_bp(tmp_path, width_bp):
+    coverage = pile_up(write_bed(tmp_path / "x.bed", random_reads(3)), chrom_sizes=SIZES)
+    for chrom, size in SIZES.items():
+        for start, end in ((0, size), (size // 3, size - 1), (size // 2, size // 2 + 7)):
+            expected = SignalTrack.stretch_means(coverage, chrom, start, end, width_bp)
+            np.testing.assert_array_equal(coverage.stretch_means(chrom, start, end, width_bp), expected)
 
 
 def test_coverage_survives_a_bigwig(tmp_path):

@@ -1,5 +1,6 @@
 """Values of a bigWig file, in plain NumPy, safe whatever the file holds."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,8 @@ from jaxtyping import Bool, Int64, Shaped
 
 from epizoo.genome.bigwig.format import BigWigStructure
 from epizoo.genome.bigwig.records import ZOOM_RECORD, BadBlockError, Records, joined, read_block, within
+
+_KEPT_BLOCKS = 4
 
 
 class Summary(NamedTuple):
@@ -41,6 +44,8 @@ class BigWigReader:
         edges = np.searchsorted(number, np.arange(len(self.chrom_sizes) + 1))
         self._of_chrom = {chrom: (int(edges[i]), int(edges[i + 1])) for i, chrom in enumerate(self.chrom_sizes)}
         self._is_checked = np.zeros(len(self._blocks), bool)
+        # Stretches that follow each other share blocks.
+        self._block = functools.lru_cache(_KEPT_BLOCKS)(self._decode)
 
     def close(self) -> None:
         """Close the file."""
@@ -119,14 +124,18 @@ class BigWigReader:
         return found.start[is_positive], np.minimum(found.end[is_positive], self.chrom_sizes[chrom])
 
     def _read(self, first: int, after: int) -> Iterator[Records]:
-        blocks = self._blocks[first:after]
-        for number, content in enumerate(self._structure.data(blocks)):
-            try:
-                yield read_block(content, blocks[number])
-            except BadBlockError as error:
-                place = int(blocks["offset"][number])
-                raise self._structure.damaged(f"a block at byte {place:,}: {error}") from None
+        for number in range(first, after):
+            yield self._block(number)
         self._is_checked[first:after] = True
+
+    def _decode(self, number: int) -> Records:
+        """The records of a block, by its number in the index."""
+        (content,) = self._structure.data(self._blocks[number : number + 1])
+        try:
+            return read_block(content, self._blocks[number])
+        except BadBlockError as error:
+            place = int(self._blocks["offset"][number])
+            raise self._structure.damaged(f"a block at byte {place:,}: {error}") from None
 
     def _zoom_records(self, level: int) -> Shaped[np.ndarray, " record"]:
         """All summaries of a zoom level, in the order of the genome."""

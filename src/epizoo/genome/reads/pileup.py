@@ -158,21 +158,30 @@ class ReadCoverage(SignalTrack):
             blocks += [(chrom, int(edges[i]), int(edges[i + 1])) for i in np.flatnonzero(started > ended)]
         return blocks
 
+    def stretch_means(self, chrom: str, start: int, end: int, width_bp: int) -> Float[np.ndarray, " stretch"]:
+        """Mean signal over stretches of a width from `start` on, as many as are whole; float32."""
+        return self._means(chrom, start, start + (end - start) // width_bp * width_bp, width_bp)
+
     def _chunk(self, chrom: str, first_bin: int, end_bin: int, bin_bp: int) -> Float[np.ndarray, " bin"]:
-        """Exact means without a value for each bp: an edge changes its bin in part and all later ones in full."""
-        start, end = first_bin * bin_bp, min(end_bin * bin_bp, self.chrom_sizes[chrom])
+        return self._means(chrom, first_bin * bin_bp, min(end_bin * bin_bp, self.chrom_sizes[chrom]), bin_bp)
+
+    def _means(self, chrom: str, start: int, end: int, width_bp: int) -> Float[np.ndarray, " bin"]:
+        """Exact means without a value for each bp: an edge changes its bin in part and all later ones in full.
+
+        Of whole numbers, float64 rounded to float32 is what float32 would give.
+        """
         starts, ends = self._inside(self._starts, chrom, start, end), self._inside(self._ends, chrom, start, end)
-        n_bins = end_bin - first_bin
+        n_bins = -(-(end - start) // width_bp)
         n_open = starts[0] - ends[0]
-        if n_open == 0 and not len(starts[1]):
+        if not n_bins or (n_open == 0 and not len(starts[1])):
             return np.zeros(n_bins, np.float32)
-        bin_end = np.arange(1, n_bins + 1) * bin_bp
+        bin_end = np.arange(1, n_bins + 1) * width_bp
         bin_end[-1] = end - start
-        width = np.full(n_bins, bin_bp)
-        width[-1] += end - start - n_bins * bin_bp
+        width = np.full(n_bins, width_bp)
+        width[-1] += end - start - n_bins * width_bp
         total = np.full(n_bins, float(n_open)) * width
         for sign, edges in ((1, starts[1] - start), (-1, ends[1] - start)):
-            bins = edges // bin_bp
+            bins = edges // width_bp
             count = np.bincount(bins, minlength=n_bins)
             total += sign * (np.cumsum(count) - count) * width
             total += sign * np.bincount(bins, weights=bin_end[bins] - edges, minlength=n_bins)
