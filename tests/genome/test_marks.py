@@ -24,6 +24,18 @@ def random_marks(n_bins=101, marks=("CTCF", "H3K4me3", "WCE"), seed=0, cell="K56
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".txt.gz"])
+def test_values_of_any_kind_and_order_are_written_alike(tmp_path, suffix):
+    expected = random_marks()
+    for name, values in {
+        "plain": expected.values,
+        "wide": expected.values.astype(np.int64),
+        "turned": np.asfortranarray(expected.values),
+    }.items():
+        write_binarized(tmp_path / f"{name}_binary{suffix}", expected._replace(values=values))
+        assert (tmp_path / f"{name}_binary{suffix}").read_bytes() == (tmp_path / f"plain_binary{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".txt.gz"])
 @pytest.mark.parametrize("marks", [("one",), ("CTCF", "H3K4me3", "WCE")])
 def test_text_comes_back_as_it_went(tmp_path, suffix, marks):
     path = tmp_path / f"K562_chr7_binary{suffix}"

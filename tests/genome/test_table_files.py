@@ -6,6 +6,7 @@ import sys
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet
 import pytest
@@ -119,6 +120,24 @@ def both(tmp_path_factory, random_zoo):
     (folder / "reads.bed").write_text("".join(reads))
     (folder / "sizes.txt").write_text("".join(f"{chrom}\t{size}\n" for chrom, size in CHROM_SIZES.items()))
     return folder
+
+
+def test_rows_of_parquet_in_any_order_and_of_any_index_are_those_of_text(both, tmp_path):
+    shuffled = pd.read_parquet(both / "peaks.parquet").sample(frac=1, random_state=0)
+    shuffled.to_parquet(tmp_path / "shuffled.parquet")
+    narrow_peak = shuffled.iloc[:, :10]
+    narrow_peak.to_csv(tmp_path / "shuffled.narrowPeak", sep="\t", header=False, index=False)
+    for suffix in ("parquet", "narrowPeak"):
+        run("states-of", tmp_path / f"shuffled.{suffix}", both / "states.bed", "-o", tmp_path / f"{suffix}.tsv")
+    assert (tmp_path / "parquet.tsv").read_text() == (tmp_path / "narrowPeak.tsv").read_text()
+
+
+@pytest.mark.parametrize("bad", [np.nan, 1.5, -1.0, 90.0])
+def test_a_row_of_parquet_that_is_no_interval_is_shown(tmp_path, bad):
+    table = pd.DataFrame({"chrom": "chr1", "start": [1.0, 2, bad, 4], "end": 9}, index=[7, 3, 9, 1])
+    table.to_parquet(tmp_path / "bad.parquet")
+    with pytest.raises(InputError, match=rf"bad\.parquet: row 3 is 'chr1\\t{bad}\\t9'"):
+        read_bed(tmp_path / "bad.parquet")
 
 
 def run(*words):

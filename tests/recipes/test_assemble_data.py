@@ -88,6 +88,30 @@ def test_a_file_that_is_not_that_of_training_is_named(server, tmp_path, capsys):
     assert (tmp_path / "models/model.txt").read_text() == "changed since"
     assert "another file than that of training" in capsys.readouterr().out
     assert plan(tmp_path, [source]).startswith("different ")
+    (tmp_path / "models/model.txt").write_text("mine")
+    assert assemble(tmp_path, [source]) == [Path("models/model.txt")]
+    assert (tmp_path / "models/model.txt").read_text() == "mine"
+
+
+def test_a_source_that_is_cut_short_is_an_error_in_a_sentence(tmp_path):
+    class Short(SimpleHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"x")
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Short) as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{running.server_address[1]}"
+        with pytest.raises(InputError, match=r"/x: cannot be fetched \(IncompleteRead"):
+            assemble(tmp_path, [Source(Path("x"), (f"{address}/x",), unchanged, "0" * 64)])
+        running.shutdown()
+        thread.join()
 
 
 def test_a_source_that_is_gone_is_an_error_in_a_sentence(server, tmp_path):

@@ -78,6 +78,7 @@ class FileServer(http.server.SimpleHTTPRequestHandler):
     """A server of files that knows ranges, and lets other pages read them where `is_open`."""
 
     is_open = True
+    is_exposed = True
     asked: ClassVar[list[str]] = []
 
     def do_GET(self):
@@ -92,6 +93,12 @@ class FileServer(http.server.SimpleHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(part)
 
+    def do_HEAD(self):
+        self.send_response(200)
+        self._allow()
+        self.send_header("Content-Length", str(Path(self.translate_path(self.path)).stat().st_size))
+        self.end_headers()
+
     def do_OPTIONS(self):
         self.send_response(204)
         self._allow()
@@ -101,16 +108,17 @@ class FileServer(http.server.SimpleHTTPRequestHandler):
         if self.is_open:
             self.send_header("Access-Control-Allow-Origin", "*")
             self.send_header("Access-Control-Allow-Headers", "Range")
-            self.send_header("Access-Control-Expose-Headers", "Content-Range")
+            if self.is_exposed:
+                self.send_header("Access-Control-Expose-Headers", "Content-Range")
 
     def log_message(self, *_):
         pass
 
 
 @contextmanager
-def other_server(folder, *, is_open):
+def other_server(folder, *, is_open, is_exposed=True):
     """Another server, of a folder of files: its address, and the paths that were asked of it."""
-    handler = type("Handler", (FileServer,), {"is_open": is_open, "asked": []})
+    handler = type("Handler", (FileServer,), {"is_open": is_open, "is_exposed": is_exposed, "asked": []})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
     with serving(server) as address:
         yield address, handler.asked

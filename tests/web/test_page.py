@@ -311,6 +311,16 @@ def test_an_address_can_be_typed_and_no_other_is_opened(context, base, bigwigs, 
         assert "CORS" in page.inner_text("#problem")
 
 
+def test_a_server_that_does_not_tell_where_a_range_lies_is_asked_for_the_size(context, base, bigwigs):
+    with other_server(bigwigs["coverage"].parent, is_open=True, is_exposed=False) as (address, _):
+        page = context.new_page()
+        open_page(page, base)
+        page.fill("#url", f"{address}coverage.bw")
+        page.click("#address button")
+        page.wait_for_selector("#question:visible", timeout=PATIENCE_MS)
+        call(page, regions="chr2:1-300,000")
+
+
 def test_names_of_files_are_text_in_the_genome_browser(page, bigwigs, tmp_path):
     name = 'x<b id="made">&amp;.bw'
     (tmp_path / name).write_bytes(bigwigs["coverage"].read_bytes())
@@ -338,9 +348,12 @@ def test_a_newer_page_waits_until_it_is_asked_for(context, tmp_path):
         page.reload()
         page.wait_for_selector("body[data-ready]")
         assert not page.title().startswith("New: ")
+        other = context.new_page()
+        open_page(other, address)
         page.click("#take-update")
-        until(page, "document.title.startsWith('New: ')")
-        page.wait_for_selector("body[data-ready]")
+        for tab in (page, other):
+            until(tab, "document.title.startsWith('New: ')")
+            tab.wait_for_selector("body[data-ready]")
         names = page.evaluate("caches.keys()")
         assert sorted(names) == [f"epizoo {address} 0123456789abcdef", "of another page"]
 

@@ -57,10 +57,12 @@ async function keepPage(): Promise<void> {
   };
   offer();
   kept.addEventListener("updatefound", () => kept.installing?.addEventListener("statechange", offer));
-  element("take-update").onclick = () => {
-    workers.addEventListener("controllerchange", () => location.reload());
-    kept.waiting?.postMessage("take over");
-  };
+  // In every tab of the page, also where another one asked for it.
+  const isKept = workers.controller !== null;
+  workers.addEventListener("controllerchange", () => {
+    if (isKept) location.reload();
+  });
+  element("take-update").onclick = () => kept.waiting?.postMessage("take over");
 }
 
 async function main(): Promise<void> {

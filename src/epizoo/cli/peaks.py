@@ -134,7 +134,8 @@ def _check_report(report: Path, output: Path, given: dict[str, Any]) -> None:
     from epizoo.reports.page import require_page
 
     require_page()
-    inputs = [given[name] for name in ("bigwig", "control") if name in given]
+    names = ("bigwig", "control", "regions", "known_regions", "blacklist", "chrom_sizes", "reference")
+    inputs = [given[name] for name in names if name in given]
     inputs += [path for name in ("reads", "replicates", "control_reads") for path in given.get(name, ())]
     check_outputs([report, output, *([given["coverage"]] if "coverage" in given else [])], inputs)
 

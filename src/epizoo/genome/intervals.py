@@ -76,18 +76,17 @@ def read_parquet_intervals(path: str | os.PathLike[str]) -> pd.DataFrame:
         InputError: the file is missing or damaged, has no chrom, start and end, or a row is not an interval.
         MissingDependencyError: pyarrow is not installed.
     """
-    table = read_parquet(path)
+    table = read_parquet(path).reset_index(drop=True)
     if not set(_BED_COLUMNS[:3]) <= set(table):
         found = ", ".join(map(str, table.columns[:8]))
         raise InputError(f"{path}: has the columns {found}, expected chrom, start and end among them; give intervals")
     chrom, start, end = (table[name] for name in _BED_COLUMNS[:3])
     if table.empty:
         return table.astype({"chrom": "str", "start": "int64", "end": "int64"})
-    are_whole = all(pd.api.types.is_integer_dtype(column) and not column.hasnans for column in (start, end))
     is_bad = ~chrom.map(lambda name: isinstance(name, str) and name.isprintable() and name != "").to_numpy(bool)
-    if are_whole:
-        is_bad |= ~((start >= 0) & (start < end) & (end <= LONGEST_BP)).to_numpy(bool)
-    if not are_whole or is_bad.any():
+    first, after = (pd.to_numeric(one, errors="coerce").to_numpy(np.float64, na_value=np.nan) for one in (start, end))
+    is_bad |= ~((first >= 0) & (first < after) & (after <= LONGEST_BP) & (first % 1 == 0) & (after % 1 == 0))
+    if is_bad.any():
         row = int(is_bad.argmax())
         shown = "\t".join(map(str, table.loc[row, list(_BED_COLUMNS[:3])]))
         raise InputError(f"{path}: row {row + 1} is {shown!r}, expected an interval: chrom, start and end, start < end")

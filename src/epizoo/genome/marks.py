@@ -75,6 +75,7 @@ def write_binarized(path: str | os.PathLike[str], chromosome: BinarizedChromosom
     values = np.asarray(chromosome.values)
     if values.ndim != 2 or values.shape[1] != len(chromosome.marks) or (values.size and values.max() > MISSING):
         raise InputError(f"{path}: expected values 0, 1 or 2 in {len(chromosome.marks)} columns, found {values.shape}")
+    values = np.ascontiguousarray(values, np.uint8)
     # A digit and what follows it are one number of two bytes.
     text = values + np.array(ord("0") + (ord("\t") << 8), "<u2")
     text[:, -1] += (ord("\n") - ord("\t")) << 8

@@ -24,18 +24,18 @@ def read_stacked(
 ) -> GenomeMarks:
     """Marks of a stacked model from ChromHMM's binarised text of each cell type.
 
-    Cell types and marks that the model lacks are left out; where a cell type lacks a chromosome, its marks are missing.
+    Cell types and marks that the model lacks are left out.
 
     Args:
         marks: the model's, CELL_MARK each.
         bin_bp: width of a bin.
         folders: of binarised marks.
-        allow_missing: accept that a column is absent; it is missing then.
+        allow_missing: accept that a column is absent, or a cell type on a chromosome; it is missing there then.
         regions: keep their chromosomes alone.
 
     Raises:
-        InputError: a file cannot be read, a column is absent and that is not allowed, chromosomes differ in their bins,
-            a cell type stands in two folders, or a region is outside the marks.
+        InputError: a file cannot be read, a column or chromosome is absent and that is not allowed, chromosomes
+            differ in their bins, a cell type stands in two folders, or a region is outside the marks.
     """
     where = ", ".join(map(str, folders))
     cells = _by_cell(folders)
@@ -89,6 +89,12 @@ def _read(
     found: Chromosomes = {}
     for chrom in dict.fromkeys(file.chrom for file in files):
         here = {cell: chromosomes.pop(chrom) for cell, chromosomes in of_cell.items() if chrom in chromosomes}
+        absent = [cell for cell in of_cells if cell not in here]
+        if absent and not allow_missing:
+            raise InputError(
+                f"{where}: has no {chrom} of cell type {', '.join(absent)}, which {', '.join(here)} has; add it, or "
+                "allow missing marks (--allow-missing)"
+            )
         found[chrom] = arrange_marks(stacked_columns(chrom, here, n_marks), columns, marks, where, allow_missing)
     return found
 

@@ -127,8 +127,8 @@ def _outputs(cells: Collection[str], output: Path, settings: Mapping[str, Any]) 
     """The arguments of `annotate` for the files of each cell type; makes their folders."""
     if (output.suffix or output.is_file()) and not output.is_dir():
         raise InputError(
-            f"{output}: is one file, but there are several cell types ({', '.join(cells)}); name one with --cell, or "
-            "give a folder, in which each has a file"
+            f"{output}: is one file, but there are several cell types ({', '.join(cells)}); name one with --cell, give "
+            "a folder, in which each has a file, or --stack for a model of all of them"
         )
     folders = [output, *(Path(settings[name]) for name in _OF_A_CELL if settings.get(name) is not None)]
     for folder in folders:

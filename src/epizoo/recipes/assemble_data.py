@@ -13,6 +13,7 @@ import io
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -132,8 +133,12 @@ def assemble(data: Path, sources: Sequence[Source] = SOURCES) -> list[Path]:
     different = []
     for source in sources:
         path = data / source.path
-        if path.is_file() and sha256(path) == source.sha256:
-            progress.say(f"{source.path}: there")
+        if path.exists():
+            if sha256(path) == source.sha256:
+                progress.say(f"{source.path}: there")
+            else:
+                progress.say(f"{source.path}: there, and another file than that of training; remove it to have it made")
+                different.append(source.path)
             continue
         progress.say(f"{source.path}: fetching {_first(source)}")
         content = source.make(source.urls, [fetch(url) for url in source.urls])
@@ -155,7 +160,7 @@ def fetch(url: str, timeout_s: float = 60) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as reply:
             return bytes(reply.read())
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
         raise InputError(f"{url}: cannot be fetched ({error}); try again, or see docs/data.md for its source") from None
 
 

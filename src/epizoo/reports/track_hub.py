@@ -84,6 +84,10 @@ def track_hub(
         _write(made / _HUB, _stanza(about))
         _write(made / _GENOMES, _genomes(folder / _GENOMES, assembly))
         before = _tracks_of(folder / assembly, made / assembly)
+        inputs = {Path(path).resolve() for files in (peaks, bigwigs, states) for path in named(files).values()}
+        within = [path for path in before if path.resolve() in inputs]
+        if within:
+            raise InputError(f"{within[0]}: lies in the hub that is to be replaced; move it, or give another folder")
         files = _put(made, folder)
         for path in before - set(files):
             path.unlink()

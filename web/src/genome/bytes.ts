@@ -53,9 +53,8 @@ export class UrlBytes implements Bytes {
           "download the file and drop it here.",
       );
     }
-    // Servers show other pages the length of a file always, and where a range lies only if they are told to.
-    const size = sizeOf(answer) ?? Number((await request(url, { method: "HEAD" })).headers.get("content-length") ?? NaN);
-    if (!Number.isFinite(size)) {
+    const size = sizeOf(answer) ?? (await wholeSize(url));
+    if (size === null) {
       throw new InputError(`${fileName(url)}: the server does not tell its size; download the file and drop it here.`);
     }
     return new UrlBytes(url, size);
@@ -95,6 +94,13 @@ function range(offset: number, length: number): HeadersInit {
 function sizeOf(answer: Response): number | null {
   const total = /\/(\d+)$/.exec(answer.headers.get("content-range") ?? "")?.[1];
   return total === undefined ? null : Number(total);
+}
+
+/** The size of a file as its server tells it to other pages even where it does not tell where a range lies. */
+async function wholeSize(url: string): Promise<number | null> {
+  const answer = await request(url, { method: "HEAD" });
+  const length = answer.headers.get("content-length");
+  return answer.ok && length !== null ? Number(length) : null;
 }
 
 async function request(url: string, asked: RequestInit): Promise<Response> {
