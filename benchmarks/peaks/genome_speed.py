@@ -87,13 +87,14 @@ def coverage(rng: np.random.Generator, size: int, n_reads: int) -> tuple[np.ndar
     background = rng.integers(0, size - FRAGMENT_BP, n_reads - len(in_peaks))
     reads = np.concatenate([in_peaks, background])
     # An assembly gap of a thirtieth of the chromosome.
-    reads = np.sort(reads[(reads < size // 2) | (reads >= size // 2 + size // 30)])
-    steps = np.zeros(size + 1, np.int32)
-    np.add.at(steps, reads, 1)
-    np.add.at(steps, reads + FRAGMENT_BP, -1)
-    values = np.cumsum(steps[:-1])
-    edges = np.flatnonzero(np.diff(values, prepend=-1, append=-1))
-    return edges[:-1], edges[1:], values[edges[:-1]]
+    reads = reads[(reads < size // 2) | (reads >= size // 2 + size // 30)]
+    places, at = np.unique(np.concatenate([reads, reads + FRAGMENT_BP]), return_inverse=True)
+    steps = np.bincount(at, np.repeat([1, -1], len(reads))).astype(int)
+    changed = steps != 0
+    edges = np.concatenate([[0], places[changed], [size]])
+    values = np.concatenate([[0], np.cumsum(steps[changed])])
+    spans = edges[1:] > edges[:-1]
+    return edges[:-1][spans], edges[1:][spans], values[spans]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 Each sample is a BAM of --reads million single reads on one chromosome of 100 Mb, a quarter of them in 300 peaks; a
 tenth of the peaks are fourfold higher in the second group. The parts are `call-peaks --coverage` of each sample,
-`consensus`, `count` and `differential`; the study does the same and its report. Both ratios are of wall time, for which
+`consensus`, `count`, `differential` and `report`; the study does the same. Both ratios are of wall time, for which
 nothing else may run on the machine; processor time is given beside it. The stages, by the times of the finished pieces,
 show how much of a run no second worker can share.
 """
@@ -20,6 +20,7 @@ from benchmarks.measuring import EPIZOO, Run, measure, show
 SIZE_BP, READ_BP, FRAGMENT_BP = 100_000_000, 50, 200
 N_PEAKS, SHARE_IN_PEAKS, PEAK_SD_BP = 300, 0.25, 200
 GROUPS = {"treated": 4, "control": 4}
+SHOWN = {"peaks": "narrowPeak", "bigwig": "bw"}
 STAGES = ("peaks", "consensus", "counts", "differential", "report")
 
 
@@ -58,12 +59,14 @@ def parts(samples: list[str]) -> list[list[str]]:
         [*caller, "--reads", f"{name}.bam", "-o", f"{name}.narrowPeak", "--coverage", f"{name}.bw"] for name in samples
     ]
     peaks, reads = ([f"{name}={name}.{suffix}" for name in samples] for suffix in ("narrowPeak", "bam"))
+    shown = [f"--{kind}={name}={name}.{suffix}" for name in samples for kind, suffix in SHOWN.items()]
     groups = ["--groups", "samples.tsv"]
     return [
         *calls,
         ["consensus", "--peaks", *peaks, *groups, "-o", "consensus.narrowPeak", "--support", "support.tsv"],
         ["count", "--peaks", "consensus.narrowPeak", "--reads", *reads, "-o", "counts.tsv", "--libraries", "l.tsv"],
         ["differential", "counts.tsv", *groups, "--reference", "control", "-o", "differential.tsv"],
+        ["report", *shown, "--libraries", "l.tsv", "-o", "report.html"],
     ]
 
 

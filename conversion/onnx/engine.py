@@ -95,17 +95,18 @@ class OnnxEngine:
         if len(kept) < len(set(names)):
             known = ", ".join(output.name for output in self._model.graph.output)
             raise InputError(f"{', '.join(names)}: not all in {self._entry.name}'s model.onnx, which has {known}")
-        model = copy.deepcopy(self._model)
-        graph, needed, nodes = model.graph, set(names), []
+        needed = set(names)
+        nodes: list[onnx.NodeProto] = []
         # A node stands behind those that it needs.
         for node in reversed(self._model.graph.node):
             if needed.intersection(node.output):
                 nodes.append(node)
                 needed.update(_inputs(node))
-        constants = [constant for constant in self._model.graph.initializer if constant.name in needed]
-        for field, content in ((graph.output, kept), (graph.node, nodes[::-1]), (graph.initializer, constants)):
-            del field[:]
-            field.extend(content)
+        model = copy.deepcopy(self._model)
+        del model.graph.output[:], model.graph.node[:], model.graph.initializer[:]
+        model.graph.output.extend(kept)
+        model.graph.node.extend(nodes[::-1])
+        model.graph.initializer.extend(one for one in self._model.graph.initializer if one.name in needed)
         return model
 
 
