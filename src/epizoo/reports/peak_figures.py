@@ -60,12 +60,15 @@ def peak_figures(
         covered = int((union["end"] - union["start"]).sum())
         widths = table["end"] - table["start"]
         row = {"peaks": len(table), "covered_bp": covered, "median_width_bp": widths.median()}
+        counted = _library_figures(libraries.loc[[name]].iloc[0]) if name in libraries.index else {}
         if name in signals:
-            row |= _signal_figures(signals[name], union)
+            row["signal_in_peaks"], total = _signal_in_peaks(signals[name], union)
             row["enrichment"] = _enrichment(signals[name], row["signal_in_peaks"], covered)
-        if name in libraries.index:
             # What was counted is exact where the coverage shows it only about.
-            row |= _library_figures(libraries.loc[[name]].iloc[0])
+            row["fragments"] = counted.get("fragments", np.nan)
+            if np.isnan(row["fragments"]):
+                row["fragments"] = _shown_fragments(signals[name], total)
+        row |= counted
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(FIGURES)).astype("float64")
 
@@ -114,14 +117,16 @@ def _library_figures(row: pd.Series) -> dict[str, float]:
     return {str(name): value for name, value in known.items()}
 
 
-def _signal_figures(track: BigWig, union: pd.DataFrame) -> dict[str, float]:
-    """Share of the signal in peaks, and the fragments that it shows; the whole signal is read."""
+def _signal_in_peaks(track: BigWig, union: pd.DataFrame) -> tuple[float, float]:
+    """Share of the signal in peaks, and its total; the whole signal is read."""
     _, inside, total = signal_sums(track, union)
+    return inside / total if total else np.nan, total
+
+
+def _shown_fragments(track: BigWig, total: float) -> float:
+    """The fragments that a signal shows; NaN where it shows none."""
     depth = read_depth(track, CoverageTransform().fit(track))
-    figures = {"signal_in_peaks": inside / total if total else np.nan}
-    if depth is not None and depth.source != "noise":
-        figures["fragments"] = float(round(total * depth.per_area))
-    return figures
+    return np.nan if depth is None or depth.source == "noise" else float(round(total * depth.per_area))
 
 
 def _enrichment(track: BigWig, share: float, covered: int) -> float:
