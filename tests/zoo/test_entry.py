@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import jax
 import numpy as np
@@ -247,16 +246,11 @@ def test_marks_that_are_not_enough_are_refused(states, random_zoo, arguments, me
         states.windows(intervals_file=random_zoo.intervals, **arguments)
 
 
-def test_listing_entries_is_quick():
-    code = "import epizoo; epizoo.list_entries()"
-    best = min(timed(code) for _ in range(3)) - min(timed("pass") for _ in range(3))
-    assert best < 0.5
-
-
-def timed(code):
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True)
-    return time.perf_counter() - start
+def test_listing_entries_loads_no_library_that_takes_long():
+    heavy = {"jax", "flax", "torch", "onnx", "onnxruntime", "numpy", "pandas", "scipy", "numba", "matplotlib", "pysam"}
+    code = f"import sys, epizoo; epizoo.list_entries(); print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("test", [None, {}, {"precision_decimal": 5}])
