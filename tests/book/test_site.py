@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import typer
+from page_skips import skip
 
 from epizoo.cli import app
 
@@ -32,6 +33,14 @@ def site(tmp_path_factory):
 def test_the_site_has_every_chapter_and_every_card(site):
     pages = [*ROOT.glob("tutorials/*/*.md"), *ROOT.glob("model_zoo/*/*/README.md"), *ROOT.glob("docs/*.md")]
     assert [page for page in pages if not (site / page.relative_to(ROOT)).with_suffix(".html").is_file()] == []
+
+
+def test_the_site_has_the_page_that_calls_peaks(site):
+    built = ROOT / "web" / "dist"
+    if not (built / "index.html").is_file():
+        skip("the page is not built; `make web` builds it (needs Node)")
+    names = {path.relative_to(built) for path in built.rglob("*") if path.is_file()}
+    assert {path.relative_to(site / "browser") for path in (site / "browser").rglob("*") if path.is_file()} == names
 
 
 class _Links(HTMLParser):
