@@ -98,9 +98,19 @@ def test_a_genome_without_a_whole_bin_is_reported(annotator, tmp_path):
     assert not re.search(r"\bnan", re.sub(r"<style>.*?</style>|<script.*?</script>", "", page, flags=re.DOTALL))
 
 
-@pytest.mark.parametrize("report", ["one.bed", f"{MARKS[0]}.bw", "no/a.html"])
+def test_a_report_of_regions_says_what_is_of_the_whole_chromosomes(annotator, tmp_path):
+    words = ["annotate", str(annotator), *write_bigwigs(9_000), "-o", "one.bed", "--report", "a.html"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert "of their whole chromosomes" not in (tmp_path / "a.html").read_text()
+    assert CliRunner().invoke(app, [*words, "--regions", "chr1:1-1,000"]).exit_code == 0
+    assert "of their whole chromosomes" in (tmp_path / "a.html").read_text()
+
+
+@pytest.mark.parametrize("report", ["one.bed", f"{MARKS[0]}.bw", "no/a.html", "regions.bed"])
 def test_a_report_that_cannot_be_written_is_refused_before_the_work(annotator, tmp_path, report):
+    (tmp_path / "regions.bed").write_text("chr1\t0\t1000\n")
     words = ["annotate", str(annotator), *write_bigwigs(9_000), "-o", "one.bed", "--report", report]
+    words += ["--regions", "regions.bed"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2
     assert report in result.output

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from epizoo.jobs.annotate import Annotation
     from epizoo.zoo.entry import ChromatinStateEntry
 
+_OF_REGIONS = "States are those of the regions; likelihoods and shares of marks are of their whole chromosomes."
+
 
 def check_report(report: Path, output: Path, sources: Sequence[Path], given: Mapping[str, Any]) -> None:
     """Check, before any work is done, that a report can be written.
@@ -63,6 +65,7 @@ def write_report(
         entry=entry,
         annotated={names[cell]: one for cell, one in annotations.items()},
         settings={"": _settings(entry, viterbi=bool(given.get("viterbi")))},
+        notes=[_OF_REGIONS] if "regions" in given else [],
         command=command_line(),
         file_names=piped(),
     )
