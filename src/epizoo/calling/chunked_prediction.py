@@ -165,7 +165,7 @@ def predict_track(
 
 
 def _one_ahead(read: Read, places: Sequence[tuple[int, int]]) -> Iterator[Float[np.ndarray, "bin track"]]:
-    """What is read of each place, in order; a thread reads the next one while the model computes."""
+    """Windows of the places, in order; a thread reads the next one while the model computes."""
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(read, *places[0])
         for place in places[1:]:
