@@ -166,6 +166,8 @@ def predict_track(
 
 def _one_ahead(read: Read, places: Sequence[tuple[int, int]]) -> Iterator[Float[np.ndarray, "bin track"]]:
     """Windows of the places, in order; a thread reads the next one while the model computes."""
+    if not places:
+        return
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(read, *places[0])
         for place in places[1:]:
