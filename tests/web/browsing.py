@@ -1,5 +1,6 @@
 """What tests do with a page in a browser."""
 
+import re
 import time
 
 import numpy as np
@@ -16,10 +17,11 @@ def until(page, condition):
         page.wait_for_timeout(50)
 
 
-def download(page, selector, path):
-    """Click what offers a file, and save it."""
+def download(page, selector, path, named=".+"):
+    """Click what offers a file, whose name is of this pattern, and save it."""
     with page.expect_download() as found:
         page.click(selector)
+    assert re.fullmatch(named, found.value.suggested_filename)
     found.value.save_as(path)
     return path
 

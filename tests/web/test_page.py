@@ -37,7 +37,7 @@ def wait_for_peaks(page):
 
 
 def save(page, folder, form="narrowPeak"):
-    return download(page, f"#result [data-format={form}]", folder / f"page.{form}")
+    return download(page, f"#result [data-format={form}]", folder / f"page.{form}", named=rf".+\.[a-z0-9]+\.{form}")
 
 
 def rows(path):

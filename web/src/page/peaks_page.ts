@@ -21,6 +21,7 @@ export class PeaksPage {
   private source: Source | null = null;
   private signal: OpenedSignal | null = null;
   private peaks: Peak[] = [];
+  private calledBy = "";
   private nBegun = 0;
   private readonly view = new GenomeView(element("browser"));
   private readonly table = new PeakTable((peak) => void this.guarded(() => this.view.jumpTo(peak)));
@@ -124,6 +125,7 @@ export class PeaksPage {
         probabilities: (piece) => store.add(piece),
       }),
     );
+    this.calledBy = name.replace("peak_caller/", "");
     await this.show(`${name} ${entry?.version}, ${regions || "whole genome"}`, result, store);
   }
 
@@ -172,7 +174,7 @@ export class PeaksPage {
 
   private save(format: string): void {
     const stem = this.signal?.name.replace(/\.(bw|bigwig)$/i, "") ?? "peaks";
-    download(`${stem}.${format}`, [FORMATS[format](this.peaks)]);
+    download(`${stem}.${this.calledBy}.${format}`, [FORMATS[format](this.peaks)]);
   }
 
   private guarded(work: () => Promise<void>): Promise<void> {
