@@ -311,7 +311,9 @@ def test_an_address_can_be_typed_and_no_other_is_opened(context, base, bigwigs, 
         assert "CORS" in page.inner_text("#problem")
 
 
-def test_a_server_that_does_not_tell_where_a_range_lies_is_asked_for_the_size(context, base, bigwigs):
+def test_a_server_that_does_not_tell_where_a_range_lies_is_asked_for_the_size(context, base, bigwigs, tmp_path):
+    output = tmp_path / "command.narrowPeak"
+    call_peaks("peak_caller/universal", bigwigs["coverage"], regions="chr2:1-300,000", output=output)
     with other_server(bigwigs["coverage"].parent, is_open=True, is_exposed=False) as (address, _):
         page = context.new_page()
         open_page(page, base)
@@ -319,6 +321,7 @@ def test_a_server_that_does_not_tell_where_a_range_lies_is_asked_for_the_size(co
         page.click("#address button")
         page.wait_for_selector("#question:visible", timeout=PATIENCE_MS)
         call(page, regions="chr2:1-300,000")
+        assert_same_peaks(save(page, tmp_path), output)
 
 
 def test_names_of_files_are_text_in_the_genome_browser(page, bigwigs, tmp_path):

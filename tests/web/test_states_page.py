@@ -175,6 +175,8 @@ def test_files_that_are_added_one_after_the_other_are_all_kept(states, files):
     for mark in ("H3K4me1", "H3K27ac"):
         states.set_input_files("#marks-files", str(files[mark]))
     until(states, "document.querySelectorAll('#marks-rows tr').length === 2")
+    names = states.locator("#marks-rows th").all_inner_texts()
+    assert names == [files[mark].name for mark in ("H3K4me1", "H3K27ac")]
 
 
 def test_what_is_typed_as_a_number_is_one(states, files):
