@@ -210,6 +210,11 @@ def test_a_stacked_model_refuses_what_it_cannot_see(stacked_entry, tmp_path):
     other = write_marks(tmp_path / "2", ("B",), n_bins=(299, 170))
     with pytest.raises(InputError, match=r"chr1 has different numbers of bins, 300 of A, 299 of B"):
         annotate_cells(stacked_entry, output, [folder, other], stack=True)
+    lacking = write_marks(tmp_path / "4", ("B",))
+    (lacking / "B_chr2_binary.txt").unlink()
+    with pytest.raises(InputError, match=r"has no chr2 of cell type B, which A has.*--allow-missing"):
+        annotate_cells(stacked_entry, output, [folder, lacking], stack=True)
+    assert annotate_cells(stacked_entry, output, [folder, lacking], stack=True, allow_missing=True)
     with pytest.raises(InputError, match=r"A_chr1.*: holds cell type A, as does"):
         annotate_cells(stacked_entry, output, [folder, write_marks(tmp_path / "3", ("A",))], stack=True)
     (tmp_path / "reads.bed").write_text("chr1\t1\t40\tr\t0\t+\n")

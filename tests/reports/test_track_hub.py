@@ -181,6 +181,10 @@ def test_a_hub_again_replaces_the_tracks_of_its_assembly_and_no_other_file(made,
     }
     assert done.output.count("a track of an earlier run") == 2
     assert made.bigwig.is_file()
+    inside = tmp_path / "hub/other/a_signal.bw"
+    with pytest.raises(InputError, match=r"other/a_signal\.bw: lies in the hub that is to be replaced"):
+        epizoo.track_hub(tmp_path / "hub", assembly="other", bigwigs={"new": inside}, **given)
+    assert inside.is_file()
     (tmp_path / "hub/made/notes.txt").write_text("mine")
     with pytest.raises(InputError, match=r"made/notes\.txt: is no track of the hub that is there"):
         epizoo.track_hub(tmp_path / "hub", assembly="made", peaks={"c": made.peaks}, **given)

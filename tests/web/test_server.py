@@ -22,7 +22,9 @@ def folder(tmp_path):
 def test_files_are_isolated_and_typed(folder):
     with serving(page_server(0, folder)) as address:
         for name, kind in (("", "text/html"), ("runtime.mjs", "text/javascript")):
-            with urllib.request.urlopen(address + name) as answer:
+            # As a browser names a server at port 80.
+            request = urllib.request.Request(address + name, headers={"Host": "127.0.0.1"})
+            with urllib.request.urlopen(request) as answer:
                 assert answer.headers["Content-Type"] == kind
                 assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
                 assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
