@@ -15,6 +15,7 @@ from epizoo.genome.bigwig.writer import write_track
 from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.poisson import poisson_log10_p
 from epizoo.genome.reads.pileup import ReadCoverage
+from epizoo.jobs.genome_peaks import PROBABILITIES, ROW_BINS, _predictor
 
 SIZES = {"chr1": 1_500_000, "chr2": 750_000}
 ENTRIES = ("universal", "h3k4me3", "h3k36me3", "tf", "atac")
@@ -302,3 +303,23 @@ def test_peaks_are_the_same_where_silence_is_not_computed(entries, tmp_path, nam
     every = epizoo.call_peaks(entries[name], track, probabilities=tmp_path / "every.bw")
     assert len(sparse) > 5
     pd.testing.assert_frame_equal(pd.DataFrame(sparse), pd.DataFrame(every), check_exact=True)
+
+
+@pytest.mark.parametrize("name", ["universal", "tf"])
+def test_bins_that_see_signal_have_the_probabilities_of_the_whole_window(entries, name):
+    entry, chunk_bins = entries[name], 4 * ROW_BINS
+    flank_bins, n_tracks = entry.window.flank_bins, entry.config.model.n_tracks
+    random = np.random.default_rng(5)
+    window = np.zeros((chunk_bins + 2 * flank_bins, n_tracks), np.float32)
+    places = np.cumsum(random.integers(1, 5 * flank_bins, 40))
+    places = places[places < chunk_bins // 2]
+    window[places, 0] = random.uniform(1, 9, len(places))
+    sparse, every = (
+        _predictor(entry, (PROBABILITIES,), chunk_bins, skips_empty=skips)(window)[PROBABILITIES]
+        for skips in (True, False)
+    )
+    inside = np.arange(chunk_bins) + flank_bins
+    sees = np.abs(inside[:, None] - places).min(axis=1) <= flank_bins
+    np.testing.assert_allclose(sparse[sees], np.asarray(every)[sees], rtol=1e-5, atol=0)
+    assert not sparse[~sees].any()
+    assert 0 < sees.sum() < chunk_bins
