@@ -7,6 +7,7 @@ import { showProblem } from "./page/guard.ts";
 import { PeaksPage } from "./page/peaks_page.ts";
 import { StateCaller } from "./page/state_caller.ts";
 import { StatesPage } from "./page/states_page.ts";
+import { fetchData } from "./page_data.ts";
 import type { Settings } from "./settings.ts";
 
 const TASKS = ["peaks", "states"] as const;
@@ -72,7 +73,7 @@ async function main(): Promise<void> {
   if (!document.querySelector("meta[content^='connect-src']")) {
     throw new InputError("The page's policy, which keeps files on this machine, was not loaded; reload the page.");
   }
-  const settings = (await (await fetch("data/settings.json")).json()) as Settings;
+  const settings = (await (await fetchData("settings.json", document.baseURI)).json()) as Settings;
   const setUp = { base: new URL(".", document.baseURI).href, settings };
   element("version").textContent = settings.version;
   const peaks = new PeaksPage(settings, await Caller.create(setUp));

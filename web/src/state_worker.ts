@@ -9,6 +9,7 @@ import { readRegions } from "./genome/intervals.ts";
 import { BigWig } from "./genome/signal.ts";
 import { detectSignalKind, sampleValues } from "./genome/signal_kinds.ts";
 import type { SetUp } from "./messages.ts";
+import { fetchData } from "./page_data.ts";
 import type { Annotator, SignalKind } from "./settings.ts";
 import type { StateAnswer, StateRequest, StateSettings } from "./state_messages.ts";
 import type { Parameters } from "./states/decoding.ts";
@@ -70,7 +71,5 @@ async function work({ annotator: name, marks, regions, allowMissing, ...stated }
 }
 
 async function parametersOf({ parameters: file }: Annotator): Promise<Parameters> {
-  const response = await fetch(new URL(`data/${file}`, setUp.base));
-  if (!response.ok) throw new InputError(`The page's server does not give ${file} (${response.status}); reload the page.`);
-  return (await response.json()) as Parameters;
+  return (await (await fetchData(file, setUp.base)).json()) as Parameters;
 }

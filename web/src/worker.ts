@@ -8,6 +8,7 @@ import { readRegions } from "./genome/intervals.ts";
 import { BigWig } from "./genome/signal.ts";
 import { detectSignalKind, refuseLogarithms, sampleValues } from "./genome/signal_kinds.ts";
 import type { Answer, Request, SetUp, Source } from "./messages.ts";
+import { fetchData } from "./page_data.ts";
 import { networkOn } from "./processor.ts";
 import type { Processor, SignalKind } from "./settings.ts";
 
@@ -26,8 +27,8 @@ self.onmessage = async ({ data: request }: MessageEvent<Request>) => {
   }
 };
 
-function answer(message: Answer, transfer: Transferable[] = []): void {
-  self.postMessage(message, { transfer });
+function answer(message: Answer): void {
+  self.postMessage(message);
 }
 
 async function open(given: SetUp, source: Source): Promise<void> {
@@ -78,7 +79,6 @@ async function call({ entry: name, regions, kind, processor }: Asked): Promise<v
 }
 
 async function graph(file: string): Promise<Uint8Array> {
-  const response = await fetch(new URL(`data/${file}`, setUp.base));
-  if (!response.ok) throw new InputError(`The page's server does not give ${file} (${response.status}); reload the page.`);
+  const response = await fetchData(file, setUp.base);
   return new Uint8Array(await response.arrayBuffer());
 }

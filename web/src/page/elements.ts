@@ -1,6 +1,6 @@
 /** Elements of the page by their id, and elements that are made. */
 
-import { InputError } from "../errors.ts";
+import { fetchData } from "../page_data.ts";
 import type { SignalKind } from "../settings.ts";
 
 /** The element of this id, which `index.html` has. */
@@ -41,8 +41,7 @@ export function notes(texts: string[]): HTMLElement[] {
 
 /** A file of the page's data. */
 export async function fetchFile(name: string): Promise<File> {
-  const response = await fetch(`data/${name}`);
-  if (!response.ok) throw new InputError(`The page's server does not give ${name} (${response.status}); reload the page.`);
+  const response = await fetchData(name, document.baseURI);
   return new File([await response.blob()], name);
 }
 
