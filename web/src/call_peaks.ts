@@ -32,7 +32,6 @@ export interface CalledPeaks {
   peaks: Peak[];
   fitted: FittedTransform;
   depth: ReadDepth | null;
-  excluded: string[];
   notes: string[];
 }
 
@@ -63,7 +62,7 @@ export async function callPeaks(
   const nBp = sum(merged(searched).map(({ start, end }) => end - start));
   const peaks = namePeaks(significant(withQValues(found, nBp), entry.calling.most_q));
   const notes = notesOn(bigwig, peaks, fitted, excluded, entry, constants);
-  return { peaks, fitted, depth, excluded, notes };
+  return { peaks, fitted, depth, notes };
 }
 
 interface Basis {
