@@ -10,6 +10,7 @@ import pytest
 from bigwigs import coverage, write_bigwig
 from browsing import PATIENCE_MS, contrast, download, until
 from conftest import open_page, other_server, serving
+from playwright.sync_api import expect
 
 from epizoo import call_peaks, load_peak_caller
 from epizoo.web.server import PAGE, page_server
@@ -355,7 +356,7 @@ def test_a_newer_page_waits_until_it_is_asked_for(context, tmp_path):
         open_page(other, address)
         page.click("#take-update")
         for tab in (page, other):
-            until(tab, "document.title.startsWith('New: ')")
+            expect(tab).to_have_title(re.compile("^New: "), timeout=PATIENCE_MS)
             tab.wait_for_selector("body[data-ready]")
         names = page.evaluate("caches.keys()")
         assert sorted(names) == [f"epizoo {address} 0123456789abcdef", "of another page"]
