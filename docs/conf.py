@@ -80,6 +80,7 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 
+html_math_renderer = "mathml"
 napoleon_use_ivar = True
 default_role = "py:obj"
 autodoc_typehints = "signature"
@@ -89,8 +90,10 @@ toc_object_entries = False
 def setup(app):
     """Fill in what pages ask of the code, and read docstrings as they are meant."""
     from docstrings import Docstrings
+    from formulas import displayed_formula, inline_formula
     from generated_pages import filled
 
+    app.add_html_math_renderer("mathml", inline_renderers=(inline_formula, None), block_renderers=(displayed_formula, None))
     app.connect("source-read", lambda _, page, source: source.__setitem__(0, filled(source[0])))
     docstrings = Docstrings()
     app.connect("autodoc-process-docstring", docstrings.keep, priority=400)

@@ -49,6 +49,7 @@ class _Links(HTMLParser):
     def __init__(self, page: Path) -> None:
         super().__init__()
         self.targets: list[str] = []
+        self.fetched: list[str] = []
         self.names: set[str] = set()
         self.feed(page.read_text(encoding="utf-8"))
 
@@ -57,6 +58,10 @@ class _Links(HTMLParser):
         self.names |= {found[key] for key in ("id", "name") if found.get(key)}
         if tag == "a" and found.get("href"):
             self.targets.append(found["href"])
+        if tag == "link" and set(found["rel"].split()) & {"stylesheet", "icon", "preload"}:
+            self.fetched.append(found["href"])
+        if found.get("src"):
+            self.fetched.append(found["src"])
 
 
 def test_links_within_the_site_lead_somewhere(site):
@@ -72,6 +77,18 @@ def test_links_within_the_site_lead_somewhere(site):
             if not other.exists() or (name and other in pages and name not in pages[other].names):
                 broken.add(f"{page.relative_to(site)}: {target}")
     assert broken == set()
+
+
+def test_pages_fetch_nothing_from_elsewhere(site):
+    fetched = {page: _Links(page).fetched for page in site.rglob("*.html")}
+    assert {target for targets in fetched.values() for target in targets if urlsplit(target).netloc} == set()
+    assert any("site.css" in target for target in fetched[site / "README.html"])
+
+
+def test_formulas_are_drawn_without_a_script(site):
+    page = (site / "tutorials" / "interpretability" / "04_hmm_parameters.html").read_text(encoding="utf-8")
+    assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in page
+    assert r"\log" not in page
 
 
 def test_the_search_finds_what_users_look_for(site):
