@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from epizoo.calling.peak_rule import PeakCallingConfig
-from epizoo.calling.peaks import PEAK_COLUMNS, PeakCollector, call_peaks, name_peaks
+from epizoo.calling.peaks import PEAK_COLUMNS, PeakCollector, call_peaks, candidate_table, name_peaks
 from epizoo.calling.significance import with_q_values
 from epizoo.calling.summits import smoothing_bins
 from epizoo.errors import InputError
@@ -116,7 +116,7 @@ def test_peaks_match_brute_force(config, seed):
     start_bin, bounds = 7, (7 * BIN_BP + 3, (7 + 400) * BIN_BP - 4)
     collector = PeakCollector("chr1", start_bin, config, bin_bp=BIN_BP, bounds=bounds, least_background=2.0)
     collector.add(*arrays)
-    peaks = collector.finish()
+    peaks = candidate_table([collector.finish()])
     expected = brute_force(start_bin, *arrays, config, bounds)
     assert len(expected) > 3
     found = list(peaks[["start", "end", "score"]].itertuples(index=False, name=None))
@@ -142,7 +142,8 @@ def test_pieces_give_the_peaks_of_the_whole(config, cuts):
     for low, high in itertools.pairwise([0, *cuts, 400]):
         collector.add(*(array[low:high] for array in arrays))
     pd.testing.assert_frame_equal(
-        name_peaks(collector.finish()), call_peaks("chr2", 5, *arrays, config, chrom_size=10_000, **options)
+        name_peaks(candidate_table([collector.finish()])),
+        call_peaks("chr2", 5, *arrays, config, chrom_size=10_000, **options),
     )
 
 
@@ -255,7 +256,7 @@ def test_a_control_in_pieces_gives_the_same_peaks(cut):
     for part in (slice(0, cut), slice(cut, 100)):
         collector.add(probabilities[part], signal[part], control[part])
     whole = call_peaks("chr1", 0, probabilities, signal, config, chrom_size=1_000, control=control, **options)
-    pd.testing.assert_frame_equal(name_peaks(with_q_values(collector.finish(), 1_000)), whole)
+    pd.testing.assert_frame_equal(name_peaks(with_q_values(candidate_table([collector.finish()]), 1_000)), whole)
     assert (whole["pValue"] >= 0).all()
     assert len(set(whole["pValue"])) > 1
 

@@ -1,14 +1,15 @@
 """A model over stretches of chromosomes, long ones chunk by chunk and short ones side by side, in bounded memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
 Read = Callable[[int, int], Float[np.ndarray, "bin track"]]
 Predict = Callable[[Float[np.ndarray, "bin track"]], Mapping[str, np.ndarray]]
+_Item = TypeVar("_Item")
 
 
 class Piece(NamedTuple):
@@ -140,9 +141,10 @@ def predict_track(
     through the model once for the whole call, or for all calls that share `silent`.
 
     Args:
-        predict: Any function of a window alone; its outputs are for the `chunk_bins` bins between the flanks.
-        read: Gives the signal of `[start, end)`, 0 for bins outside the chromosome (numbers below 0 occur); called in
+        predict: Any function of a window alone; its outputs are for the `chunk_bins` bins between the flanks; called in
             another thread, for one chunk ahead.
+        read: Gives the signal of `[start, end)`, 0 for bins outside the chromosome (numbers below 0 occur); called in
+            another thread, up to two chunks ahead.
         start_bin: The first bin wanted.
         end_bin: The bin after the last one wanted.
         flank_bins: Context on both sides of a chunk, without output.
@@ -151,26 +153,26 @@ def predict_track(
     """
     silent = {} if silent is None else silent
     starts = range(start_bin, end_bin, chunk_bins)
-    windows = _one_ahead(read, [(start - flank_bins, start + chunk_bins + flank_bins) for start in starts])
-    for start, window in zip(starts, windows, strict=True):
-        n_kept = min(chunk_bins, end_bin - start)
+    windows = _one_ahead(read(start - flank_bins, start + chunk_bins + flank_bins) for start in starts)
+
+    def outputs_of(window: Float[np.ndarray, "bin track"]) -> Mapping[str, np.ndarray]:
         if window.any():
-            outputs = predict(window)
-        else:
-            if not silent:
-                silent.update(predict(window))
-            outputs = silent
+            return predict(window)
+        if not silent:
+            silent.update(predict(window))
+        return silent
+
+    predicted = _one_ahead((window, outputs_of(window)) for window in windows)
+    for start, (window, outputs) in zip(starts, predicted, strict=True):
+        n_kept = min(chunk_bins, end_bin - start)
         inputs = window[flank_bins : flank_bins + n_kept]
         yield Piece(start, inputs, {name: np.asarray(array)[:n_kept] for name, array in outputs.items()})
 
 
-def _one_ahead(read: Read, places: Sequence[tuple[int, int]]) -> Iterator[Float[np.ndarray, "bin track"]]:
-    """Windows of the places, in order; a thread reads the next one while the model computes."""
-    if not places:
-        return
+def _one_ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """The items, of which a thread makes the next one while this one is used."""
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(read, *places[0])
-        for place in places[1:]:
-            window, coming = coming.result(), thread.submit(read, *place)
-            yield window
-        yield coming.result()
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item

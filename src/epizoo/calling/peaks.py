@@ -1,13 +1,12 @@
 """Peaks from per-bin probabilities: hysteresis, merging, summits and folds, whole or chunk by chunk."""
 
-import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 from epizoo.calling.local_background import LocalBackground
 from epizoo.calling.peak_rule import PeakCallingConfig
@@ -30,6 +29,9 @@ NARROWPEAK_COLUMNS = (
 PEAK_COLUMNS = (*NARROWPEAK_COLUMNS, "blockStarts", "blockSizes", "summits")
 """narrowPeak's, then what a peak is made of, as offsets from its start in lists such as ``0,350``: the stretches that
 were joined, and all summits."""
+
+Candidates = dict[str, Shaped[np.ndarray, " peak"]]
+"""Columns of peaks that have no name and no q-value yet; none where there is no peak."""
 
 # Longer odds than those of a probability of 0.95 rank simulated peaks no better, and hide how high they are.
 _LONGEST_ODDS = 19.0
@@ -94,7 +96,7 @@ def call_peaks(
         reads_per_area=reads_per_area,
     )
     collector.add(probabilities, signal, control)
-    found = with_q_values(collector.finish(), len(probabilities) * bin_bp)
+    found = with_q_values(candidate_table([collector.finish()]), len(probabilities) * bin_bp)
     return name_peaks(significant(found, config.most_q))
 
 
@@ -158,18 +160,16 @@ class PeakCollector:
             self._inside.append(kept._replace(number=kept.number + self._next_bin))
         self._next_bin += len(probabilities)
 
-    def finish(self) -> pd.DataFrame:
+    def finish(self) -> Candidates:
         """All peaks of what was added, as in `call_peaks`, but for their names, q-values and the least of these."""
         if not sum(len(bins.number) for bins in self._inside):
-            return peak_table()
+            return {}
         bins = _Bins(*(np.concatenate(column) for column in zip(*self._inside, strict=True)))
         first, after = bins.runs()
         bins = bins.of_runs(first, after, np.maximum.reduceat(bins.probability, first) >= self.config.enter_probability)
-        if not len(bins.number):
-            return peak_table()
-        return self._table(bins)
+        return self._candidates(bins) if len(bins.number) else {}
 
-    def _table(self, bins: "_Bins") -> pd.DataFrame:
+    def _candidates(self, bins: "_Bins") -> Candidates:
         """Peaks of the bins of runs that all enter."""
         first, after = bins.runs()
         low, high = self.bounds
@@ -188,7 +188,7 @@ class PeakCollector:
             has_risen = np.isin(np.arange(len(first)), found.run[rises])
             if not has_risen.all():
                 bins = bins.of_runs(first, after, has_risen)
-                return self._table(bins) if len(bins.number) else peak_table()
+                return self._candidates(bins) if len(bins.number) else {}
             found = Summits(*(column[rises] for column in found))
         middle = (bins.number[found.place] + 0.5 + found.offset) * self.bin_bp
         # Between two equal bins lies a whole number, which the parabola misses by a rounding error.
@@ -203,23 +203,20 @@ class PeakCollector:
         background = np.maximum(self._background.around(bins.number[found.place[best]]), self.least_background)
         background = np.maximum(background, beside)
         probability = np.maximum.reduceat(bins.probability, first[runs[:-1]])
-        table = peak_table(
-            chrom=self.chrom,
-            start=peak_start,
-            end=peak_end,
-            name=".",
-            score=np.rint(self._score(self.config.calibrated(probability), height, background)),
-            strand=".",
-            signalValue=height / background,
-            pValue=self._log10_p(bins, first[runs[:-1]]),
-            qValue=-1.0,
-            peak=place[best] - peak_start,
-            blockStarts=_texts(start, runs, peak_start),
-            blockSizes=_texts(end - start, runs, np.zeros_like(peak_start)),
-            summits=_texts(place, summits, peak_start),
-        )
         is_wide = (peak_end - peak_start) >= max(self.config.min_width_bp, 1)
-        return table[is_wide].reset_index(drop=True)
+        columns = {
+            "chrom": np.full(len(peak_start), self.chrom, object),
+            "start": peak_start,
+            "end": peak_end,
+            "score": np.rint(self._score(self.config.calibrated(probability), height, background)),
+            "signalValue": height / background,
+            "pValue": self._log10_p(bins, first[runs[:-1]]),
+            "peak": place[best] - peak_start,
+            "blockStarts": _texts(start, runs, peak_start),
+            "blockSizes": _texts(end - start, runs, np.zeros_like(peak_start)),
+            "summits": _texts(place, summits, peak_start),
+        }
+        return {name: column[is_wide] for name, column in columns.items()}
 
     def _log10_p(self, bins: "_Bins", first: Int[np.ndarray, " peak"]) -> Float[np.ndarray, " peak"]:
         """-log10 p of the peaks, which are made of the bins from `first` on."""
@@ -248,6 +245,15 @@ class PeakCollector:
         return np.minimum(_SCORE_PER_DECADE * np.log10(1 + odds * evidence), 1000)
 
 
+def candidate_table(parts: Sequence[Candidates]) -> pd.DataFrame:
+    """What collectors found as one table: for each of thousands of scaffolds a table takes longer than its network."""
+    found = [part for part in parts if part]
+    if not found:
+        return peak_table()
+    columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    return peak_table(**columns, name=".", strand=".", qValue=-1.0)
+
+
 def peak_table(**columns: Any) -> pd.DataFrame:
     """A table with `PEAK_COLUMNS` and their types; without columns, an empty one."""
     return narrowpeak_table(PEAK_COLUMNS, **columns)
@@ -255,17 +261,7 @@ def peak_table(**columns: Any) -> pd.DataFrame:
 
 def narrowpeak_table(names: Sequence[str] = NARROWPEAK_COLUMNS, **columns: Any) -> pd.DataFrame:
     """A table with narrowPeak's columns, or more, and their types; without columns, an empty one."""
-    return _typed_table(tuple(names), **columns) if columns else _empty_table(tuple(names)).copy()
-
-
-@functools.cache
-def _empty_table(names: tuple[str, ...]) -> pd.DataFrame:
-    """Made once: giving an empty table its types takes longer than a scaffold's network, and genomes have thousands."""
-    return _typed_table(names)
-
-
-def _typed_table(names: tuple[str, ...], **columns: Any) -> pd.DataFrame:
-    table = pd.DataFrame(columns or {}, columns=list(names))
+    table = pd.DataFrame(columns, columns=list(names))
     integers = dict.fromkeys(("start", "end", "score", "peak"), "int64")
     floats = dict.fromkeys(("signalValue", "pValue", "qValue"), "float64")
     return table.astype({**dict.fromkeys(names, "str"), **integers, **floats})
@@ -304,7 +300,7 @@ def _edges(group: Int[np.ndarray, " item"]) -> Int[np.ndarray, " edge"]:
 
 def _texts(
     values: Int[np.ndarray, " item"], edges: Int[np.ndarray, " edge"], base: Int[np.ndarray, " group"]
-) -> list[str]:
+) -> Shaped[np.ndarray, " group"]:
     """The values of each group less its base, as ``0,350``."""
     relative = list(map(str, (values - np.repeat(base, np.diff(edges))).tolist()))
-    return [",".join(relative[i:j]) for i, j in itertools.pairwise(edges.tolist())]
+    return np.array([",".join(relative[i:j]) for i, j in itertools.pairwise(edges.tolist())], object)

@@ -169,6 +169,9 @@ class BigWig(SignalTrack):
             if chrom not in positive:
                 continue
             n_blocks = max(size // block_bp, 1)
+            if n_blocks == 1:
+                blocks.append((chrom, 0, size))
+                continue
             edges = np.arange(n_blocks + 1) * size // n_blocks
             starts, ends = positive[chrom]
             first = np.searchsorted(edges, starts, side="right") - 1

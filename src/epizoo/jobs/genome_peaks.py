@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from epizoo.calling.chunked_prediction import Piece, Predict, Track, predict_tracks
 from epizoo.calling.peak_rule import PeakCallingConfig
-from epizoo.calling.peaks import PeakCollector, peak_table
+from epizoo.calling.peaks import Candidates, PeakCollector, candidate_table, peak_table
 from epizoo.errors import InputError
 from epizoo.genome.bigwig.writer import BigWigWriter
 from epizoo.genome.coverage_transform import FittedTransform
@@ -88,7 +88,7 @@ def call_genome(
         chunk_bins=chunk_bins,
     )
     done = 0
-    tables = [peak_table()]
+    found: list[Candidates] = []
     for stretch, of_stretch in zip(todo, pieces, strict=True):
         collector: PeakCollector | None = None
         for piece in of_stretch:
@@ -106,9 +106,8 @@ def call_genome(
             folds = windows.folds(stretch.chrom, piece.start_bin, piece.inputs)
             collector.add(piece.outputs[PROBABILITIES], *folds)
         if collector is not None:
-            tables.append(collector.finish())
-    # Of thousands of scaffolds most are empty, and joining their tables takes longer than their network.
-    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+            found.append(collector.finish())
+    return candidate_table(found)
 
 
 def searched_bp(windows: CoverageWindows, excluded: Collection[str], masked: pd.DataFrame | None) -> int:

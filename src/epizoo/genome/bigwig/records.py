@@ -66,6 +66,9 @@ def read_block(content: bytes, entry: Shaped[np.ndarray, ""]) -> Records:
 
 def joined(parts: Iterable[Records]) -> Records:
     """The records of several blocks."""
+    parts = list(parts)
+    if len(parts) == 1:
+        return parts[0]
     nothing = Records(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
     return Records(*(np.concatenate(column) for column in zip(nothing, *parts, strict=True)))
 
