@@ -93,7 +93,9 @@ def setup(app):
     from formulas import displayed_formula, inline_formula
     from generated_pages import filled
 
-    app.add_html_math_renderer("mathml", inline_renderers=(inline_formula, None), block_renderers=(displayed_formula, None))
+    app.add_html_math_renderer(
+        "mathml", inline_renderers=(inline_formula, None), block_renderers=(displayed_formula, None)
+    )
     app.connect("source-read", lambda _, page, source: source.__setitem__(0, filled(source[0])))
     docstrings = Docstrings()
     app.connect("autodoc-process-docstring", docstrings.keep, priority=400)

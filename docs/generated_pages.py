@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 
 _ASKED = re.compile(r"^<!-- (commands|functions|modules)(?:: ([\w.]+))? -->$", re.MULTILINE)
 

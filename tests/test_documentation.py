@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from epizoo.bench import experiments as declared
 from epizoo.bench import run as bench_run
 from epizoo.bench.experiments import EXPERIMENTS, TRUTHS, Experiment, Stretch
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 
 PEAKS = {
     "input": [("chr1", 1_000, 1_300, 5), ("chr2", 9_000, 9_100, 3)],

@@ -12,7 +12,7 @@ import pytest
 import typer
 from page_skips import skip
 
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 
 ROOT = Path(__file__).parents[2]
 

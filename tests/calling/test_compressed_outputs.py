@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.genome.text_files import bed_file, index_of, write_text
 
 

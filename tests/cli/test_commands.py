@@ -13,7 +13,8 @@ import pytest
 import random_entries
 from typer.testing import CliRunner
 
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
+from epizoo.cli.app import COMMANDS
 from epizoo.genome.marks import BinarizedChromosome, write_binarized
 
 PEAK_CALLER, ANNOTATOR = "peak_caller/random", "chromatin_states/random"
@@ -357,11 +358,21 @@ def test_the_command_itself_prints_no_traceback(folder):
 
 @pytest.mark.parametrize("arguments", [["list"], ["show", PEAK_CALLER], ["--help"], ["call-peaks", "--help"]])
 def test_light_commands_import_nothing_heavy(folder, arguments):
-    script = (
-        "import sys\nfrom epizoo.cli import app\n"
-        f"try:\n    app({arguments!r})\nexcept SystemExit:\n    pass\nprint(*sys.modules)"
-    )
-    result = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-    loaded = set(result.stdout.splitlines()[-1].split())
+    loaded = modules_of(arguments)
     heavy = {"jax", "flax", "numba", "matplotlib", "kipoi", "torch", "bioframe", "pandas"}
     assert not heavy & loaded
+
+
+def test_a_command_loads_no_other():
+    loaded = modules_of(["call-peaks", "--help"])
+    assert "epizoo.cli.peaks" in loaded
+    assert {f"epizoo.cli.{module}" for module in COMMANDS.values()} & loaded == {"epizoo.cli.peaks"}
+
+
+def modules_of(arguments):
+    """Names of the modules that a command has loaded when it ends."""
+    script = (
+        "import sys\nfrom epizoo.cli import main\ntry:\n    main()\nexcept SystemExit:\n    pass\nprint(*sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", script, *arguments], check=True, capture_output=True, text=True)
+    return set(result.stdout.splitlines()[-1].split())

@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
 from epizoo.jobs.finetune import finetune
 

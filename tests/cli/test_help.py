@@ -6,10 +6,16 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
+from epizoo.cli.app import COMMANDS as MODULES
 
 COMMANDS = typer.main.get_command(app).commands
 BEGINNINGS = re.compile(r"(Of|How|Where|What|Whether|Or) ", re.IGNORECASE)
+
+
+def test_every_command_is_made_where_it_is_looked_for():
+    made = {name: command.callback.__module__ for name, command in COMMANDS.items()}
+    assert made == {name: f"epizoo.cli.{module}" for name, module in MODULES.items()}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from epizoo.cli import app as epizoo_app
+from epizoo.cli.all_commands import app as epizoo_app
 from epizoo.cli.option_groups import named_files, options_of, parameters_of
 from epizoo.errors import InputError
 

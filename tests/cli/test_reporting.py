@@ -12,8 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from epizoo.cli import app
 from epizoo.cli import reporting as module
+from epizoo.cli.all_commands import app
 from epizoo.cli.app import _Application, _Commands, say
 from epizoo.cli.failures import sentence
 from epizoo.errors import InputError

@@ -9,7 +9,7 @@ from random_entries import MARKS
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 
 ANNOTATOR = "chromatin_states/random"
 

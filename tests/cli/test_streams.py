@@ -14,7 +14,7 @@ from typing import get_args
 import pytest
 from typer.testing import CliRunner
 
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.cli.file_roles import FOLDER, LOG, file_role
 from epizoo.cli.streams import streamed
 from epizoo.errors import InputError

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.cli.entry_summary import figures, settings
 
 ENTRIES = epizoo.list_entries()

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import epizoo.conversion
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.conversion import with_backend
 from epizoo.errors import EpizooError, InputError, MissingDependencyError
 from epizoo.jobs import annotate as module

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import epizoo
 from epizoo.calling.peak_reader import read_peaks
 from epizoo.calling.peaks import PEAK_COLUMNS
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError, MissingDependencyError
 from epizoo.genome.cell_mark_table import read_cell_mark_table
 from epizoo.genome.intervals import read_bed, read_chrom_sizes

@@ -13,7 +13,7 @@ import pysam
 import pytest
 from typer.testing import CliRunner
 
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
 from epizoo.jobs.binarize import binarize
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import epizoo
 from epizoo.calling.peak_reader import read_peaks
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
 from epizoo.genome.reads.text_reads import is_single_cell
 

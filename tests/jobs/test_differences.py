@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.conversion.chromhmm.import_entry import import_model
 from epizoo.errors import InputError
 from epizoo.figures.state_differences import changed_shares

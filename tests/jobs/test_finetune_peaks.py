@@ -9,7 +9,7 @@ import yaml
 from finetuning_files import write_experiment, write_new_yaml
 from typer.testing import CliRunner
 
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
 from epizoo.finetuning.tuning_settings import TuningSettings
 from epizoo.jobs.finetune import make_entry

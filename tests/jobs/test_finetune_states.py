@@ -8,7 +8,7 @@ from random_entries import write_marks
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import EntryError, InputError
 from epizoo.finetuning.new_cell_type import StateData
 from epizoo.finetuning.state_movement import MOVED

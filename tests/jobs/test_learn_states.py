@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
 from epizoo.genome.marks import BinarizedChromosome, write_binarized
 from epizoo.jobs.learn_states import learn_entry, learn_states

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
 from epizoo.genome.bigwig.writer import write_track
 from epizoo.genome.overlaps import overlaps_any

@@ -12,7 +12,7 @@ from chromhmm_text import read_bins, read_segments
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
 from epizoo.genome.marks import BinarizedChromosome, read_binarized, write_binarized
 from epizoo.metrics.enrichment import overlap_enrichment

@@ -18,7 +18,7 @@ from grelu_warnings import IGNORED
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.conversion import exporting
 from epizoo.conversion.parity import Check, ParityReport
 from epizoo.errors import EntryError, InputError, MissingDependencyError

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
 from epizoo.files import sha256
 from epizoo.genome.reads.pileup import ReadCoverage

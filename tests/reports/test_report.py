@@ -16,7 +16,7 @@ from report_pages import excerpts, table
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError, MissingDependencyError
 
 

@@ -12,7 +12,7 @@ from made_experiment import SIZES
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
 
 # Required settings, by https://genome.ucsc.edu/goldenPath/help/trackDb/trackDbHub.html.

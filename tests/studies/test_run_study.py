@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 import epizoo
 from epizoo.calling.peak_reader import read_peaks
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
 from epizoo.studies.pieces import pieces_of
 from epizoo.studies.study_file import read_study

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import epizoo
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.rule_text import rule_in_words
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import EntryError
 from epizoo.recipes.card_pictures import WEIGHTS_KEY
 from epizoo.zoo import list_entries

@@ -6,55 +6,8 @@ import os
 import signal
 import sys
 
-# Each module of commands adds its own to the application.
-from epizoo.cli import (
-    bench,
-    binarization,
-    comparison,
-    conversions,
-    enrichment,
-    evaluation,
-    finetuning,
-    hub,
-    peaks,
-    pictures,
-    region_states,
-    reports,
-    state_differences,
-    state_editing,
-    state_learning,
-    state_reproducibility,
-    states,
-    studies,
-    web,
-    zoo,
-)
 from epizoo.cli.app import STOPPED, app, err
-
-__all__ = [
-    "app",
-    "bench",
-    "binarization",
-    "comparison",
-    "conversions",
-    "enrichment",
-    "evaluation",
-    "finetuning",
-    "hub",
-    "main",
-    "peaks",
-    "pictures",
-    "region_states",
-    "reports",
-    "state_differences",
-    "state_editing",
-    "state_learning",
-    "state_reproducibility",
-    "states",
-    "studies",
-    "web",
-    "zoo",
-]
+from epizoo.cli.commands import load_commands
 
 
 def main() -> None:
@@ -69,6 +22,7 @@ def main() -> None:
     code: str | int | None = None
     # A signal may come before the application is built and after it is done.
     try:
+        load_commands(sys.argv[1:])
         app(prog_name="epizoo")
     except SystemExit as end:
         code = end.code

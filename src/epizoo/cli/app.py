@@ -48,15 +48,23 @@ _BUG = (
 STOPPED = {128 + signal.SIGINT: "interrupted", 128 + signal.SIGTERM: "terminated"}
 # Typer has several homes for it, by version.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-# In the order of a user's work; commands that are not named here follow.
-COMMANDS = (
-    *("list", "show", "example", "call-peaks", "evaluate", "bench"),
-    *("run", "consensus", "count", "differential"),
-    *("binarize", "annotate", "plot", "report", "track-hub", "web"),
-    *("learn-states", "select-states", "edit-states", "plot-model", "compare-models", "compare-states"),
-    *("enrichment", "neighborhood", "states-of", "differences", "reproducibility"),
-    *("finetune", "export", "import-chromhmm", "import-torch", "import-grelu", "publish", "kipoi-source"),
-)
+# In the order of a user's work, each with the module of `epizoo.cli` that makes it.
+COMMANDS = {
+    **dict.fromkeys(("list", "show", "example"), "zoo"),
+    **{"call-peaks": "peaks", "evaluate": "evaluation", "bench": "bench"},
+    **dict.fromkeys(("run", "consensus", "count", "differential"), "studies"),
+    **{"binarize": "binarization", "annotate": "states", "plot": "pictures"},
+    **dict.fromkeys(("report", "track-hub"), "reports"),
+    "web": "web",
+    **dict.fromkeys(("learn-states", "select-states"), "state_learning"),
+    "edit-states": "state_editing",
+    **dict.fromkeys(("plot-model", "compare-models", "compare-states"), "comparison"),
+    **dict.fromkeys(("enrichment", "neighborhood"), "enrichment"),
+    **{"states-of": "region_states", "differences": "state_differences", "reproducibility": "state_reproducibility"},
+    "finetune": "finetuning",
+    **dict.fromkeys(("export", "import-chromhmm", "import-torch", "import-grelu"), "conversions"),
+    **{"publish": "hub", "kipoi-source": "zoo"},
+}
 
 
 class _PlainHelp:
@@ -74,8 +82,7 @@ class _Commands(_PlainHelp, TyperGroup):
     """Commands whose errors are one sentence and exit code 2; a traceback is shown for bugs alone."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        names = super().list_commands(ctx)
-        return sorted(names, key=lambda name: COMMANDS.index(name) if name in COMMANDS else len(COMMANDS))
+        return sorted(super().list_commands(ctx), key=list(COMMANDS).index)
 
     def invoke(self, ctx: Any) -> Any:
         try:

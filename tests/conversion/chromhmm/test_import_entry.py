@@ -8,7 +8,7 @@ import random_entries
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.conversion.chromhmm.import_entry import import_model
 from epizoo.errors import EntryError, InputError
 from epizoo.genome.marks import find_binarized, read_binarized

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.conversion.chromhmm.import_entry import import_model
 from epizoo.genome.marks import BinarizedChromosome, write_binarized
 from epizoo.models.hmm.reference import HMMParameters

@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.conversion.parity import Check, ParityReport
 from epizoo.conversion.torch import import_entry as torch_import
 from epizoo.conversion.torch.import_entry import import_state

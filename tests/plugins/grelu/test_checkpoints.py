@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import epizoo
 import epizoo.plugins.grelu.checkpoints as checkpoints
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import EntryError, InputError
 from epizoo.plugins.grelu import SignalDataset, export_checkpoint, load_checkpoint
 from epizoo.plugins.grelu.heads import PeakHead

@@ -10,7 +10,7 @@ from grelu_warnings import IGNORED
 from typer.testing import CliRunner
 
 import epizoo
-from epizoo.cli import app
+from epizoo.cli.all_commands import app
 from epizoo.errors import EntryError, InputError
 from epizoo.plugins.grelu import MarkDataset, SignalDataset, import_checkpoint, lightning_model, load_checkpoint
 from epizoo.plugins.grelu import import_entry as grelu_import
