@@ -154,9 +154,7 @@ def _write(
         values = np.full((len(present), len(marks)), MISSING, np.uint8)
         values[:, columns] = present
         write_binarized(paths[chrom], BinarizedChromosome(files.cell, chrom, marks, values))
-        shares = dict(
-            zip(files.reads, present.mean(axis=0).tolist() if len(present) else [0.0] * len(columns), strict=True)
-        )
+        shares = {mark: np.count_nonzero(present[:, i]) / max(len(present), 1) for i, mark in enumerate(files.reads)}
         yield Binarized(paths[chrom], files.cell, chrom, shares)
 
 

@@ -15,12 +15,15 @@
     return values.map((value, i) => ({ chr, start: place, end: (place += runs[i] * bin), value }));
   }
 
+  // White on white would look like no state at all.
+  const visible = (rgb) => (rgb === "255,255,255" ? "rgb(236,236,236)" : `rgb(${rgb})`);
+
   function track({ kind, name, color, parts, rows }, order) {
     const all = { name, order, removable: false };
     if (kind === "signal")
       return { ...all, type: "wig", color: color, autoscale: true, height: 70, features: parts.flatMap(bins) };
     const features = rows.map(([chr, start, end, label, rgb]) =>
-      kind === "states" ? { chr, start, end, state: label, color: `rgb(${rgb})` } : { chr, start, end, score: label },
+      kind === "states" ? { chr, start, end, state: label, color: visible(rgb) } : { chr, start, end, score: label },
     );
     return { ...all, type: "annotation", displayMode: "COLLAPSED", height: 28, color, features };
   }
@@ -32,9 +35,10 @@
     reference: { id: genome.name, name: genome.name, format: "chromsizes", fastaURL: new File([sizes], "chrom.sizes"), wholeGenomeView: false },
     showNavigation: false,
     locus: loci[0].locus,
-    // The track of the sequence, of which there is none here, stands at the top unless it is told where.
-    tracks: [...tracks.map(track), { type: "sequence", order: tracks.length + 1 }],
+    tracks: tracks.map(track),
   });
+  // igv.js adds a track of the sequence, of which there is none here.
+  for (const sequence of browser.findTracks("type", "sequence")) browser.removeTrack(sequence);
 
   function tell() {
     where.textContent = unescaped(browser.referenceFrameList[0].getLocusString());
