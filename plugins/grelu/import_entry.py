@@ -112,7 +112,7 @@ def _write_run(run: Path, model: LightningModel, inner: SignalModel, base: Entry
     if train.get("transform"):
         settings["transform"] = json.loads(train["transform"])
     if isinstance(base, ChromatinStateEntry):
-        settings["states"] = _states(base, model)
+        settings["states"] = _states(settings["states"], model)
     window_bins = base.window.window_bins
     window = {"window_bins": window_bins, "flank_bins": inner.crop_len}
     write_yaml(run / "config.yaml", {"family": base.family, "window": window, **settings})
@@ -128,9 +128,9 @@ def _write_run(run: Path, model: LightningModel, inner: SignalModel, base: Entry
     write_json(run / "metrics.json", _metrics(model, base, task))
 
 
-def _states(base: ChromatinStateEntry, model: LightningModel) -> list[dict[str, Any]]:
+def _states(states: list[dict[str, Any]], model: LightningModel) -> list[dict[str, Any]]:
     """The base's states, renamed where the tasks are called otherwise."""
-    states, names = base.zoo.config["states"], model.data_params["tasks"]["name"]
+    names = model.data_params["tasks"]["name"]
     if [state["name"] for state in states] == list(names):
         return list(states)
     return [{**state, "name": name, "description": ""} for state, name in zip(states, names, strict=True)]

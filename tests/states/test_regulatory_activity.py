@@ -7,7 +7,14 @@ import pytest
 from scipy.optimize import minimize
 
 from epizoo.errors import InputError
-from epizoo.states.regulatory_activity import RING_BP, fit_head, neighbourhood, regulatory_activity
+from epizoo.states.regulatory_activity import (
+    RING_BP,
+    RegulatoryHead,
+    activity_along,
+    fit_head,
+    neighbourhood,
+    regulatory_activity,
+)
 
 
 @pytest.fixture
@@ -41,9 +48,21 @@ def test_the_fit_is_the_optimum_that_a_general_optimiser_finds(random):
         return np.logaddexp(0, logits).sum() - logits[regulates].sum() + 2.5 * (weights[:-1] ** 2).sum()
 
     best = minimize(loss, np.zeros(5), tol=1e-12).x
-    np.testing.assert_allclose([*head.weight, head.intercept], best, atol=1e-4)
+    scaled = [*(head.weight * features.std(axis=0)), head.intercept + head.weight @ features.mean(axis=0)]
+    np.testing.assert_allclose(scaled, best, atol=1e-4)
     # The intercept is free, so probabilities are right on average.
     assert regulatory_activity(head, features).mean() == pytest.approx(regulates.mean(), abs=1e-9)
+
+
+def test_activity_along_a_chromosome_is_that_of_an_element_around_each_bin(random, monkeypatch):
+    monkeypatch.setattr("epizoo.states.regulatory_activity._CHUNK_BINS", 16)
+    posteriors = random.dirichlet([1, 1, 1], 60)
+    head = RegulatoryHead(random.normal(size=18), -1.0)
+    found = activity_along(head, posteriors, 200)
+    for place, value in enumerate(found):
+        first, after = max(place - 1, 0), min(place + 2, 60)
+        features = neighbourhood(posteriors, np.array([first * 200]), np.array([after * 200]), 200)
+        assert value == pytest.approx(regulatory_activity(head, features)[0], rel=1e-6)
 
 
 def test_elements_outside_and_elements_of_one_kind_are_refused(random):

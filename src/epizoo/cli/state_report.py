@@ -28,8 +28,8 @@ def check_report(report: Path, output: Path, sources: Sequence[Path], given: Map
     require_page()
     files = [path for name in ("marks", "controls") for path in given.get(name, {}).values()]
     files += [given[name] for name in ("regions", "chrom_sizes") if name in given]
-    others = [] if output.is_dir() else [output]
-    others += [given["hdf5"]] if "hdf5" in given and not Path(given["hdf5"]).is_dir() else []
+    others = [output, *(given[name] for name in ("hdf5", "regulatory_activity") if name in given)]
+    others = [path for path in others if not Path(path).is_dir()]
     check_outputs([report], [*sources, *files, *others])
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from epizoo.cli.app import Entry, app, option, out, progress_bar, say, wrote
-from epizoo.cli.file_roles import FOLDER, HDF5, LISTING, OUTPUT
+from epizoo.cli.file_roles import BIGWIG, FOLDER, HDF5, LISTING, OUTPUT
 from epizoo.cli.option_groups import options_of
 from epizoo.wording import counted
 
@@ -52,10 +52,11 @@ Table_ = Annotated[
     "epizoo.jobs.annotate.annotate",
     {
         "": "marks binarized table regions cell stack signal_kind read_length_bp threshold chrom_sizes controls peaks "
-        "pairs allow_missing viterbi report posteriors hdf5 chromhmm state_by_line text_posteriors backend track_line"
+        "pairs allow_missing viterbi report posteriors hdf5 chromhmm state_by_line text_posteriors "
+        "regulatory_activity backend track_line"
     },
     metavars={"posteriors": "FOLDER", "chromhmm": "FOLDER", "pairs": "HANDLING"},
-    files={"hdf5": HDF5},
+    files={"hdf5": HDF5, "regulatory_activity": BIGWIG},
     trailing="marks",
 )
 def annotate(
@@ -69,8 +70,8 @@ def annotate(
 ) -> None:
     """Annotate genomes with chromatin states and write them as BED with names and colours.
 
-    Of several cell types (--cell, --binarized or --table), each has a file CELL.bed in the folder --output; --hdf5 and
-    --posteriors are folders then too.
+    Of several cell types (--cell, --binarized or --table), each has a file CELL.bed in the folder --output; --hdf5,
+    --posteriors and --regulatory-activity are folders then too.
     """
     from epizoo.cli.state_report import check_report, write_report
     from epizoo.jobs.annotate_cells import annotate_cells
@@ -96,6 +97,7 @@ def annotate(
         ("posteriors", "the posterior probability of each state, state_*.bw"),
         ("hdf5", "states and posteriors of every bin"),
         ("chromhmm", "ChromHMM's own files"),
+        ("regulatory_activity", "probability that an open element in a bin regulates a gene"),
     ):
         if name in given:
             say(f"Wrote {given[name]}: {what}.")

@@ -80,6 +80,7 @@ def annotate(
     chromhmm: File | None = None,
     state_by_line: bool = False,
     text_posteriors: bool = False,
+    regulatory_activity: File | None = None,
     track_line: str | None = None,
     progress: Progress | None = None,
 ) -> Annotation:
@@ -119,6 +120,8 @@ def annotate(
         chromhmm: Also write ChromHMM's own files here: CELL_N_segments.bed, _dense.bed and _expanded.bed.
         state_by_line: With `chromhmm`: STATEBYLINE/ too, a state for each bin.
         text_posteriors: With `chromhmm`: POSTERIOR/ too, the posteriors as text.
+        regulatory_activity: Also write, for each bin, the probability that an open element there regulates a gene, as a
+            bigWig. Entries hold it that were fitted to silenced elements (CRISPRi).
         track_line: Begin the file with a track line of this name, for upload to UCSC; most other tools refuse such
             files.
         progress: Called after each step.
@@ -156,7 +159,8 @@ def annotate(
     styles = [state.style for state in entry.config.states]
     folder = None if chromhmm is None else ChromHMMFolder(chromhmm, state_by_line, text_posteriors)
     header = None if track_line is None else bed9.track_line("bed9", track_line)
-    outputs = StateOutputs(output, header, posteriors, hdf5, folder)
+    outputs = StateOutputs(output, header, posteriors, hdf5, folder, regulatory_activity)
+    head = None if regulatory_activity is None else entry.regulatory_head()
     given = [regions, *(source.all_paths() if isinstance(source, MarkFiles) else source)]
     inputs = [path for path in given if isinstance(path, str | os.PathLike)]
     table = None if regions is None else interval_table(regions, "the regions")
@@ -166,7 +170,7 @@ def annotate(
             genome = _read(entry, source, cell, stack, allow_missing, table)
         about = {"model": entry.name, "model_version": entry.version, "weights_sha256": entry.sha256}
         shown = AnnotatedGenome(
-            styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, entry.config.order, about
+            styles, entry.channels, genome.sizes, entry.window.bin_bp, genome.cell, entry.config.order, about, head
         )
         decode = (
             partial(decode_by_windows, entry) if by_windows else partial(decode_chromosomes, entry, viterbi=viterbi)

@@ -15,7 +15,8 @@ from epizoo.zoo.loading import load_annotator
 
 File = str | os.PathLike[str]
 
-_OF_A_CELL = ("posteriors", "hdf5")
+_OF_A_CELL = {"posteriors": "{}", "hdf5": "{}.h5", "regulatory_activity": "{}.bw"}
+"""Outputs that become folders, and the name of a cell type's own in them."""
 
 
 def annotate_cells(
@@ -32,7 +33,8 @@ def annotate_cells(
     """Annotate several cell types of folders of binarised marks, or of a cell-mark table.
 
     Of one cell type alone, files are those of `epizoo.annotate`. Of several, every output is a folder: ``CELL.bed`` in
-    `output`, ``CELL.h5`` in ``hdf5``, and a folder CELL in ``posteriors``; ChromHMM's files name the cell type.
+    `output`, ``CELL.h5`` in ``hdf5``, ``CELL.bw`` in ``regulatory_activity``, and a folder CELL in ``posteriors``;
+    ChromHMM's files name the cell type.
 
     Args:
         entry: A chromatin-state annotator, its name or its folder.
@@ -138,10 +140,9 @@ def _outputs(cells: Collection[str], output: Path, settings: Mapping[str, Any]) 
             raise InputError(
                 f"{folder}: cannot be made ({error.strerror}); give a folder that can be written"
             ) from None
-    found = {cell: {"output": output / f"{cell}.bed"} for cell in cells}
-    for cell, paths in found.items():
-        if settings.get("posteriors") is not None:
-            paths["posteriors"] = Path(settings["posteriors"], cell)
-        if settings.get("hdf5") is not None:
-            paths["hdf5"] = Path(settings["hdf5"], f"{cell}.h5")
-    return found
+    given = {name: form for name, form in _OF_A_CELL.items() if settings.get(name) is not None}
+    return {
+        cell: {"output": output / f"{cell}.bed"}
+        | {name: Path(settings[name], form.format(cell)) for name, form in given.items()}
+        for cell in cells
+    }

@@ -31,7 +31,7 @@ from epizoo.models.hmm.reference import HMMParameters
 from epizoo.models.hmm.run_lengths import Float64Parameters, from_values
 from epizoo.models.parameters import flatten_parameters
 from epizoo.zoo.entry import ChromatinStateEntry
-from epizoo.zoo.new_entries import Prepared, Target, Tuning, limits_of
+from epizoo.zoo.new_entries import Prepared, Target, Tuning, limits_of, uncalibrated
 from epizoo.zoo.state_runs import describe_state
 
 
@@ -137,14 +137,13 @@ def state_arrays(base: ChromatinStateEntry, parameters: Float64Parameters) -> di
 
 
 def _config(base: ChromatinStateEntry, renamed: Mapping[int, Renamed]) -> dict[str, Any]:
-    """The base's config with new names, and without enrichments, which are those of the base."""
+    """The base's config with new names, and without what was measured on the base."""
+    config = uncalibrated(base.zoo.config)
     states = [
-        describe_state(renamed[number].state)
-        if number in renamed
-        else state.model_dump(exclude_unset=True, exclude={"enrichment"})
-        for number, state in enumerate(base.config.states)
+        describe_state(renamed[number].state) if number in renamed else state
+        for number, state in enumerate(config["states"])
     ]
-    return {**{key: value for key, value in base.zoo.config.items() if key != "measured_on"}, "states": states}
+    return {**config, "states": states}
 
 
 def _renamed_limits(base: ChromatinStateEntry, renamed: Mapping[int, Renamed]) -> list[str]:

@@ -18,6 +18,7 @@ from epizoo.calling.state_colors import StateStyle
 from epizoo.errors import InputError
 from epizoo.files import check_outputs, inside
 from epizoo.genome.bigwig.writer import BigWigWriter
+from epizoo.states.regulatory_activity import RegulatoryHead, activity_along
 
 if TYPE_CHECKING:
     from epizoo.calling.state_hdf5 import StateHDF5Writer
@@ -57,6 +58,7 @@ class StateOutputs:
         posteriors_folder: a bigWig of posteriors for each state in this folder; made where there is none.
         hdf5: states and posteriors in the layout of `epizoo.calling.state_hdf5`.
         chromhmm: ChromHMM's own files.
+        regulatory: a bigWig of regulatory activity.
     """
 
     bed: File | None = None
@@ -64,12 +66,13 @@ class StateOutputs:
     posteriors_folder: File | None = None
     hdf5: File | None = None
     chromhmm: ChromHMMFolder | None = None
+    regulatory: File | None = None
 
     @property
     def needs_posteriors(self) -> bool:
-        """True if a file holds posteriors."""
+        """True if a file holds posteriors, or what is made of them."""
         of_chromhmm = self.chromhmm is not None and self.chromhmm.posteriors
-        return self.posteriors_folder is not None or self.hdf5 is not None or of_chromhmm
+        return of_chromhmm or any(path is not None for path in (self.posteriors_folder, self.hdf5, self.regulatory))
 
     @contextmanager
     def folders(self) -> Iterator[None]:
@@ -98,7 +101,7 @@ class StateOutputs:
         Raises:
             InputError: a file cannot be written or would overwrite an input.
         """
-        single = [path for path in (self.bed, self.hdf5) if path is not None]
+        single = [path for path in (self.bed, self.hdf5, self.regulatory) if path is not None]
         check_outputs([*single, *self.posterior_paths(styles)], inputs)
         if self.bed is not None:
             check_state_file(self.bed, self.track)
@@ -123,6 +126,7 @@ class AnnotatedGenome(NamedTuple):
         cell: what ChromHMM's files call the cell type.
         order: ChromHMM's letter of the states' order.
         model: name, version and hash of the model, by the attributes' names in HDF5.
+        regulatory_head: what makes regulatory activity of posteriors, where that is written.
     """
 
     styles: Sequence[StateStyle]
@@ -132,6 +136,7 @@ class AnnotatedGenome(NamedTuple):
     cell: str
     order: str
     model: dict[str, str]
+    regulatory_head: RegulatoryHead | None = None
 
 
 class StateWriter:
@@ -156,6 +161,7 @@ class StateWriter:
         self._stack = ExitStack()
         self._bigwigs: list[BigWigWriter] = []
         self._hdf5: StateHDF5Writer | None = None
+        self._regulatory: BigWigWriter | None = None
         self._write_bed: Callable[[pd.DataFrame], None] | None = None
         if outputs.chromhmm is not None:
             check_outputs(self._chromhmm_paths(outputs.chromhmm, chroms), inputs)
@@ -171,6 +177,9 @@ class StateWriter:
                 attributes: dict[str, Any] = {**genome.model, "bin_bp": genome.bin_bp}
                 writer = StateHDF5Writer(self._outputs.hdf5, genome.styles, genome.marks, attributes)
                 self._hdf5 = stack.enter_context(writer)
+            if self._outputs.regulatory is not None:
+                track = BigWigWriter(self._outputs.regulatory, genome.sizes, genome.bin_bp)
+                self._regulatory = stack.enter_context(track)
             if self._outputs.bed is not None:
                 bed = state_writer(self._outputs.bed, genome.styles, self._outputs.track)
                 self._write_bed = stack.enter_context(bed)
@@ -191,6 +200,9 @@ class StateWriter:
         if posteriors is not None:
             for writer, posterior in zip(self._bigwigs, posteriors.T, strict=False):
                 writer.add(chrom, 0, posterior)
+            if self._regulatory is not None and self._genome.regulatory_head is not None:
+                activity = activity_along(self._genome.regulatory_head, posteriors, self._genome.bin_bp)
+                self._regulatory.add(chrom, 0, activity)
             if self._hdf5 is not None:
                 about = {
                     "length_bp": self._genome.sizes[chrom],

@@ -12,6 +12,7 @@ from epizoo.calling.state_colors import StateStyle
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.models.hmm.config import ChromatinStateConfig
 from epizoo.models.peak_caller.config import PeakCallerConfig
+from epizoo.states.regulatory_activity import N_PARTS
 from epizoo.validation import Size
 
 Family = Literal["peak_caller", "chromatin_states"]
@@ -163,6 +164,8 @@ class State(Strict):
         color: as ``red,green,blue``.
         confidence: of the name, where a rule gave it; see `epizoo.states.state_names`.
         enrichment: where the state lies, measured on what the name does not follow from.
+        regulatory_weights: of the state in an element, and in each ring around it; see
+            `epizoo.states.regulatory_activity`.
     """
 
     name: str = Field(min_length=1)
@@ -170,6 +173,7 @@ class State(Strict):
     color: str = Field(pattern=_COLOR)
     confidence: float | None = Field(default=None, ge=0, le=1)
     enrichment: dict[str, float] = {}
+    regulatory_weights: list[Annotated[float, Field(allow_inf_nan=False)]] = []
 
     @property
     def style(self) -> StateStyle:
@@ -178,17 +182,42 @@ class State(Strict):
         return StateStyle(self.name, (red, green, blue))
 
 
+class RegulatoryActivity(Strict):
+    """What makes regulatory activity of the states' ``regulatory_weights``.
+
+    Attributes:
+        intercept: what is added to the weighted features, in log-odds.
+        trained_on: elements that the weights were fitted to.
+    """
+
+    intercept: float = Field(allow_inf_nan=False)
+    trained_on: str
+
+
 class ChromatinStateSettings(Strict):
     """The ``config`` of a chromatin-state model: its HMM, and what its states are called, in their order.
 
     ``order`` is ChromHMM's letter for what the states are ordered by (emissions, transitions, user, fixed), which its
     files put before their numbers. ``measured_on`` says what the states' enrichments are, and where they were measured.
+    With ``regulatory_activity`` each state has weights.
     """
 
     model: ChromatinStateConfig
     states: tuple[State, ...]
     order: Literal["E", "T", "U", "F"] = "E"
     measured_on: str = ""
+    regulatory_activity: RegulatoryActivity | None = None
+
+    @model_validator(mode="after")
+    def _each_state_has_its_weights(self) -> Self:
+        expected = 0 if self.regulatory_activity is None else N_PARTS
+        for state in self.states:
+            if len(state.regulatory_weights) != expected:
+                raise ValueError(
+                    f"regulatory_weights: {len(state.regulatory_weights)} of state {state.name} found, expected "
+                    f"{N_PARTS} of each state with regulatory_activity, and none without"
+                )
+        return self
 
     @model_validator(mode="after")
     def _each_state_has_a_name(self) -> Self:

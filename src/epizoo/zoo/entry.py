@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from epizoo.jobs.annotate import annotate as _annotate
     from epizoo.jobs.call_peaks import call_peaks as _call_peaks
     from epizoo.models.hmm.run_lengths import Float64Parameters
+    from epizoo.states.regulatory_activity import RegulatoryHead
     from epizoo.zoo.jax_engine import JaxEngine, Scalar
     from epizoo.zoo.windows import coverage_windows as _coverage_windows
     from epizoo.zoo.windows import mark_windows as _mark_windows
@@ -289,7 +290,8 @@ class ChromatinStateEntry(Entry):
         dumps = [state.model_dump(exclude_unset=True) for state in self.config.states]
         rows = [{"name": "", "description": "", "color": ""} | dump | dump.get("enrichment", {}) for dump in dumps]
         for row in rows:
-            row.pop("enrichment", None)
+            for key in ("enrichment", "regulatory_weights"):
+                row.pop(key, None)
         return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="state"))
 
     def emissions(self) -> "pd.DataFrame":
@@ -332,6 +334,24 @@ class ChromatinStateEntry(Entry):
                 f"{n_marks} marks has {', '.join(f'{name} {shape}' for name, shape in sorted(expected.items()))}"
             )
         return probabilities_of_logits(arrays)
+
+    def regulatory_head(self) -> "RegulatoryHead":
+        """What makes regulatory activity of posteriors; see `epizoo.states.regulatory_activity`.
+
+        Raises:
+            InputError: the entry holds none.
+        """
+        from epizoo.states.regulatory_activity import RegulatoryHead
+
+        activity = self.config.regulatory_activity
+        if activity is None:
+            raise InputError(
+                f"{self.name}: has no regulatory activity, which was fitted to the states of some entries; "
+                "`epizoo show ENTRY` says of which"
+            )
+        # Of the element all states come first, then of each ring.
+        weights = np.array([state.regulatory_weights for state in self.config.states], np.float64)
+        return RegulatoryHead(weights.T.ravel(), activity.intercept)
 
     def _state_names(self, axis: str) -> "pd.Index[str]":
         import pandas as pd

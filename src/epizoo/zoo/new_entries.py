@@ -20,6 +20,7 @@ from epizoo.zoo.entry import Entry
 from epizoo.zoo.examples import example_arguments
 
 File = str | os.PathLike[str]
+_OF_THE_WEIGHTS = ("calibration", "enrichment", "measured_on", "regulatory_activity", "regulatory_weights")
 OF_BASE = "Pretrained entry: "
 _TAG = re.compile(r"^[A-Za-z0-9._-]+$")
 
@@ -108,10 +109,14 @@ def limits_of(base: Entry) -> list[str]:
 
 
 def uncalibrated(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config without what was fitted to the probabilities of other weights: calibration, and how evidence counts."""
-    fitted = ("calibration",)
-    calling = {key: value for key, value in config.get("calling", {}).items() if key not in fitted}
-    return {**config, "calling": calling} if "calling" in config else dict(config)
+    """A config without what was fitted to the outputs of other weights, or measured on them."""
+    kept = {key: value for key, value in config.items() if key not in _OF_THE_WEIGHTS}
+    if "calling" in kept:
+        kept["calling"] = {key: value for key, value in kept["calling"].items() if key not in _OF_THE_WEIGHTS}
+    if "states" in kept:
+        states = kept["states"]
+        kept["states"] = [{key: state[key] for key in state if key not in _OF_THE_WEIGHTS} for state in states]
+    return kept
 
 
 def no_longer_calibrated(base: Entry) -> list[str]:
