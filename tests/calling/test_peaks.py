@@ -114,7 +114,7 @@ def stretch(seed, n_bins=400):
 def test_peaks_match_brute_force(config, seed):
     arrays = stretch(seed)
     start_bin, bounds = 7, (7 * BIN_BP + 3, (7 + 400) * BIN_BP - 4)
-    collector = PeakCollector("chr1", start_bin, config, bin_bp=BIN_BP, bounds=bounds, least_background=2.0)
+    collector = PeakCollector("chr1", start_bin, config, bin_bp=BIN_BP, bounds=[bounds], least_background=2.0)
     collector.add(*arrays)
     peaks = candidate_table([collector.finish()])
     expected = brute_force(start_bin, *arrays, config, bounds)
@@ -138,7 +138,7 @@ def numbers(text):
 def test_pieces_give_the_peaks_of_the_whole(config, cuts):
     arrays = stretch(seed=11)
     options = {"bin_bp": BIN_BP, "least_background": 0.5}
-    collector = PeakCollector("chr2", 5, config, bounds=(0, 10_000), **options)
+    collector = PeakCollector("chr2", 5, config, bounds=[(0, 10_000)], **options)
     for low, high in itertools.pairwise([0, *cuts, 400]):
         collector.add(*(array[low:high] for array in arrays))
     pd.testing.assert_frame_equal(
@@ -252,7 +252,7 @@ def test_a_control_in_pieces_gives_the_same_peaks(cut):
     signal, control = random.gamma(2, 3, 100), random.gamma(2, 2, 100)
     options = {"bin_bp": BIN_BP, "reads_per_unit": 0.7, "reads_per_area": 0.1}
     config = PeakCallingConfig(0.6, 0.6, score_evidence=True, background_bp=100)
-    collector = PeakCollector("chr1", 0, config, bounds=(0, 1_000), **options)
+    collector = PeakCollector("chr1", 0, config, bounds=[(0, 1_000)], **options)
     for part in (slice(0, cut), slice(cut, 100)):
         collector.add(probabilities[part], signal[part], control[part])
     whole = call_peaks("chr1", 0, probabilities, signal, config, chrom_size=1_000, control=control, **options)

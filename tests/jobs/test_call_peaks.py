@@ -124,14 +124,47 @@ def test_peaks_end_at_the_border_of_regions(entry, random_zoo, rule):
             assert (cut["peak"] < cut["end"] - cut["start"]).all()
 
 
-def test_stretches_are_whole_bins_joined_where_they_touch():
+def test_stretches_are_whole_bins_with_their_surroundings():
     table = pd.DataFrame(
-        [("chr2", 10, 20), ("chr1", 90, 210), ("chr1", 200, 205), ("chr1", 250, 260), ("chr1", 300, 301)],
+        [("chr2", 10, 20), ("chr1", 90, 210), ("chr1", 200, 205), ("chr1", 250, 260), ("chr1", 9300, 9301)],
         columns=["chrom", "start", "end"],
     )
-    assert stretches(table, 50) == [("chr1", 1, 7, 90, 301), ("chr2", 0, 1, 10, 20)]
-    found = stretches(table.iloc[:4], 20)
-    assert found == [("chr1", 4, 11, 90, 210), ("chr1", 12, 13, 250, 260), ("chr2", 0, 1, 10, 20)]
+    sizes = {"chr1": 20_000, "chr2": 30}
+    # Backgrounds of 1 kb are made of blocks of two bins of 50 bp, ten on each side.
+    near = ("chr1", 0, 26, [(90, 260)])
+    assert stretches(table, 50, 1_000, sizes) == [near, ("chr1", 166, 208, [(9300, 9301)]), ("chr2", 0, 1, [(10, 20)])]
+    joined = ("chr1", 0, 208, [(90, 260), (9300, 9301)])
+    assert stretches(table.iloc[1:], 50, 9_000, sizes)[0][:2] == ("chr1", 0)
+    assert stretches(table.iloc[1:], 50, 9_000, sizes)[0].asked == joined[3]
+    known = pd.DataFrame([("chr1", 40, 300), ("chr1", 9250, 9400)], columns=["chrom", "start", "end"])
+    assert stretches(table, 50, 1_000, sizes, known) == [
+        ("chr1", 0, 6, [(90, 260)]),
+        ("chr1", 185, 188, [(9300, 9301)]),
+        ("chr2", 0, 1, [(10, 20)]),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_peaks_of_regions_are_those_of_the_genome(entry, random_zoo, rule, seed):
+    rule = dataclasses.replace(rule, most_q=1.0, background_bp=2_000)
+    genome = entry.call_peaks(random_zoo.bigwig, config=rule)
+    rng = np.random.default_rng(seed)
+    chosen = genome.iloc[np.sort(rng.choice(len(genome), 6, replace=False))]
+    margin = rng.integers(150, 1_500, 6)
+    regions = pd.DataFrame(
+        {"chrom": chosen["chrom"], "start": (chosen["start"] - margin).clip(lower=0), "end": chosen["end"] + margin}
+    )
+    sizes = sizes_of(random_zoo.bigwig)
+    regions["end"] = np.minimum(regions["end"], regions["chrom"].map(sizes))
+    found = entry.call_peaks(random_zoo.bigwig, config=rule, regions=regions)
+    same = [name for name in genome if name not in ("name", "qValue")]
+    both = found[same].merge(genome[same], on=["chrom", "start", "end", "summits"], suffixes=("", "_genome"))
+    wanted, shared = (set(zip(table["chrom"], table["start"], strict=True)) for table in (chosen, both))
+    assert wanted <= shared
+    for name in ("score", "peak", "blockStarts"):
+        assert (both[name] == both[f"{name}_genome"]).all()
+    for name in ("signalValue", "pValue"):
+        np.testing.assert_allclose(both[name], both[f"{name}_genome"], rtol=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -11,6 +11,8 @@ from epizoo.calling.reproducibility import replicate_evidence, return_probabilit
 from epizoo.errors import InputError
 from epizoo.genome.reads.pileup import ReadCoverage, pile_up
 
+SEARCHED = pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [30_000]})
+
 
 def reads(seed, n_inside=400, n_outside=600):
     """Reads of which many lie in two places, chr1:10,000-10,400 and chr1:20,000-20,400."""
@@ -73,7 +75,21 @@ def test_evidence_is_the_poisson_tail_of_the_fragments_in_a_peak(files):
     length = (ends.sum() - starts.sum()) / len(starts)
     rate = (len(starts) - sum(counts)) / (30_000 - 800)
     expected = [-poisson.logsf(count - 1, rate * (400 + length)) / np.log(10) for count in counts]
-    np.testing.assert_allclose(replicate_evidence(peaks, [replicate], 30_000)[:, 0], expected, rtol=1e-6)
+    np.testing.assert_allclose(replicate_evidence(peaks, [replicate], SEARCHED)[:, 0], expected, rtol=1e-6)
+
+
+def test_fragments_of_sequences_that_are_left_out_are_no_background(tmp_path):
+    sizes = tmp_path / "sizes"
+    sizes.write_text("chr1\t30000\nchrM\t16000\n")
+    random = np.random.default_rng(7)
+    organelle = [("chrM", int(start), int(start) + 50, "+") for start in random.integers(0, 15_000, 4_000)]
+    found = []
+    for name, more in (("without", []), ("with", organelle)):
+        paths = [write_bed(tmp_path / f"{name}{seed}.bed", [*reads(seed), *more]) for seed in range(2)]
+        found.append(epizoo.call_peaks("peak_caller/universal", replicates=paths, chrom_sizes=sizes))
+    columns = ["start", "end", "score", "return_probability", "log10_p_1", "log10_p_2"]
+    # The mean length of fragments is that of all.
+    pd.testing.assert_frame_equal(pd.DataFrame(found[1][columns]), pd.DataFrame(found[0][columns]), rtol=1e-3)
 
 
 def test_more_evidence_and_more_replicates_that_share_it_are_more_probable():
@@ -94,7 +110,7 @@ def test_an_artefact_of_one_replicate_ranks_last(files):
     starts, ends = spans(parts[0])["chr1"]
     parts[0] = ReadCoverage([paths[0]], SIZES, {"chr1": (np.r_[starts, artefact], np.r_[ends, artefact + 200])})
     peaks = pd.DataFrame({"chrom": "chr1", "start": [5_000, 10_000, 20_000], "end": [5_500, 10_500, 20_500]})
-    found = with_reproducibility(peaks.assign(qValue=50.0), parts, 30_000, 1e-4)
+    found = with_reproducibility(peaks.assign(qValue=50.0), parts, SEARCHED, 1e-4)
     assert found["score"].idxmin() == 0
     assert found["score"].iloc[0] < 100
 

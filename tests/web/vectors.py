@@ -14,7 +14,8 @@ from bigwigs import coverage, write_bigwig
 from state_vectors import state_vectors
 
 from epizoo.calling.peak_files import write_peaks
-from epizoo.calling.peaks import call_peaks
+from epizoo.calling.peaks import PeakCollector, candidate_table, name_peaks
+from epizoo.calling.significance import significant, with_q_values
 from epizoo.calling.summits import smoothing_bins
 from epizoo.errors import InputError
 from epizoo.genome.coverage_transform import CoverageTransform, FittedTransform
@@ -29,6 +30,7 @@ from epizoo.genome.signal_kinds import (
     sample_blocks,
     sample_values,
 )
+from epizoo.jobs.genome_peaks import stretches
 from epizoo.web.page_data import write_page_data
 from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.loading import load_peak_caller
@@ -40,6 +42,7 @@ TRANSFORMS = [
     CoverageTransform(background_bin_bp=200, max_blocks=1, peak_weight=0.5, scale_factor=3.0),
 ]
 N_DAMAGED = 120
+SIZES = {"a": 5_100, "b": 5_213, "B": 6_000}
 
 
 def write_vectors(folder: Path) -> None:
@@ -217,20 +220,24 @@ def _peaks(folder):
             signal = rng.poisson(1 + highest * probabilities).astype(np.float32)
             signal[rng.integers(0, n_bins, 200)] = 0
             settings = {"bin_bp": 100, "reads_per_unit": 3.5, "reads_per_area": reads}
-            peaks = call_peaks("chr1", 10, probabilities, signal, rule, chrom_size=400_950, **settings)
-            write_peaks(folder / "peaks.narrowPeak", peaks)
-            found.append(
-                {
-                    "name": f"{name}, {'reads unknown' if reads is None else 'reads known'}, up to {highest}",
-                    "rule": dataclasses.asdict(rule),
-                    "start_bin": 10,
-                    "chrom_size": 400_950,
-                    **settings,
-                    "probabilities": probabilities.tolist(),
-                    "signal": signal.tolist(),
-                    "narrow_peak": (folder / "peaks.narrowPeak").read_text(),
-                }
-            )
+            # All of it, and parts with borders within bins and with one bin between them.
+            for asked in ([(0, 400_950)], [(30_050, 90_010), (90_199, 150_000), (380_000, 400_950)]):
+                collector = PeakCollector("chr1", 10, rule, bounds=asked, **settings)
+                collector.add(probabilities, signal)
+                called = with_q_values(candidate_table([collector.finish()]), n_bins * 100)
+                write_peaks(folder / "peaks.narrowPeak", name_peaks(significant(called, rule.most_q)))
+                found.append(
+                    {
+                        "name": f"{name}, reads {'unknown' if reads is None else 'known'}, up to {highest}, {asked}",
+                        "rule": dataclasses.asdict(rule),
+                        "start_bin": 10,
+                        "asked": asked,
+                        **settings,
+                        "probabilities": probabilities.tolist(),
+                        "signal": signal.tolist(),
+                        "narrow_peak": (folder / "peaks.narrowPeak").read_text(),
+                    }
+                )
     return found
 
 
@@ -247,6 +254,9 @@ def _unions():
                 "intervals": table.to_numpy().tolist(),
                 "grid_bp": grid_bp,
                 "merged": merged(table, grid_bp=grid_bp).to_numpy().tolist(),
+                "background_bp": 20 * grid_bp,
+                "sizes": SIZES,
+                "stretches": [one._asdict() for one in stretches(table, grid_bp, 20 * grid_bp, SIZES)],
             }
         )
     return found

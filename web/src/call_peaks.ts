@@ -57,7 +57,7 @@ export async function callPeaks(
   const depth = await readDepth(bigwig, fitted, new Set(excluded), constants);
   const asked = regions ?? [...sizes].map(([chrom, end]) => ({ chrom, start: 0, end }));
   const searched = asked.filter(({ chrom }) => !excluded.includes(chrom));
-  const todo = stretches(searched, entry.window.bin_bp);
+  const todo = stretches(searched, entry.window.bin_bp, entry.calling.background_bp, sizes);
   const found = await callStretches(bigwig, todo, { entry, fitted, depth }, predict, constants, listener);
   const nBp = sum(merged(searched).map(({ start, end }) => end - start));
   const peaks = namePeaks(significant(withQValues(found, nBp), entry.calling.most_q));
@@ -98,7 +98,7 @@ async function callStretches(
     const isFirst = piece.startBin === stretch.startBin;
     const isLast = piece.startBin + piece.coverage.length === stretch.endBin;
     done += piece.coverage.length;
-    listener.probabilities({ chrom: stretch.chrom, startBin: piece.startBin, probabilities: piece.probabilities });
+    for (const part of askedParts(stretch, piece, binBp)) listener.probabilities(part);
     listener.progress(done, nBins);
     // Most scaffolds of a draft assembly: their background is nobody's, so that none is taken in.
     if (isFirst && isLast && !mayHoldPeak(piece.probabilities, entry)) continue;
@@ -106,7 +106,6 @@ async function callStretches(
       {
         ...stretch,
         binBp,
-        bounds: [stretch.start, stretch.end],
         // Of other kinds the number of reads is unknown, and assumed as the transform assumes it for -log10 p.
         readsPerUnit: fitted.kind === "coverage" ? fitted.background : fitted.log10PBackground,
         readsPerArea: depth && depth.perArea * fitted.background,
@@ -120,6 +119,21 @@ async function callStretches(
     collector = null;
   }
   return peaks;
+}
+
+/** The probabilities of a piece where they were asked for. */
+function* askedParts(
+  { chrom, asked }: Stretch,
+  piece: { startBin: number; probabilities: Float32Array },
+  binBp: number,
+): Generator<ProbabilityPiece> {
+  const { startBin, probabilities } = piece;
+  for (const [start, end] of asked) {
+    const first = Math.max(Math.floor(start / binBp), startBin);
+    const after = Math.min(Math.ceil(end / binBp), startBin + probabilities.length);
+    if (first >= after) continue;
+    yield { chrom, startBin: first, probabilities: probabilities.subarray(first - startBin, after - startBin) };
+  }
 }
 
 function mayHoldPeak(probabilities: Float32Array, entry: Entry): boolean {

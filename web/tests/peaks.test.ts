@@ -14,7 +14,7 @@ interface Called {
   rule: PeakRule;
   bin_bp: number;
   start_bin: number;
-  chrom_size: number;
+  asked: [number, number][];
   reads_per_unit: number;
   reads_per_area: number | null;
   probabilities: number[];
@@ -26,6 +26,9 @@ interface Union {
   intervals: [string, number, number][];
   grid_bp: number;
   merged: [string, number, number][];
+  background_bp: number;
+  sizes: Record<string, number>;
+  stretches: { chrom: string; start_bin: number; end_bin: number; asked: [number, number][] }[];
 }
 
 for (const expected of vectors<Called[]>("peaks")) {
@@ -37,7 +40,7 @@ for (const expected of vectors<Called[]>("peaks")) {
           chrom: "chr1",
           startBin,
           binBp,
-          bounds: [0, expected.chrom_size],
+          asked: expected.asked,
           readsPerUnit: expected.reads_per_unit,
           readsPerArea: expected.reads_per_area,
         },
@@ -69,10 +72,14 @@ function compareLines(found: string, expected: string): void {
   });
 }
 
-test("unions of intervals are Python's", () => {
-  for (const { intervals, grid_bp, merged: union } of vectors<Union[]>("unions")) {
+test("unions of intervals, and their surroundings, are Python's", () => {
+  for (const { intervals, grid_bp, merged: union, background_bp, sizes, ...expected } of vectors<Union[]>("unions")) {
     const rows = intervals.map(([chrom, start, end]) => ({ chrom, start, end }));
     assert.deepEqual(merged(rows, grid_bp).map(({ chrom, start, end }) => [chrom, start, end]), union);
+    assert.deepEqual(
+      stretches(rows, grid_bp, background_bp, new Map(Object.entries(sizes))),
+      expected.stretches.map(({ start_bin: startBin, end_bin: endBin, ...rest }) => ({ ...rest, startBin, endBin })),
+    );
   }
 });
 
@@ -91,13 +98,6 @@ test("regions are read as genome browsers write them", () => {
   for (const wrong of ["chr3", "chr1:0-5", "chr1:5-4", "chr1:1-1001", "chr1:x-9", "chr1:7"]) {
     assert.throws(() => readRegions(wrong, sizes), { name: "InputError" });
   }
-  assert.deepEqual(stretches([{ chrom: "chr1", start: 150, end: 950 }], 100)[0], {
-    chrom: "chr1",
-    start: 150,
-    end: 950,
-    startBin: 1,
-    endBin: 10,
-  });
 });
 
 test("an output depends on the flanks alone, however tracks are cut and share windows", async () => {

@@ -4,6 +4,22 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 
+def reached_bins(start_bin: int, end_bin: int, background_bp: int, bin_bp: int) -> tuple[int, int]:
+    """The bins that the backgrounds of what lies in ``[start_bin, end_bin)`` are made of, whole blocks.
+
+    >>> reached_bins(100, 105, 1_000, 50)
+    (80, 126)
+    """
+    block, reach = _blocks(background_bp, bin_bp)
+    return (start_bin // block - reach) * block, ((end_bin - 1) // block + reach + 1) * block
+
+
+def _blocks(background_bp: int, bin_bp: int) -> tuple[int, int]:
+    """Bins of a block, and how many blocks a background reaches on both sides."""
+    block_bins = max(1, background_bp // (10 * bin_bp))
+    return block_bins, round(background_bp / (block_bins * bin_bp))
+
+
 class LocalBackground:
     """Sums of background bins in blocks, so that a chromosome takes a few MB and pieces cannot change them.
 
@@ -15,8 +31,7 @@ class LocalBackground:
 
     def __init__(self, start_bin: int, background_bp: int, bin_bp: int) -> None:
         self.start_bin = start_bin
-        self.block_bins = max(1, background_bp // (10 * bin_bp))
-        self.reach_blocks = round(background_bp / (self.block_bins * bin_bp))
+        self.block_bins, self.reach_blocks = _blocks(background_bp, bin_bp)
         self._sums: list[np.ndarray] = []
         self._counts: list[np.ndarray] = []
         # Bins of a block that is not full yet are kept as they came: adding part sums would round differently.

@@ -90,7 +90,7 @@ def call_peaks(
         start_bin,
         config,
         bin_bp=bin_bp,
-        bounds=(0, chrom_size),
+        bounds=[(0, chrom_size)],
         least_background=least_background,
         reads_per_unit=reads_per_unit,
         reads_per_area=reads_per_area,
@@ -107,7 +107,8 @@ class PeakCollector:
 
     Args:
         chrom, start_bin, config, bin_bp, least_background, reads_per_unit, reads_per_area: See `call_peaks`.
-        bounds: Start and end of what was asked for, in bp; peaks are cut there.
+        bounds: Starts and ends of what was asked for, in bp, in order and with a bin at least between them; peaks are
+            cut there. What lies around them is background alone.
     """
 
     def __init__(
@@ -117,7 +118,7 @@ class PeakCollector:
         config: PeakCallingConfig,
         *,
         bin_bp: int,
-        bounds: tuple[int, int],
+        bounds: Sequence[tuple[int, int]],
         least_background: float = 1.0,
         reads_per_unit: float = 1.0,
         reads_per_area: float | None = None,
@@ -125,7 +126,7 @@ class PeakCollector:
         self.chrom = chrom
         self.config = config
         self.bin_bp = bin_bp
-        self.bounds = bounds
+        self._low, self._high = np.array(bounds, np.int64).T
         self.least_background = least_background
         self.reads_per_unit = reads_per_unit
         self.reads_per_area = reads_per_area
@@ -165,15 +166,25 @@ class PeakCollector:
         if not sum(len(bins.number) for bins in self._inside):
             return {}
         bins = _Bins(*(np.concatenate(column) for column in zip(*self._inside, strict=True)))
+        place = self._place(bins.number)
+        asked = (place >= 0) & (bins.number * self.bin_bp < self._high[place])
+        bins = _Bins(*(column[asked] for column in bins))
+        if not len(bins.number):
+            return {}
         first, after = bins.runs()
         bins = bins.of_runs(first, after, np.maximum.reduceat(bins.probability, first) >= self.config.enter_probability)
         return self._candidates(bins) if len(bins.number) else {}
 
+    def _place(self, number: Int[np.ndarray, " bin"]) -> Int[np.ndarray, " bin"]:
+        """Which of the bounds a bin lies in or after; -1 before the first."""
+        return np.searchsorted(self._low // self.bin_bp, number, side="right") - 1
+
     def _candidates(self, bins: "_Bins") -> Candidates:
         """Peaks of the bins of runs that all enter."""
         first, after = bins.runs()
-        low, high = self.bounds
         # Runs and summits in bp, cut to what was asked for.
+        of_run = self._place(bins.number[first])
+        low, high = self._low[of_run], self._high[of_run]
         start = np.clip(bins.number[first] * self.bin_bp, low, high)
         end = np.clip((bins.number[after - 1] + 1) * self.bin_bp, low, high)
         found = find_summits(
@@ -195,7 +206,8 @@ class PeakCollector:
         place = np.floor(np.round(middle, 3)).astype(np.int64)
         place = np.clip(place, start[found.run], np.maximum(end[found.run] - 1, start[found.run]))
         gap = bins.number[first[1:]] - bins.number[after[:-1] - 1] - 1
-        group = np.concatenate([[0], np.cumsum(gap > self.config.merge_gap_bp // self.bin_bp)])
+        is_apart = (gap > self.config.merge_gap_bp // self.bin_bp) | (np.diff(of_run) > 0)
+        group = np.concatenate([[0], np.cumsum(is_apart)])
         runs, summits = _edges(group), _edges(group[found.run])
         best = np.array([i + first_highest(found.height[i:j]) for i, j in itertools.pairwise(summits)], np.int64)
         peak_start, peak_end = start[runs[:-1]], end[runs[1:] - 1]

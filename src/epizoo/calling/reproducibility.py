@@ -26,20 +26,23 @@ _FEWEST_FOR_IDR = 20
 
 
 def replicate_evidence(
-    peaks: pd.DataFrame, replicates: Sequence[ReadCoverage], n_bp: int
+    peaks: pd.DataFrame, replicates: Sequence[ReadCoverage], searched: pd.DataFrame
 ) -> Float[np.ndarray, "peak replicate"]:
     """-log10 of the Poisson probability of so many fragments of each replicate in a peak, by those outside all peaks.
+
+    Fragments of what was not searched, such as the mitochondrial genome, are no background.
 
     Args:
         peaks: chrom, start and end of all candidates, which do not overlap.
         replicates: the fragments of each replicate.
-        n_bp: bp that were searched.
+        searched: intervals in which peaks were looked for, apart from each other.
     """
+    n_bp = int((searched["end"] - searched["start"]).sum())
     width = (peaks["end"] - peaks["start"]).to_numpy(np.float64)
     columns = []
     for replicate in replicates:
         counts = replicate.n_overlapping(peaks).astype(np.float64)
-        outside = max(replicate.n_fragments - counts.sum(), 1.0)
+        outside = max(float(replicate.n_overlapping(searched).sum()) - counts.sum(), 1.0)
         length = replicate.summary.covered_bp / max(replicate.n_fragments, 1)
         rate = outside / max(n_bp - width.sum(), 1.0)
         columns.append(poisson_log10_p(counts, rate * (width + length)))
@@ -82,7 +85,7 @@ def features(
 
 
 def with_reproducibility(
-    peaks: pd.DataFrame, replicates: Sequence[ReadCoverage], n_bp: int, most_q: float
+    peaks: pd.DataFrame, replicates: Sequence[ReadCoverage], searched: pd.DataFrame, most_q: float
 ) -> pd.DataFrame:
     """Candidates with `return_probability`, `idr` and `log10_p_1`, `log10_p_2`, … of the replicates.
 
@@ -94,7 +97,7 @@ def with_reproducibility(
 
     if peaks.empty:
         return peaks
-    evidence = replicate_evidence(peaks, replicates, n_bp)
+    evidence = replicate_evidence(peaks, replicates, searched)
     probability = return_probability(peaks["qValue"].to_numpy(), evidence, -np.log10(most_q))
     rates = idr(evidence).rate if len(peaks) >= _FEWEST_FOR_IDR else np.full(len(peaks), np.nan)
     columns = {f"log10_p_{number}": column for number, column in enumerate(evidence.T, start=1)}

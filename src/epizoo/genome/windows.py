@@ -169,7 +169,7 @@ class CoverageWindows(_Windows):
         known = None if known_regions is None else interval_table(known_regions, "the known regions")
         if known is not None:
             check_intervals(known, sizes, known.attrs["name"], name)
-        self.transform = transform
+        self.known, self.transform = known, transform
         # The treatment's kind says nothing of a control whose format fixes its own.
         kinds = (kind, control_kind or (kind if self.bigwigs[-1].kind is None else None))[: len(self.bigwigs)]
         self.fitted = [

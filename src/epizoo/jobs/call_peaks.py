@@ -27,7 +27,7 @@ from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.genome.signal import SignalTrack
 from epizoo.genome.table_files import check_tables, write_table
 from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
-from epizoo.jobs.genome_peaks import call_genome, open_writers, searched_bp
+from epizoo.jobs.genome_peaks import call_genome, open_writers, searched_intervals
 from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads, Signal
 from epizoo.validation import stated
 from epizoo.zoo.catalogue import list_entries
@@ -234,10 +234,11 @@ def call_peaks(
         found = call_genome(caller, windows, rule, depth and depth.per_area, writers, progress, excluded)
         allowed = found if masked is None else found[~overlaps_any(found, masked)]
         # Artefacts on the blacklist are no discoveries: they must not make others look better.
-        n_bp = searched_bp(windows, excluded, masked)
+        searched = searched_intervals(windows, excluded, masked)
+        n_bp = int((searched["end"] - searched["start"]).sum())
         allowed = with_q_values(allowed.reset_index(drop=True), n_bp)
         if isinstance(track, ReadCoverage) and track.replicates:
-            allowed = with_reproducibility(allowed, track.replicates, n_bp, rule.most_q)
+            allowed = with_reproducibility(allowed, track.replicates, searched, rule.most_q)
         peaks = CalledPeaks(name_peaks(significant(allowed, rule.most_q)))
         if cutoff_analysis is not None:
             write_cutoffs(cutoff_analysis, allowed)

@@ -2,8 +2,10 @@
 
 import functools
 import math
-from collections.abc import Callable, Collection, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from epizoo.calling.chunked_prediction import Piece, Predict, Track, predict_tracks
+from epizoo.calling.local_background import reached_bins
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import Candidates, PeakCollector, candidate_table, peak_table
 from epizoo.errors import InputError
@@ -34,13 +37,12 @@ Writers = dict[str, tuple[BigWigWriter, Callable[[np.ndarray], np.ndarray]]]
 
 
 class Stretch(NamedTuple):
-    """Consecutive bins of a chromosome, and the bp of them that were asked for."""
+    """Consecutive bins of a chromosome, and starts and ends in bp of what was asked for of them."""
 
     chrom: str
     start_bin: int
     end_bin: int
-    start: int
-    end: int
+    asked: list[tuple[int, int]]
 
 
 def call_genome(
@@ -65,12 +67,14 @@ def call_genome(
     """
     # Where there are no reads, no peak is significant.
     skips_empty = reads is not None and rule.most_q < 1 and not writers
-    todo = [one for one in stretches(windows.intervals, entry.window.bin_bp) if one.chrom not in excluded]
+    wanted = windows.intervals[~windows.intervals["chrom"].isin(list(excluded))]
     if skips_empty:
         covered = {chrom for chrom, _, _ in windows.bigwigs[0].covered_blocks(1 << 30)}
-        todo = [one for one in todo if one.chrom in covered]
-        if not todo:
+        wanted = wanted[wanted["chrom"].isin(covered)]
+        if wanted.empty:
             return peak_table()
+    sizes = windows.bigwigs[0].chrom_sizes
+    todo = stretches(wanted, entry.window.bin_bp, rule.background_bp, sizes, windows.known)
     n_bins = sum(stretch.end_bin - stretch.start_bin for stretch in todo)
     chunk_bins = _chunk_bins(todo, entry.window.flank_bins)
     pieces = predict_tracks(
@@ -92,8 +96,9 @@ def call_genome(
     for stretch, of_stretch in zip(todo, pieces, strict=True):
         collector: PeakCollector | None = None
         for piece in of_stretch:
-            for name, (writer, value) in writers.items():
-                writer.add(stretch.chrom, piece.start_bin, value(piece.outputs[name]))
+            for first, after in _asked_bins(stretch, piece, entry.window.bin_bp) if writers else ():
+                for name, (writer, value) in writers.items():
+                    writer.add(stretch.chrom, piece.start_bin + first, value(piece.outputs[name][first:after]))
             done += len(piece.inputs)
             if progress is not None:
                 progress(done, n_bins)
@@ -110,13 +115,12 @@ def call_genome(
     return candidate_table(found)
 
 
-def searched_bp(windows: CoverageWindows, excluded: Collection[str], masked: pd.DataFrame | None) -> int:
-    """Base pairs of the intervals in which peaks may lie: not in excluded sequences, and not on the blacklist."""
+def searched_intervals(
+    windows: CoverageWindows, excluded: Collection[str], masked: pd.DataFrame | None
+) -> pd.DataFrame:
+    """The union of where peaks may lie: not in excluded sequences, and not on the blacklist."""
     wanted = windows.intervals[~windows.intervals["chrom"].isin(list(excluded))]
-    if masked is not None:
-        wanted = subtract_blacklist(wanted, masked)
-    union = merged(wanted)
-    return int((union["end"] - union["start"]).sum())
+    return merged(wanted if masked is None else subtract_blacklist(wanted, masked))
 
 
 def _chunk_bins(todo: list[Stretch], flank_bins: int) -> int:
@@ -139,7 +143,7 @@ def _collector(
         stretch.start_bin,
         rule,
         bin_bp=bin_bp,
-        bounds=(stretch.start, stretch.end),
+        bounds=stretch.asked,
         # Of other kinds the number of reads is unknown, and assumed as the transform assumes it for -log10 p.
         reads_per_unit=fitted.background if fitted.kind == "coverage" else fitted.log10_p_background,
         reads_per_area=None if reads is None else reads * fitted.background,
@@ -171,14 +175,60 @@ def open_writers(
     return writers
 
 
-def stretches(intervals: pd.DataFrame, bin_bp: int) -> list[Stretch]:
-    """Intervals as whole bins, joined where these touch, sorted by chromosome name and start."""
+def stretches(
+    intervals: pd.DataFrame,
+    bin_bp: int,
+    background_bp: int,
+    sizes: Mapping[str, int],
+    known: pd.DataFrame | None = None,
+) -> list[Stretch]:
+    """Intervals as whole bins with the surroundings that their backgrounds are taken from, sorted by name and start.
+
+    Args:
+        intervals: what is asked for.
+        bin_bp: width of a bin.
+        background_bp: see `epizoo.calling.local_background`.
+        sizes: length of each chromosome.
+        known: intervals in which an absent value means 0; beyond them nothing is a background.
+    """
     union = merged(intervals, grid_bp=bin_bp)
+    limits = {} if known is None else {str(chrom): table for chrom, table in merged(known).groupby("chrom")}
+    found: list[Stretch] = []
     columns = (union[column].tolist() for column in ("chrom", "start", "end"))
-    return [
-        Stretch(chrom, start // bin_bp, -(-end // bin_bp), start, end)
-        for chrom, start, end in zip(*columns, strict=True)
-    ]
+    for chrom, start, end in zip(*columns, strict=True):
+        first, after = start // bin_bp, -(-end // bin_bp)
+        low, high = reached_bins(first, after, background_bp, bin_bp)
+        low, high = max(low, 0), min(high, -(-sizes[chrom] // bin_bp))
+        if known is not None:
+            least, most = _known_around(limits.get(chrom), start, end)
+            low, high = max(low, min(least // bin_bp, first)), min(high, max(-(-most // bin_bp), after))
+        if found and found[-1].chrom == chrom and low <= found[-1].end_bin:
+            before = found.pop()
+            found.append(Stretch(chrom, before.start_bin, max(high, before.end_bin), [*before.asked, (start, end)]))
+        else:
+            found.append(Stretch(chrom, low, high, [(start, end)]))
+    return found
+
+
+def _known_around(known: pd.DataFrame | None, start: int, end: int) -> tuple[int, int]:
+    """Where the known regions begin and end in which the ends of an interval lie; the interval itself elsewhere."""
+    if known is None:
+        return start, end
+    starts, ends = known["start"].to_numpy(), known["end"].to_numpy()
+    first, last = np.searchsorted(starts, [start, end - 1], side="right") - 1
+    low = int(starts[first]) if first >= 0 and start < ends[first] else start
+    return low, int(ends[last]) if last >= 0 and end <= ends[last] else end
+
+
+def _asked_bins(stretch: Stretch, piece: Piece, bin_bp: int) -> Iterator[tuple[int, int]]:
+    """First and last (exclusive) bins of a piece, counted from its start, of each part that was asked for."""
+    n_bins = len(piece.inputs)
+    before = bisect_right(stretch.asked, piece.start_bin * bin_bp, key=itemgetter(1))
+    for start, end in stretch.asked[before:]:
+        first, after = start // bin_bp - piece.start_bin, -(-end // bin_bp) - piece.start_bin
+        if first >= n_bins:
+            return
+        yield max(first, 0), min(after, n_bins)
 
 
 def _predictor(

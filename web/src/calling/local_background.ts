@@ -2,6 +2,18 @@
 
 import { clip, rint, runningSums } from "../numbers.ts";
 
+/** The bins that the backgrounds of what lies in `[startBin, endBin)` are made of, whole blocks. */
+export function reachedBins(startBin: number, endBin: number, backgroundBp: number, binBp: number): [number, number] {
+  const [block, reach] = blocks(backgroundBp, binBp);
+  return [(Math.floor(startBin / block) - reach) * block, (Math.floor((endBin - 1) / block) + reach + 1) * block];
+}
+
+/** Bins of a block, and how many blocks a background reaches on both sides. */
+function blocks(backgroundBp: number, binBp: number): [number, number] {
+  const blockBins = Math.max(1, Math.floor(backgroundBp / (10 * binBp)));
+  return [blockBins, rint(backgroundBp / (blockBins * binBp))];
+}
+
 /** Sums of background bins in blocks of about a tenth of `backgroundBp`, so that a chromosome takes a few MB. */
 export class LocalBackground {
   private readonly blockBins: number;
@@ -15,8 +27,7 @@ export class LocalBackground {
     backgroundBp: number,
     binBp: number,
   ) {
-    this.blockBins = Math.max(1, Math.floor(backgroundBp / (10 * binBp)));
-    this.reachBlocks = rint(backgroundBp / (this.blockBins * binBp));
+    [this.blockBins, this.reachBlocks] = blocks(backgroundBp, binBp);
   }
 
   /** Take in the next bins; those that `isBackground` refuses do not count. */

@@ -25,8 +25,8 @@ export interface StretchSettings {
   chrom: string;
   startBin: number;
   binBp: number;
-  /** Start and end of what was asked for, in bp; peaks are cut there. */
-  bounds: [number, number];
+  /** Starts and ends of what was asked for, in bp, with a bin at least between them; peaks are cut there. */
+  asked: [start: number, end: number][];
   readsPerUnit: number;
   readsPerArea: number | null;
 }
@@ -34,6 +34,8 @@ export interface StretchSettings {
 /** Consecutive bins that reach `extend_probability`. */
 interface Run {
   first: number;
+  /** Which of what was asked for it lies in. */
+  asked: number;
   probability: number[];
   signal: number[];
 }
@@ -54,6 +56,7 @@ export class PeakCollector {
   private readonly surroundings: LocalBackground;
   private readonly runs: Run[] = [];
   private nextBin: number;
+  private askedNow = 0;
 
   constructor(
     private readonly stretch: StretchSettings,
@@ -75,9 +78,10 @@ export class PeakCollector {
     probabilities.forEach((probability, i) => {
       if (probability < extend) return;
       const bin = this.nextBin + i;
+      if (!this.isAsked(bin)) return;
       if (!open || bin !== open.first + open.probability.length) {
         this.dropIfTooLow(open);
-        open = { first: bin, probability: [], signal: [] };
+        open = { first: bin, asked: this.askedNow, probability: [], signal: [] };
         this.runs.push(open);
       }
       open.probability.push(probability);
@@ -93,11 +97,19 @@ export class PeakCollector {
     const groups: Run[][] = [];
     for (const run of this.runs) {
       const before = groups.at(-1)?.at(-1);
-      if (before && run.first - lastBin(before) - 1 <= mostGap) groups.at(-1)?.push(run);
+      const isNear = before && run.first - lastBin(before) - 1 <= mostGap && run.asked === before.asked;
+      if (isNear) groups.at(-1)?.push(run);
       else groups.push([run]);
     }
     const peaks = this.described(groups);
     return peaks.filter((peak) => peak.end - peak.start >= Math.max(this.rule.min_width_bp, 1));
+  }
+
+  /** True if a bin, which comes after all bins before, lies in what was asked for. */
+  private isAsked(bin: number): boolean {
+    const { asked, binBp } = this.stretch;
+    while (this.askedNow < asked.length && bin * binBp >= asked[this.askedNow][1]) this.askedNow++;
+    return this.askedNow < asked.length && bin >= Math.floor(asked[this.askedNow][0] / binBp);
   }
 
   /** Forget the last run if no bin of it is as probable as a peak's must be. */
@@ -111,13 +123,14 @@ export class PeakCollector {
     const background = this.background.around(best.map(({ bin }) => [bin, bin]));
     const surroundings = this.surroundings.around(groups.map((runs) => [runs[0].first, lastBin(runs[runs.length - 1])]));
     return groups.map((runs, i) => {
-      const start = this.within(runs[0].first);
+      const last = runs[runs.length - 1];
+      const start = this.within(runs[0], runs[0].first);
       const local = Math.max(background[i], LEAST_BACKGROUND);
       const probability = Math.max(...runs.map((run) => run.probability.reduce((a, b) => Math.max(a, b))));
       return {
         chrom: this.stretch.chrom,
         start,
-        end: this.within(lastBin(runs[runs.length - 1]) + 1),
+        end: this.within(last, lastBin(last) + 1),
         name: ".",
         score: rint(this.score(this.calibrated(probability), best[i].signal, local)),
         signalValue: best[i].signal / local,
@@ -133,8 +146,8 @@ export class PeakCollector {
     const smoothBins = smoothingBins(this.rule.summit_smoothing_bp, this.stretch.binBp);
     const summits: PlacedSummit[] = [];
     for (const run of runs) {
-      const start = this.within(run.first);
-      const end = this.within(lastBin(run) + 1);
+      const start = this.within(run, run.first);
+      const end = this.within(run, lastBin(run) + 1);
       const signal = Float64Array.from(run.signal);
       for (const found of findSummits(signal, smoothBins, this.rule.summit_valley, this.constants.summits.equal)) {
         const bin = run.first + found.bin;
@@ -170,9 +183,9 @@ export class PeakCollector {
     return Math.min(perDecade * Math.log10(1 + odds * evidence), 1000);
   }
 
-  /** The border of a bin in bp, cut to what was asked for. */
-  private within(bin: number): number {
-    return clip(bin * this.stretch.binBp, ...this.stretch.bounds);
+  /** The border of a bin of a run in bp, cut to what was asked for. */
+  private within(run: Run, bin: number): number {
+    return clip(bin * this.stretch.binBp, ...this.stretch.asked[run.asked]);
   }
 }
 

@@ -1,13 +1,16 @@
 /** Regions that a user asks for, as text and as whole bins. */
 
+import { reachedBins } from "../calling/local_background.ts";
 import { InputError } from "../errors.ts";
 import { compareText } from "./signal_kinds.ts";
 import type { Interval } from "./signal.ts";
 
-/** Consecutive bins of a chromosome, and the bp of them that were asked for. */
-export interface Stretch extends Interval {
+/** Consecutive bins of a chromosome, and starts and ends in bp of what was asked for of them. */
+export interface Stretch {
+  chrom: string;
   startBin: number;
   endBin: number;
+  asked: [start: number, end: number][];
 }
 
 /**
@@ -50,11 +53,24 @@ export function merged(intervals: Interval[], gridBp = 1): Interval[] {
   return union;
 }
 
-/** Intervals as whole bins, joined where these touch. */
-export function stretches(intervals: Interval[], binBp: number): Stretch[] {
-  return merged(intervals, binBp).map((one) => ({
-    ...one,
-    startBin: Math.floor(one.start / binBp),
-    endBin: Math.ceil(one.end / binBp),
-  }));
+/** Intervals as whole bins with the surroundings that their backgrounds are taken from. */
+export function stretches(
+  intervals: Interval[],
+  binBp: number,
+  backgroundBp: number,
+  sizes: ReadonlyMap<string, number>,
+): Stretch[] {
+  const found: Stretch[] = [];
+  for (const { chrom, start, end } of merged(intervals, binBp)) {
+    const bins = [Math.floor(start / binBp), Math.ceil(end / binBp)] as const;
+    const [low, high] = reachedBins(...bins, backgroundBp, binBp);
+    const startBin = Math.max(low, 0);
+    const endBin = Math.min(high, Math.ceil((sizes.get(chrom) ?? end) / binBp));
+    const before = found.at(-1);
+    if (before?.chrom === chrom && startBin <= before.endBin) {
+      before.endBin = Math.max(before.endBin, endBin);
+      before.asked.push([start, end]);
+    } else found.push({ chrom, startBin, endBin, asked: [[start, end]] });
+  }
+  return found;
 }
