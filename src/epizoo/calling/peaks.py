@@ -176,7 +176,7 @@ class PeakCollector:
         return self._candidates(bins) if len(bins.number) else {}
 
     def _place(self, number: Int[np.ndarray, " bin"]) -> Int[np.ndarray, " bin"]:
-        """Which of the bounds a bin lies in or after; -1 before the first."""
+        """Number of the bounds that a bin lies in or after; -1 before the first."""
         return np.searchsorted(self._low // self.bin_bp, number, side="right") - 1
 
     def _candidates(self, bins: "_Bins") -> Candidates:

@@ -211,7 +211,7 @@ def stretches(
 
 
 def _known_around(known: pd.DataFrame | None, start: int, end: int) -> tuple[int, int]:
-    """Where the known regions begin and end in which the ends of an interval lie; the interval itself elsewhere."""
+    """Start and end of the known regions that the ends of an interval lie in; of the interval itself elsewhere."""
     if known is None:
         return start, end
     starts, ends = known["start"].to_numpy(), known["end"].to_numpy()

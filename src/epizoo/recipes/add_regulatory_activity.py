@@ -100,7 +100,7 @@ def average_precision(predicted: np.ndarray, regulates: np.ndarray) -> float:
 
 
 def other_predictors(elements: pd.DataFrame) -> dict[str, np.ndarray]:
-    """What else tells which elements regulate a gene, higher where they do."""
+    """Other measurements by which elements regulate a gene, higher where they do."""
     return {
         "H3K27ac RPM": elements["h3k27ac_rpm"].fillna(0).to_numpy(),
         "DHS RPM": elements["dhs_rpm"].fillna(0).to_numpy(),
@@ -152,7 +152,7 @@ def add_regulatory_activity(entry: ChromatinStateEntry, data: Path) -> None:
 def _along(
     posteriors: Posteriors, heads: Mapping[str, RegulatoryHead], elements: pd.DataFrame, bin_bp: int
 ) -> Float64[np.ndarray, " element"]:
-    """What `epizoo annotate --regulatory-activity` writes at the middle of each element, by left-out regressions."""
+    """The track of `epizoo annotate --regulatory-activity` at the middle of each element, by left-out regressions."""
     found = np.zeros(len(elements))
     for chrom, rows in elements.groupby("chrom"):
         track = activity_along(heads[str(chrom)], posteriors[str(chrom)], bin_bp)

@@ -183,7 +183,7 @@ class State(Strict):
 
 
 class RegulatoryActivity(Strict):
-    """What makes regulatory activity of the states' ``regulatory_weights``.
+    """The rest of regulatory activity beside the states' ``regulatory_weights``.
 
     Attributes:
         intercept: what is added to the weighted features, in log-odds.

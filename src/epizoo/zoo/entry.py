@@ -336,7 +336,7 @@ class ChromatinStateEntry(Entry):
         return probabilities_of_logits(arrays)
 
     def regulatory_head(self) -> "RegulatoryHead":
-        """What makes regulatory activity of posteriors; see `epizoo.states.regulatory_activity`.
+        """The regression that makes regulatory activity of posteriors; see `epizoo.states.regulatory_activity`.
 
         Raises:
             InputError: the entry holds none.
