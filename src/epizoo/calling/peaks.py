@@ -258,7 +258,7 @@ class PeakCollector:
 
 
 def candidate_table(parts: Sequence[Candidates]) -> pd.DataFrame:
-    """What collectors found as one table: for each of thousands of scaffolds a table takes longer than its network."""
+    """One table of all candidates: for each of thousands of scaffolds a table takes longer than its network."""
     found = [part for part in parts if part]
     if not found:
         return peak_table()

@@ -154,7 +154,9 @@ def _write(
         values = np.full((len(present), len(marks)), MISSING, np.uint8)
         values[:, columns] = present
         write_binarized(paths[chrom], BinarizedChromosome(files.cell, chrom, marks, values))
-        shares = {mark: np.count_nonzero(present[:, i]) / max(len(present), 1) for i, mark in enumerate(files.reads)}
+        shares = {
+            mark: int(np.count_nonzero(present[:, i])) / max(len(present), 1) for i, mark in enumerate(files.reads)
+        }
         yield Binarized(paths[chrom], files.cell, chrom, shares)
 
 
