@@ -119,6 +119,16 @@ def test_the_command_writes_segments_and_gains(world, tmp_path):
     assert (np.sign(gains[abs(change) > 0.8]) == np.sign(change[abs(change) > 0.8])).all()
 
 
+def test_regions_whose_gains_go_nowhere_are_refused(world, tmp_path):
+    entry, marks, _ = world
+    words = ["differences", entry.folder, "--first", "A1", "--second", "B1", "--binarized", marks]
+    words += ["-o", tmp_path / "d.bed", "--regions", tmp_path / "tss.bed", "--states", "Tss"]
+    result = CliRunner().invoke(app, [*map(str, words)])
+    assert result.exit_code == 2
+    assert "--regions: given without --gains" in " ".join(result.output.split())
+    assert not (tmp_path / "d.bed").exists()
+
+
 def _states(entry, marks, cell):
     segments = entry.annotate(marks, cell=cell).segments
     return np.repeat(segments["state"].to_numpy(), (segments["end"] - segments["start"]).to_numpy() // 200)
@@ -165,9 +175,12 @@ def test_q_values_are_shares_counted_level_by_level():
     [
         (["A1"], ["A1"], {}, "A1 in both groups"),
         (["A1"], [], {}, "an empty group"),
+        (["A1", "A1"], ["B1"], {}, "first: A1 given twice"),
+        (["A1"], ["B1", "B2", "B1"], {}, "second: B1 given twice"),
         (["A1"], ["C"], {}, "no cell type C"),
         (["A1"], ["B1"], {"max_false": 1}, "max_false: 1"),
         (["A1"], ["B1"], {"states": ["Tss"]}, "regions, states"),
+        (["A1"], ["B1"], {"flank_bp": -1}, "flank_bp: -1"),
         (["A1"], ["B1"], {"states": ["Enh"], "regions": "r.bed"}, "Enh begins no state"),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 from epizoo.cli.app import Entry, Output, app, progress_bar, say, wrote
 from epizoo.cli.file_roles import OUTPUT, PICTURE
 from epizoo.cli.option_groups import options_of
+from epizoo.errors import InputError
 from epizoo.wording import counted
 
 
@@ -27,6 +28,8 @@ def differences(entry: Entry, output: Output, **given: Any) -> None:
     """
     from epizoo.jobs.differences import differences as find
 
+    if "regions" in given and "gains" not in given:
+        raise InputError("--regions: given without --gains, the table that their gains are written to; name that table")
     with progress_bar("Comparing") as progress:
         found = find(entry, output=output, **given, progress=progress)
     covered = int((found.segments["end"] - found.segments["start"]).sum())

@@ -25,12 +25,16 @@ def compared_files(
         second: those of the other.
 
     Raises:
-        InputError: a cell type is not there, there twice or in both groups, or chromosomes differ.
+        InputError: a cell type is not there, given twice, in two files or in both groups, or chromosomes differ.
     """
     both = sorted(set(first) & set(second))
     if both or not first or not second:
         found = f"{both[0]} in both groups" if both else "an empty group"
         raise InputError(f"first, second: {found} found; give cell types to each, other ones")
+    for name, cells in (("first", first), ("second", second)):
+        twice = next((cell for cell in cells if cells.count(cell) > 1), None)
+        if twice is not None:
+            raise InputError(f"{name}: {twice} given twice, and a cell type is no replicate of itself; give it once")
     of_cell: dict[str, dict[str, BinarizedFile]] = {}
     for file in (file for folder in folders for file in find_binarized(folder)):
         here = of_cell.setdefault(file.cell, {})

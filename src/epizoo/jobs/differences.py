@@ -101,6 +101,8 @@ def differences(
     folders = [binarized] if isinstance(binarized, str | os.PathLike) else list(binarized)
     if not 0 < max_false < 1:
         raise InputError(f"max_false: {max_false:g} given, expected a share between 0 and 1, such as 0.01")
+    if flank_bp < 0:
+        raise InputError(f"flank_bp: {flank_bp} given, expected 0 bp or more")
     active = _active(loaded, states, regions, gains)
     check_outputs(
         [path for path in (output, table, picture, gains) if path is not None],
