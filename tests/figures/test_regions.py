@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from epizoo.errors import InputError
-from epizoo.figures.panels import label_of, peaks_panel, states_panel
+from epizoo.figures.panels import binarized_panels, label_of, peaks_panel, states_panel
 from epizoo.figures.regions import (
     MAX_COLUMNS,
     MarkCallsPanel,
@@ -15,6 +15,7 @@ from epizoo.figures.regions import (
     draw,
 )
 from epizoo.genome.loci import Region, parse_region
+from epizoo.genome.marks import BinarizedChromosome, write_binarized
 
 REGION = Region("chr1", 1000, 3000)
 
@@ -74,6 +75,16 @@ def test_few_bins_are_drawn_as_they_are():
 def test_marks_are_boxes_where_present_and_where_missing():
     calls = np.array([1, 1, 0, 2, 2, 0, 1], np.uint8)
     assert boxes(drawn(MarkCallsPanel("m", 1000, 200, calls))) == [(1000, 1400), (1600, 2000), (2200, 2400)]
+
+
+@pytest.mark.parametrize("bin_bp", [50, 200, 700])
+def test_binarised_marks_lie_where_their_bins_do(tmp_path, bin_bp):
+    values = np.zeros((100, 1), np.uint8)
+    values[2_000 // bin_bp] = 1
+    write_binarized(tmp_path / "a_chr1_binary.txt", BinarizedChromosome("a", "chr1", ("m",), values))
+    (panel,) = binarized_panels(tmp_path, REGION, bin_bp=bin_bp)
+    start = 2_000 // bin_bp * bin_bp
+    assert boxes(drawn(panel)) == [(start, start + bin_bp)]
 
 
 def test_peaks_of_the_region_are_drawn_with_their_summits(tmp_path):

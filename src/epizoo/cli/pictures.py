@@ -11,6 +11,8 @@ from epizoo.errors import InputError
 if TYPE_CHECKING:
     from epizoo.figures.regions import Panel
 
+_BIN_BP = 200
+
 
 @app.command()
 def plot(
@@ -31,6 +33,7 @@ def plot(
     ] = None,
     binarized: Annotated[Path | None, option("FOLDER", "A folder of marks binarised by ChromHMM."), FOLDER] = None,
     cell: Annotated[str | None, option("CELL", "Which cell type, where that folder holds several.")] = None,
+    bin_bp: Annotated[int | None, option("BP", "Width of the bins of --binarized, in bp (default: 200).")] = None,
     states: Annotated[
         list[str] | None, option("[NAME=]FILE", "States, as FILE or NAME=FILE; may be given more than once."), INPUT
     ] = None,
@@ -49,6 +52,15 @@ def plot(
     check_outputs([output], [*labelled, *others, *named_files(marks or [], "--marks").values()])
     if unit is not None and not bigwig and control is None:
         raise InputError(f"--unit: {unit} given without --bigwig or --control, whose unit it is; leave it out")
+    for name, value, partner, is_given in (
+        ("--threshold", threshold, "--probabilities", probabilities is not None),
+        ("--cell", cell, "--binarized", binarized is not None),
+        ("--bin-bp", bin_bp, "--binarized", binarized is not None),
+    ):
+        if value is not None and not is_given:
+            raise InputError(
+                f"{name}: {value} given without {partner}, which it is about; give that too, or leave it out"
+            )
     below = "" if unit is None else f"\n({unit})"
     panels: list[Panel] = [make.signal_panel(path, where, label + below) for label, path in _labelled(bigwig, "signal")]
     if control is not None:
@@ -58,7 +70,7 @@ def plot(
     panels += [make.peaks_panel(path, where, label) for label, path in _labelled(peaks, "peaks")]
     panels += [make.mark_signal_panel(path, where, mark) for mark, path in named_files(marks or [], "--marks").items()]
     if binarized is not None:
-        panels += make.binarized_panels(binarized, where, cell)
+        panels += make.binarized_panels(binarized, where, cell, _BIN_BP if bin_bp is None else bin_bp)
     for label, path in _labelled(states, "states"):
         panel = make.states_panel(path, where, label)
         panels.append(panel._replace(order=state_order(panel.segments["name"])))

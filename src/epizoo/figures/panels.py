@@ -27,7 +27,6 @@ from epizoo.genome.table_files import is_parquet
 File = str | os.PathLike[str]
 BED9_COLUMNS = ("chrom", "start", "end", "name", "score", "strand", "thickStart", "thickEnd", "itemRgb")
 _BINS_SHOWN = 6000
-_MARK_BIN_BP = 200
 
 
 def signal_panel(path: File, region: Region, label: str) -> SignalPanel:
@@ -50,12 +49,14 @@ def mark_signal_panel(path: File, region: Region, label: str) -> MarkSignalPanel
     return MarkSignalPanel(label, *_binned(path, region))
 
 
-def binarized_panels(folder: File, region: Region, cell: str | None = None) -> list[MarkCallsPanel]:
+def binarized_panels(folder: File, region: Region, cell: str | None = None, bin_bp: int = 200) -> list[MarkCallsPanel]:
     """A row for each binarised mark of the region's chromosome, in the file's order.
 
     Raises:
-        InputError: the folder has no file of this chromosome, or several cell types.
+        InputError: the folder has no file of this chromosome, or several cell types, or the bins have no width.
     """
+    if bin_bp < 1:
+        raise InputError(f"bin_bp: is {bin_bp}; expected 1 or more")
     files = [file for file in find_binarized(folder, cell) if file.chrom == region.chrom]
     if not files:
         raise InputError(f"{folder}: holds no marks of {region.chrom}; give a folder that does, or another region")
@@ -63,9 +64,9 @@ def binarized_panels(folder: File, region: Region, cell: str | None = None) -> l
         cells = ", ".join(file.cell for file in files)
         raise InputError(f"{folder}: holds several cell types ({cells}); name the one to draw")
     _, _, marks, calls = read_binarized(files[0].path)
-    first = region.start // _MARK_BIN_BP
-    shown = calls[first : -(-region.end // _MARK_BIN_BP)]
-    return [MarkCallsPanel(mark, first * _MARK_BIN_BP, _MARK_BIN_BP, shown[:, i]) for i, mark in enumerate(marks)]
+    first = region.start // bin_bp
+    shown = calls[first : -(-region.end // bin_bp)]
+    return [MarkCallsPanel(mark, first * bin_bp, bin_bp, shown[:, i]) for i, mark in enumerate(marks)]
 
 
 def peaks_panel(path: File, region: Region, label: str) -> PeaksPanel:
