@@ -96,6 +96,14 @@ def test_genes_of_all_formats_are_the_same(tmp_path, text):
     assert sorted(genes.exons.itertuples(index=False, name=None)) == sorted(exons)
 
 
+def test_exons_of_one_name_at_two_places_are_two_transcripts(tmp_path):
+    places = [("chrX", 101, 200, "+"), ("chrY", 9_001, 9_100, "+"), ("chrX", 301, 400, "+"), ("chrX", 501, 600, "-")]
+    row = '{}\tx\texon\t{}\t{}\t.\t{}\t.\ttranscript_id "t";\n'
+    (tmp_path / "genes.gtf").write_text("".join(row.format(*place) for place in places))
+    found = read_genes(tmp_path / "genes.gtf").transcripts.itertuples(index=False, name=None)
+    assert list(found) == [("chrX", 100, 400, "+"), ("chrY", 9_000, 9_100, "+"), ("chrX", 500, 600, "-")]
+
+
 @pytest.mark.skipif(not (CHROMHMM.exists() and shutil.which("java")), reason="needs ChromHMM and Java")
 def test_parts_are_those_of_chromhmms_convertgenetable(tmp_path):
     (tmp_path / "refGene.txt").write_text(FORMATS["refGene"])

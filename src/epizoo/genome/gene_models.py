@@ -157,7 +157,8 @@ def _read_predictions(path: File, kind: str) -> tuple[pd.DataFrame, pd.DataFrame
 def _read_features(path: File) -> tuple[pd.DataFrame, pd.DataFrame]:
     """GTF and GFF3: transcripts as they are, or as their exons span them."""
     transcripts, exons = [], []
-    spans: dict[str, list] = {}
+    # A transcript of a pseudoautosomal region has one name at two places.
+    spans: dict[tuple[str, str, str], list] = {}
     for where, fields in _rows(path, 9):
         chrom, _, feature, start, end, _, strand, _, attributes = fields[:9]
         if not (start.isdecimal() and end.isdecimal() and 1 <= int(start) <= int(end)):
@@ -166,13 +167,12 @@ def _read_features(path: File) -> tuple[pd.DataFrame, pd.DataFrame]:
         if feature.lower() in _TRANSCRIPTS and strand in ("+", "-"):
             transcripts.append((*place, strand))
             identity = _TRANSCRIPT.search(attributes) or _IDENTITY.search(attributes)
-            spans[identity[1] if identity else where] = []
+            spans[identity[1] if identity else where, chrom, strand] = []
         elif feature == "exon":
             exons.append(place)
             found = _PARENT.search(attributes) or _TRANSCRIPT.search(attributes)
             for parent in found[1].split(",") if found and strand in ("+", "-") else ():
-                spans.setdefault(parent, [chrom, place[1], place[2], strand])
-                if span := spans[parent]:
+                if span := spans.setdefault((parent, chrom, strand), [chrom, place[1], place[2], strand]):
                     span[1], span[2] = min(span[1], place[1]), max(span[2], place[2])
     # Older GTF files hold exons alone.
     transcripts += [tuple(span) for span in spans.values() if span]
