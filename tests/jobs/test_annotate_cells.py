@@ -103,6 +103,16 @@ def test_several_cells_for_one_file_are_refused(entry, tmp_path):
     assert not (tmp_path / "x.bed").exists()
 
 
+def test_a_name_of_a_cell_leads_out_of_no_folder(entry, tmp_path):
+    marks = write_marks(tmp_path / "marks", ("A",))
+    values = np.zeros((300, len(MARKS)), np.uint8)
+    write_binarized(marks / "B_chr1_binary.txt", BinarizedChromosome("../evil", "chr1", MARKS, values))
+    for options in ({}, {"hdf5": tmp_path / "bins"}, {"posteriors": tmp_path / "posteriors"}):
+        with pytest.raises(InputError, match=r"'\.\./evil.*': cannot be a file's name"):
+            annotate_cells(entry, tmp_path / "states", marks, **options)
+    assert list(tmp_path.iterdir()) == [marks]
+
+
 def test_a_cell_of_two_folders_or_of_none_is_refused(entry, tmp_path):
     first, second = write_marks(tmp_path / "1", ("A",)), write_marks(tmp_path / "2", ("A",))
     with pytest.raises(InputError, match="holds cell type A, as does"):

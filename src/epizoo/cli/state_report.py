@@ -49,12 +49,13 @@ def write_report(
         annotations: the annotation of each cell type.
         given: options of the command. Marks that are bigWigs are shown in the loci.
     """
+    from epizoo.jobs.annotate_cells import states_file
     from epizoo.reports.inputs import named
     from epizoo.reports.report import report as write
 
     is_unnamed = "marks" in given and "cell" in annotations
     names = {cell: next(iter(named(output))) if is_unnamed else cell for cell in annotations}
-    files = {cell: output if len(annotations) == 1 else output / f"{cell}.bed" for cell in annotations}
+    files = {cell: output if len(annotations) == 1 else states_file(output, cell) for cell in annotations}
     bigwigs = {
         mark: path for mark, path in given.get("marks", {}).items() if not str(path).lower().endswith(READS_SUFFIXES)
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from epizoo.errors import InputError
+from epizoo.files import inside
 from epizoo.genome.cell_mark_table import STACKED, read_cell_mark_table, stacked
 from epizoo.genome.marks import find_binarized
 from epizoo.jobs.annotate import Annotation, annotate
@@ -17,6 +18,18 @@ File = str | os.PathLike[str]
 
 _OF_A_CELL = {"posteriors": "{}", "hdf5": "{}.h5", "regulatory_activity": "{}.bw"}
 """Outputs that become folders, and the name of a cell type's own in them."""
+
+
+def states_file(folder: File, cell: str) -> Path:
+    """The file of a cell type's states in the folder of several cell types.
+
+    >>> states_file("states", "K562").as_posix()
+    'states/K562.bed'
+
+    Raises:
+        InputError: the name of the cell type leads out of the folder.
+    """
+    return inside(folder, f"{cell}.bed")
 
 
 def annotate_cells(
@@ -47,8 +60,8 @@ def annotate_cells(
         **settings: those of `epizoo.annotate`.
 
     Raises:
-        InputError: as `epizoo.annotate`; a cell type is not there, or stands in two folders; or several are to be
-            written to one file.
+        InputError: as `epizoo.annotate`; a cell type is not there, stands in two folders or has a name that no file
+            can have; or several are to be written to one file.
     """
     loaded = load_annotator(entry, settings.pop("backend", None))
     folders = [binarized] if isinstance(binarized, str | os.PathLike) else list(binarized)
@@ -132,7 +145,13 @@ def _outputs(cells: Collection[str], output: Path, settings: Mapping[str, Any]) 
             f"{output}: is one file, but there are several cell types ({', '.join(cells)}); name one with --cell, give "
             "a folder, in which each has a file, or --stack for a model of all of them"
         )
-    folders = [output, *(Path(settings[name]) for name in _OF_A_CELL if settings.get(name) is not None)]
+    given = {name: form for name, form in _OF_A_CELL.items() if settings.get(name) is not None}
+    outputs = {
+        cell: {"output": states_file(output, cell)}
+        | {name: inside(settings[name], form.format(cell)) for name, form in given.items()}
+        for cell in cells
+    }
+    folders = [output, *(Path(settings[name]) for name in given)]
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -140,9 +159,4 @@ def _outputs(cells: Collection[str], output: Path, settings: Mapping[str, Any]) 
             raise InputError(
                 f"{folder}: cannot be made ({error.strerror}); give a folder that can be written"
             ) from None
-    given = {name: form for name, form in _OF_A_CELL.items() if settings.get(name) is not None}
-    return {
-        cell: {"output": output / f"{cell}.bed"}
-        | {name: Path(settings[name], form.format(cell)) for name, form in given.items()}
-        for cell in cells
-    }
+    return outputs
