@@ -57,6 +57,15 @@ def test_neighbourhood_of_an_annotation_in_its_entrys_order(folder):
     assert (folder / "t.png").stat().st_size > 1000
 
 
+def test_anchors_that_lie_in_no_state_are_not_counted(folder):
+    (folder / "tss.txt").write_text("chr1\t4000\t+\nchr1\t9000\t-\nchr1\t20000\t-\nchr2\t99000\t+\nchr9\t10\t+\n")
+    result = run("neighborhood", "segments.bed", "--anchors", "tss.txt", "-o", "t.tsv")
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "fold enrichment of 2 states around 5 anchors, of which 2 lie in a state." in said
+    assert "tss.txt: 2 of 5 anchors lie past the last state of their chromosome in segments.bed" in said
+
+
 def test_segmentations_are_compared(folder):
     (folder / "other.bed").write_text("chr1\t0\t400\tE2\nchr1\t400\t20000\tE1\n")
     result = run(

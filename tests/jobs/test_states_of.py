@@ -84,7 +84,7 @@ def test_regions_of_another_assembly_are_said_or_refused(folder, caplog):
     (folder / "far.bed").write_text("chr1\t100\t200\nchr1\t900000\t900100\n")
     with caplog.at_level(logging.WARNING, "epizoo"):
         assert states_of("far.bed", segmentation)["state"].tolist()[1] == "."
-    assert any("1 of 2 intervals begin past the last state" in text for text in caplog.messages)
+    assert any("1 of 2 intervals lie past the last state" in text for text in caplog.messages)
     (folder / "other.bed").write_text("II\t100\t200\n")
     with pytest.raises(InputError, match=r"other\.bed: none of its chromosomes \(II"):
         states_of("other.bed", segmentation)

@@ -118,7 +118,7 @@ def neighborhood(
     """Fold enrichment of states around anchors, as ChromHMM's NeighborhoodEnrichment computes it."""
     from epizoo.figures.heatmaps import Scale, draw_heatmap
     from epizoo.jobs.enrichment import anchors_of
-    from epizoo.metrics.enrichment import neighborhood_enrichment, write_enrichment
+    from epizoo.metrics.enrichment import n_anchors_in_states, neighborhood_enrichment, write_enrichment
 
     check_outputs_and_pictures([output], [picture], [states, anchors])
     segmentation, colors = read_with_entry(states, entry)
@@ -128,7 +128,8 @@ def neighborhood(
     )
     write_enrichment(output, table)
     what, around = counted(len(table), "state"), counted(len(positions), "anchor")
-    say(f"Wrote {output}: fold enrichment of {what} around {around}.")
+    n_used = n_anchors_in_states(segmentation, positions, bin_bp=bin_bp)
+    say(f"Wrote {output}: fold enrichment of {what} around {around}, of which {n_used:,} lie in a state.")
     if picture is not None:
         rows = _of_rows(colors, segmentation, list(table.index))
         draw_heatmap(

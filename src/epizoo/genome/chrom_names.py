@@ -46,15 +46,18 @@ def named_like(table: pd.DataFrame, chroms: Collection[str], name: str, chroms_n
     return table.assign(chrom=table["chrom"].replace(renamed))
 
 
-def warn_of_other_assembly(table: pd.DataFrame, ends: dict[str, int], name: str, chroms_name: str) -> None:
-    """Warn of intervals that begin past the end of their chromosome, as those of another assembly do."""
+def warn_of_other_assembly(
+    table: pd.DataFrame, ends: dict[str, int], name: str, chroms_name: str, what: str = "intervals"
+) -> None:
+    """Warn of intervals (chrom, start) that begin past the end of their chromosome, as of another assembly."""
     last = table["chrom"].map(ends)
     n_past = int((table["start"] >= last).sum())
     if n_past:
         _LOGGER.warning(
-            "%s: %d of %d intervals begin past the last state of their chromosome in %s; are they of its assembly?",
+            "%s: %d of %d %s lie past the last state of their chromosome in %s; are they of its assembly?",
             name,
             n_past,
             len(table),
+            what,
             chroms_name,
         )

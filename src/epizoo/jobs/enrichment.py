@@ -68,7 +68,11 @@ def anchors_of(path: File, part: str, segmentation: Segmentation) -> pd.DataFram
         raise InputError(f"{path}: is no file of genes, whose TES could be the anchors; leave --anchor out")
     else:
         found = read_anchors(path)
-    return named_like(found, segmentation.segments["chrom"].unique(), str(path), segmentation.name)
+    ends = segmentation.ends()
+    found = named_like(found, list(ends), str(path), segmentation.name)
+    as_starts = found.rename(columns={"position": "start"})
+    warn_of_other_assembly(as_starts, ends, str(path), segmentation.name, "anchors")
+    return found
 
 
 def weights_of(annotations: Mapping[str, pd.DataFrame]) -> dict[str, Float64[np.ndarray, " interval"]]:

@@ -5,7 +5,7 @@ settings: bases, not bins, are counted, and bases that several intervals of an a
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -147,11 +147,7 @@ def neighborhood_enrichment(
     n_states = len(segmentation.labels)
     distances = np.arange(-n_left, n_right + 1) * spacing_bp
     counts = np.zeros((n_states, len(distances)))
-    of_chrom = dict(by_chromosome(segments))
-    for chrom, here in by_chromosome(anchors[anchors["chrom"].isin(list(of_chrom))]):
-        sign = np.where(here["strand"] == "-", -1, 1)
-        positions = here["position"].to_numpy()[:, None] + sign[:, None] * distances
-        states = states_at(of_chrom[chrom], np.fix(positions / bin_bp).astype(np.int64) * bin_bp)
+    for states in _states_around(segments, anchors, distances, bin_bp):
         for column in range(len(distances)):
             found = states[:, column]
             counts[:, column] += np.bincount(found[found >= 0], minlength=n_states)
@@ -163,6 +159,21 @@ def neighborhood_enrichment(
     genome = _bp_of_states(segments, n_states)
     index = pd.Index(segmentation.labels, name=segmentation.heading)
     return pd.DataFrame(_folds(counts, genome), index=index, columns=distances)[genome > 0]
+
+
+def n_anchors_in_states(segmentation: Segmentation, anchors: pd.DataFrame, *, bin_bp: int = 200) -> int:
+    """Number of anchors that have a state where they lie, which are those that `neighborhood_enrichment` counts at 0.
+
+    >>> states = Segmentation(pd.DataFrame({"chrom": ["a"], "start": [0], "end": [400], "state": [0]}), ("1",))
+    >>> anchors = pd.DataFrame({"chrom": ["a", "a", "b"], "position": [399, 400, 0], "strand": "+"})
+    >>> n_anchors_in_states(states, anchors)
+    1
+
+    Raises:
+        InputError: a segment does not begin on the grid of bins.
+    """
+    around = _states_around(_on_grid(segmentation, bin_bp), anchors, np.zeros(1, np.int64), bin_bp)
+    return sum(int((states >= 0).sum()) for states in around)
 
 
 def read_anchors(path: File) -> pd.DataFrame:
@@ -231,6 +242,17 @@ def _on_grid(segmentation: Segmentation, bin_bp: int) -> pd.DataFrame:
             "give the width of its bins, or 1 to take the segments as they are"
         )
     return segments.assign(end=-(-segments["end"] // bin_bp) * bin_bp)
+
+
+def _states_around(
+    segments: pd.DataFrame, anchors: pd.DataFrame, distances: Int64[np.ndarray, " distance"], bin_bp: int
+) -> Iterator[Int64[np.ndarray, "anchor distance"]]:
+    """The states at distances from the anchors of each chromosome, -1 where there is none."""
+    of_chrom = dict(by_chromosome(segments))
+    for chrom, here in by_chromosome(anchors[anchors["chrom"].isin(list(of_chrom))]):
+        sign = np.where(here["strand"] == "-", -1, 1)
+        positions = here["position"].to_numpy()[:, None] + sign[:, None] * distances
+        yield states_at(of_chrom[chrom], np.fix(positions / bin_bp).astype(np.int64) * bin_bp)
 
 
 def _bp_of_states(segments: pd.DataFrame, n_states: int) -> Float64[np.ndarray, " state"]:
