@@ -216,6 +216,40 @@ def test_flags_are_a_table_of_one_cell(folder):
     assert {one.path.parent.name for one in written} == {"by_flags"}
 
 
+def test_cells_are_written_all_or_none(folder):
+    write_bed(folder / "one.bed", 0)
+    (folder / "bad.bed").write_text("chr1\tx\n")
+    (folder / "table.txt").write_text("A\tK4\tone.bed\nB\tK4\tbad.bed\n")
+    with pytest.raises(InputError, match=r"bad\.bed"):
+        binarize(folder / "found", folder / "table.txt", chrom_sizes=folder / "sizes.txt")
+    assert list((folder / "found").iterdir()) == []
+
+
+@pytest.mark.parametrize("change", ["sizes", "compress", "reads"])
+def test_files_of_an_earlier_run_do_not_stay_beside_new_ones(folder, change):
+    write_bed(folder / "one.bed", 0)
+    given = {"marks": {"K4": folder / "one.bed"}, "cell": "A", "chrom_sizes": folder / "sizes.txt"}
+    for _ in range(2):
+        binarize(folder / "found", **given)
+    before = {path.name: path.read_bytes() for path in (folder / "found").iterdir()}
+    if change == "sizes":
+        (folder / "sizes.txt").write_text("chr1\t50150\n")
+    if change == "reads":
+        (folder / "one.bed").write_text("chr1\t500\t536\tr\t0\t+\n")
+    with pytest.raises(InputError, match=r"A_chr\w+_binary\.txt: holds chr\w+ of A and would stay"):
+        binarize(folder / "found", **given, compress=change == "compress")
+    assert {path.name: path.read_bytes() for path in (folder / "found").iterdir()} == before
+
+
+def test_files_of_other_cells_stay_aloud(folder, caplog):
+    write_bed(folder / "one.bed", 0)
+    for cell in "AB":
+        with caplog.at_level(logging.WARNING, "epizoo"):
+            binarize(folder / "found", marks={"K4": folder / "one.bed"}, cell=cell, chrom_sizes=folder / "sizes.txt")
+    assert any("holds 4 files of A already" in message for message in caplog.messages)
+    assert len(list((folder / "found").iterdir())) == 2 * len(SIZES)
+
+
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [

@@ -101,7 +101,7 @@ def find_binarized(folder: str | os.PathLike[str], cell: str | None = None) -> l
     """
     if not Path(folder).is_dir():
         raise InputError(f"{folder}: no such folder; give the folder of the binarised files")
-    paths = sorted(path for path in Path(folder).iterdir() if "_binary" in path.name and path.is_file())
+    paths = sorted(path for path in Path(folder).iterdir() if is_binarized(path))
     if not paths:
         raise InputError(f"{folder}: holds no binarised marks; expected names such as CELL_chr1_binary.txt.gz")
     files = [read_binarized_header(path) for path in paths]
@@ -117,6 +117,11 @@ def find_binarized(folder: str | os.PathLike[str], cell: str | None = None) -> l
                 f"{file.path}: holds {file.chrom} of {file.cell}, as does {first.name}; remove one of them"
             )
     return sorted(files, key=lambda file: (file.cell, file.chrom))
+
+
+def is_binarized(path: Path) -> bool:
+    """True for a file whose name is that of binarised marks, as ChromHMM knows them."""
+    return "_binary" in path.name and path.is_file()
 
 
 def find_one_cell(folder: str | os.PathLike[str], cell: str | None = None) -> list[BinarizedFile]:

@@ -2,21 +2,28 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from epizoo.errors import InputError
-from epizoo.files import check_outputs, inside
+from epizoo.files import check_outputs, inside, scratch_folder
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.binarize import ReadBinarization, binarize_reads
 from epizoo.genome.cell_mark_table import CellFiles, read_cell_mark_table, stacked
 from epizoo.genome.mark_sources import sizes_of_bams
-from epizoo.genome.marks import BinarizedChromosome, write_binarized
+from epizoo.genome.marks import (
+    BinarizedChromosome,
+    BinarizedFile,
+    is_binarized,
+    read_binarized_header,
+    write_binarized,
+)
 from epizoo.genome.reads.read_counts import ReadCounting
 from epizoo.mark_values import MISSING
+from epizoo.wording import counted
 
 File = str | os.PathLike[str]
 
@@ -66,6 +73,8 @@ def binarize(
 ) -> list[Binarized]:
     """Binarise the marks of cell types, and write the files that ChromHMM's BinarizeBam or BinarizeBed writes.
 
+    All files are written, or none. Files of other cell types may lie in the folder, which is warned of.
+
     Args:
         output: Folder to write CELL_CHROM_binary.txt to; made where there is none.
         table: ChromHMM's cell-mark table: cell type, mark, file and, where there is one, control, separated by tabs.
@@ -98,7 +107,8 @@ def binarize(
         The files that were written, by cell type and chromosome.
 
     Raises:
-        InputError: the table or a file cannot be used, settings contradict each other, or an output cannot be written.
+        InputError: the table or a file cannot be used, settings contradict each other, an output cannot be written, or
+            the folder holds a file of such a cell type that would not be replaced, as of another chromosome.
     """
     counting = ReadCounting(bin_bp, shift_bp, center, pairs, peaks, start_offset_bp, end_offset_bp)
     settings = ReadBinarization(counting, p_value, fold, least_count, strict, pseudo_count, flank_bins)
@@ -117,11 +127,23 @@ def binarize(
         if chrom_sizes is None
         else sizes_of(chrom_sizes)
     )
-    _make_folder(Path(output))
+    found = Path(output)
+    _make_folder(found)
+    suffix = ".txt.gz" if compress else ".txt"
+    possible = [inside(found, f"{one.cell}_{chrom}_binary{suffix}") for one in cells for chrom in sizes]
+    _warn_of_other_cells(_check_leftovers(found, cells, set(possible)))
     # Sorted over all cell types, as in ChromHMM, so that all files have the same columns.
     names = tuple(sorted({mark for one in cells for mark in one.reads}))
     inputs = [path for one in cells for paths in (*one.reads.values(), *one.controls.values()) for path in paths]
-    return [one for files in cells for one in _write(files, names, sizes, settings, Path(output), inputs, compress)]
+    check_outputs(possible, inputs)
+    with scratch_folder(found) as scratch:
+        made = [one for files in cells for one in _write(files, names, sizes, settings, scratch, suffix)]
+        written = [one._replace(path=found / one.path.name) for one in made]
+        # Chromosomes without reads are known by now.
+        _check_leftovers(found, cells, {one.path for one in written})
+        for before, after in zip(made, written, strict=True):
+            before.path.replace(after.path)
+    return written
 
 
 def cell_of_flags(marks: Mapping[str, File], controls: Mapping[str, File] | None, cell: str | None) -> CellFiles:
@@ -139,25 +161,52 @@ def _write(
     sizes: Mapping[str, int],
     settings: ReadBinarization,
     folder: Path,
-    inputs: list[Path],
-    compress: bool,
+    suffix: str,
 ) -> Iterator[Binarized]:
     """Binarise one cell type and write its chromosomes."""
     absent = [mark for mark in marks if mark not in files.reads]
     if absent:
         _LOGGER.warning("%s has no file of %s: missing (2) in all bins.", files.cell, ", ".join(absent))
     found = binarize_reads(files.reads, sizes, files.controls, settings)
-    paths = {chrom: inside(folder, f"{files.cell}_{chrom}_binary.txt{'.gz' if compress else ''}") for chrom in found}
-    check_outputs(list(paths.values()), inputs)
     columns = [marks.index(mark) for mark in files.reads]
     for chrom, present in found.items():
         values = np.full((len(present), len(marks)), MISSING, np.uint8)
         values[:, columns] = present
-        write_binarized(paths[chrom], BinarizedChromosome(files.cell, chrom, marks, values))
+        path = inside(folder, f"{files.cell}_{chrom}_binary{suffix}")
+        write_binarized(path, BinarizedChromosome(files.cell, chrom, marks, values))
         shares = {
             mark: int(np.count_nonzero(present[:, i])) / max(len(present), 1) for i, mark in enumerate(files.reads)
         }
-        yield Binarized(paths[chrom], files.cell, chrom, shares)
+        yield Binarized(path, files.cell, chrom, shares)
+
+
+def _check_leftovers(folder: Path, cells: Sequence[CellFiles], written: Collection[Path]) -> list[BinarizedFile]:
+    """Check that no file of a cell type stays beside the new ones, and return the files of other cell types.
+
+    Raises:
+        InputError: one would stay, or is no file of binarised marks.
+    """
+    kept = [path for path in sorted(folder.iterdir()) if is_binarized(path) and path not in written]
+    files = [read_binarized_header(path) for path in kept]
+    names = {one.cell for one in cells}
+    for file in files:
+        if file.cell in names:
+            raise InputError(
+                f"{file.path}: holds {file.chrom} of {file.cell} and would stay beside the new files of this cell "
+                "type; remove it, or give another folder"
+            )
+    return files
+
+
+def _warn_of_other_cells(files: Sequence[BinarizedFile]) -> None:
+    if files:
+        _LOGGER.warning(
+            "%s: holds %s of %s already, which stay, such as %s; name the cell type where the folder is used.",
+            files[0].path.parent,
+            counted(len(files), "file"),
+            ", ".join(dict.fromkeys(file.cell for file in files)),
+            files[0].path.name,
+        )
 
 
 def _refuse(option: str, given: Mapping[str, object]) -> None:
