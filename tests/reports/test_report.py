@@ -289,6 +289,20 @@ def test_colours_are_read_as_the_states_are(tmp_path):
         assert found["d"] != "300,0,0"
 
 
+def test_a_state_has_one_colour_in_all_files(tmp_path):
+    states = {"a": ("E1", "E3"), "b": ("E3", "E10"), "c": ("E2",), "d": ("E2", "E1")}
+    for name, of in states.items():
+        rows = [f"chr1\t{900 * i}\t{900 * i + 900}\t{state}" for i, state in enumerate(of)]
+        # One file alone says a colour.
+        more = "\t0\t.\t0\t900\t1,2,3" if name == "c" else ""
+        (tmp_path / f"{name}.bed").write_text("".join(f"{row}{more}\n" for row in rows))
+    epizoo.report(tmp_path / "a.html", states={name: tmp_path / f"{name}.bed" for name in states})
+    tracks = excerpts((tmp_path / "a.html").read_text())["tracks"]
+    found = {(name, color) for track in tracks for *_, name, color in track["rows"]}
+    assert len(found) == len(dict(found)) == len(set(dict(found).values())) == 4
+    assert dict(found)["2"] == "1,2,3"
+
+
 def test_two_lengths_of_a_chromosome_are_refused(tmp_path):
     signals = {name: write_bigwig(tmp_path / f"{name}.bw", {"chr1": size}) for name, size in (("a", 9_000), ("b", 80))}
     peaks = write_peak(tmp_path / "a.bed", "chr1", 1_000)

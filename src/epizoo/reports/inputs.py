@@ -9,22 +9,20 @@ from typing import NamedTuple
 import pandas as pd
 
 from epizoo.calling.peak_reader import read_peaks
-from epizoo.calling.state_colors import StateStyle, default_colors
+from epizoo.calling.state_colors import StateStyle
 from epizoo.errors import InputError
 from epizoo.genome.binarize_bigwigs import common_sizes
-from epizoo.genome.intervals import SKIPPED_LINES, check_intervals, read_lines, read_parquet_intervals
+from epizoo.genome.intervals import check_intervals
 from epizoo.genome.signal import BigWig
 from epizoo.genome.table_files import is_parquet, read_parquet
 from epizoo.jobs.annotate import Annotation
-from epizoo.jobs.enrichment import read_states
-from epizoo.metrics.segmentations import Segmentation, read_segmentation
+from epizoo.metrics.segmentations import Segmentation
+from epizoo.reports.state_styles import styled_states
 from epizoo.zoo.entry import ChromatinStateEntry
-from epizoo.zoo.loading import load_annotator
 
 File = str | os.PathLike[str]
 Named = File | Mapping[str, File]
 """One file, or files by the name of their sample."""
-_BED9_COLUMNS = 9
 
 
 class Inputs(NamedTuple):
@@ -86,10 +84,7 @@ def open_inputs(
     lone = next(iter(peak_files or state_files))
     signal_files = named(bigwigs, lone if len(peak_files or state_files) == 1 else None)
     signals = {name: stack.enter_context(BigWig(path)) for name, path in signal_files.items()}
-    styled = {
-        name: _styled(annotated[name].segmentation(), entry) if name in annotated else styled_states(path, entry)
-        for name, path in state_files.items()
-    }
+    styled = styled_states(state_files, entry, {name: one.segmentation() for name, one in annotated.items()})
     found = Inputs(
         {name: read_peaks(path) for name, path in peak_files.items()},
         signals,
@@ -130,64 +125,6 @@ def named(files: Named | None, lone: str | None = None) -> dict[str, Path]:
     if isinstance(files, Mapping):
         return {name: Path(path) for name, path in files.items()}
     return {lone or Path(files).name.split(".")[0]: Path(files)}
-
-
-def styled_states(path: File, entry: ChromatinStateEntry | File | None = None) -> tuple[Segmentation, list[StateStyle]]:
-    """A segmentation, and name and colour of each state: the entry's, else those of the file (BED9), else ChromHMM's.
-
-    Raises:
-        InputError: the file cannot be used, or a state is none of the entry's.
-    """
-    if entry is not None:
-        styles = [state.style for state in load_annotator(entry).config.states]
-        states = read_segmentation(path, [style.name for style in styles])
-        colors = [style.color for style in styles]
-    else:
-        states, of_file = read_states(path), _colors(path)
-        others = default_colors(len(states.labels))
-        colors = [
-            of_file.get(label) or of_file.get(f"{states.order}{label}") or color
-            for label, color in zip(states.labels, others, strict=True)
-        ]
-    return states, [StateStyle(label, color) for label, color in zip(states.labels, colors, strict=True)]
-
-
-def _styled(states: Segmentation, entry: ChromatinStateEntry | File | None) -> tuple[Segmentation, list[StateStyle]]:
-    """An annotation by an entry, and the names and colours of the entry."""
-    if entry is None:
-        return states, [StateStyle(*of) for of in zip(states.labels, default_colors(len(states.labels)), strict=True)]
-    return states, [state.style for state in load_annotator(entry).config.states]
-
-
-def _colors(path: File) -> dict[str, tuple[int, int, int]]:
-    """The colours that a BED9 file gives its names; none for files of fewer columns."""
-    if is_parquet(path):
-        table = read_parquet_intervals(path)
-        has_colors = {"name", "itemRgb"} <= set(table)
-        return _parsed(dict(zip(table["name"], table["itemRgb"], strict=True))) if has_colors else {}
-    found: dict[str, str] = {}
-    for _, line in read_lines(path):
-        if not line.strip() or line.startswith(SKIPPED_LINES):
-            continue
-        fields = line.split("\t") if "\t" in line else line.split()
-        if len(fields) < _BED9_COLUMNS:
-            return {}
-        found[fields[3]] = fields[8]
-    return _parsed(found)
-
-
-def _parsed(found: Mapping[str, str]) -> dict[str, tuple[int, int, int]]:
-    """Colours by name, of the texts that are colours.
-
-    >>> _parsed({"TssA": "255,0,0", "Quies": "."})
-    {'TssA': (255, 0, 0)}
-    """
-    parts = {name: str(color).strip().split(",") for name, color in found.items()}
-    return {
-        name: (int(of[0]), int(of[1]), int(of[2]))
-        for name, of in parts.items()
-        if len(of) == 3 and all(part.isdecimal() and len(part) < 4 and int(part) < 256 for part in of)
-    }
 
 
 def read_libraries(paths: Sequence[File]) -> pd.DataFrame:

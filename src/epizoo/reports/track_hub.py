@@ -8,15 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from epizoo.calling.peak_reader import read_peaks
+from epizoo.calling.state_colors import StateStyle
 from epizoo.errors import InputError
 from epizoo.figures.regions import INK, SIGNAL
 from epizoo.files import atomic_path, inside, require_writable, scratch_folder
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.intervals import check_intervals, read_bed
 from epizoo.genome.signal import BigWig
+from epizoo.metrics.segmentations import Segmentation
 from epizoo.reports.big_bed import n_fields, write_peaks, write_states
 from epizoo.reports.igv_session import rgb
-from epizoo.reports.inputs import File, named, styled_states
+from epizoo.reports.inputs import File, named
+from epizoo.reports.state_styles import styled_states
 
 logger = logging.getLogger(__name__)
 
@@ -176,8 +179,8 @@ def _make(
             hub.add_signal(sample, track)
     for sample, path in peaks.items():
         hub.add_peaks(sample, path)
-    for cell, path in states.items():
-        hub.add_states(cell, path, entry)
+    for cell, (segmentation, styles) in styled_states(states, entry).items():
+        hub.add_states(cell, segmentation, styles)
     if not hub.tracks:
         raise InputError(f"track-hub: {', '.join(map(str, peaks.values()))} hold no peaks, so that there is no track")
     _write(folder / assembly / _TRACKS, "\n".join(map(_stanza, hub.tracks)))
@@ -214,10 +217,9 @@ class _Hub:
         target = self._add(name, "peaks", "bb", {"type": "bigNarrowPeak", "visibility": "dense", "color": rgb(INK)})
         write_peaks(target, table.assign(**{key: more[key] for key in ("name", "strand") if key in more}), self.sizes)
 
-    def add_states(self, name: str, path: Path, entry: File | None) -> None:
+    def add_states(self, name: str, states: Segmentation, styles: Sequence[StateStyle]) -> None:
         """States as bigBed in their colours."""
-        states, styles = styled_states(path, entry)
-        check_intervals(states.segments, self.sizes, str(path), f"the assembly {self.folder.name}")
+        check_intervals(states.segments, self.sizes, states.name, f"the assembly {self.folder.name}")
         target = self._add(name, "states", "bb", {"type": "bigBed 9", "visibility": "dense", "itemRgb": "on"})
         write_states(target, states, styles, self.sizes)
 
