@@ -113,6 +113,19 @@ def test_a_big_bed_is_taken_as_it_is(hub, sizes, tmp_path):
     assert (tmp_path / "hub" / "made" / track["bigDataUrl"]).read_bytes() == source.read_bytes()
 
 
+def test_a_big_bed_that_is_cut_or_of_another_assembly_is_refused(hub, sizes, tmp_path):
+    source, given = hub / "made" / "cell_1_peaks.bb", {"assembly": "made", "email": "a@b.org"}
+    content = source.read_bytes()
+    for n_bytes in (40, len(content) // 4, len(content) // 2, len(content) * 3 // 4):
+        (tmp_path / "cut.bb").write_bytes(content[:n_bytes])
+        with pytest.raises(InputError, match=r"cut\.bb: this bigBed is damaged or cut short"):
+            epizoo.track_hub(tmp_path / "hub", peaks={"a": tmp_path / "cut.bb"}, chrom_sizes=sizes, **given)
+    (tmp_path / "other.sizes").write_text("chr1\t500000\nchr2\t250000\n")
+    with pytest.raises(InputError, match=r"peaks\.bb: has chr1 of 400,000 bp, and made has 500,000 bp"):
+        epizoo.track_hub(tmp_path / "hub", peaks={"a": source}, chrom_sizes=tmp_path / "other.sizes", **given)
+    assert not (tmp_path / "hub").exists()
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

@@ -11,6 +11,7 @@ import pandas as pd
 
 from epizoo.calling.state_colors import StateStyle
 from epizoo.files import atomic_path
+from epizoo.genome.bigwig.format import BigBedStructure
 from epizoo.metrics.segmentations import Segmentation
 from epizoo.optional import require
 
@@ -102,6 +103,17 @@ def n_fields(path: str | os.PathLike[str]) -> int | None:
     if head[:_MAGIC_BYTES] != BIG_BED_MAGIC or len(head) < _OFFSETS_AT:
         return None
     return int(_FIELDS.unpack_from(head, _FIELDS_AT)[1])
+
+
+def big_bed_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
+    """Lengths in bp of the chromosomes of a bigBed, whose index is read too.
+
+    Raises:
+        InputError: the file is damaged or cut short.
+    """
+    structure = BigBedStructure(Path(path))
+    structure.close()
+    return structure.chrom_sizes
 
 
 def _rows(table: pd.DataFrame, rest: pd.Series) -> Iterator[tuple[str, int, int, str]]:

@@ -16,7 +16,7 @@ from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.intervals import check_intervals, read_bed
 from epizoo.genome.signal import BigWig
 from epizoo.metrics.segmentations import Segmentation
-from epizoo.reports.big_bed import n_fields, write_peaks, write_states
+from epizoo.reports.big_bed import big_bed_sizes, n_fields, write_peaks, write_states
 from epizoo.reports.igv_session import rgb
 from epizoo.reports.inputs import File, named
 from epizoo.reports.state_styles import styled_states
@@ -195,17 +195,17 @@ class _Hub:
         self.tracks: list[Stanza] = []
 
     def add_signal(self, name: str, track: BigWig) -> None:
-        """A bigWig of the assembly; its other sequences, such as scaffolds, are known from then on."""
+        """A bigWig of the assembly."""
         self._check(track.chrom_sizes, str(track.path))
-        self.sizes = {**track.chrom_sizes, **self.sizes}
         look = {"autoScale": "on", "alwaysZero": "on", "maxHeightPixels": "128:40:8", "color": rgb(SIGNAL)}
         target = self._add(name, "signal", "bw", {"type": "bigWig", "visibility": "full", **look})
         _link(track.path, target)
 
     def add_peaks(self, name: str, path: Path) -> None:
-        """Peaks as bigNarrowPeak, or a bigBed as it is."""
+        """Peaks as bigNarrowPeak, or a bigBed of the assembly as it is."""
         fields = n_fields(path) if path.is_file() else None
         if fields is not None:
+            self._check(big_bed_sizes(path), str(path))
             _link(path, self._add(name, "peaks", "bb", {"type": f"bigBed {fields}", "visibility": "dense"}))
             return
         table = read_peaks(path)
@@ -242,12 +242,18 @@ class _Hub:
         return path
 
     def _check(self, sizes: Mapping[str, int], name: str) -> None:
+        """Check a file's chromosomes; its other sequences, such as scaffolds, are known from then on.
+
+        Raises:
+            InputError: they are those of another assembly.
+        """
         shared = set(sizes) & set(self.sizes)
         other = next((chrom for chrom in sizes if chrom in shared and sizes[chrom] != self.sizes[chrom]), None)
         if not shared or other is not None:
             found = f"{other} of {sizes[other]:,} bp" if other else f"the chromosomes {', '.join(list(sizes)[:3])}"
             expected = f"{self.sizes[other]:,} bp" if other else ", ".join(list(self.sizes)[:3])
             raise InputError(f"{name}: has {found}, and {self.folder.name} has {expected}; name its own assembly")
+        self.sizes = {**sizes, **self.sizes}
 
 
 def _link(source: Path, target: Path) -> None:

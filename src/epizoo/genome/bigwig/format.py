@@ -1,4 +1,4 @@
-"""The structure of a bigWig file, checked as it is read (Kent et al., Bioinformatics 2010, supplement, tables 5 to 20).
+"""The structure of bigWig and bigBed files, checked as it is read (Kent et al., Bioinformatics 2010, tables S5 to S20).
 
 Plain Python and NumPy: a wrong number in a damaged file gives an error, where C code reads outside its memory.
 """
@@ -54,6 +54,8 @@ class BigWigStructure:
         InputError: the file is damaged.
     """
 
+    kind = "bigWig"
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = os.open(path, os.O_RDONLY)
@@ -92,7 +94,7 @@ class BigWigStructure:
 
     def damaged(self, reason: str) -> InputError:
         """The error of a damaged file."""
-        return InputError(f"{self.path}: this bigWig is damaged or cut short ({reason}); copy or write it again")
+        return InputError(f"{self.path}: this {self.kind} is damaged or cut short ({reason}); copy or write it again")
 
     def read_index(self, offset: int) -> Shaped[np.ndarray, " block"]:
         """The index of the data, or of a zoom level, at a place in the file: a row for each block, in order.
@@ -154,11 +156,17 @@ class BigWigStructure:
         return bool(is_leaf), np.frombuffer(self._bytes(place + 4, count * kind.itemsize), kind)
 
     def _checked(self, blocks: Shaped[np.ndarray, " block"]) -> Shaped[np.ndarray, " block"]:
-        """The blocks, which must lie within the file and on chromosomes that are listed, one behind the other."""
+        """The blocks, which must lie within the file and on chromosomes that are listed."""
         if (blocks["last_chrom"] >= len(self.chrom_sizes)).any():
             raise self.damaged("an index of chromosomes that are not listed")
         offset, size = blocks["offset"].astype(float), blocks["size"].astype(float)
-        if (offset + size > self._size).any() or (size > LARGEST_BLOCK + 1024).any():
+        if (offset + size > self._size).any():
+            raise self.damaged("an index of data outside the file")
+        return self._in_order(blocks)
+
+    def _in_order(self, blocks: Shaped[np.ndarray, " block"]) -> Shaped[np.ndarray, " block"]:
+        """The blocks that hold records, which must lie one behind the other."""
+        if (blocks["size"] > LARGEST_BLOCK + 1024).any():
             raise self.damaged("an index of data outside the file")
         if not _is_in_order(blocks):
             # libBigWig leaves empty blocks behind, which it says to span a whole chromosome.
@@ -210,6 +218,15 @@ class BigWigStructure:
         if offset + n_bytes > self._size:
             raise self.damaged(f"it points to byte {offset + n_bytes:,} and has {self._size:,}")
         return os.pread(self._file, n_bytes, offset)
+
+
+class BigBedStructure(BigWigStructure):
+    """A bigBed's header, chromosomes and index, see `BigWigStructure`; its rows, and so its blocks, may overlap."""
+
+    kind = "bigBed"
+
+    def _in_order(self, blocks: Shaped[np.ndarray, " block"]) -> Shaped[np.ndarray, " block"]:
+        return blocks
 
 
 def _is_in_order(blocks: Shaped[np.ndarray, " block"]) -> bool:
