@@ -131,6 +131,7 @@ def test_a_big_bed_that_is_cut_or_of_another_assembly_is_refused(hub, sizes, tmp
     [
         ({}, "nothing to show"),
         ({"bigwigs": "a.narrowPeak"}, "a.narrowPeak"),
+        ({"peaks": "a.narrowPeak", "entry": "chromatin_states/encode-10"}, "--entry: given without --states"),
         ({"peaks": "a.bw"}, "a.bw"),
         ({"states": "a.bw"}, "a.bw"),
         ({"peaks": "none.bed"}, "none.bed hold no peaks"),
@@ -169,6 +170,28 @@ def test_names_are_those_that_the_specification_allows(made, sizes, tmp_path):
         assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", track["track"])
         assert quote(track["bigDataUrl"]) == track["bigDataUrl"]
         assert (tmp_path / "hub/made" / track["bigDataUrl"]).exists()
+
+
+def test_labels_of_long_names_differ_and_end_in_their_kind(made, sizes, tmp_path):
+    names = [f"H3K27ac_{tissue}_donor_{n}" for tissue in ("liver", "kidney") for n in (1, 2, 11)]
+    files = {"peaks": dict.fromkeys(names, made.peaks), "bigwigs": dict.fromkeys(names, made.bigwig)}
+    epizoo.track_hub(tmp_path / "hub", assembly="made", email="a@b.org", chrom_sizes=sizes, **files)
+    tracks = stanzas(tmp_path / "hub/made/trackDb.txt")
+    assert len({track["shortLabel"] for track in tracks}) == len(tracks) == 12
+    for track, name in zip(tracks, [*names, *names], strict=True):
+        sample, kind = track["shortLabel"].split()
+        assert len(track["shortLabel"]) <= 17
+        assert kind == track["track"].rsplit("_", 1)[1]
+        assert sample[0] == name[0]
+        assert sample.endswith(name[-3:])
+
+
+def test_an_assembly_has_ucscs_name(tmp_path):
+    (tmp_path / "a.bed").write_text("chr1\t1000\t1500\n")
+    given = {"email": "a@b.org", "peaks": tmp_path / "a.bed"}
+    epizoo.track_hub(tmp_path / "hub", assembly="GRCh38", **given)
+    assert stanzas(tmp_path / "hub/genomes.txt") == [{"genome": "hg38", "trackDb": "hg38/trackDb.txt"}]
+    assert (tmp_path / "hub/hg38/trackDb.txt").is_file()
 
 
 def test_a_second_assembly_joins_the_first(made, sizes, tmp_path):

@@ -70,9 +70,10 @@ def track_hub(
 
     Copy the folder to a web server, and give the address of its hub.txt to the browser (My Data, Track Hubs).
     """
+    from epizoo.genome.assemblies import common_name
     from epizoo.reports.track_hub import track_hub as write
 
-    folder = Path(output, given["assembly"])
+    folder = Path(output, common_name(given["assembly"]))
     before = set(folder.iterdir()) if folder.is_dir() else set()
     for path in write(output, **given):
         say(f"Wrote {path}.")

@@ -17,7 +17,10 @@ UNUSUAL_SEQUENCES = (
 )
 """Names of sequences with many copies per cell: genomes of mitochondria, chloroplasts and the Epstein-Barr virus."""
 _FOLDER = Path(__file__).parent / "blacklists"
-_SAME_ASSEMBLY = {"grch37": "hg19", "grch38": "hg38", "grcm38": "mm10", "t2t-chm13v2.0": "hs1"}
+_SAME_ASSEMBLY = {
+    **{"grch37": "hg19", "grch38": "hg38", "t2t-chm13v2.0": "hs1"},
+    **{"mgscv37": "mm9", "grcm38": "mm10", "grcm39": "mm39"},
+}
 
 
 def chrom_sizes(name_or_file: str | os.PathLike[str]) -> dict[str, int]:
@@ -31,19 +34,38 @@ def chrom_sizes(name_or_file: str | os.PathLike[str]) -> dict[str, int]:
     """
     if os.path.exists(name_or_file) or os.sep in os.fspath(name_or_file):
         return read_chrom_sizes(name_or_file)
+    found = assembly_sizes(os.fspath(name_or_file))
+    if not found:
+        raise InputError(
+            f"{name_or_file}: neither a file of chromosome lengths nor a known assembly; name one of "
+            f"{', '.join(_known_assemblies())}, or a file of two columns, chromosome and length"
+        )
+    return found
+
+
+def assembly_sizes(name: str) -> dict[str, int]:
+    """Chromosome lengths in bp of an assembly by its name; empty where the name is not known.
+
+    >>> assembly_sizes("GRCh37")["chr1"], assembly_sizes("mine")
+    (249250621, {})
+    """
     # bioframe takes most of a second to import, and few runs need it.
     import bioframe
 
-    name = _common_name(name_or_file)
-    # bioframe takes what stands behind a dot for the name.
-    builds = [build for build in bioframe.assemblies_available()["provider_build"] if "." not in build]
-    known = sorted({*BLACKLISTS, *builds})
-    if name not in known:
-        raise InputError(
-            f"{name_or_file}: neither a file of chromosome lengths nor a known assembly; name one of "
-            f"{', '.join(known)}, or a file of two columns, chromosome and length"
-        )
+    name = common_name(name)
+    if name not in _known_assemblies():
+        return {}
     return {str(chrom): int(size) for chrom, size in bioframe.assembly_info(name).chromsizes.items()}
+
+
+def common_name(name: str | os.PathLike[str]) -> str:
+    """UCSC's name of an assembly, however it is spelt; other names as they are.
+
+    >>> common_name("GRCh38"), common_name("HG19"), common_name("mine")
+    ('hg38', 'hg19', 'mine')
+    """
+    small = os.fspath(name).lower()
+    return small if small in BLACKLISTS else _SAME_ASSEMBLY.get(small, os.fspath(name))
 
 
 def excluded_sequences(
@@ -97,7 +119,7 @@ def read_blacklist(name_or_file: str | os.PathLike[str], sizes: Mapping[str, int
     """
     require_blacklist(name_or_file)
     if not os.path.exists(name_or_file):
-        name = _common_name(name_or_file)
+        name = common_name(name_or_file)
         table = read_bed(_FOLDER / f"{name}.bed.gz")
         renamed = _names_like(sizes, chrom_sizes(name), name, sizes_name)
         table = table.assign(chrom=table["chrom"].map(renamed)).dropna(subset="chrom")
@@ -115,7 +137,7 @@ def require_blacklist(name_or_file: str | os.PathLike[str]) -> None:
     Raises:
         InputError: there is neither.
     """
-    if not os.path.exists(name_or_file) and _common_name(name_or_file) not in BLACKLISTS:
+    if not os.path.exists(name_or_file) and common_name(name_or_file) not in BLACKLISTS:
         raise InputError(
             f"{name_or_file}: no such file, and no blacklist of this name; name {', '.join(BLACKLISTS)} or a BED file"
         )
@@ -161,7 +183,9 @@ def _names_like(sizes: Mapping[str, int], assembly: Mapping[str, int], name: str
     return renamed
 
 
-def _common_name(name: str | os.PathLike[str]) -> str:
-    """UCSC's name of an assembly, however it is spelt; other names as they are."""
-    small = os.fspath(name).lower()
-    return small if small in BLACKLISTS else _SAME_ASSEMBLY.get(small, os.fspath(name))
+def _known_assemblies() -> list[str]:
+    import bioframe
+
+    # bioframe takes what stands behind a dot for the name.
+    builds = [build for build in bioframe.assemblies_available()["provider_build"] if "." not in build]
+    return sorted({*BLACKLISTS, *builds})

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from epizoo.calling.state_colors import Color, StateStyle, default_colors
+from epizoo.errors import InputError
 from epizoo.genome.intervals import SKIPPED_LINES, read_lines, read_parquet_intervals
 from epizoo.genome.table_files import is_parquet
 from epizoo.jobs.enrichment import read_states
@@ -51,6 +52,16 @@ def styled_states(
         name: (states, _styles(states, [colors[name].get(label, shared[label]) for label in states.labels]))
         for name, states in read.items()
     }
+
+
+def check_entry(entry: object, states: object) -> None:
+    """Check that an entry is not given without states, which it names and colours.
+
+    Raises:
+        InputError: it is.
+    """
+    if entry is not None and not states:
+        raise InputError("--entry: given without --states, which it names and colours; give these too, or leave it out")
 
 
 def _styles(states: Segmentation, colors: Iterable[Color]) -> list[StateStyle]:

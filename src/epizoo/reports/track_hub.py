@@ -1,10 +1,11 @@
 """A track hub of a run for UCSC's genome browser (https://genome.ucsc.edu/goldenPath/help/hgTrackHubHelp.html)."""
 
+import itertools
 import logging
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from epizoo.calling.peak_reader import read_peaks
@@ -13,13 +14,14 @@ from epizoo.errors import InputError
 from epizoo.figures.regions import INK, SIGNAL
 from epizoo.files import atomic_path, inside, require_writable, scratch_folder
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
+from epizoo.genome.assemblies import common_name
 from epizoo.genome.intervals import check_intervals, read_bed
 from epizoo.genome.signal import BigWig
 from epizoo.metrics.segmentations import Segmentation
 from epizoo.reports.big_bed import big_bed_sizes, n_fields, write_peaks, write_states
 from epizoo.reports.igv_session import rgb
 from epizoo.reports.inputs import File, named
-from epizoo.reports.state_styles import styled_states
+from epizoo.reports.state_styles import check_entry, styled_states
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ def track_hub(
 
     Args:
         output: Folder of the hub; made where there is none.
-        assembly: UCSC's name of the genome, such as hg38.
+        assembly: Name of the genome, such as hg38; others than UCSC's (GRCh38) are written as UCSC's.
         email: Address that UCSC's browser shows as the contact of the hub.
         peaks: Peaks (narrowPeak, broadPeak, gappedPeak, BED or bigBed); for several samples as SAMPLE=FILE.
         bigwigs: Signal, bigWigs; for several as SAMPLE=FILE.
@@ -69,7 +71,9 @@ def track_hub(
     """
     if not (peaks or bigwigs or states):
         raise InputError("track-hub: nothing to show; give --peaks, --bigwig or --states")
+    check_entry(entry, states)
     _check_texts(assembly, email, name)
+    assembly = common_name(assembly)
     sizes = sizes_of(chrom_sizes if chrom_sizes is not None else assembly)
     folder = Path(output)
     _check_folder(folder)
@@ -236,7 +240,10 @@ class _Hub:
             raise InputError(
                 f"{name}: two samples are {track} in the hub, where names hold letters, digits and _; rename"
             )
-        labels = {"shortLabel": f"{name} {what}"[:_LONGEST_SHORT], "longLabel": f"{what} of {name}"[:_LONGEST_LONG]}
+        labels = {
+            "shortLabel": _short_label(name, what, {known["shortLabel"] for known in self.tracks}),
+            "longLabel": f"{what} of {_shortened(name, _LONGEST_LONG - len(f'{what} of '))}",
+        }
         path = inside(self.folder, f"{track}.{suffix}")
         self.tracks.append({"track": track, "bigDataUrl": path.name, **labels, **settings})
         return path
@@ -254,6 +261,28 @@ class _Hub:
             expected = f"{self.sizes[other]:,} bp" if other else ", ".join(list(self.sizes)[:3])
             raise InputError(f"{name}: has {found}, and {self.folder.name} has {expected}; name its own assembly")
         self.sizes = {**sizes, **self.sizes}
+
+
+def _short_label(name: str, what: str, taken: Collection[str]) -> str:
+    """A label of 17 letters at most that no other track has, with both ends of the sample's name and the kind.
+
+    >>> _short_label("K562", "peaks", ()), _short_label("H3K27ac_donor_12", "signal", ())
+    ('K562 peaks', 'H3..nor_12 signal')
+    >>> _short_label("H3K4me3_donor_12", "signal", ["H3..nor_12 signal"])
+    'H3.2.or_12 signal'
+    """
+    room = _LONGEST_SHORT - len(f" {what}")
+    labels = (f"{_shortened(name, room, '..' if n == 1 else f'.{n}.')} {what}" for n in itertools.count(1))
+    return next(label for label in labels if label not in taken)
+
+
+def _shortened(name: str, most: int, mark: str = "..") -> str:
+    """A name of so many letters at most: more of its end, where names of samples differ, than of its beginning."""
+    if len(name) <= most and mark == "..":
+        return name
+    left = max(most - len(mark), 0)
+    head = left // 3
+    return name[:head] + mark + name[max(len(name) - (left - head), 0) :]
 
 
 def _link(source: Path, target: Path) -> None:
