@@ -57,6 +57,17 @@ def test_a_session_names_the_files_beside_it(folder):
     assert [track.get("id") for track in session.iter("Track")] == paths
 
 
+def test_a_session_names_links_by_their_own_names(made, tmp_path):
+    (tmp_path / "object").write_bytes(made.peaks.read_bytes())
+    (tmp_path / "a.narrowPeak").symlink_to("object")
+    epizoo.report(
+        tmp_path / "a.html", peaks=tmp_path / "a.narrowPeak", session=tmp_path / "s.xml", assembly="GRCh38", loci=[]
+    )
+    session = ElementTree.parse(tmp_path / "s.xml").getroot()
+    assert [resource.get("path") for resource in session.iter("Resource")] == ["a.narrowPeak"]
+    assert session.get("genome") == "hg38"
+
+
 def test_igv_js_loads_a_session_in_silence(folder, browser):
     sizes = json.dumps("".join(f"{chrom}\t{size}\n" for chrom, size in SIZES.items()))
     (folder / "index.html").write_text(PAGE.format(igv=igv_js(), sizes=sizes), encoding="utf-8")
