@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import json
+import logging
 import os
 import re
 import shlex
@@ -96,6 +97,32 @@ def test_a_report_of_no_peaks_says_so(made, tmp_path):
     assert json.loads((tmp_path / "n_mqc.json").read_text())["data"]["input"]["peaks"] == 0
 
 
+def test_no_peaks_in_annotations_and_no_signal_are_a_report_too(made, tmp_path):
+    empty, path = tmp_path / "none.narrowPeak", tmp_path / "none.html"
+    empty.write_text("")
+    for over in ([], [made.states]):
+        epizoo.report(path, peaks={"input": empty}, over=over)
+        assert "No peaks were found in input." in path.read_text()
+        assert "Genes and regions" not in path.read_text()
+
+
+def test_an_assembly_tells_the_lengths_of_chromosomes(tmp_path, caplog):
+    peaks = write_peak(tmp_path / "a.bed", "chr21")
+    (tmp_path / "far.bed").write_text("chr21\t46000000\t46000100\nchr21\t20000\t20100\n")
+    given = {"peaks": peaks, "over": [tmp_path / "far.bed"]}
+    with caplog.at_level(logging.WARNING, "epizoo"):
+        epizoo.report(tmp_path / "a.html", **given)
+        epizoo.report(tmp_path / "a.html", **given, assembly="GRCh38", loci=["chr21:46,000,000-46,100,000"])
+    assert not caplog.messages
+    # UCSC's hg38.chrom.sizes.
+    assert excerpts((tmp_path / "a.html").read_text())["genome"]["sizes"] == [["chr21", 46_709_983]]
+    with pytest.raises(InputError, match="ends past the last peak or state of its chromosome"):
+        epizoo.report(tmp_path / "b.html", **given, loci=["chr21:46,000,000-46,100,000"])
+    peaks = write_peak(tmp_path / "b.bed", "chr21", 46_709_900)
+    with pytest.raises(InputError, match=r"b\.bed: .*past the end of its chromosome in hg38, which is 46,709,983 bp"):
+        epizoo.report(tmp_path / "b.html", peaks=peaks, assembly="hg38")
+
+
 def test_names_are_text_and_no_code(made, tmp_path):
     name, path = "</script><script>alert(1)</script>", tmp_path / "a.html"
     epizoo.report(path, peaks={name: made.peaks}, bigwigs={name: made.bigwig}, title="<b>&", command="x <y>")
@@ -160,6 +187,18 @@ def test_a_library_without_frip_leaves_the_figures_of_the_coverage(made, tmp_pat
     assert path.read_text() == expected
 
 
+def test_libraries_of_other_samples_are_refused_and_samples_without_one_are_said(made, tmp_path, caplog):
+    (tmp_path / "x.tsv").write_text("sample\tfragments\tfrip\na\t1\t0.5\nother\t1\t0.5\n")
+    given = {"libraries": [tmp_path / "x.tsv"]}
+    with pytest.raises(InputError, match=r"x\.tsv holds rows of a, other, expected the samples .*\(b\)"):
+        epizoo.report(tmp_path / "a.html", peaks={"b": made.peaks}, **given)
+    with pytest.raises(InputError, match=r"expected the samples of the report .none"):
+        epizoo.report(tmp_path / "a.html", states={"a": made.states}, **given)
+    with caplog.at_level(logging.WARNING, "epizoo"):
+        epizoo.report(tmp_path / "a.html", peaks={"a": made.peaks, "b": made.peaks}, **given)
+    assert [text for text in caplog.messages if "no row for b;" in text]
+
+
 def test_a_sample_twice_in_libraries_is_refused(made, tmp_path):
     for name in ("x.tsv", "y.tsv"):
         (tmp_path / name).write_text("sample\tfragments\tfrip\na\t1\t0.5\n")
@@ -183,6 +222,9 @@ def test_a_sample_twice_in_libraries_is_refused(made, tmp_path):
             "--over: B=a.narrowPeak found, expected a file without a name",
         ),
         ({"session": "s.xml"}, "--session: given without --assembly"),
+        ({"peaks": "p.parquet", "session": "s.xml", "assembly": "hg38"}, "p.parquet: given with --session, and IGV"),
+        ({"peaks": "p.txt", "session": "s.xml", "assembly": "hg38"}, "p.txt: given with --session, and IGV"),
+        ({"entry": "chromatin_states/encode-10"}, "--entry: given without --states"),
         ({"multiqc": "figures.json"}, "ends in _mqc.json"),
         ({"libraries": ["a.narrowPeak"]}, "lacks the column sample or frip"),
         ({"bigwigs": "a.narrowPeak"}, "a.narrowPeak"),

@@ -29,10 +29,17 @@ def read_states(path: File) -> Segmentation:
     return segmentation.in_order(names) if names else segmentation
 
 
-def read_annotations(files: Mapping[str, File], segmentation: Segmentation) -> dict[str, pd.DataFrame]:
+def read_annotations(
+    files: Mapping[str, File], segmentation: Segmentation, *, has_ends: bool = True
+) -> dict[str, pd.DataFrame]:
     """Interval tables by name: of a BED file by the file's, of genes one for each part, such as TSS and exons.
 
     Chromosomes get the names that they have in the segmentation where they differ by ``chr`` alone, which is said.
+
+    Args:
+        files: BED files or files of genes, by name.
+        segmentation: states along the genome.
+        has_ends: the last position of a chromosome with a state is its end, so that what lies past it is warned of.
 
     Raises:
         InputError: a file cannot be used.
@@ -43,14 +50,15 @@ def read_annotations(files: Mapping[str, File], segmentation: Segmentation) -> d
     for name, path in files.items():
         if is_gene_file(path):
             genes = read_genes(path).named_like(list(ends), segmentation.name)
-            warn_of_other_assembly(genes.transcripts, ends, str(path), segmentation.name)
+            table = genes.transcripts
             # The parts of one file of genes need no further name.
             found = {part if n_genes == 1 else f"{name} {part}": genes.part(part) for part in PARTS}
             annotations |= {part: table for part, table in found.items() if len(table)}
         else:
             table = named_like(read_bed(path), list(ends), str(path), segmentation.name)
-            warn_of_other_assembly(table, ends, str(path), segmentation.name)
             annotations[name] = table
+        if has_ends:
+            warn_of_other_assembly(table, ends, str(path), segmentation.name)
     return annotations
 
 

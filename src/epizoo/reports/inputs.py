@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
@@ -11,10 +12,10 @@ import pandas as pd
 from epizoo.calling.peak_reader import read_peaks
 from epizoo.calling.state_colors import StateStyle
 from epizoo.errors import InputError
+from epizoo.genome.assemblies import assembly_sizes
 from epizoo.genome.binarize_bigwigs import common_sizes
 from epizoo.genome.intervals import check_intervals
 from epizoo.genome.signal import BigWig
-from epizoo.genome.table_files import is_parquet, read_parquet
 from epizoo.jobs.annotate import Annotation
 from epizoo.metrics.segmentations import Segmentation
 from epizoo.reports.state_styles import styled_states
@@ -34,6 +35,7 @@ class Inputs(NamedTuple):
         states: segmentations by cell type.
         styles: names and colours of the states of each segmentation.
         files: all files, by what they are.
+        assembly, lengths: name of the assembly, and lengths of its chromosomes where they are known and needed.
     """
 
     peaks: dict[str, pd.DataFrame]
@@ -41,18 +43,27 @@ class Inputs(NamedTuple):
     states: dict[str, Segmentation]
     styles: dict[str, list[StateStyle]]
     files: tuple[tuple[str, Path], ...]
+    assembly: str | None = None
+    lengths: Mapping[str, int] = MappingProxyType({})
+
+    @property
+    def has_lengths(self) -> bool:
+        """True if signals or the assembly tell the lengths of chromosomes."""
+        return bool(self.signals or self.lengths)
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Lengths of chromosomes, of all signals; of those in no signal, the last positions of peaks and states."""
+        """Lengths of chromosomes, of signals or the assembly; of others, the last positions of peaks and states."""
         ends: dict[str, int] = {}
         for table in (*self.peaks.values(), *(states.segments for states in self.states.values())):
             for chrom, end in table.groupby("chrom")["end"].max().items():
                 ends[str(chrom)] = max(int(end), ends.get(str(chrom), 0))
-        return {**ends, **common_sizes(list(self.signals.values()))}
+        return {**ends, **self.lengths, **common_sizes(list(self.signals.values()))}
 
-    def source(self, chrom: str) -> Path:
-        """The file that tells the length of a chromosome; the first one of a chromosome that is in none."""
+    def source(self, chrom: str) -> Path | str:
+        """The file or assembly that tells the length of a chromosome; the first file of one that is in none."""
+        if self.assembly is not None and self.lengths:
+            return self.assembly
         holders = [signal.path for signal in self.signals.values() if chrom in signal.chrom_sizes]
         return Path([*holders, *(signal.path for signal in self.signals.values()), self.files[0][1]][0])
 
@@ -64,6 +75,7 @@ def open_inputs(
     states: Named | None,
     entry: ChromatinStateEntry | File | None,
     annotated: Mapping[str, Annotation],
+    assembly: str | None = None,
 ) -> Inputs:
     """Read peaks and states and open signals; the stack closes them.
 
@@ -74,6 +86,7 @@ def open_inputs(
         states: BED files of states, by cell type.
         entry: entry that the states belong to.
         annotated: annotations by cell type, whose files are not read again.
+        assembly: name of the assembly, whose lengths of chromosomes are taken where there is no signal.
 
     Raises:
         InputError: there is nothing to report on, or a file cannot be used or is of another assembly.
@@ -95,7 +108,11 @@ def open_inputs(
             for kind, files in (("peaks", peak_files), ("signal", signal_files), ("states", state_files))
             for name, path in files.items()
         ),
+        assembly,
     )
+    lengths = assembly_sizes(assembly) if assembly is not None and not signals else {}
+    # Chromosomes of other names are no part of the same genome.
+    found = found._replace(lengths=lengths if lengths.keys() & found.sizes.keys() else {})
     for name, table in found.peaks.items():
         if len(table) and name in signals:
             check_intervals(table, signals[name].chrom_sizes, str(peak_files[name]), str(signals[name].path))
@@ -125,29 +142,3 @@ def named(files: Named | None, lone: str | None = None) -> dict[str, Path]:
     if isinstance(files, Mapping):
         return {name: Path(path) for name, path in files.items()}
     return {lone or Path(files).name.split(".")[0]: Path(files)}
-
-
-def read_libraries(paths: Sequence[File]) -> pd.DataFrame:
-    """Tables of libraries of `epizoo count`, one below the other: a row for each sample.
-
-    Raises:
-        InputError: a file is missing or is no such table, or a sample stands there twice.
-    """
-    tables: list[pd.DataFrame] = []
-    places: dict[str, File] = {}
-    for path in paths:
-        if not Path(path).is_file():
-            raise InputError(f"{path}: no such file; give the table that `epizoo count --libraries` writes")
-        table = read_parquet(path) if is_parquet(path) else pd.read_csv(path, sep="\t")
-        table = table.set_index(table.columns[0])
-        table.index = table.index.astype(str)
-        if table.index.name != "sample" or "frip" not in table:
-            raise InputError(f"{path}: lacks the column sample or frip; give what `epizoo count --libraries` writes")
-        for sample in table.index:
-            if sample in places:
-                raise InputError(
-                    f"{path}: a second row for {sample}, which {places[sample]} holds already; leave out one of them"
-                )
-            places[sample] = path
-        tables.append(table)
-    return pd.concat(tables) if tables else pd.DataFrame(columns=["frip"])

@@ -101,7 +101,7 @@ def as_segmentation(peaks: pd.DataFrame, sizes: Mapping[str, int]) -> Segmentati
     [['a', 0, 2, 1], ['a', 2, 4, 0], ['a', 4, 9, 1]]
     """
     union = merged(peaks)
-    parts = []
+    parts = [union.assign(state=0)[:0]]
     for chrom, size in sizes.items():
         here = union[union["chrom"] == chrom]
         edges = np.concatenate([[0], here[["start", "end"]].to_numpy().ravel(), [size]])

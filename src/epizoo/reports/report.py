@@ -14,8 +14,9 @@ from epizoo.jobs.annotate import Annotation
 from epizoo.jobs.enrichment import read_annotations
 from epizoo.reports.blocks import Browser, Code, Facts, Section, Text
 from epizoo.reports.excerpts import MOST_LOCI, excerpts, locus_text
-from epizoo.reports.igv_session import write_session
-from epizoo.reports.inputs import File, Inputs, named, open_inputs, read_libraries
+from epizoo.reports.igv_session import require_igv_names, write_session
+from epizoo.reports.inputs import File, Inputs, named, open_inputs
+from epizoo.reports.libraries import libraries_of
 from epizoo.reports.loci import Locus, peak_loci, state_loci
 from epizoo.reports.multiqc import require_multiqc_name, write_multiqc
 from epizoo.reports.page import require_page, write_page
@@ -23,6 +24,7 @@ from epizoo.reports.peak_figures import as_segmentation, peak_figures
 from epizoo.reports.peak_sections import distributions, peak_annotations, peak_facts, quality
 from epizoo.reports.provenance import provenance
 from epizoo.reports.state_sections import likelihood_facts, mark_shares, state_coverage, state_enrichments, state_facts
+from epizoo.reports.state_styles import check_entry
 from epizoo.zoo.entry import ChromatinStateEntry
 
 
@@ -88,6 +90,9 @@ def report(
     check_outputs(outputs, [*files, *libraries, *inputs, *over])
     called = dict(file_names or {})
     _check_formats(peaks, multiqc, session, assembly)
+    check_entry(entry, states)
+    if session is not None:
+        require_igv_names(path for path in files if str(path) not in called)
     piped = next((called[str(path)] for path in files if str(path) in called), None)
     if session is not None and piped is not None:
         raise InputError(f"--session: names all files by their paths, and {piped} has none; give a file in its place")
@@ -96,10 +101,10 @@ def report(
         raise InputError(f"{lost}: no such file; give a file that the results were made of")
     texts, annotations, runs = _texts(settings), _named_annotations(over), annotated or {}
     with ExitStack() as stack:
-        found = open_inputs(stack, peaks, bigwigs, states, entry, runs)
+        found = open_inputs(stack, peaks, bigwigs, states, entry, runs, assembly)
         shown = [Locus(parse_region(text), "chosen") for text in loci] or _typical_loci(found)
         _check_loci(shown, found)
-        figures = peak_figures(found.peaks, found.signals, read_libraries(libraries))
+        figures = peak_figures(found.peaks, found.signals, libraries_of(list(found.peaks), libraries))
         sources = [*inputs, *(path for one in runs.values() for path in one.sources)]
         shown_files = {path for _, path in found.files}
         further = [path for path in dict.fromkeys(map(Path, sources)) if path not in shown_files]
@@ -150,6 +155,11 @@ def _check_loci(loci: Sequence[Locus], inputs: Inputs) -> None:
         raise InputError(f"--loci: {len(loci):,} regions given, and a page shows {MOST_LOCI}; give those to look at")
     sizes = inputs.sizes
     for region, _ in loci:
+        if region.chrom in sizes and region.end > sizes[region.chrom] and not inputs.has_lengths:
+            raise InputError(
+                f"--loci: {locus_text(region)} ends past the last peak or state of its chromosome, whose length no "
+                "file tells; give a bigWig, a known --assembly or a region before that"
+            )
         if region.end > sizes.get(region.chrom, 0):
             raise InputError(
                 f"--loci: {locus_text(region)} does not lie in the genome of {inputs.source(region.chrom)}, whose "
@@ -192,11 +202,14 @@ def _named_annotations(over: Sequence[File]) -> dict[str, File]:
 
 def _annotations(inputs: Inputs, files: Mapping[str, File]) -> Section:
     """Peaks and states in annotations."""
+    if not files:
+        return Section("annotations", "Genes and regions", [])
     genome = next(iter(inputs.states.values()), None)
     if genome is None:
         genome = as_segmentation(next(iter(inputs.peaks.values())), inputs.sizes)
-    annotations = read_annotations(files, genome)
-    sizes = inputs.sizes if inputs.signals else None
+    sizes = inputs.sizes if inputs.has_lengths else None
+    # The last peak of a chromosome is not its end.
+    annotations = read_annotations(files, genome, has_ends=bool(inputs.states) or sizes is not None)
     tables = [*peak_annotations(inputs.peaks, annotations, sizes), *state_enrichments(inputs, annotations)]
     return Section("annotations", "Genes and regions", tables)
 
