@@ -1,11 +1,10 @@
 """A track hub of a run for UCSC's genome browser (https://genome.ucsc.edu/goldenPath/help/hgTrackHubHelp.html)."""
 
-import itertools
 import logging
 import os
 import re
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from epizoo.calling.peak_reader import read_peaks
@@ -19,6 +18,7 @@ from epizoo.genome.intervals import check_intervals, read_bed
 from epizoo.genome.signal import BigWig
 from epizoo.metrics.segmentations import Segmentation
 from epizoo.reports.big_bed import big_bed_sizes, n_fields, write_peaks, write_states
+from epizoo.reports.hub_names import LONGEST_LONG, LONGEST_SHORT, ascii_name, short_label, shortened
 from epizoo.reports.igv_session import rgb
 from epizoo.reports.inputs import File, named
 from epizoo.reports.state_styles import check_entry, styled_states
@@ -26,7 +26,6 @@ from epizoo.reports.state_styles import check_entry, styled_states
 logger = logging.getLogger(__name__)
 
 _HUB, _GENOMES, _TRACKS = "hub.txt", "genomes.txt", "trackDb.txt"
-_LONGEST_SHORT, _LONGEST_LONG = 17, 76
 Stanza = dict[str, str]
 """Settings of a track, in order."""
 
@@ -82,9 +81,9 @@ def track_hub(
         made.mkdir()
         _make(made, assembly, sizes, (named(peaks), named(bigwigs), named(states)), entry)
         about = {
-            "hub": _ascii(name),
-            "shortLabel": name[:_LONGEST_SHORT],
-            "longLabel": name[:_LONGEST_LONG],
+            "hub": ascii_name(name),
+            "shortLabel": name[:LONGEST_SHORT],
+            "longLabel": name[:LONGEST_LONG],
             "genomesFile": _GENOMES,
             "email": email,
         }
@@ -161,16 +160,6 @@ def _check_texts(assembly: str, email: str, name: str) -> None:
             raise InputError(f"{what}: {given!r} found, expected {expected}")
 
 
-def _ascii(name: str) -> str:
-    """A name as UCSC's browser takes it: letters, digits and _, with a letter in front.
-
-    >>> [_ascii(name) for name in ("K562", "cell 1", "2i-ES", "Hör")]
-    ['K562', 'cell_1', 'x2i_ES', 'H_r']
-    """
-    plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    return plain if plain[:1].isalpha() else f"x{plain}"
-
-
 def _make(
     folder: Path, assembly: str, sizes: Mapping[str, int], files: Sequence[Mapping[str, Path]], entry: File | None
 ) -> None:
@@ -233,7 +222,7 @@ class _Hub:
         Raises:
             InputError: its name cannot be shown, or is that of another track once it is written as UCSC asks for.
         """
-        track = f"{_ascii(name)}_{what}"
+        track = f"{ascii_name(name)}_{what}"
         if not name.isprintable():
             raise InputError(f"{name!r}: a sample's name holds a character that cannot be printed; rename it")
         if any(known["track"] == track for known in self.tracks):
@@ -241,8 +230,8 @@ class _Hub:
                 f"{name}: two samples are {track} in the hub, where names hold letters, digits and _; rename"
             )
         labels = {
-            "shortLabel": _short_label(name, what, {known["shortLabel"] for known in self.tracks}),
-            "longLabel": f"{what} of {_shortened(name, _LONGEST_LONG - len(f'{what} of '))}",
+            "shortLabel": short_label(name, what, {known["shortLabel"] for known in self.tracks}),
+            "longLabel": f"{what} of {shortened(name, LONGEST_LONG - len(f'{what} of '))}",
         }
         path = inside(self.folder, f"{track}.{suffix}")
         self.tracks.append({"track": track, "bigDataUrl": path.name, **labels, **settings})
@@ -261,28 +250,6 @@ class _Hub:
             expected = f"{self.sizes[other]:,} bp" if other else ", ".join(list(self.sizes)[:3])
             raise InputError(f"{name}: has {found}, and {self.folder.name} has {expected}; name its own assembly")
         self.sizes = {**sizes, **self.sizes}
-
-
-def _short_label(name: str, what: str, taken: Collection[str]) -> str:
-    """A label of 17 letters at most that no other track has, with both ends of the sample's name and the kind.
-
-    >>> _short_label("K562", "peaks", ()), _short_label("H3K27ac_donor_12", "signal", ())
-    ('K562 peaks', 'H3..nor_12 signal')
-    >>> _short_label("H3K4me3_donor_12", "signal", ["H3..nor_12 signal"])
-    'H3.2.or_12 signal'
-    """
-    room = _LONGEST_SHORT - len(f" {what}")
-    labels = (f"{_shortened(name, room, '..' if n == 1 else f'.{n}.')} {what}" for n in itertools.count(1))
-    return next(label for label in labels if label not in taken)
-
-
-def _shortened(name: str, most: int, mark: str = "..") -> str:
-    """A name of so many letters at most: more of its end, where names of samples differ, than of its beginning."""
-    if len(name) <= most and mark == "..":
-        return name
-    left = max(most - len(mark), 0)
-    head = left // 3
-    return name[:head] + mark + name[max(len(name) - (left - head), 0) :]
 
 
 def _link(source: Path, target: Path) -> None:
