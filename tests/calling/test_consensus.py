@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epizoo.calling.consensus import consensus_peaks, supports, usual_support
+from epizoo.calling.consensus import _cuts, consensus_peaks, supports, usual_support
 from epizoo.genome.overlaps import merged
 
 SIZE = 400
@@ -129,3 +129,39 @@ def test_support_is_that_of_a_join_of_all_pairs():
     found = np.flatnonzero(supports(peaks, places)).tolist()
     assert found == sorted(set(pairs["index"][enough]))
     assert 0 < len(found) < len(places)
+
+
+def by_recursion(total, edges):
+    """The rule of the cuts, written as what it is: the lowest valley, then those on either side."""
+    inner = [
+        (total[i], i) for i in range(1, len(total) - 1) if total[i] <= 0.5 * min(max(total[: i + 1]), max(total[i:]))
+    ]
+    if not inner:
+        return []
+    depth, lowest = min(inner)
+    after = lowest + 1
+    while total[after] == depth:
+        after += 1
+    middle = (edges[lowest] + edges[after]) // 2
+    return [*by_recursion(total[:lowest], edges[: lowest + 1]), middle, *by_recursion(total[after:], edges[after:])]
+
+
+def test_cuts_are_those_of_the_recursion():
+    random = np.random.default_rng(8)
+    n_cuts = 0
+    for _ in range(300):
+        total = random.integers(1, random.integers(3, 20), random.integers(1, 40))
+        edges = np.cumsum(random.integers(1, 50, len(total) + 1))
+        expected = by_recursion(total.tolist(), edges.tolist())
+        assert _cuts(total, edges) == expected
+        n_cuts += len(expected)
+    assert n_cuts > 500
+
+
+def test_thousands_of_peaks_in_one_domain_stay_apart():
+    n, start = 3_000, 1_000 * np.arange(3_000)
+    narrow = pd.DataFrame({"chrom": "chr1", "start": start, "end": start + 600, "peak": 300})
+    domain = pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [1_000 * n], "peak": [300]})
+    found = consensus_peaks({"a": narrow, "b": narrow, "c": domain}, dict.fromkeys("abc", "all"), 1).peaks
+    assert found["start"].tolist() == [0, *(start[1:] - 200)]
+    assert (found["start"] + found["peak"]).tolist() == (start + 300).tolist()

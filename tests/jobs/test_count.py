@@ -12,7 +12,7 @@ from epizoo.calling.peak_reader import read_peaks
 from epizoo.errors import InputError
 from epizoo.genome.reads.pile_up_config import PileUpConfig
 from epizoo.genome.reads.pileup import pile_up
-from epizoo.jobs.count_tables import read_counts
+from epizoo.jobs.count_tables import read_counts, write_counts
 
 PEAKS = pd.DataFrame(
     {"chrom": ["chr1", "chr1", "chr2", "chr1"], "start": [100, 9_000, 0, 9_200], "end": [900, 9_150, 7_013, 9_800]}
@@ -152,6 +152,31 @@ def test_tables_hold_what_was_counted(tmp_path, peaks, suffix):
         data = anndata.read_h5ad(output)
         assert data.shape == (2, len(PEAKS))
         assert data.obs["fragments"].tolist() == found.libraries["fragments"].tolist()
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".tsv.gz", ".parquet", ".h5ad"])
+@pytest.mark.parametrize("chroms", [["chr1", "chr2", "chr10"], ["1", "2", "10"], ["GRCh38#0#chr1", "NA", "#"]])
+def test_names_of_chromosomes_and_samples_come_back_as_they_are(tmp_path, suffix, chroms):
+    # chr10 comes before chr2 as text and after it for AnnData, which orders categories; pan-genomes have # in names.
+    places = pd.DataFrame({"chrom": np.repeat(chroms, 2), "start": [0, 100] * 3, "end": [50, 150] * 3})
+    places["name"] = [f"{row.chrom}:{row.start}" for row in places.itertuples()]
+    samples = ["t#1", "1", "NA"]
+    table = places.join(pd.DataFrame(np.arange(18).reshape(6, 3), columns=samples))
+    output = tmp_path / f"counts{suffix}"
+    write_counts(output, table, pd.DataFrame({"reads": [1, 2, 3]}, index=samples))
+    pd.testing.assert_frame_equal(read_counts(output), table, check_index_type=False, check_column_type=False)
+    if suffix == ".h5ad":
+        import anndata
+
+        data = anndata.read_h5ad(output)
+        assert data.var["chrom"].tolist() == table["chrom"].tolist()
+        assert data.obs_names.tolist() == samples
+        assert (data.X == table[samples].to_numpy().T).all()
+
+
+def test_comments_before_a_table_of_counts_are_skipped(tmp_path):
+    (tmp_path / "counts.tsv").write_text("# made by hand\n# twice\nchrom\tstart\tend\tname\ta\nchr1\t1\t2\tp\t3\n")
+    assert read_counts(tmp_path / "counts.tsv").to_numpy().tolist() == [["chr1", 1, 2, "p", 3]]
 
 
 @pytest.mark.parametrize(

@@ -141,21 +141,26 @@ def _has_valley(total: Int64[np.ndarray, " stretch"]) -> bool:
 
 
 def _cuts(total: Int64[np.ndarray, " stretch"], edges: Int64[np.ndarray, " edge"]) -> list[int]:
-    """Middles of the valleys, the lowest one (the first of equals) first, then those on either side of it."""
+    """Middles of the valleys: the lowest one (the first of equals) is cut first, then those on either side of it."""
+    cuts, uncut = [], [(0, len(total))]
+    while uncut:
+        low, high = uncut.pop()
+        valley = _lowest_valley(total[low:high])
+        if valley is not None:
+            first, after = low + valley[0], low + valley[1]
+            cuts.append(int(edges[first] + edges[after]) // 2)
+            uncut += [(low, first), (after, high)]
+    return sorted(cuts)
+
+
+def _lowest_valley(total: Int64[np.ndarray, " stretch"]) -> tuple[int, int] | None:
+    """The first of the lowest stretches that lie in a valley, and the first one after it that is higher."""
     left, right = np.maximum.accumulate(total), np.maximum.accumulate(total[::-1])[::-1]
     is_valley = total <= VALLEY * np.minimum(left, right)
     if not is_valley.any():
-        return []
+        return None
     lowest = int(np.argmin(np.where(is_valley, total, total.max() + 1)))
-    after = lowest + 1
-    while total[after] == total[lowest]:
-        after += 1
-    middle = int(edges[lowest] + edges[after]) // 2
-    return [
-        *_cuts(total[:lowest], edges[: lowest + 1]),
-        middle,
-        *_cuts(total[after:], edges[after:]),
-    ]
+    return lowest, lowest + int(np.argmax(total[lowest:] != total[lowest]))
 
 
 def _table(places: pd.DataFrame, support: pd.DataFrame, samples: list[pd.DataFrame]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from epizoo.genome.reads.pileup import pool_fragments
 from epizoo.genome.signal import BigWig
 from epizoo.genome.signal_sums import signal_sums
 from epizoo.genome.table_files import check_tables, write_table
-from epizoo.jobs.count_tables import PLACE, is_h5ad, write_counts
+from epizoo.jobs.count_tables import PLACE, check_names, is_h5ad, write_counts
 from epizoo.jobs.peak_inputs import File, Progress, Reads
 from epizoo.validation import stated
 
@@ -116,9 +116,7 @@ def count(
     places, name = _places(peaks)
     sizes = None if chrom_sizes is None else sizes_of(chrom_sizes)
     sources = reads or bigwigs or {}
-    clash = [sample for sample in sources if sample in PLACE]
-    if clash:
-        raise InputError(f"the sample {clash[0]} has the name of a column of the table; give it another one")
+    check_names(sources)
     columns: dict[str, np.ndarray] = {}
     figures: dict[str, dict[str, float]] = {}
     for number, (sample, source) in enumerate(sources.items(), start=1):

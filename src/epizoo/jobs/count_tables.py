@@ -1,6 +1,8 @@
 """Tables of counts, peaks by samples, written and read as TSV, Parquet or AnnData."""
 
+import itertools
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pandas as pd
 
 from epizoo.errors import InputError
 from epizoo.files import atomic_path
+from epizoo.genome.intervals import read_lines
 from epizoo.genome.table_files import check_tables, is_parquet, write_table
 from epizoo.optional import require
 
@@ -63,17 +66,43 @@ def read_counts(path: str | os.PathLike[str]) -> pd.DataFrame:
             values = data.X if isinstance(data.X, np.ndarray) else data.X.toarray()
             samples = pd.DataFrame(values.T, index=data.var_names, columns=list(data.obs_names))
             table = data.var.rename_axis("name").reset_index()[PLACE].join(samples.reset_index(drop=True))
+            table = table.astype({"chrom": str, "name": str})
         else:
-            table = pd.read_csv(path, sep="\t", comment="#")
+            table = _of_text(path)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: cannot be read as a table of counts ({' '.join(str(error).split())})") from None
     return _checked(path, table)
 
 
+def check_names(samples: Iterable[str]) -> None:
+    """Check that no sample is called as a column of a place, beside which its own column stands in tables.
+
+    Raises:
+        InputError: one is.
+    """
+    clash = [sample for sample in samples if sample in PLACE]
+    if clash:
+        raise InputError(f"the sample {clash[0]} has the name of a column of the table; give it another one")
+
+
+def _of_text(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """A table of text, in which names of chromosomes and samples are texts, also 1, NA and GRCh38#0#chr2."""
+    n_comments = sum(1 for _ in itertools.takewhile(lambda line: line[1].startswith("#"), read_lines(path)))
+    texts = {"chrom": str, "name": str}
+    return pd.read_csv(path, sep="\t", skiprows=n_comments, dtype=texts, keep_default_na=False)
+
+
 def _of_objects(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with texts as AnnData 0.12 writes them: it knows no text in Arrow's arrays, which pandas 3 makes."""
-    texts = {name: object for name in table if pd.api.types.is_string_dtype(table[name])}
-    return table.astype(texts).set_axis(pd.Index(list(table.index), dtype=object))
+    """The table with texts as AnnData 0.12 writes them: it knows no text in Arrow's arrays, which pandas 3 makes.
+
+    Texts that recur are categories, which AnnData would make of them itself, in Arrow's arrays again.
+    """
+    texts = {name: _categories(table[name]) for name in table if pd.api.types.is_string_dtype(table[name])}
+    return table.assign(**texts).set_axis(pd.Index(list(table.index), dtype=object))
+
+
+def _categories(texts: pd.Series) -> pd.Categorical:
+    return pd.Categorical(texts, categories=pd.Index(list(texts.unique()), dtype=object))
 
 
 def _checked(path: str | os.PathLike[str], table: pd.DataFrame) -> pd.DataFrame:
