@@ -76,6 +76,34 @@ def test_the_command_calls_each_cluster(cells, tmp_path):
     assert "--summits: given with --barcodes" in done.stderr
 
 
+def test_a_tiny_cluster_leaves_the_others_as_they_are(cells, tmp_path, caplog):
+    path, sizes, rows = cells
+    alone = epizoo.call_cluster_peaks(ENTRY, path, CLUSTERS, chrom_sizes=sizes)
+    # Cells whose one fragment lies on chrM, which is left out, and where there are too few for a peak.
+    tiny = [("chrM", 10, 90, "cell.5", 1), ("chr1", 10, 90, "cell.6", 1)]
+    path.write_bytes(gzip.compress("".join("\t".join(map(str, row)) + "\n" for row in rows + tiny).encode()))
+    sizes.write_text(sizes.read_text() + "chrM\t16571\n")
+    table = tmp_path / "clusters.tsv"
+    clusters = {"cell.5": "mito", "cell.6": "rare", **CLUSTERS}
+    table.write_text("".join(f"{cell}\t{cluster}\n" for cell, cluster in clusters.items()))
+    command = ["call-peaks", ENTRY, "--reads", str(path), "--barcodes", str(table), "--chrom-sizes", str(sizes)]
+    done = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "peaks")])
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "rare: 0 peaks."
+    assert "peaks of 3 clusters" in done.stdout
+    assert sorted(file.name for file in (tmp_path / "peaks").iterdir()) == [
+        "B.narrowPeak",
+        "T.narrowPeak",
+        "rare.narrowPeak",
+    ]
+    caplog.clear()
+    found = epizoo.call_cluster_peaks(ENTRY, path, clusters, chrom_sizes=sizes)
+    assert "no file of peaks for the cluster mito: " in caplog.text
+    assert "cells.gz, cluster rare: no peaks" in caplog.text
+    pd.testing.assert_frame_equal(found.astype({"cluster": str}), alone.astype({"cluster": str}))
+    assert found["cluster"].cat.categories.tolist() == ["rare", "B", "T"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

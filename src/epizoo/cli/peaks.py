@@ -188,4 +188,4 @@ def _call_clusters(entry: str, output: Path, barcodes: Path, given: dict[str, An
         peaks = call_cluster_peaks(entry, given["reads"][0], barcodes, output=output, **settings, progress=progress)
     for cluster, number in peaks["cluster"].value_counts(sort=False).items():
         say(f"{cluster}: {counted(number, 'peak')}.")
-    say(f"Wrote {output}: peaks of {counted(peaks['cluster'].nunique(), 'cluster')}.")
+    say(f"Wrote {output}: peaks of {counted(len(peaks['cluster'].cat.categories), 'cluster')}.")

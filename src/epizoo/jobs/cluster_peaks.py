@@ -76,11 +76,13 @@ def call_cluster_peaks(
         progress: Called after each cluster with the clusters that are done and those there are.
 
     Returns:
-        Peaks as of `epizoo.call_peaks`, after the column `cluster`, cluster by cluster in the order of `barcodes`.
+        Peaks as of `epizoo.call_peaks`, after the column `cluster`, cluster by cluster in the order of `barcodes`. The
+        categories of `cluster` are all clusters in which peaks were called, those without a peak included. A cluster
+        with too few fragments to call peaks in is left out with a warning.
 
     Raises:
-        InputError: a file cannot be used, no fragment is of a barcode in `barcodes`, or the name of a cluster cannot be
-            that of a file.
+        InputError: a file cannot be used, no fragment is of a barcode in `barcodes`, peaks can be called in no cluster,
+            or the name of a cluster cannot be that of a file.
     """
     config = PileUpConfig(
         **stated(
@@ -104,39 +106,51 @@ def call_cluster_peaks(
         )
     if found.n_unknown:
         logger.info("%s: left out %s fragments of barcodes without a cluster.", reads, f"{found.n_unknown:,}")
-    tables = []
+    tables: dict[str, pd.DataFrame] = {}
+    failed: dict[str, InputError] = {}
     for number, (cluster, genome) in enumerate(found.clusters.items(), start=1):
-        track = _coverage(Path(reads), genome, config, sizes)
+        track = _coverage(Path(reads), cluster, genome, config, sizes)
         if track.n_fragments == 0:
-            logger.warning("%s: the cluster %s has no fragment, and no file of peaks", reads, cluster)
+            logger.warning("%s: has no fragment, and no file of peaks", track.path)
         else:
-            peaks = call_peaks(
-                caller,
-                track,
-                regions=regions,
-                blacklist=blacklist,
-                output=paths.get(cluster),
-                exclude=exclude,
-                q_value=q_value,
-                enter_probability=enter_probability,
-                extend_probability=extend_probability,
-                min_width_bp=min_width_bp,
-                merge_gap_bp=merge_gap_bp,
-            )
-            tables.append(pd.DataFrame(peaks).assign(cluster=cluster))
+            try:
+                peaks = call_peaks(
+                    caller,
+                    track,
+                    regions=regions,
+                    blacklist=blacklist,
+                    output=paths.get(cluster),
+                    exclude=exclude,
+                    q_value=q_value,
+                    enter_probability=enter_probability,
+                    extend_probability=extend_probability,
+                    min_width_bp=min_width_bp,
+                    merge_gap_bp=merge_gap_bp,
+                )
+                tables[cluster] = pd.DataFrame(peaks)
+            except InputError as error:
+                failed[cluster] = error
         if progress is not None:
             progress(number, len(found.clusters))
     if not tables:
-        raise InputError(
+        raise next(iter(failed.values()), None) or InputError(
             f"{reads}: no cluster has a fragment of {config.min_fragment_bp:,} to {config.max_fragment_bp:,} bp on a "
             "chromosome of known length; are the chromosome lengths of the same assembly?"
         )
-    together = pd.concat(tables, ignore_index=True)
+    for cluster, error in failed.items():
+        logger.warning("no file of peaks for the cluster %s: %s", cluster, error)
+    return _together(tables)
+
+
+def _together(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The peaks of all clusters; clusters without a peak are categories too."""
+    together = pd.concat([peaks.assign(cluster=cluster) for cluster, peaks in tables.items()], ignore_index=True)
+    together["cluster"] = pd.Categorical(together["cluster"], categories=list(tables))
     return together[["cluster", *PEAK_COLUMNS]]
 
 
 def _coverage(
-    path: Path, genome: Mapping[str, ReadPositions], config: PileUpConfig, sizes: Mapping[str, int]
+    path: Path, cluster: str, genome: Mapping[str, ReadPositions], config: PileUpConfig, sizes: Mapping[str, int]
 ) -> ReadCoverage:
     """Coverage of a cluster's fragments on chromosomes of known length; their ends are cut sites already."""
     spans = {}
@@ -152,7 +166,10 @@ def _coverage(
                 f"({sizes[chrom]:,} bp); is it of the same assembly?"
             )
         spans[chrom] = fragments(usual, config, shifted=True)
-    return ReadCoverage([path], sizes, spans)
+    coverage = ReadCoverage([path], sizes, spans)
+    # What messages call it.
+    coverage.path = Path(f"{path}, cluster {cluster}")
+    return coverage
 
 
 def _clusters(barcodes: File | Mapping[str, str]) -> dict[str, str]:
