@@ -35,6 +35,41 @@ def test_files_hold_the_peaks_and_their_samples(samples, tmp_path):
     assert one_group["start"].tolist() == [110]
 
 
+def on(chroms):
+    return pd.DataFrame({"chrom": list(chroms), "start": 100, "end": 200, "peak": 50})
+
+
+def test_names_of_ensembl_are_taken_for_those_of_the_first_sample(caplog):
+    names = ["chr1", "chr2", "chr10"]
+    samples = {"a": on(names[:2]), "b": on(["1", "2", "10"]), "c": on(names)}
+    found = epizoo.consensus(samples)
+    alike = epizoo.consensus({"a": on(names[:2]), "b": on(names), "c": on(names)})
+    pd.testing.assert_frame_equal(found.peaks, alike.peaks)
+    pd.testing.assert_frame_equal(found.support, alike.support)
+    assert len(found.peaks) == 3
+    assert "b: chromosome 1 is taken for chr1 of a" in caplog.text
+
+
+def test_a_sample_that_shares_no_chromosome_is_refused_but_for_one_without_peaks():
+    samples = {"a": on(["chr1", "chr2"]), "b": on(["NC_000001.11"]), "c": on(["chr2"])}
+    message = r"b: its peaks lie on NC_000001\.11, those of the other samples on chr1, chr2"
+    with pytest.raises(InputError, match=message):
+        epizoo.consensus(samples)
+    with pytest.raises(InputError, match="a: its peaks lie on"):
+        epizoo.consensus({"a": on(["chr1"]), "b": on(["chr2"])})
+    assert len(epizoo.consensus({**samples, "b": on([])}).peaks) == 1
+    assert len(epizoo.consensus(samples, assembly_is_checked=True).peaks) == 1
+    assert len(epizoo.consensus({"a": on(["chr1"])}).peaks) == 1
+
+
+@pytest.mark.parametrize("name", ["chrom", "start", "end", "name"])
+def test_samples_called_as_columns_of_the_table_are_refused_before_work(samples, tmp_path, name):
+    output = tmp_path / "consensus.bed"
+    with pytest.raises(InputError, match=f"the sample {name} has the name of a column"):
+        epizoo.consensus({**samples, name: samples["a1"]}, output=output, support=tmp_path / "support.tsv")
+    assert not output.exists()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -151,6 +151,7 @@ def test_one_bad_sample_leaves_the_others_done(study, tmp_path):
             "two samples are called a",
         ),
         ("samples: [{sample: a/b, group: x, treatment: a1.bam}]\n", "cannot be the name of a sample"),
+        ("samples: [{sample: start, group: x, treatment: a1.bam}]\n", "the sample start has the name of a column"),
         ("samples: [{sample: a, group: x, treatment: a1.bam}]\nreference: z\n", "no group z"),
         ("samples: [{sample: a, group: x, treatment: a1.bam, assay: atac}]\n", "assay"),
         (

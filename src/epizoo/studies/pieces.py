@@ -188,7 +188,12 @@ def _consensus(piece: Piece) -> tuple[str, ...]:
     groups = piece.settings["groups"]
     files = {sample: Path(piece.folder) / f"peaks/{sample}.narrowPeak" for sample in groups}
     found = consensus(
-        files, groups=groups, min_support=piece.settings["min_support"], output=piece.path(0), support=piece.path(1)
+        files,
+        groups=groups,
+        min_support=piece.settings["min_support"],
+        output=piece.path(0),
+        support=piece.path(1),
+        assembly_is_checked=True,
     )
     if found.peaks.empty:
         raise InputError("nowhere do enough samples of one group have a peak; look at the peaks of each sample")

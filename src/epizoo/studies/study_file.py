@@ -12,6 +12,7 @@ from epizoo.errors import InputError
 from epizoo.genome.assemblies import chrom_sizes, require_blacklist
 from epizoo.genome.reads.alignments import alignment_sizes
 from epizoo.genome.reads.read_files import is_alignment_file
+from epizoo.jobs.count_tables import check_names
 from epizoo.jobs.peak_inputs import File
 from epizoo.jobs.sample_groups import read_sample_table
 from epizoo.validation import Config, read_yaml
@@ -52,6 +53,7 @@ class Sample(Config):
     def __post_init__(self) -> None:
         if not self.sample or set(self.sample) & set(r"\/:*?") or self.sample.startswith("."):
             raise InputError(f"{self.sample!r} cannot be the name of a sample, since its files have it; choose another")
+        check_names([self.sample])
         if not self.group or not self.treatment:
             raise InputError(f"{self.sample}: has no {'treatment' if self.group else 'group'}; state one")
 
