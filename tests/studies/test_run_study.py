@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shutil
 import signal
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,9 @@ import epizoo
 from epizoo.calling.peak_reader import read_peaks
 from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
+from epizoo.studies.engine import run_pieces
 from epizoo.studies.pieces import pieces_of
+from epizoo.studies.records import Piece
 from epizoo.studies.study_file import read_study
 
 SAMPLES = {"a1": "a", "a2": "a", "b1": "b", "b2": "b"}
@@ -136,6 +140,82 @@ def test_one_bad_sample_leaves_the_others_done(study, tmp_path):
         epizoo.run_study(tmp_path / "samples.tsv", tmp_path / "results", workers=1)
     made = {path.name for path in (tmp_path / "results/peaks").iterdir()}
     assert made == {"a1.narrowPeak", "b1.narrowPeak", "b2.narrowPeak"}
+
+
+@pytest.mark.parametrize("names", [("1", "2", "3", "04"), ("NA", "nan", "None", "null")])
+def test_names_of_samples_are_texts(study, results, tmp_path, names):
+    text = study.read_text()
+    for old, new in zip(SAMPLES, names, strict=True):
+        text = text.replace(f"\n{old}\t", f"\n{new}\t").replace(f"\t{old}.bam", f"\t{study.parent}/{old}.bam")
+    (tmp_path / "samples.tsv").write_text(text)
+    epizoo.run_study(tmp_path / "samples.tsv", tmp_path / "results", workers=1)
+    for name in ("counts.tsv", "libraries.tsv", "differential.tsv"):
+        expected = (results / "any" / name).read_text()
+        for old, new in zip(SAMPLES, names, strict=True):
+            expected = re.sub(rf"\b{old}\b", new, expected)
+        assert (tmp_path / "results/any" / name).read_text() == expected, name
+    figures = json.loads((tmp_path / "results/report_mqc.json").read_text())["data"]
+    assert set(figures) == set(names)
+    assert all(figures[name]["frip"] > 0 for name in names)
+
+
+def test_what_is_no_longer_in_the_study_is_removed_and_not_reported(study, results, tmp_path):
+    folder = tmp_path / "results"
+    shutil.copytree(results, folder)
+    (folder / "any/notes.txt").write_text("mine")
+    assert "are higher and" in (folder / "report.html").read_text()
+    text = study.read_text().replace("\tb2.bam", f"\t{study.parent}/b2.bam").replace("b2\tb\t", "b2\tc\t")
+    for sample in ("a1", "b1"):
+        text = text.replace(f"\t{sample}.bam", f"\t{study.parent}/{sample}.bam")
+    # Three groups of one sample, of which none can be compared.
+    (tmp_path / "samples.tsv").write_text(re.sub(r"a2\t.*\n", "", text))
+    epizoo.run_study(tmp_path / "samples.tsv", folder, workers=1)
+    made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert not [name for name in made if "a2" in name or "differential" in name]
+    assert {"any/notes.txt", "any/counts/a1.tsv.gz", "peaks/b2.narrowPeak"} <= made
+    assert "are higher and" not in (folder / "report.html").read_text()
+    assert "consensus peaks." in (folder / "report.html").read_text()
+
+
+def made_piece(name, base=Piece, needs=(), kind="none"):
+    """A piece of no kind that there is: its work is an error of the program."""
+    return base(name, kind, {}, "/nowhere", (), name, needs)
+
+
+def test_a_piece_that_no_worker_survives_is_one_sentence_and_the_others_are_done():
+    class Deadly(Piece):
+        def is_finished(self):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    class Done(Piece):
+        def is_finished(self):
+            return True
+
+    pieces = [
+        made_piece("deadly", Deadly),
+        made_piece("good", Done),
+        made_piece("after", Done, ("deadly",)),
+        made_piece("last", Done, ("good", "after")),
+    ]
+    seen = []
+    options = {"scheduler": None, "workers": 1, "memory": None, "report": seen.append}
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
+        outcomes = {outcome.name: outcome.error for outcome in run_pieces(pieces, **options)}
+    assert {outcome.name: outcome.error for outcome in seen} == outcomes
+    assert re.match(r"its worker was killed 2 times, .* give each worker more", outcomes.pop("deadly"))
+    assert outcomes == {
+        "good": None,
+        "after": "not done, since deadly failed",
+        "last": "not done, since after failed",
+    }
+    seen.clear()
+    with pytest.raises(KeyError, match="none"):
+        run_pieces([made_piece("bug"), *pieces[1:2], made_piece("after", Done, ("bug",))], **options)
+    assert {outcome.name: outcome.error for outcome in seen} == {
+        "bug": "unexpected KeyError",
+        "good": None,
+        "after": "not done, since bug failed",
+    }
 
 
 @pytest.mark.parametrize(

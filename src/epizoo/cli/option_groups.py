@@ -22,7 +22,16 @@ import typer
 from epizoo.cli.file_roles import FOLDER, INPUT, FileRole
 from epizoo.errors import InputError
 
-PYTHON_ALONE = {"annotated", "assembly_is_checked", "command", "config", "file_hashes", "file_names", "progress", "report"}
+PYTHON_ALONE = {
+    "annotated",
+    "assembly_is_checked",
+    "command",
+    "config",
+    "file_hashes",
+    "file_names",
+    "progress",
+    "report",
+}
 """Parameters of functions that no option stands for."""
 METAVARS = {
     "about": "TEXT",

@@ -44,7 +44,7 @@ def read_libraries(paths: Sequence[File]) -> pd.DataFrame:
     for path in paths:
         if not Path(path).is_file():
             raise InputError(f"{path}: no such file; give the table that `epizoo count --libraries` writes")
-        table = read_parquet(path) if is_parquet(path) else pd.read_csv(path, sep="\t")
+        table = read_parquet(path) if is_parquet(path) else _of_text(path)
         table = table.set_index(table.columns[0])
         table.index = table.index.astype(str)
         if table.index.name != "sample" or "frip" not in table:
@@ -57,3 +57,9 @@ def read_libraries(paths: Sequence[File]) -> pd.DataFrame:
             places[sample] = path
         tables.append(table)
     return pd.concat(tables) if tables else pd.DataFrame(columns=["frip"])
+
+
+def _of_text(path: File) -> pd.DataFrame:
+    """A table of text whose first column are names: 1 is no number there, and NA not missing as it is in the others."""
+    names = pd.read_csv(path, sep="\t", usecols=[0], dtype=str, keep_default_na=False)
+    return pd.read_csv(path, sep="\t").assign(**{str(name): names[name] for name in names})

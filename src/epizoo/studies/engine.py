@@ -2,13 +2,15 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from secrets import token_hex
 from typing import Any
 
 from epizoo.errors import InputError
 from epizoo.optional import require
-from epizoo.studies.pieces import Outcome, Piece, run_piece
+from epizoo.studies.pieces import run_piece
+from epizoo.studies.records import Outcome, Piece
 
 _RETRIES = 2
 _WAIT_S = 15
@@ -26,6 +28,7 @@ def run_pieces(
 
     A piece whose worker is killed is done again by another one, and so is one that ends in an error that is not of its
     input, up to twice. What a killed worker had written under a temporary name is left and never taken for a result.
+    A piece that no worker survives has failed, and so have those that need it; all others are done.
 
     Args:
         pieces: the pieces, each after those that it needs.
@@ -36,24 +39,66 @@ def run_pieces(
 
     Raises:
         InputError: the scheduler does not answer, or a limit of memory cannot be read.
+        Exception: what a piece ended in that is no error of its input, after all others are done.
     """
+    killed_worker = require("distributed", "study").scheduler.KilledWorker
+    ended: dict[str, Outcome] = {}
+    unexpected: list[Exception] = []
+
+    def end(outcome: Outcome) -> None:
+        ended[outcome.name] = outcome
+        report(outcome)
+
     with _client(scheduler, workers, memory) as client:
-        futures: dict[str, Any] = {}
-        for piece in pieces:
-            futures[piece.name] = client.submit(
-                run_piece,
-                piece,
-                *(futures[need] for need in piece.needs),
-                key=f"{piece.name}-{piece.key[:16]}",
-                retries=_RETRIES,
-                pure=False,
-            )
-        outcomes = []
-        for future in require("distributed", "study").as_completed(list(futures.values())):
-            outcome: Outcome = future.result()
-            report(outcome)
-            outcomes.append(outcome)
-        return outcomes
+        while left := [piece for piece in pieces if piece.name not in ended]:
+            errors = _run(client, left, ended, end)
+            killed = [piece for piece in left if isinstance(errors.get(piece.name), killed_worker)]
+            # Dask blames all pieces that wait at a worker for its end. Which of them it was is seen by each alone.
+            for piece in killed if len(left) > 1 else []:
+                del errors[piece.name]
+                errors |= _run(client, [piece], ended, end)
+            for name, error in errors.items():
+                if not isinstance(error, killed_worker):
+                    unexpected.append(error)
+                end(Outcome(name, _sentence(error)))
+    if unexpected:
+        raise unexpected[0]
+    return list(ended.values())
+
+
+def _run(
+    client: Any, pieces: Sequence[Piece], ended: Mapping[str, Outcome], end: Callable[[Outcome], None]
+) -> dict[str, Exception]:
+    """Do pieces side by side; what those ended in that have no outcome, though all that they need have one."""
+    futures: dict[str, Any] = {}
+    for piece in pieces:
+        before = [ended[need] if need in ended else futures[need] for need in piece.needs]
+        # No key twice, so that no piece is taken for one of another run, or for itself at an earlier try.
+        key = f"{piece.name}-{token_hex(8)}"
+        futures[piece.name] = client.submit(run_piece, piece, *before, key=key, retries=_RETRIES, pure=False)
+    errors: dict[str, Exception] = {}
+    names = {future.key: name for name, future in futures.items()}
+    for future in require("distributed", "study").as_completed(list(futures.values())):
+        try:
+            outcome = future.result()
+        except Exception as error:
+            errors[names[future.key]] = error
+        else:
+            end(outcome)
+    return {
+        piece.name: errors[piece.name] for piece in pieces if piece.name in errors and not errors.keys() & piece.needs
+    }
+
+
+def _sentence(error: Exception) -> str:
+    """The sentence of a piece whose workers were killed, or that ended in an error of this program."""
+    n_killed = getattr(error, "allowed_failures", None)
+    if n_killed is None:
+        return f"unexpected {type(error).__name__}"
+    return (
+        f"its worker was killed {n_killed + 1} times, as happens where memory is short; give each worker more, with "
+        "--memory or, for those of a scheduler, where they are started"
+    )
 
 
 @contextmanager

@@ -1,96 +1,40 @@
 """The pieces of work that a study is made of: what each needs, makes and depends on, and how it is done.
 
 A piece is known by the hash of everything that decides its result: the content of its files, its settings, the
-fingerprint of its entry, and the pieces before it. A finished piece leaves a record of that hash and of its files;
-with the same hash it is not done again.
+fingerprint of its entry, and the pieces before it.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from epizoo.errors import EpizooError, InputError
-from epizoo.files import atomic_path, write_json
+from epizoo.files import atomic_path
 from epizoo.jobs.call_peaks import call_peaks
 from epizoo.jobs.consensus import consensus
 from epizoo.jobs.count import count
 from epizoo.jobs.count_tables import PLACE, read_counts, write_counts
 from epizoo.jobs.differential import differential
+from epizoo.reports.libraries import read_libraries
+from epizoo.studies.records import Outcome, Piece
 from epizoo.studies.study_file import Sample, Study
 from epizoo.studies.study_report import report_outputs, report_study
 from epizoo.version import __version__
 from epizoo.wording import counted
 
-RECORDS = "records"
 COUNT_SUFFIX = ".tsv.gz"
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A piece of a study's work.
-
-    Attributes:
-        name: unique in the study, such as ``peaks/t1``.
-        kind: what is done: a key of `KINDS`.
-        settings: plain values that the work depends on; paths are absolute.
-        folder: where the study's results are.
-        outputs: the files that it makes, relative to the folder.
-        key: hash of all that decides its result.
-        needs: names of the pieces before it.
-    """
-
-    name: str
-    kind: str
-    settings: Mapping[str, Any]
-    folder: str
-    outputs: tuple[str, ...]
-    key: str
-    needs: tuple[str, ...] = ()
-
-    @property
-    def record(self) -> Path:
-        """File that says that the piece is finished."""
-        return Path(self.folder) / RECORDS / f"{self.name.replace('/', '.')}.json"
-
-    def is_finished(self) -> bool:
-        """True if it was done with the same inputs and settings, and its files are as they were then."""
-        try:
-            record = json.loads(self.record.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False
-        return bool(record.get("key") == self.key and record.get("files") == self._stamps())
-
-    def finish(self) -> None:
-        """Record that it is done."""
-        write_json(self.record, {"piece": self.name, "key": self.key, "files": self._stamps()})
-
-    def path(self, number: int) -> Path:
-        """One of its outputs."""
-        return Path(self.folder) / self.outputs[number]
-
-    def _stamps(self) -> dict[str, list[int]]:
-        files = {name: Path(self.folder) / name for name in self.outputs}
-        return {name: [file.stat().st_size, file.stat().st_mtime_ns] for name, file in files.items() if file.is_file()}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """End of a piece: how it ended, and the sentence of its error, if there was one."""
-
-    name: str
-    error: str | None = None
-    notes: tuple[str, ...] = field(default=())
 
 
 def run_piece(piece: Piece, *before: Outcome) -> Outcome:
     """Do a piece after those that it needs; an error of the input is an outcome, so that it is not tried again."""
-    if any(outcome.error for outcome in before):
-        return Outcome(piece.name, f"not done, since {next(one.name for one in before if one.error)} failed")
+    failed = next((one for one in before if one.error), None)
+    if failed is not None:
+        return Outcome.not_done(piece.name, failed.name)
     if piece.is_finished():
         return Outcome(piece.name)
     for name in piece.outputs:
@@ -134,6 +78,7 @@ def pieces_of(
     for assay, samples in study.assays.items():
         _add_assay(add, study, assay, samples)
     settings = {"samples": [sample.sample for sample in study.samples], "assays": list(study.assays)}
+    settings |= {"compared": [assay for assay in study.assays if f"{assay}/differential" in made]}
     settings |= {"assembly": study.assembly, "email": study.email, "command": command}
     add("report", "report", settings, report_outputs(study.assembly, study.email), tuple(made))
     return list(made.values())
@@ -216,7 +161,7 @@ def _tables(piece: Piece) -> None:
     folder, samples = Path(piece.folder) / piece.settings["assay"] / "counts", piece.settings["samples"]
     columns = [read_counts(folder / f"{name}{COUNT_SUFFIX}") for name in samples]
     table = pd.concat([columns[0][PLACE], *(part.drop(columns=PLACE) for part in columns)], axis=1)
-    libraries = pd.concat([pd.read_csv(folder / f"{name}.libraries.tsv", sep="\t", index_col=0) for name in samples])
+    libraries = read_libraries([folder / f"{name}.libraries.tsv" for name in samples])
     write_counts(piece.path(0), table, libraries)
     write_counts(piece.path(1), table, libraries)
     with atomic_path(piece.path(2)) as temporary:

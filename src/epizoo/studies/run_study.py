@@ -11,7 +11,8 @@ from epizoo.errors import InputError
 from epizoo.files import remove_leftovers, require_writable, sha256, write_json
 from epizoo.jobs.peak_inputs import File, Progress
 from epizoo.studies.engine import run_pieces
-from epizoo.studies.pieces import RECORDS, Outcome, pieces_of
+from epizoo.studies.pieces import pieces_of
+from epizoo.studies.records import RECORDS, Outcome, remove_stale
 from epizoo.studies.study_file import Study, read_study
 from epizoo.studies.study_report import INPUTS
 from epizoo.version import __version__
@@ -62,6 +63,8 @@ def run_study(
     entries = {name: f"{caller.version} {caller.sha256} {caller.config}" for name, caller in callers.items()}
     command = shlex.join(["epizoo", "run", str(Path(study).resolve()), "-o", str(folder)])
     pieces = pieces_of(found, folder, _hashes(folder, found), entries, command)
+    for name in remove_stale(folder, pieces):
+        logger.info("removed %s: of an earlier run, and no longer in the study.", name)
     _say_what_is_not_done(found)
     done = 0
 
@@ -81,7 +84,7 @@ def run_study(
         # What is finished needs no waiting for.
         open_needs = [replace(piece, needs=tuple(set(piece.needs) - kept)) for piece in left]
         outcomes += run_pieces(open_needs, scheduler=scheduler, workers=workers, memory=memory, report=report)
-    failed = [outcome for outcome in outcomes if outcome.error and not outcome.error.startswith("not done")]
+    failed = [outcome for outcome in outcomes if outcome.has_failed]
     if failed:
         more = f" (and {len(failed) - 1} more pieces failed)" if len(failed) > 1 else ""
         raise InputError(f"{failed[0].name}: {failed[0].error}{more}; finished pieces are kept")

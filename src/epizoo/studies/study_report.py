@@ -34,7 +34,7 @@ def report_study(folder: Path, settings: Mapping[str, Any], outputs: tuple[str, 
 
     Args:
         folder: folder of the results.
-        settings: samples, assays, assembly, email and command of the study.
+        settings: samples, assays, those of them whose groups are compared, assembly, email and command of the study.
         outputs: what `report_outputs` says.
     """
     samples = settings["samples"]
@@ -53,7 +53,7 @@ def report_study(folder: Path, settings: Mapping[str, Any], outputs: tuple[str, 
         assembly=named,
         multiqc=folder / FIGURES,
         session=folder / SESSION if named else None,
-        notes=[_note(folder, assay) for assay in settings["assays"]],
+        notes=[_note(folder, assay, assay in settings["compared"]) for assay in settings["assays"]],
         command=settings["command"],
         file_hashes=hashes,
     )
@@ -67,13 +67,12 @@ def report_study(folder: Path, settings: Mapping[str, Any], outputs: tuple[str, 
         )
 
 
-def _note(folder: Path, assay: str) -> str:
+def _note(folder: Path, assay: str, is_compared: bool) -> str:
     """Consensus peaks of an assay, and those of them that differ between its groups."""
     consensus = read_peaks(folder / assay / "consensus.narrowPeak")
-    path = folder / assay / "differential.tsv"
-    if not path.is_file():
+    if not is_compared:
         return f"Assay {assay}: {len(consensus):,} consensus peaks."
-    table = pd.read_csv(path, sep="\t")
+    table = pd.read_csv(folder / assay / "differential.tsv", sep="\t")
     differs = table[table["q_value"] <= _HIGHEST_Q]
     higher = int((differs["log2_fold"] > 0).sum())
     return (
