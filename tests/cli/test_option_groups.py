@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from epizoo.cli.all_commands import app as epizoo_app
-from epizoo.cli.option_groups import named_files, options_of, parameters_of
+from epizoo.cli.option_groups import named_files, options_of, parameters_of, spread
 from epizoo.errors import InputError
 
 SOURCE = '''
@@ -135,6 +135,35 @@ def test_what_is_read_from_the_source_is_the_function(function):
 def test_one_name_has_one_file():
     with pytest.raises(InputError, match=r"--marks: A is given twice, a\.bw and b\.bw"):
         named_files(["A=a.bw", "A=b.bw"], "--marks")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("--a x=1 y=2 --b x=3 y=4", "--a x=1 --a y=2 --b x=3 --b y=4"),
+        ("--a=x=1 y=2 z=3", "--a=x=1 --a y=2 --a z=3"),
+        ("--a table.tsv x=1 file -o x=1 y=2", "--a table.tsv --a x=1 file -o x=1 y=2"),
+        ("file=1 --a x=1 -- y=2", "file=1 --a x=1 -- y=2"),
+        ("--a x=1 file y=2", "--a x=1 file y=2"),
+    ],
+)
+def test_what_follows_an_option_by_name_is_its_own(given, expected):
+    assert spread(given.split(), {"--a", "--b"}) == expected.split()
+
+
+def test_groups_by_name_may_follow_one_option_in_any_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("t1", "t2", "c1", "c2"):
+        Path(f"{name}.bed").write_text("chr1\t100\t200\n" if name[0] == "t" else "chr1\t500\t700\n")
+    peaks = ["--peaks", *(f"{name}={name}.bed" for name in ("t1", "t2", "c1", "c2"))]
+    groups = ["--groups", "t1=treated", "t2=treated", "c1=control", "c2=control"]
+    made = []
+    for options in ([*peaks, *groups], [*groups, *peaks], [*groups, "--min-support", "2", *peaks]):
+        done = CliRunner().invoke(epizoo_app, ["consensus", *options, "-o", "consensus.bed"])
+        assert done.exit_code == 0, done.output
+        made.append(Path("consensus.bed").read_text())
+    assert [line.split("\t")[1] for line in made[0].splitlines()] == ["100", "500"]
+    assert made == made[:1] * 3
 
 
 def single_valued():

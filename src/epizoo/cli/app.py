@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from epizoo.cli.failures import sentence, usage_sentence
 from epizoo.cli.file_roles import FOLDER, OUTPUT
+from epizoo.cli.option_groups import spread
 from epizoo.cli.reporting import err, is_quiet, out, reported, reporting_options, say, wrote
 from epizoo.errors import InputError
 
@@ -117,9 +118,14 @@ def _fail(text: str) -> int:
 
 
 class _Command(_PlainHelp, TyperCommand):
-    """A command that refuses an option that is given twice and takes one value, of which only the last would count."""
+    """A command whose options by name take the NAME=VALUE that follow, too, and whose others take one value.
+
+    An option that takes one value is refused where it is given twice, since only the last would count.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        options = [one for one in self.get_params(ctx) if one.param_type_name == "option" and one.multiple]
+        args = spread(args, {flag for one in options if "=" in (one.metavar or "") for flag in one.opts})
         given: list[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
         for option in given:
             takes_one = option.param_type_name == "option" and not (option.multiple or option.is_flag or option.count)

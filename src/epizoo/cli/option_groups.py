@@ -238,6 +238,35 @@ def named_files(texts: Collection[str], option: str) -> dict[str, Path]:
     return files
 
 
+def spread(arguments: Sequence[str], flags: Collection[str]) -> list[str]:
+    """Arguments of a command, in which each further NAME=VALUE after an option has the option before it.
+
+    >>> spread(["--groups", "a=x", "b=y", "-o", "c=z", "d.tsv"], {"--groups"})
+    ['--groups', 'a=x', '--groups', 'b=y', '-o', 'c=z', 'd.tsv']
+
+    Args:
+        arguments: what a user types after the command's name.
+        flags: options that take several values of this form.
+    """
+    found: list[str] = []
+    flag, is_value = "", False
+    for number, argument in enumerate(arguments):
+        if argument == "--":
+            return [*found, *arguments[number:]]
+        if is_value:
+            is_value = False
+        elif argument.startswith("-"):
+            name, joined, _ = argument.partition("=")
+            flag = name if name in flags else ""
+            is_value = bool(flag) and not joined
+        elif flag and "=" in argument:
+            found.append(flag)
+        else:
+            flag = ""
+        found.append(argument)
+    return found
+
+
 def _help(text: str, names: Mapping[str, tuple[str, ...]]) -> str:
     """A help text: a parameter in backticks becomes its option, other backticks go, and a sentence is one.
 
