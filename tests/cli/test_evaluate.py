@@ -3,6 +3,7 @@
 import json
 import re
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -10,6 +11,7 @@ import epizoo
 from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
 from epizoo.files import sha256
+from epizoo.metrics.caller_evaluation import Truth
 
 
 @pytest.fixture
@@ -66,6 +68,43 @@ def test_truth_and_sites_give_their_tables(folder):
     assert "bp: precision, recall, F1  peaks: precision, recall, F1" in header
     assert row.split() == ["mine", "2", "0.889,", "0.533,", "0.667", "0.500,", "0.500,", "0.500", "0.500"]
     assert "50.0%" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "held_to", [{"truth": "all.bed"}, {"truth": "all.bed", "regions": "some.bed"}, {"sites": "all.bed"}]
+)
+def test_labels_change_nothing_of_what_the_truth_says_of_an_entry(folder, held_to):
+    # Labels lie where there is no peak.
+    (folder / "labels.tsv").write_text("chrom\tstart\tend\tannotation\nchr2\t24000\t25130\tnoPeaks\n")
+    called = pd.DataFrame(epizoo.call_peaks("peak_caller/random", "good.bw"))
+    assert set(called["chrom"]) == {"chr1"}
+    called[["chrom", "start", "end"]].to_csv("all.bed", sep="\t", header=False, index=False)
+    (folder / "some.bed").write_text("chr1\t0\t20000\nchr2\t0\t20000\n")
+    options = {"entry": "peak_caller/random", "bigwig": "good.bw", **held_to}
+    with_labels = epizoo.evaluate(labels="labels.tsv", **options).figures["callers"]["peak_caller/random 1.0.0"]
+    alone = epizoo.evaluate(**options).figures["callers"]["peak_caller/random 1.0.0"]
+    what = "sites" if "sites" in held_to else "truth"
+    assert json.dumps(with_labels[what]) == json.dumps(alone[what])
+    if "regions" not in held_to and what == "truth":
+        assert with_labels["truth"]["by_bp"]["recall"] == 1
+    labels_alone = epizoo.evaluate(labels="labels.tsv", entry="peak_caller/random", bigwig="good.bw").figures
+    assert with_labels["labels"]["wrong"] == labels_alone["callers"]["peak_caller/random 1.0.0"]["labels"]["wrong"]
+
+
+def test_an_entry_calls_around_labels_as_far_as_its_rule_sees(random_zoo, tmp_path, monkeypatch):
+    from epizoo.jobs import evaluate as job
+
+    labels = pd.DataFrame({"chrom": ["chr1"], "start": [10_000], "end": [11_000], "annotation": ["peaks"]})
+    seen = []
+    monkeypatch.setattr(job, "MARGIN_BP", 1_000)
+    monkeypatch.setattr(job, "call_peaks", lambda entry, **options: seen.append(options["regions"]) or called)
+    called = epizoo.call_peaks(random_zoo.folder / "peak_caller/random", random_zoo.bigwig)
+    entry = epizoo.load_peak_caller(random_zoo.folder / "peak_caller/random")
+    caller = job._caller_of_entry(entry, {"bigwig": random_zoo.bigwig}, tmp_path, Truth(labels), {})
+    caller.peaks({})
+    margin_bp = entry.config.calling.background_bp
+    assert margin_bp > 1_000
+    assert seen[0]["start"].tolist() == [max(10_000 - margin_bp, 0)]
 
 
 @pytest.mark.parametrize(

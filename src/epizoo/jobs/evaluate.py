@@ -17,6 +17,7 @@ from epizoo.genome.windows import Intervals, interval_table
 from epizoo.jobs.call_peaks import call_peaks
 from epizoo.jobs.peak_inputs import File, Progress
 from epizoo.metrics.caller_evaluation import (
+    REGION,
     Caller,
     Evaluation,
     Truth,
@@ -31,7 +32,7 @@ from epizoo.zoo.entry import Entry, PeakCallerEntry
 from epizoo.zoo.loading import load_peak_caller
 
 MARGIN_BP = 100_000
-"""Around labels this much is called, so that peaks end where they end."""
+"""Around labels this much is called at least, so that peaks end where they end; more where a rule sees farther."""
 
 
 def evaluate(
@@ -171,7 +172,7 @@ def _caller_of_entry(
     truth: Truth,
     options: Mapping[str, Any],
 ) -> Caller:
-    """A caller that calls each sample when it is first asked for, around labels or in the regions of the truth."""
+    """A caller that calls each sample when it is first asked for, wherever its peaks are evaluated."""
     called: dict[str, tuple[pd.DataFrame, Path]] = {}
 
     def run(sample: Mapping[str, Any]) -> tuple[pd.DataFrame, Path]:
@@ -179,7 +180,8 @@ def _caller_of_entry(
         path = given["bigwig"]
         if path not in called:
             track = folder / f"{len(called)}.bw"
-            around = _around(truth, str(patterns["bigwig"]), path)
+            margin_bp = max(MARGIN_BP, entry.config.calling.background_bp)
+            around = _around(truth, str(patterns["bigwig"]), path, margin_bp)
             arguments: dict[str, Any] = {**given, **options, "regions": around, "probabilities": track}
             called[path] = call_peaks(entry, **arguments), track
         return called[path]
@@ -206,13 +208,16 @@ def _caller_name(entry: PeakCallerEntry) -> str:
     return f"{entry.name} {entry.version}"
 
 
-def _around(truth: Truth, pattern: File, bigwig: str) -> pd.DataFrame | None:
-    """Intervals to call peaks in: around the labels of this file, or the regions."""
-    if truth.labels is None:
-        return truth.regions
-    labels = truth.labels[[fill(pattern, dict(row)) == bigwig for _, row in truth.labels.iterrows()]]
-    with BigWig(bigwig) as track:
-        check_intervals(labels, track.chrom_sizes, "the labels", bigwig)
-        ends = labels["chrom"].map(dict(track.chrom_sizes))
-    start, end = (labels["start"] - MARGIN_BP).clip(lower=0), (labels["end"] + MARGIN_BP).clip(upper=ends)
-    return merged(pd.DataFrame({"chrom": labels["chrom"], "start": start, "end": end}))
+def _around(truth: Truth, pattern: File, bigwig: str, margin_bp: int) -> pd.DataFrame | None:
+    """Intervals to call peaks in: around the labels of this file and in the regions; None where all peaks count."""
+    if truth.sites is not None or (truth.intervals is not None and truth.regions is None):
+        return None
+    parts = [] if truth.regions is None else [truth.regions[REGION]]
+    if truth.labels is not None:
+        labels = truth.labels[[fill(pattern, dict(row)) == bigwig for _, row in truth.labels.iterrows()]]
+        with BigWig(bigwig) as track:
+            check_intervals(labels, track.chrom_sizes, "the labels", bigwig)
+            ends = labels["chrom"].map(dict(track.chrom_sizes))
+        start, end = (labels["start"] - margin_bp).clip(lower=0), (labels["end"] + margin_bp).clip(upper=ends)
+        parts.append(pd.DataFrame({"chrom": labels["chrom"], "start": start, "end": end}))
+    return merged(pd.concat(parts, ignore_index=True))
