@@ -199,7 +199,9 @@ def test_a_piece_that_no_worker_survives_is_one_sentence_and_the_others_are_done
     ]
     seen = []
     options = {"scheduler": None, "workers": 1, "memory": None, "report": seen.append}
-    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
+    # Processes that are being restarted are not given up, however long they are away.
+    settings = {"distributed.scheduler.allowed-failures": 1, "distributed.deploy.lost-worker-timeout": "1 ms"}
+    with dask.config.set(settings):
         outcomes = {outcome.name: outcome.error for outcome in run_pieces(pieces, **options)}
     assert {outcome.name: outcome.error for outcome in seen} == outcomes
     assert re.match(r"its worker was killed 2 times, .* give each worker more", outcomes.pop("deadly"))

@@ -126,7 +126,9 @@ def _client(scheduler: str | None, workers: int, memory: str | None) -> Iterator
             )
     except ValueError as error:
         raise InputError(f"--memory: {memory} cannot be read ({error}); give a size such as 4GB") from None
-    with cluster, distributed.Client(cluster) as client:
+    # A process that is being restarted again when this time after its first end is over would be given up.
+    patience = require("dask", "study").config.set({"distributed.deploy.lost-worker-timeout": "1000 days"})
+    with patience, cluster, distributed.Client(cluster) as client:
         yield client
 
 
