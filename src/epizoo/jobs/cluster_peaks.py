@@ -137,8 +137,8 @@ def call_cluster_peaks(
             f"{reads}: no cluster has a fragment of {config.min_fragment_bp:,} to {config.max_fragment_bp:,} bp on a "
             "chromosome of known length; are the chromosome lengths of the same assembly?"
         )
-    for cluster, error in failed.items():
-        logger.warning("no file of peaks for the cluster %s: %s", cluster, error)
+    for cluster, reason in failed.items():
+        logger.warning("no file of peaks for the cluster %s: %s", cluster, reason)
     return _together(tables)
 
 

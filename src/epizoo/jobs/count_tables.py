@@ -97,7 +97,7 @@ def _of_objects(table: pd.DataFrame) -> pd.DataFrame:
 
     Texts that recur are categories, which AnnData would make of them itself, in Arrow's arrays again.
     """
-    texts = {name: _categories(table[name]) for name in table if pd.api.types.is_string_dtype(table[name])}
+    texts = {str(name): _categories(table[name]) for name in table if pd.api.types.is_string_dtype(table[name])}
     return table.assign(**texts).set_axis(pd.Index(list(table.index), dtype=object))
 
 
