@@ -124,6 +124,21 @@ def test_peaks_end_at_the_border_of_regions(entry, random_zoo, rule):
             assert (cut["peak"] < cut["end"] - cut["start"]).all()
 
 
+def test_regions_without_signal_are_said(entry, tmp_path, caplog):
+    bigwig = tmp_path / "x.bw"
+    with pyBigWig.open(str(bigwig), "w") as file:
+        file.addHeader([("chr1", 100_000)])
+        file.addEntries(["chr1"], [50_000], ends=[60_000], values=[3.0])
+    assert entry.call_peaks(bigwig, regions="chr1:1-10,000").empty
+    assert "holds no signal where peaks are asked for" in caplog.text
+
+
+@pytest.mark.parametrize("q_value", [-0.1, 0.0, 5.0, float("nan")])
+def test_q_values_that_are_none_are_refused(entry, random_zoo, q_value):
+    with pytest.raises(InputError, match="expected more than 0 and at most 1"):
+        entry.call_peaks(random_zoo.bigwig, q_value=q_value)
+
+
 def test_stretches_are_whole_bins_with_their_surroundings():
     table = pd.DataFrame(
         [("chr2", 10, 20), ("chr1", 90, 210), ("chr1", 200, 205), ("chr1", 250, 260), ("chr1", 9300, 9301)],

@@ -89,3 +89,6 @@ def test_other_weights_have_no_regulatory_activity(entry, marks, tmp_path):
     with pytest.raises(InputError, match="has no regulatory activity"):
         tuned.annotate(marks, output=tmp_path / "s.bed", regulatory_activity=tmp_path / "s.bw")
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match=r"is a bigWig, and \.tsv is not its suffix"):
+        entry.annotate(marks, output=tmp_path / "s.bed", regulatory_activity=tmp_path / "s.tsv")
+    assert list(tmp_path.iterdir()) == []

@@ -240,6 +240,18 @@ def test_what_cannot_be_shown_is_refused(made, tmp_path, monkeypatch, given, sai
     assert not (tmp_path / "a.html").exists()
 
 
+def test_signal_of_another_assembly_is_refused(tmp_path):
+    bigwig = tmp_path / "a.bw"
+    with pyBigWig.open(str(bigwig), "w") as file:
+        file.addHeader([("chr21", 48_129_895)])
+        file.addEntries(["chr21"], [100], ends=[200], values=[3.0])
+    (tmp_path / "a.bed").write_text("chr21\t100\t200\n")
+    given = {"peaks": tmp_path / "a.bed", "bigwigs": bigwig}
+    epizoo.report(tmp_path / "hg19.html", **given, assembly="hg19")
+    with pytest.raises(InputError, match=r"a\.bw: has chr21 of 48,129,895 bp, and hg38 has 46,709,983 bp"):
+        epizoo.report(tmp_path / "hg38.html", **given, assembly="hg38")
+
+
 def test_peaks_of_another_assembly_are_refused(made, tmp_path):
     (tmp_path / "b.narrowPeak").write_text("chr1\t399000\t401000\tp\t1\t.\t1\t1\t1\t5\n")
     with pytest.raises(InputError, match="past the end of its chromosome"):

@@ -89,6 +89,23 @@ def test_what_is_finished_is_not_done_again(study, results):
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_the_name_of_a_group_decides_no_peaks(study, tmp_path):
+    renamed = study.parent / "renamed.tsv"
+    renamed.write_text(re.sub(r"\tb\t", "\tdrugged\t", study.read_text()))
+    keys = []
+    for table in (study, renamed):
+        found = read_study(table)
+        hashes, entries = dict.fromkeys(found.files(), "x"), {sample.caller: "y" for sample in found.samples}
+        keys.append({piece.name: piece.key for piece in pieces_of(found, tmp_path, hashes, entries)})
+    same = {name for name, key in keys[0].items() if keys[1][name] == key}
+    assert same == {f"peaks/{sample}" for sample in SAMPLES}
+
+
+def test_a_study_that_is_up_to_date_says_so(study, results):
+    shown = CliRunner().invoke(app, ["run", str(study), "-o", str(results)])
+    assert re.search(r"all of its \d+ pieces are up to date", " ".join(shown.stdout.split())), shown.output
+
+
 def test_a_change_is_done_again_with_what_depends_on_it(study, tmp_path):
     folder = tmp_path / "results"
     shared = read_study(study)
@@ -109,7 +126,8 @@ def test_a_change_is_done_again_with_what_depends_on_it(study, tmp_path):
 
 def test_a_killed_worker_costs_its_own_piece(study, results):
     folder, finished = study.parent / "killed", {}
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster:
+    quiet = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}, "silence_logs": 50}
+    with LocalCluster(n_workers=2, threads_per_worker=1, **quiet) as cluster:
 
         def kill_one(done, total):
             if not finished:

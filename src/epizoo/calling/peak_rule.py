@@ -47,6 +47,10 @@ class PeakCallingConfig(Config):
                 f"peak calling: extend_probability is {self.extend_probability} and enter_probability is "
                 f"{self.enter_probability}; expected 0 < extend_probability <= enter_probability <= 1"
             )
+        if not 0.0 < self.most_q <= 1.0:
+            raise InputError(
+                f"peak calling: the highest q-value is {self.most_q}; expected more than 0 and at most 1 (any peak)"
+            )
         for field in ("min_width_bp", "merge_gap_bp", "background_bp", "summit_smoothing_bp"):
             if not getattr(self, field) >= 0:
                 raise InputError(f"peak calling: {field} is {getattr(self, field)}; expected at least 0")

@@ -55,7 +55,9 @@ def run(study: StudyFile, **given: Any) -> None:
     for outcome in outcomes:
         if outcome.notes:
             say(f"{outcome.name}: {' '.join(outcome.notes)}")
-    say(f"Wrote {given['output']}: {counted(len(outcomes), 'piece')}.")
+    number = counted(len(outcomes), "piece")
+    is_new = any(outcome.is_new for outcome in outcomes)
+    say(f"Wrote {given['output']}: {number}." if is_new else f"{given['output']}: all of its {number} are up to date.")
 
 
 @app.command()
@@ -128,5 +130,8 @@ def differential(counts: CountsFile, output: Output, **given: Any) -> None:
     found = compare(counts, output=output, **given)
     higher = int(((found["q_value"] <= 0.05) & (found["log2_fold"] > 0)).sum())
     lower = int(((found["q_value"] <= 0.05) & (found["log2_fold"] < 0)).sum())
-    peaks = counted(len(found), "peak")
-    say(f"Wrote {output}: {peaks}, of which {higher:,} higher and {lower:,} lower (q-value <= 0.05).")
+    peaks, (group, base) = counted(len(found), "peak"), found.attrs["groups"]
+    say(
+        f"Wrote {output}: {peaks}, of which {higher:,} are higher and {lower:,} lower in {group} than in {base} "
+        "(q-value <= 0.05)."
+    )

@@ -264,7 +264,7 @@ def call_peaks(
         peak_weight=windows.transform.peak_weight,
         notes=notes,
     )
-    _warn(windows, rule, len(peaks))
+    _warn(windows, rule, len(peaks), searched)
     return peaks
 
 
@@ -289,16 +289,27 @@ def _blacklist_table(blacklist: Intervals, track: SignalTrack) -> pd.DataFrame:
     return blacklist
 
 
+def _holds_signal(track: SignalTrack, searched: pd.DataFrame) -> bool:
+    """True if a value above 0 lies in the intervals, or these are too long to look at."""
+    if (searched["end"] - searched["start"]).sum() > _LONG_ENOUGH_BP:
+        return True
+    rows = searched[["chrom", "start", "end"]].itertuples(index=False)
+    return any((track.runs(str(chrom), int(start), int(end)).value > 0).any() for chrom, start, end in rows)
+
+
 def _not_asked(sizes: Mapping[str, int], where: pd.DataFrame | None) -> set[str]:
     """Sequences in which no peaks are asked for, if the others are long enough to set the scale by themselves."""
     asked = set(sizes) if where is None else set(where["chrom"]) & set(sizes)
     return set(sizes) - asked if sum(sizes[chrom] for chrom in asked) >= _LONG_ENOUGH_BP else set()
 
 
-def _warn(windows: CoverageWindows, rule: PeakCallingConfig, n_peaks: int) -> None:
+def _warn(windows: CoverageWindows, rule: PeakCallingConfig, n_peaks: int, searched: pd.DataFrame) -> None:
     """Say what a user would not see in the peaks: that there are none, or that one stretch nearly set the scale."""
-    path = windows.bigwigs[0].path
-    if not n_peaks:
+    track = windows.bigwigs[0]
+    path = track.path
+    if not n_peaks and not _holds_signal(track, searched):
+        logger.warning("%s: holds no signal where peaks are asked for; give regions that it covers", path)
+    elif not n_peaks:
         asked = f" and has a q-value of at most {rule.most_q:g}" if rule.most_q < 1 else ""
         logger.warning(
             "%s: no peaks: no stretch has a probability of %g%s. Is it an input, or does it hold too few reads?",

@@ -71,6 +71,7 @@ def differential(
     result = result.sort_values(["p_value", "name"], kind="stable", na_position="last", ignore_index=True)
     if output is not None:
         write_table(output, result, float_format="%.6g", na_rep="NA")
+    result.attrs["groups"] = (other, base)
     return result
 
 

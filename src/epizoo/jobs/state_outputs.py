@@ -17,7 +17,7 @@ from epizoo.calling.bed9 import check_state_file, state_writer
 from epizoo.calling.state_colors import StateStyle
 from epizoo.errors import InputError
 from epizoo.files import check_outputs, inside
-from epizoo.genome.bigwig.writer import BigWigWriter
+from epizoo.genome.bigwig.writer import BigWigWriter, check_bigwigs
 from epizoo.states.regulatory_activity import RegulatoryHead, activity_along
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class StateOutputs:
         """
         single = [path for path in (self.bed, self.hdf5, self.regulatory) if path is not None]
         check_outputs([*single, *self.posterior_paths(styles)], inputs)
+        check_bigwigs([self.regulatory])
         if self.bed is not None:
             check_state_file(self.bed, self.track)
 

@@ -110,7 +110,10 @@ def open_inputs(
         ),
         assembly,
     )
-    lengths = assembly_sizes(assembly) if assembly is not None and not signals else {}
+    stated = assembly_sizes(assembly) if assembly is not None else {}
+    for signal in signals.values():
+        _check_assembly(signal, stated, str(assembly))
+    lengths = {} if signals else stated
     # Chromosomes of other names are no part of the same genome.
     found = found._replace(lengths=lengths if lengths.keys() & found.sizes.keys() else {})
     for name, table in found.peaks.items():
@@ -118,6 +121,18 @@ def open_inputs(
             check_intervals(table, signals[name].chrom_sizes, str(peak_files[name]), str(signals[name].path))
     _check_ends(found, [*peak_files.values(), *state_files.values()])
     return found
+
+
+def _check_assembly(signal: BigWig, stated: Mapping[str, int], assembly: str) -> None:
+    """Check that no chromosome has another length in a signal than in the stated assembly, where that is known.
+
+    Raises:
+        InputError: one has.
+    """
+    for chrom, size in signal.chrom_sizes.items():
+        if stated.get(chrom, size) != size:
+            expected = f"{assembly} has {stated[chrom]:,} bp"
+            raise InputError(f"{signal.path}: has {chrom} of {size:,} bp, and {expected}; name its own assembly")
 
 
 def _check_ends(inputs: Inputs, paths: Sequence[Path]) -> None:

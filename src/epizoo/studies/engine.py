@@ -122,6 +122,8 @@ def _client(scheduler: str | None, workers: int, memory: str | None) -> Iterator
                 threads_per_worker=1,
                 memory_limit=memory or "auto",
                 dashboard_address=None,
+                # Dask's own port is taken where another study runs.
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 silence_logs=50,
             )
     except ValueError as error:

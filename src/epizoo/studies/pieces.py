@@ -73,15 +73,27 @@ def pieces_of(
     for sample in study.samples:
         contents = [hashes[path] for path in (*sample.treatment, *sample.control)]
         outputs = (f"peaks/{sample.sample}.narrowPeak", f"coverage/{sample.sample}.bw", f"settings/{sample.sample}.txt")
-        settings = shared | asdict(sample)
+        settings = shared | _of_sample(sample)
         add(f"peaks/{sample.sample}", "peaks", settings, outputs, (), contents, of_shared, entries[sample.caller])
     for assay, samples in study.assays.items():
         _add_assay(add, study, assay, samples)
     settings = {"samples": [sample.sample for sample in study.samples], "assays": list(study.assays)}
-    settings |= {"compared": [assay for assay in study.assays if f"{assay}/differential" in made]}
+    compared = {assay: made.get(f"{assay}/differential") for assay in study.assays}
+    settings |= {"compared": {assay: _compared(piece) for assay, piece in compared.items() if piece is not None}}
     settings |= {"assembly": study.assembly, "email": study.email, "command": command}
     add("report", "report", settings, report_outputs(study.assembly, study.email), tuple(made))
     return list(made.values())
+
+
+def _compared(piece: Piece) -> tuple[str, str]:
+    """The group whose folds a piece of differential peaks computes, and the one that they are over."""
+    base = piece.settings["reference"]
+    return next(group for group in piece.settings["groups"].values() if group != base), base
+
+
+def _of_sample(sample: Sample) -> dict[str, Any]:
+    """The settings that a sample's own peaks and counts depend on, which its group is none of."""
+    return {key: value for key, value in asdict(sample).items() if key != "group"} | {"entry": sample.caller}
 
 
 def _add_assay(add: Any, study: Study, assay: str, samples: list[Sample]) -> None:
@@ -92,7 +104,7 @@ def _add_assay(add: Any, study: Study, assay: str, samples: list[Sample]) -> Non
     outputs = (f"{assay}/consensus.narrowPeak", f"{assay}/support.tsv")
     add(f"{assay}/consensus", "consensus", {"groups": groups, "min_support": study.min_support}, outputs, called)
     for sample in samples:
-        settings = {"assembly": study.assembly, "consensus": outputs[0], **asdict(sample)}
+        settings = {"assembly": study.assembly, "consensus": outputs[0], **_of_sample(sample)}
         made = (f"{assay}/counts/{sample.sample}{COUNT_SUFFIX}", f"{assay}/counts/{sample.sample}.libraries.tsv")
         add(f"counts/{sample.sample}", "counts", settings, made, (f"{assay}/consensus",))
     counted = tuple(f"counts/{name}" for name in names)
@@ -108,7 +120,7 @@ def _add_assay(add: Any, study: Study, assay: str, samples: list[Sample]) -> Non
 def _peaks(piece: Piece) -> tuple[str, ...]:
     settings = piece.settings
     peaks = call_peaks(
-        settings["entry"] or _entry(settings),
+        settings["entry"],
         reads=settings["treatment"],
         control_reads=settings["control"] or None,
         chrom_sizes=settings["assembly"],
@@ -122,11 +134,6 @@ def _peaks(piece: Piece) -> tuple[str, ...]:
     with atomic_path(piece.path(2)) as temporary:
         temporary.write_text("\n".join([*peaks.decided.notes, peaks.decided.summary()]) + "\n", encoding="utf-8")
     return (f"{counted(len(peaks), 'peak')} by {peaks.decided.caller}.",)
-
-
-def _entry(settings: Mapping[str, Any]) -> str:
-    known = {name: settings[name] for name in ("sample", "group", "treatment", "control", "assay", "entry")}
-    return Sample.from_dict(known).caller
 
 
 def _consensus(piece: Piece) -> tuple[str, ...]:

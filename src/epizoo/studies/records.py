@@ -68,6 +68,8 @@ class Outcome:
     name: str
     error: str | None = None
     notes: tuple[str, ...] = field(default=())
+    is_new: bool = True
+    """False for a piece that was finished before."""
 
     @classmethod
     def not_done(cls, name: str, needed: str) -> Self:

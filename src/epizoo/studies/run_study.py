@@ -75,7 +75,7 @@ def run_study(
         if progress is not None:
             progress(done, len(pieces))
 
-    outcomes = [Outcome(piece.name) for piece in pieces if piece.is_finished()]
+    outcomes = [Outcome(piece.name, is_new=False) for piece in pieces if piece.is_finished()]
     for outcome in outcomes:
         report(outcome)
     kept = {outcome.name for outcome in outcomes}

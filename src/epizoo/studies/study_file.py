@@ -199,7 +199,10 @@ def _check_assemblies(study: Study) -> None:
         for path in (*sample.treatment, *sample.control):
             if not is_alignment_file(Path(path)):
                 if study.assembly is None:
-                    raise InputError(f"{path}: states no chromosome lengths, as BAM does; give the study an assembly")
+                    raise InputError(
+                        f"{path}: states no chromosome lengths, as BAM does; give the study an assembly, "
+                        "which a YAML file can state"
+                    )
                 continue
             sizes = alignment_sizes(Path(path))
             if known and not set(known) & set(sizes):

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def report_study(folder: Path, settings: Mapping[str, Any], outputs: tuple[str, 
         assembly=named,
         multiqc=folder / FIGURES,
         session=folder / SESSION if named else None,
-        notes=[_note(folder, assay, assay in settings["compared"]) for assay in settings["assays"]],
+        notes=[_note(folder, assay, settings["compared"].get(assay)) for assay in settings["assays"]],
         command=settings["command"],
         file_hashes=hashes,
     )
@@ -67,15 +67,15 @@ def report_study(folder: Path, settings: Mapping[str, Any], outputs: tuple[str, 
         )
 
 
-def _note(folder: Path, assay: str, is_compared: bool) -> str:
+def _note(folder: Path, assay: str, compared: Sequence[str] | None) -> str:
     """Consensus peaks of an assay, and those of them that differ between its groups."""
     consensus = read_peaks(folder / assay / "consensus.narrowPeak")
-    if not is_compared:
+    if compared is None:
         return f"Assay {assay}: {len(consensus):,} consensus peaks."
     table = pd.read_csv(folder / assay / "differential.tsv", sep="\t")
     differs = table[table["q_value"] <= _HIGHEST_Q]
     higher = int((differs["log2_fold"] > 0).sum())
     return (
         f"Assay {assay}: {len(consensus):,} consensus peaks, of which {higher:,} are higher and "
-        f"{len(differs) - higher:,} lower than in the reference (q-value <= {_HIGHEST_Q:g})."
+        f"{len(differs) - higher:,} lower in {compared[0]} than in {compared[1]} (q-value <= {_HIGHEST_Q:g})."
     )
