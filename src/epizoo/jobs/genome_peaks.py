@@ -203,8 +203,8 @@ def stretches(
             least, most = _known_around(limits.get(chrom), start, end)
             low, high = max(low, min(least // bin_bp, first)), min(high, max(-(-most // bin_bp), after))
         if found and found[-1].chrom == chrom and low <= found[-1].end_bin:
-            before = found.pop()
-            found.append(Stretch(chrom, before.start_bin, max(high, before.end_bin), [*before.asked, (start, end)]))
+            found[-1].asked.append((start, end))
+            found[-1] = found[-1]._replace(end_bin=max(high, found[-1].end_bin))
         else:
             found.append(Stretch(chrom, low, high, [(start, end)]))
     return found
