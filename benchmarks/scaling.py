@@ -80,7 +80,7 @@ def draw(path: Path, rows: dict[str, Row], runs: dict[str, dict[int, Run]], line
             ends, of = np.array([0, max(runs[what])]), lines[what]
             axes.plot(ends, of["seconds_at_0"] + of["seconds_for_each"] * ends, color=MUTED, lw=0.8)
             axes.plot(list(runs[what]), seconds, "o", color=BLUE, ms=3.5)
-            axes.set_title(f"{what}, R² {of['r2']:.3f}")
+            axes.set_title(f"{what}\nR² {of['r2']:.3f}")
             axes.set_xlabel(row.unit)
             axes.set_xlim(left=0)
             axes.set_ylim(bottom=0)
