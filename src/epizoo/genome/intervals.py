@@ -259,9 +259,7 @@ def read_lines(path: str | os.PathLike[str], most_bytes: int | None = None) -> I
             for number, line in enumerate(text, start=1):
                 yield number, line.rstrip("\r\n")
     except FileNotFoundError:
-        raise InputError(
-            f"{path}: no such file; check the path, or write a region as chr1:1,000,000-1,050,000"
-        ) from None
+        raise InputError(f"{path}: no such file; check the path") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, expected a text file; name the file itself") from None
     except (UnicodeDecodeError, *DAMAGED_GZIP) as error:

@@ -361,6 +361,8 @@ def interval_table(intervals: Intervals, name: str) -> pd.DataFrame:
     if is_region(intervals):
         table = pd.DataFrame([parse_region(str(intervals))])
     else:
+        if not isinstance(intervals, pd.DataFrame) and not os.path.exists(intervals):
+            raise InputError(f"{intervals}: no such file; check the path, or write a region as chr1:1,000-2,000")
         table = intervals.copy() if isinstance(intervals, pd.DataFrame) else read_bed(intervals)
     table.attrs.setdefault("name", name if isinstance(intervals, pd.DataFrame) else str(intervals))
     _require_positions(table)
