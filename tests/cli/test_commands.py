@@ -35,6 +35,29 @@ cli.main()
     assert (done.returncode, done.stdout, done.stderr) == (code, "", expected)
 
 
+@pytest.mark.parametrize(("name", "code", "text"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
+def test_a_signal_that_a_library_turns_into_an_error_of_its_own_is_no_bug(name, code, text):
+    script = f"""
+import os, signal, sys
+import epizoo.zoo
+from epizoo import cli
+
+def list_entries():
+    try:
+        os.kill(os.getpid(), signal.{name})
+    except BaseException:
+        raise SystemError("returned a result with an exception set") from None
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+epizoo.zoo.list_entries = list_entries
+sys.argv = ["epizoo", "list"]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    expected = f"epizoo: {text}; no output is half written, run the command again\n"
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", expected)
+
+
 @pytest.fixture
 def folder(random_zoo, tmp_path, monkeypatch):
     """A working folder with good inputs and bad ones."""

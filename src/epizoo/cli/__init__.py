@@ -6,31 +6,25 @@ import os
 import signal
 import sys
 
-from epizoo.cli.app import STOPPED, app, err
+from epizoo.cli.app import app, err
 from epizoo.cli.commands import load_commands
+from epizoo.cli.signals import STOPPED, heard
 
 
 def main() -> None:
     """Run the command line."""
-    # Signals become exceptions, so that what is half written is removed; once that is done they just end the process.
-    before = signal.getsignal(signal.SIGINT)
-    if before != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # Searching all that the libraries hold for garbage, when the process ends anyway, takes a fifth of a second.
     atexit.register(gc.freeze)
     code: str | int | None = None
     # A signal may come before the application is built and after it is done.
     try:
-        load_commands(sys.argv[1:])
-        app(prog_name="epizoo")
+        with heard():
+            load_commands(sys.argv[1:])
+            app(prog_name="epizoo")
     except SystemExit as end:
         code = end.code
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, before)
     if isinstance(code, int) and code in STOPPED:
         err.print(f"epizoo: {STOPPED[code]}; no output is half written, run the command again", markup=False)
         # Threads of JAX that a signal finds at work crash where the interpreter takes their modules away.

@@ -1,7 +1,6 @@
 """The application, and what its commands share: options, progress bars, how they end."""
 
 import contextlib
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -16,12 +15,12 @@ from epizoo.cli.failures import sentence, usage_sentence
 from epizoo.cli.file_roles import FOLDER, OUTPUT
 from epizoo.cli.option_groups import spread
 from epizoo.cli.reporting import err, is_quiet, out, reported, reporting_options, say, wrote
+from epizoo.cli.signals import stopped
 from epizoo.errors import InputError
 
 __all__ = [
     "ENTRY_HELP",
     "SIGNAL_KINDS",
-    "STOPPED",
     "Entry",
     "NewFile",
     "Output",
@@ -45,8 +44,6 @@ _BUG = (
     "epizoo: unexpected {}: this is a bug; please report it with the lines above, the command and the output of "
     "`epizoo --version`. With --log FILE all of it is kept in a file."
 )
-# Exit codes of signals, see `epizoo.cli.main`.
-STOPPED = {128 + signal.SIGINT: "interrupted", 128 + signal.SIGTERM: "terminated"}
 # Typer has several homes for it, by version.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 # In the order of a user's work, each with the module of `epizoo.cli` that makes it.
@@ -102,17 +99,22 @@ class _Commands(_PlainHelp, TyperGroup):
         except SystemExit as end:
             code = end.code
         except _UsageError as error:
-            code = _fail(usage_sentence(error))
+            code = _refuse(usage_sentence(error))
         except Exception as error:
-            text = sentence(error)
-            if text is None:
-                traceback.print_exc()
-                err.print(_BUG.format(type(error).__name__), markup=False)
-            code = 1 if text is None else _fail(text)
+            code = stopped() or _fail(error)
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(text: str) -> int:
+def _fail(error: Exception) -> int:
+    text = sentence(error)
+    if text is not None:
+        return _refuse(text)
+    traceback.print_exception(error)
+    err.print(_BUG.format(type(error).__name__), markup=False)
+    return 1
+
+
+def _refuse(text: str) -> int:
     err.print(f"epizoo: {text}", markup=False)
     return 2
 
