@@ -389,8 +389,10 @@ def test_light_commands_import_nothing_heavy(folder, arguments):
     assert not heavy & loaded
 
 
-def test_a_command_loads_no_other():
-    loaded = modules_of(["call-peaks", "--help"])
+@pytest.mark.parametrize("before", [[], ["--quiet"], ["--log", "log.txt"]])
+def test_a_command_loads_no_other(before, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    loaded = modules_of([*before, "call-peaks", "--help"])
     assert "epizoo.cli.peaks" in loaded
     assert {f"epizoo.cli.{module}" for module in COMMANDS.values()} & loaded == {"epizoo.cli.peaks"}
 

@@ -209,7 +209,7 @@ class PeakCollector:
         is_apart = (gap > self.config.merge_gap_bp // self.bin_bp) | (np.diff(of_run) > 0)
         group = np.concatenate([[0], np.cumsum(is_apart)])
         runs, summits = _edges(group), _edges(group[found.run])
-        best = np.array([i + first_highest(found.height[i:j]) for i, j in itertools.pairwise(summits)], np.int64)
+        best = first_highest(found.height, summits[:-1])
         peak_start, peak_end = start[runs[:-1]], end[runs[1:] - 1]
         height, beside = bins.signal[found.place[best]], bins.control[found.place[best]]
         background = np.maximum(self._background.around(bins.number[found.place[best]]), self.least_background)

@@ -57,13 +57,19 @@ def find_summits(
     return Summits(run[index], index, _parabola(smooth, index, run), smooth[index])
 
 
-def first_highest(heights: Float[np.ndarray, " summit"]) -> int:
-    """Position of the highest summit, the first of those that are equal but for rounding.
+def first_highest(heights: Float[np.ndarray, " summit"], first: Int[np.ndarray, " peak"]) -> Int[np.ndarray, " peak"]:
+    """Position of the highest summit of each peak, the first of those that are equal but for rounding.
 
-    >>> first_highest(np.array([1.0, 3.0, 3.0000001]))
-    1
+    Args:
+        heights: of the summits of all peaks, one peak after the other.
+        first: position of each peak's first summit.
+
+    >>> first_highest(np.array([5.0, 1.0, 3.0, 3.0000001]), np.array([0, 1])).tolist()
+    [0, 2]
     """
-    return int(np.argmax(heights >= heights.max() * (1 - _EQUAL)))
+    highest = np.repeat(np.maximum.reduceat(heights, first), np.diff(first, append=len(heights)))
+    equal = np.flatnonzero(heights >= highest * (1 - _EQUAL))
+    return equal[np.searchsorted(equal, first)]
 
 
 def smoothing_bins(width_bp: int, bin_bp: int) -> int:

@@ -7,11 +7,10 @@ from epizoo.cli.app import COMMANDS
 
 
 def load_commands(words: Sequence[str] = ()) -> None:
-    """Import what makes the commands: the one that the words of a command line name, else all.
+    """Import what makes the commands: those that the words of a command line name, else all.
 
-    Importing all of them takes as long as a small call of one.
+    Importing all of them takes as long as a small call of one. Options may stand before a command's name.
     """
-    if not words or words[0] not in COMMANDS:
-        words = list(COMMANDS)
-    for module in dict.fromkeys(COMMANDS[word] for word in words if word in COMMANDS):
+    named = [word for word in words if word in COMMANDS] or list(COMMANDS)
+    for module in dict.fromkeys(COMMANDS[word] for word in named):
         importlib.import_module(f"epizoo.cli.{module}")
