@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from epizoo.calling.bed9 import bed9_writer
+from epizoo.calling.bed9 import bed9_writer, state_writer
 from epizoo.calling.segments import segments_from_states
 from epizoo.calling.state_colors import StateStyle
 from epizoo.errors import InputError
@@ -107,3 +107,16 @@ def test_unwritable_outputs_are_refused(tmp_path):
         BigWigWriter(tmp_path / "no" / "x.bw", {"chr1": 9}, 10),
     ):
         pass
+
+
+@pytest.mark.parametrize("suffix", [".bed", ".parquet"])
+def test_the_suffix_chooses_the_form_of_the_same_states(tmp_path, suffix):
+    path = tmp_path / f"states{suffix}"
+    segments = pd.DataFrame({"chrom": "chr1", "start": [0, 400], "end": [400, 600], "state": [2, 0]})
+    with state_writer(path, STYLES) as write:
+        write(segments)
+    found = pd.read_parquet(path) if suffix == ".parquet" else bioframe.read_table(path, schema="bed9")
+    assert found[["chrom", "start", "end", "name"]].to_numpy().tolist() == [
+        ["chr1", 0, 400, "3_Quies"],
+        ["chr1", 400, 600, "1_TssA"],
+    ]

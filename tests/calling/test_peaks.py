@@ -396,3 +396,21 @@ def test_rules_that_an_entry_does_not_record_are_those_it_was_released_with():
     released |= {"background_bp": 10_000, "summit_smoothing_bp": 250, "summit_valley": 0.6, "calibration": ()}
     released |= {"score_evidence": False, "most_q": 1.0}
     assert {name: getattr(PeakCallingConfig(), name) for name in released} == released
+
+
+@pytest.mark.parametrize("edge", [60, 65, 70])
+def test_bins_beyond_what_was_asked_for_add_nothing_to_a_peak(edge):
+    probabilities, signal = np.zeros(200), np.full(200, 1.0)
+    probabilities[50:90], signal[50:90] = 0.9, np.arange(40) + 5.0
+
+    def called(cut):
+        inside = probabilities.copy()
+        inside[cut:] = 0.0
+        config = PeakCallingConfig(background_bp=2_000)
+        collector = PeakCollector(
+            "chr1", 0, config, bin_bp=BIN_BP, bounds=[(0, edge * BIN_BP)], reads_per_unit=1.0, reads_per_area=0.01
+        )
+        collector.add(inside, signal)
+        return candidate_table([collector.finish()])[["start", "end", "pValue"]]
+
+    pd.testing.assert_frame_equal(called(200), called(edge))

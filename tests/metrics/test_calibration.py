@@ -87,3 +87,11 @@ def test_platt_gives_two_groups_the_means_of_his_smoothed_targets():
 def test_a_logistic_curve_rises_from_one_end_to_the_other():
     shares = [share for _, share in fit_platt(draw(3, 2_000, lambda p: p))]
     assert (np.diff(shares) > 0).all()
+
+
+def test_cases_that_are_certain_are_calibrated_as_nearly_certain_ones_are():
+    def corners(edge):
+        probability = np.array([edge, 1 - edge] * 20 + [0.5] * 20)
+        return fit_platt(cases(probability, np.arange(60) % 4 != 0))
+
+    np.testing.assert_allclose(corners(0.0), corners(1e-6), rtol=1e-9)

@@ -89,3 +89,13 @@ def test_a_peak_that_the_region_just_reaches_or_cuts_gives_no_label_beyond_it():
         ["c", 1_500, 1_700, "noPeaks"],
         ["c", 1_700, 1_900, "peakStart"],
     ]
+
+
+def test_a_border_that_the_region_cuts_off_gives_no_label():
+    peaks = intervals([("chr1", 1_000, 3_000), ("chr1", 8_000, 9_000)])
+    labels = labels_of_peaks(peaks, intervals([("chr1", 1_000, 9_000)]), border_bp=100)
+    assert labels.to_numpy().tolist() == [
+        ["chr1", 2_900, 3_100, "peakEnd"],
+        ["chr1", 3_100, 7_900, "noPeaks"],
+        ["chr1", 7_900, 8_100, "peakStart"],
+    ]

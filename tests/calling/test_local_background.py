@@ -1,0 +1,35 @@
+"""Backgrounds against means of the bins themselves."""
+
+import numpy as np
+import pytest
+
+from epizoo.calling.local_background import LocalBackground, reached_bins
+
+BIN_BP, BACKGROUND_BP = 50, 1_000
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_background_of_a_stretch_is_the_mean_of_the_bins_that_it_reaches(seed):
+    random = np.random.default_rng(seed)
+    n_bins, start_bin = 300, 40
+    values, keep = random.gamma(2.0, size=n_bins), random.random(n_bins) < 0.3
+    background = LocalBackground(start_bin, BACKGROUND_BP, BIN_BP)
+    for piece in np.split(np.arange(n_bins), np.sort(random.integers(0, n_bins, 4))):
+        background.add(values[piece], keep[piece])
+    first = start_bin + np.sort(random.integers(0, n_bins - 20, 10))
+    last = first + random.integers(0, 20, 10)
+    expected = []
+    for low, high in zip(first, last, strict=True):
+        start, end = reached_bins(low, high + 1, BACKGROUND_BP, BIN_BP)
+        near = slice(max(start - start_bin, 0), end - start_bin)
+        expected.append(values[near][keep[near]].mean())
+    np.testing.assert_allclose(background.around(first, last), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_kept", [1, 2])
+def test_where_no_background_is_near_it_is_that_of_all_bins(n_kept):
+    background = LocalBackground(0, BACKGROUND_BP, BIN_BP)
+    keep = np.zeros(500, bool)
+    keep[:n_kept] = True
+    background.add(np.full(500, 3.0), keep)
+    assert background.around(np.array([400])).tolist() == [3.0]
