@@ -313,6 +313,15 @@ def test_sampled_blocks_are_spread_over_the_whole_of_what_is_known():
     assert sample_blocks(None, 99, known)[-1] == ("chr2", 500, 1_000_500)
 
 
+def test_of_very_many_sequences_some_are_sampled_evenly():
+    known = pd.DataFrame({"chrom": [f"s{number:05d}" for number in range(50_000)], "start": 0, "end": 1_000})
+    sampled = np.array([int(chrom[1:]) for chrom, _, _ in sample_blocks(None, 128, known)])
+    assert 1_000 < len(sampled) < 10_000
+    assert len(set(np.diff(sampled))) <= 2
+    assert sampled[0] == 0
+    assert sampled[-1] > 49_900
+
+
 def test_the_factor_of_the_scale_is_that_of_the_scale_alone(make_bigwig):
     bigwig = BigWig(make_bigwig({"chr1": pile_up(np.random.default_rng(1), 4000, peaks=4)}))
     one, other = (

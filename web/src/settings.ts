@@ -71,6 +71,7 @@ export interface Constants {
   signal_kinds: {
     kinds: SignalKind[];
     block_bp: number;
+    most_blocks: number;
     sampled_blocks: number;
     highest_logarithm: number;
     telling_count: number;

@@ -20,6 +20,8 @@ fold_change: over a control or background; log10_p: -log10 of a p-value."""
 SIGNAL_KINDS: tuple[str, ...] = get_args(SignalKind)
 
 _BLOCK_BP = 1_000_000
+# More scaffolds of a draft assembly say nothing new, and each takes a while to find in a file.
+_MOST_BLOCKS = 4096
 # Shorter pieces between blacklisted stretches say little.
 _LEAST_BLOCK_BP = 10_000
 # No count reaches 2 to this power.
@@ -130,8 +132,8 @@ def sample_blocks(
 ) -> list[tuple[str, int, int]]:
     """Blocks (chrom, start, end) of about 1 Mb, evenly spaced over the known regions or over what the file covers.
 
-    Excluded sequences and the blacklist are left out. The total length is at most ``max_blocks`` times 1 Mb. No
-    randomness: a file always gives the same blocks.
+    Excluded sequences and the blacklist are left out. The total length is at most ``max_blocks`` times 1 Mb, and there
+    are at most 4,096 blocks, which are shorter where sequences are. No randomness: a file always gives the same blocks.
     """
     if known_regions is None:
         # In an order that does not depend on the file's, which aligners choose as they like.
@@ -148,7 +150,8 @@ def sample_blocks(
         blocks = _outside(blocks, blacklist)
     total_bp = sum(end - start for _, start, end in blocks)
     n_kept = max(len(blocks) * min(max_blocks * _BLOCK_BP, total_bp) // max(total_bp, 1), 1)
-    return [blocks[i * len(blocks) // n_kept] for i in range(min(n_kept, len(blocks)))]
+    n_kept = min(n_kept, len(blocks), _MOST_BLOCKS)
+    return [blocks[i * len(blocks) // n_kept] for i in range(n_kept)]
 
 
 def _outside(blocks: list[tuple[str, int, int]], blacklist: "pd.DataFrame") -> list[tuple[str, int, int]]:

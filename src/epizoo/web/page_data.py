@@ -84,7 +84,7 @@ def constants() -> dict[str, dict[str, Any]]:
         "signal_kinds": {
             "kinds": signal_kinds.SIGNAL_KINDS,
             "sampled_blocks": inspect.signature(signal_kinds.sample_values).parameters["n_blocks"].default,
-            **_named(signal_kinds, "block_bp highest_logarithm telling_count least_telling name_hints"),
+            **_named(signal_kinds, "block_bp most_blocks highest_logarithm telling_count least_telling name_hints"),
         },
         "coverage_transform": _named(coverage_transform, "known_stretch_bp block_bp most_even_shares fewest_blocks"),
         "read_depth": _named(

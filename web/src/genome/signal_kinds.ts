@@ -65,21 +65,21 @@ export function negativeValues(bigwig: BigWig): InputError {
 
 /**
  * Blocks of about 1 Mb, evenly spaced over what the file covers without the excluded sequences: at most `maxBlocks`
- * times 1 Mb, and the same ones whatever the order of the file's chromosomes.
+ * times 1 Mb and a few thousand blocks, and the same ones whatever the order of the file's chromosomes.
  */
 export async function sampleBlocks(
   bigwig: BigWig,
   maxBlocks: number,
-  { block_bp: blockBp }: Constants["signal_kinds"],
+  { block_bp: blockBp, most_blocks: mostBlocks }: Constants["signal_kinds"],
   excluded: ReadonlySet<string> = new Set(),
 ): Promise<Interval[]> {
   const covered = await bigwig.coveredBlocks(blockBp);
   const blocks = covered.filter((block) => !excluded.has(block.chrom));
   blocks.sort((a, b) => compareText(a.chrom, b.chrom) || a.start - b.start);
   const totalBp = blocks.reduce((total, block) => total + block.end - block.start, 0);
-  const nKept = Math.max(Math.floor((blocks.length * Math.min(maxBlocks * blockBp, totalBp)) / Math.max(totalBp, 1)), 1);
-  const kept = Math.min(nKept, blocks.length);
-  return Array.from({ length: kept }, (_, i) => blocks[Math.floor((i * blocks.length) / nKept)]);
+  const nWanted = Math.floor((blocks.length * Math.min(maxBlocks * blockBp, totalBp)) / Math.max(totalBp, 1));
+  const nKept = Math.min(Math.max(nWanted, 1), blocks.length, mostBlocks);
+  return Array.from({ length: nKept }, (_, i) => blocks[Math.floor((i * blocks.length) / nKept)]);
 }
 
 /** The values of some blocks. */
