@@ -54,6 +54,17 @@ def test_reads_are_counted_in_any_unit_and_width(unit, n_reads, width_bp):
     assert 0.8 * n_reads < found <= 1.001 * n_reads
 
 
+def test_places_where_many_reads_begin_count_all_of_them():
+    # Three of seven reads share a place with another one or two.
+    copies = np.resize([1, 1, 1, 1, 3], 2_000)
+    places = np.sort(np.random.default_rng(3).choice(N_BP // 600, len(copies), replace=False)) * 600
+    steps = np.zeros(N_BP + 1)
+    np.add.at(steps, places, copies)
+    np.add.at(steps, places + WIDTH_BP, -copies)
+    found = counted(0.37 * np.cumsum(steps)[:N_BP], "cpm")
+    assert found == pytest.approx(copies.sum(), rel=0.02)
+
+
 def means(values, width_bp):
     return values.reshape(-1, width_bp).mean(axis=1).repeat(width_bp)
 

@@ -1,5 +1,7 @@
 """bigWigs that are written, as pyBigWig reads them."""
 
+import itertools
+import struct
 import subprocess
 import sys
 
@@ -76,6 +78,17 @@ def test_zoom_levels_hold_what_the_values_give(tmp_path, sort):
         summary = file.header()
     assert summary["nBasesCovered"] == n_bins * 10 - 3
     assert summary["sumData"] == pytest.approx(np.repeat(stored.astype(float), 10)[:-3].sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("bin_bp", "finest_bp"), [(10, 1_000), (50, 4_000)])
+def test_the_finest_zoom_level_holds_stretches_of_many_bins(tmp_path, bin_bp, finest_bp):
+    with BigWigWriter(tmp_path / "x.bw", {"chr1": 200_000 * bin_bp}, bin_bp) as writer:
+        writer.add("chr1", 0, np.random.default_rng(2).gamma(1, 1, 200_000))
+    content = (tmp_path / "x.bw").read_bytes()
+    n_levels = struct.unpack_from("<H", content, 6)[0]
+    reductions = [struct.unpack_from("<I", content, 64 + 24 * level)[0] for level in range(n_levels)]
+    assert reductions[0] == finest_bp
+    assert all(wide == 4 * narrow for narrow, wide in itertools.pairwise(reductions))
 
 
 @pytest.mark.parametrize("n_chroms", [0, 1, 256, 257, 70_000])

@@ -143,3 +143,17 @@ def test_a_block_that_says_it_is_shorter_than_its_header_is_damage(tmp_path):
     (tmp_path / "x.bam").write_bytes(content)
     with pytest.raises(InputError, match=r"x\.bam.*damaged"):
         bam_chrom_sizes(tmp_path / "x.bam")
+
+
+@pytest.mark.parametrize("number", [1, 2, -2])
+def test_a_read_of_a_chromosome_that_the_header_lacks_is_damage(tmp_path, number):
+    text, name = b"@SQ\tSN:chr1\tLN:1000\n", b"chr1\0"
+    header = b"BAM\1" + struct.pack("<i", len(text)) + text + struct.pack("<ii", 1, len(name)) + name
+    header += struct.pack("<i", 1000)
+    # Number, position, name's length, quality, bin, operations, flag, bases, and the mate's: an unpaired read of 10 bp.
+    fields = struct.pack("<iiBBHHHiiii", number, 100, 2, 60, 4681, 1, 0, 10, -1, -1, 0)
+    record = fields + b"r\0" + struct.pack("<I", 10 << 4) + bytes(5) + bytes([30] * 10)
+    with pysam.BGZFile(str(tmp_path / "x.bam"), "wb") as file:
+        file.write(header + struct.pack("<i", len(record)) + record)
+    with pytest.raises(InputError, match=r"x\.bam.*damaged"):
+        pile_up(tmp_path / "x.bam")

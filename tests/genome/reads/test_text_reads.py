@@ -73,3 +73,10 @@ def test_pairs_that_are_no_fragment_are_counted(tmp_path):
     assert coverage.n_fragments == 3
     left_out = coverage.tally.left_out
     assert left_out == {"of pairs on two chromosomes": 2, "of pairs of which a mate has no place": 1}
+
+
+@pytest.mark.parametrize("good", ["chr1\t0\t80", f"chr1\t7\t{2**32 - 1}"])
+def test_the_first_row_that_is_no_fragment_is_named(tmp_path, good):
+    path = write_text(tmp_path / "x.bedpe", f"{good}\nchr1\t90\t80\n")
+    with pytest.raises(InputError, match=r"x\.bedpe: line 2 is no fragment"):
+        pile_up(path, chrom_sizes={"chr1": 2**32 - 1})
