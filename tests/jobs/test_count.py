@@ -135,6 +135,18 @@ def test_a_bigwig_of_whole_reads_counts_their_area(tmp_path):
         epizoo.count(wide, bigwigs={"a": smooth})
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [(["p1", "p2"], ["p1", "p2"]), (["p", "p"], None), (["p1", "."], None), (["p1", "\x1b[31m"], None)],
+)
+def test_peaks_are_named_as_in_their_file_where_each_has_a_name_of_its_own(tmp_path, names, expected):
+    rows = zip((100, 900), (400, 1_000), names, strict=True)
+    path = tmp_path / "peaks.bed"
+    path.write_text("".join(f"chr1\t{start}\t{end}\t{name}\n" for start, end, name in rows))
+    found = epizoo.count(path, reads={"a": write_bam(tmp_path / "a.bam", random_reads(0))})
+    assert found.table["name"].tolist() == (expected or ["chr1:101-400", "chr1:901-1000"])
+
+
 @pytest.mark.parametrize("suffix", [".tsv", ".tsv.gz", ".parquet", ".h5ad"])
 def test_tables_hold_what_was_counted(tmp_path, peaks, suffix):
     files = {name: write_bam(tmp_path / f"{name}.bam", random_reads(seed)) for seed, name in enumerate("ab")}

@@ -160,6 +160,54 @@ def test_one_bad_sample_leaves_the_others_done(study, tmp_path):
     assert made == {"a1.narrowPeak", "b1.narrowPeak", "b2.narrowPeak"}
 
 
+def test_a_sample_that_fails_now_leaves_no_results_of_before(study, results, tmp_path):
+    folder = tmp_path / "results"
+    text = study.read_text()
+    for sample in SAMPLES:
+        text = text.replace(f"\t{sample}.bam", f"\t{tmp_path}/{sample}.bam")
+        shutil.copy(study.parent / f"{sample}.bam", tmp_path)
+    (tmp_path / "samples.tsv").write_text(text)
+    epizoo.run_study(tmp_path / "samples.tsv", folder, workers=1)
+    assert contents(folder).keys() == contents(results).keys()
+    content = bytearray((tmp_path / "a2.bam").read_bytes())
+    middle = len(content) * 2 // 3
+    content[middle : middle + 100] = bytes(100)
+    (tmp_path / "a2.bam").write_bytes(content)
+    with pytest.raises(InputError, match=r"peaks/a2: .*damaged or cut short"):
+        epizoo.run_study(tmp_path / "samples.tsv", folder, workers=1)
+    left = {str(path.relative_to(folder)) for path in folder.rglob("*.*") if "records" not in path.parts}
+    of_others = {f"{kind}/{name}" for name in ("a1", "b1", "b2") for kind in ("peaks", "coverage", "settings")}
+    assert {name.rsplit(".", 1)[0] for name in left} == {*of_others, "study"}
+
+
+def test_peaks_have_one_name_in_all_tables_and_samples_their_group(results):
+    import anndata
+
+    names = read_peaks(results / "any/consensus.narrowPeak")["name"].tolist()
+    assert len(set(names)) == len(names) > 1
+    for table in ("counts.tsv", "differential.tsv"):
+        assert sorted(pd.read_csv(results / "any" / table, sep="\t")["name"]) == sorted(names), table
+    data = anndata.read_h5ad(results / "any/counts.h5ad")
+    assert data.var_names.tolist() == names
+    assert dict(zip(data.obs_names, data.obs["group"], strict=True)) == SAMPLES
+
+
+def test_what_a_table_cannot_state_is_given_beside_it(study, tmp_path, monkeypatch):
+    (tmp_path / "a.bed").write_text("chr1\t1\t51\tr\t0\t+\n")
+    (tmp_path / "sizes.txt").write_text("chr1\t30000\n")
+    (tmp_path / "samples.tsv").write_text("sample\tgroup\ttreatment\na\tx\ta.bed\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"a\.bed: states no chromosome lengths.*--assembly"):
+        read_study("samples.tsv")
+    found = read_study("samples.tsv", assembly="sizes.txt", q_value=0.01, reference="x")
+    assert (found.assembly, found.q_value, found.reference) == (str(tmp_path / "sizes.txt"), 0.01, "x")
+    (tmp_path / "study.yaml").write_text("assembly: sizes.txt\nsamples: [{sample: a, group: x, treatment: a.bed}]\n")
+    done = CliRunner().invoke(app, ["run", "study.yaml", "-o", "results", "--assembly", "hg38"])
+    assert done.exit_code == 2
+    assert "states assembly" in done.stderr
+    assert "--assembly is given; state it once" in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("names", [("1", "2", "3", "04"), ("NA", "nan", "None", "null")])
 def test_names_of_samples_are_texts(study, results, tmp_path, names):
     text = study.read_text()

@@ -13,10 +13,13 @@ from epizoo.genome.table_files import is_parquet
 
 _COLUMNS = ("chrom", "start", "end", "name", "score", "strand", "signalValue", "pValue", "qValue", "peak")
 _NUMBERS = ("score", "signalValue", "pValue", "qValue", "peak")
+_NO_NAME = "."
 
 
 def read_peaks(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Peaks as chrom, start, end, score, signalValue, pValue, qValue and peak; NaN, and -1 for peak, where absent.
+    """Peaks as chrom, start, end, score, signalValue, pValue, qValue, peak and name.
+
+    What is absent is NaN, -1 for peak and . for name, as are names that hold control characters.
 
     Files are narrowPeak, broadPeak, gappedPeak, BED, or Parquet with these names of columns.
     Of rows with fifteen columns (gappedPeak) the last three are signalValue, pValue and qValue; of BED files with up to
@@ -41,14 +44,16 @@ def read_peaks(path: str | os.PathLike[str]) -> pd.DataFrame:
             start, end = int(values["start"]), int(values["end"])
             if not 0 <= start < end <= LONGEST_BP or not values["chrom"].isprintable():
                 raise ValueError
-            rows.append((values["chrom"], start, end, *(_number(values.get(name)) for name in _NUMBERS)))
+            numbers = (_number(values.get(name)) for name in _NUMBERS)
+            name = values.get("name", _NO_NAME)
+            rows.append((values["chrom"], start, end, *numbers, name if name.isprintable() else _NO_NAME))
         except (KeyError, ValueError):
             raise InputError(
                 f"{path}: line {number} is {line[:60]!r}, expected a peak: chrom, start, end with start below end"
             ) from None
-    table = pd.DataFrame(rows, columns=["chrom", "start", "end", *_NUMBERS])
-    floats = dict.fromkeys(_NUMBERS, "float64")
-    return _checked_summits(table.astype({"chrom": "str", "start": "int64", "end": "int64", **floats}))
+    table = pd.DataFrame(rows, columns=["chrom", "start", "end", *_NUMBERS, "name"])
+    types = {"chrom": "str", "start": "int64", "end": "int64", "name": "str"}
+    return _checked_summits(table.astype(types | dict.fromkeys(_NUMBERS, "float64")))
 
 
 def _numbers_of(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -58,7 +63,9 @@ def _numbers_of(path: str | os.PathLike[str]) -> pd.DataFrame:
         numbers = {name: table[name].astype("float64") if name in table else np.nan for name in _NUMBERS}
     except (ValueError, TypeError) as error:
         raise InputError(f"{path}: holds texts where peaks have numbers ({error}); give numbers there") from None
-    return table[["chrom", "start", "end"]].assign(**numbers).astype(dict.fromkeys(_NUMBERS, "float64"))
+    found = table[["chrom", "start", "end"]].assign(**numbers).astype(dict.fromkeys(_NUMBERS, "float64"))
+    names = table["name"].fillna(_NO_NAME).astype("str") if "name" in table else pd.Series(_NO_NAME, table.index)
+    return found.assign(name=names.where(names.map(str.isprintable), _NO_NAME))
 
 
 def _checked_summits(table: pd.DataFrame) -> pd.DataFrame:

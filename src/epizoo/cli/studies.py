@@ -40,8 +40,20 @@ StudyFile = Annotated[
 @app.command()
 @options_of(
     "epizoo.studies.run_study.run_study",
-    {"": "output workers memory scheduler"},
-    metavars={"output": "FOLDER", "memory": "SIZE", "scheduler": "ADDRESS"},
+    {
+        "": "output",
+        "Settings of the study": "assembly blacklist q_value min_support reference email",
+        "Machines": "workers memory scheduler",
+    },
+    metavars={
+        "output": "FOLDER",
+        "assembly": "NAME|FILE",
+        "blacklist": "NAME|FILE",
+        "reference": "GROUP",
+        "email": "ADDRESS",
+        "memory": "SIZE",
+        "scheduler": "ADDRESS",
+    },
 )
 def run(study: StudyFile, **given: Any) -> None:
     """Run a study: call the peaks of all samples, join, count and compare them.

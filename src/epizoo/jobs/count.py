@@ -32,7 +32,8 @@ class Counts(NamedTuple):
     """Fragments in peaks.
 
     Attributes:
-        table: chrom, start, end and name of each peak, then a column of counts for each sample.
+        table: chrom, start, end and name of each peak, then a column of counts for each sample. Names are those of the
+            peaks, or their places (``chr1:101-200``) where a peak has none or two have one.
         libraries: for each sample (the index) `reads` that could be used, `duplicates` among them and
             `duplicates_share`, `left_out` for other reasons, `fragments` that were kept, `in_peaks` those that overlap
             a peak, and `frip`, their share. Of bigWigs reads and duplicates are unknown.
@@ -67,7 +68,8 @@ def count(
     `epizoo.call_peaks`. Memory holds the fragments of one sample at a time.
 
     Args:
-        peaks: Peaks to count in: narrowPeak, broadPeak, gappedPeak or BED.
+        peaks: Peaks to count in: narrowPeak, broadPeak, gappedPeak or BED. Tables name them as the file does, or by
+            their places where it does not.
         reads: Reads of each sample: BAM, SAM, CRAM, BED, tagAlign, BEDPE or fragments of single cells.
         bigwigs: Coverage of each sample, bigWig, in which single reads can be seen: the area in a peak over that of a
             fragment, rounded.
@@ -190,7 +192,9 @@ def _places(peaks: File | pd.DataFrame) -> tuple[pd.DataFrame, str]:
     place = table["chrom"].astype(str) + ":" + (table["start"] + 1).astype(str) + "-" + table["end"].astype(str)
     if place.duplicated().any():
         raise InputError(f"{name}: {place[place.duplicated()].iloc[0]} stands there twice; give each peak once")
-    return table[["chrom", "start", "end"]].assign(name=place), name
+    names = table["name"].astype("str") if "name" in table else place
+    have_names = not (names.isin(["", "."]).any() or names.duplicated().any())
+    return table[["chrom", "start", "end"]].assign(name=names if have_names else place), name
 
 
 def _libraries(figures: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:

@@ -8,7 +8,6 @@ from epizoo.calling.peak_reader import read_peaks, summit_places
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
 from epizoo.genome.chrom_names import named_like, warn_of_other_assembly
-from epizoo.genome.intervals import read_bed
 from epizoo.genome.table_files import check_tables, write_table
 from epizoo.metrics.region_states import region_states
 from epizoo.metrics.segmentations import Segmentation
@@ -38,8 +37,7 @@ def states_of(regions: File, states: Segmentation, output: File | None = None) -
     peaks = read_peaks(regions)
     if peaks.empty:
         raise InputError(f"{regions}: holds no region; give a BED file with one at least")
-    names = read_bed(regions)
-    table = peaks[["chrom", "start", "end"]].assign(name=names.get("name", "."))
+    table = peaks[["chrom", "start", "end", "name"]]
     ends = states.ends()
     table = named_like(table, list(ends), str(regions), states.name)
     if not table["chrom"].isin(list(ends)).any():

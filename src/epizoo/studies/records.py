@@ -83,26 +83,31 @@ class Outcome:
 
 
 def remove_stale(folder: Path, pieces: Sequence[Piece]) -> list[str]:
-    """Remove records of pieces that are no longer in the study, and files that were made and are no longer.
+    """Remove records of pieces that are no longer in the study, and the files of all that are not up to date.
+
+    A piece that is done again and fails then leaves no results of earlier inputs.
 
     Args:
         folder: where the study's results are.
         pieces: all pieces of the study as it is now.
 
     Returns:
-        The files that were removed, relative to the folder; those that no record names as made here are left.
+        The files that were removed and will not be made again, relative to the folder; those that no record names as
+        made here are left.
     """
-    kept = {piece.record for piece in pieces}
+    records = {piece.record for piece in pieces}
     outputs = {name for piece in pieces for name in piece.outputs}
+    up_to_date = {name for piece in pieces if piece.is_finished() for name in piece.outputs}
     removed = []
     for record in sorted((folder / RECORDS).glob("*.json")):
-        for name in sorted(_made(record) - outputs):
+        for name in sorted(_made(record) - up_to_date):
             path = folder / name
             if path.resolve().is_relative_to(folder.resolve()) and path.is_file():
                 path.unlink()
-                removed.append(name)
-                _remove_empty(path.parent, folder)
-        if record not in kept and "piece" in _content(record):
+                if name not in outputs:
+                    removed.append(name)
+                    _remove_empty(path.parent, folder)
+        if record not in records and "piece" in _content(record):
             record.unlink()
     return removed
 

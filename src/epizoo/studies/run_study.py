@@ -15,6 +15,7 @@ from epizoo.studies.pieces import pieces_of
 from epizoo.studies.records import RECORDS, Outcome, remove_stale
 from epizoo.studies.study_file import Study, read_study
 from epizoo.studies.study_report import INPUTS
+from epizoo.validation import stated
 from epizoo.version import __version__
 from epizoo.zoo.loading import load_peak_caller
 
@@ -26,6 +27,12 @@ def run_study(
     study: File,
     output: File,
     *,
+    assembly: File | None = None,
+    blacklist: File | None = None,
+    q_value: float | None = None,
+    min_support: int | None = None,
+    reference: str | None = None,
+    email: str | None = None,
     workers: int = 2,
     memory: str | None = None,
     scheduler: str | None = None,
@@ -39,6 +46,13 @@ def run_study(
         study: Study: a YAML file, or a tab-separated table of samples with the columns sample, group, treatment, and
             optionally assay, control and entry.
         output: Folder of the results; made where there is none.
+        assembly: Chromosome lengths, for reads without them, and the name in a session and a hub: hg38, or a file of
+            two columns. A YAML file can state this and the next five itself.
+        blacklist: Leave out peaks on it: hg19, hg38, mm10, or a BED file.
+        q_value: Highest q-value of a peak (default: the entry's).
+        min_support: Samples of a group that must have a peak (default: half of the group, at least 2).
+        reference: Group that folds of differential peaks are over (default: that of the first sample).
+        email: Contact of a track hub, which is made where this is given.
         workers: Number of processes on this machine.
         memory: Limit of memory of each process, such as 4GB (default: an even share of the machine).
         scheduler: Address of a Dask scheduler whose workers do the pieces, such as tcp://host:8786; they need the same
@@ -56,12 +70,21 @@ def run_study(
     """
     if not 1 <= workers <= 1024:
         raise InputError(f"--workers: {workers} given, expected 1 to 1,024")
-    found = read_study(study)
+    settings = stated(
+        assembly=_text(assembly),
+        blacklist=_text(blacklist),
+        q_value=q_value,
+        min_support=min_support,
+        reference=reference,
+        email=email,
+    )
+    found = read_study(study, **settings)
     folder = Path(output).resolve()
     _prepare(folder, found)
     callers = {name: load_peak_caller(name) for name in {sample.caller for sample in found.samples}}
     entries = {name: f"{caller.version} {caller.sha256} {caller.config}" for name, caller in callers.items()}
-    command = shlex.join(["epizoo", "run", str(Path(study).resolve()), "-o", str(folder)])
+    options = [text for name, value in settings.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    command = shlex.join(["epizoo", "run", str(Path(study).resolve()), "-o", str(folder), *options])
     pieces = pieces_of(found, folder, _hashes(folder, found), entries, command)
     for name in remove_stale(folder, pieces):
         logger.info("removed %s: of an earlier run, and no longer in the study.", name)
@@ -89,6 +112,10 @@ def run_study(
         more = f" (and {len(failed) - 1} more pieces failed)" if len(failed) > 1 else ""
         raise InputError(f"{failed[0].name}: {failed[0].error}{more}; finished pieces are kept")
     return outcomes
+
+
+def _text(path: File | None) -> str | None:
+    return None if path is None else os.fspath(path)
 
 
 def _prepare(folder: Path, study: Study) -> None:

@@ -4,7 +4,7 @@ import csv
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic.dataclasses import dataclass
 
@@ -114,18 +114,26 @@ class Study(Config):
         return list(dict.fromkeys([*files, *shared]))
 
 
-def read_study(path: File) -> Study:
+def read_study(path: File, **settings: Any) -> Study:
     """The study of a YAML file, or of a table of samples (tab-separated); file names are relative to its folder.
+
+    Args:
+        path: the file.
+        settings: settings of `Study` that the file does not state; their files are relative to the working folder.
 
     Raises:
         InputError: the file is missing, has unknown keys or columns, two samples of one name, a file that is not there,
-            or samples of several assemblies.
+            or samples of several assemblies; or a setting is stated there as well.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; give a study (YAML) or a table of samples (TSV)")
     try:
         plain = _of_yaml(path) if Path(path).suffix.lower() in (".yaml", ".yml") else _of_table(path)
-        study = Study.from_dict(plain)
+        twice = sorted(settings.keys() & plain.keys())
+        if twice:
+            flag = "--" + twice[0].replace("_", "-")
+            raise InputError(f"states {twice[0]} ({plain[twice[0]]}), and {flag} is given; state it once")
+        study = Study.from_dict(plain | {name: _shared(value, Path.cwd()) for name, value in settings.items()})
     except InputError as error:
         text = str(error)
         raise InputError(text if text.startswith(str(path)) else f"{path}: {text}") from None
@@ -200,8 +208,8 @@ def _check_assemblies(study: Study) -> None:
             if not is_alignment_file(Path(path)):
                 if study.assembly is None:
                     raise InputError(
-                        f"{path}: states no chromosome lengths, as BAM does; give the study an assembly, "
-                        "which a YAML file can state"
+                        f"{path}: states no chromosome lengths, as BAM does; give the study an assembly, with "
+                        "--assembly or in its YAML file"
                     )
                 continue
             sizes = alignment_sizes(Path(path))
