@@ -173,6 +173,7 @@ BAD_INPUTS = [
     (["plot", "--region", "chr1:1-99000", "--bigwig", "good.bw"], "past the end"),
     (["plot", "--region", "chr1:1-100"], "nothing to draw"),
     (["plot", "--region", "chr1:1-100", "--bigwig", "good.bw", "--threshold", "0.5"], "without --probabilities"),
+    (["plot", "--region", "chr1:1-100", "--bigwig", "good.bw", "--same-scale"], "not two signals"),
     (["plot", "--region", "chr1:1-100", "--bigwig", "good.bw", "--cell", "A"], "--cell: A given without --binarized"),
     (["plot", "--region", "chr1:1-100", "--bigwig", "good.bw", "--bin-bp", "100"], "100 given without --binarized"),
     (["plot", "--region", "chr1:1-100", "--bigwig", "empty.bw"], r"empty\.bw: .*empty"),

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from epizoo.errors import InputError
-from epizoo.figures.panels import binarized_panels, label_of, peaks_panel, states_panel
+from epizoo.figures.panels import binarized_panels, label_of, on_one_scale, peaks_panel, states_panel
 from epizoo.figures.regions import (
     MAX_COLUMNS,
     MarkCallsPanel,
@@ -174,3 +174,10 @@ def test_panels_of_one_model_share_the_legend(tmp_path):
 
 def test_no_signal_is_an_axis_from_0_to_1():
     assert drawn(SignalPanel("x", 1000, 10, np.zeros(50, np.float32))).get_ylim() == (0, 1)
+
+
+@pytest.mark.parametrize("highest", [(3.0, 40.0), (0.0, 0.0)])
+def test_panels_on_one_scale_have_the_axis_of_the_highest(highest):
+    panels = [SignalPanel("x", 1000, 10, np.full(200, value)) for value in highest]
+    tops = [drawn(panel).get_ylim()[1] for panel in on_one_scale(panels)]
+    assert tops[0] == tops[1] == pytest.approx(max(highest) * 1.08 or 1.0)

@@ -66,7 +66,7 @@ def kill(seed: int, undisturbed: Undisturbed, folder: Path) -> signal.Signals:
     time.sleep(rng.uniform(EARLIEST, undisturbed.seconds))
     # A terminal sends Ctrl-C to all processes of a command.
     os.killpg(child.pid, chosen) if chosen == signal.SIGINT else child.send_signal(chosen)
-    text, _ = child.communicate(timeout=120)
+    text, _ = child.communicate(timeout=300)
     # A shell shows -N as 128 + N.
     assert child.returncode in (0, -chosen, 128 + chosen), text
     assert "Traceback" not in text

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from epizoo.cli.app import NewFile, app, option, say
 from epizoo.cli.file_roles import FOLDER, INPUT, PICTURE
 from epizoo.cli.option_groups import named_files
@@ -23,6 +25,9 @@ def plot(
     ] = None,
     unit: Annotated[str | None, option("TEXT", "Unit of the signal and of the control, such as reads or fold.")] = None,
     control: Annotated[Path | None, option("FILE", "Signal of the control."), INPUT] = None,
+    same_scale: Annotated[
+        bool, typer.Option("--same-scale", help="One axis for all signal and the control, to compare heights.")
+    ] = False,
     probabilities: Annotated[Path | None, option("FILE", "Probability of a peak, a bigWig."), INPUT] = None,
     threshold: Annotated[float | None, option("NUMBER", "Draw a dashed line at this probability.")] = None,
     peaks: Annotated[
@@ -52,6 +57,8 @@ def plot(
     check_outputs([output], [*labelled, *others, *named_files(marks or [], "--marks").values()])
     if unit is not None and not bigwig and control is None:
         raise InputError(f"--unit: {unit} given without --bigwig or --control, whose unit it is; leave it out")
+    if same_scale and len(bigwig or []) + (control is not None) < 2:
+        raise InputError("--same-scale: given, and there are not two signals to compare; add a --bigwig or --control")
     for name, value, partner, is_given in (
         ("--threshold", threshold, "--probabilities", probabilities is not None),
         ("--cell", cell, "--binarized", binarized is not None),
@@ -62,9 +69,10 @@ def plot(
                 f"{name}: {value} given without {partner}, which it is about; give that too, or leave it out"
             )
     below = "" if unit is None else f"\n({unit})"
-    panels: list[Panel] = [make.signal_panel(path, where, label + below) for label, path in _labelled(bigwig, "signal")]
+    signals = [make.signal_panel(path, where, label + below) for label, path in _labelled(bigwig, "signal")]
     if control is not None:
-        panels.append(make.control_panel(control, where, "control" + below))
+        signals.append(make.control_panel(control, where, "control" + below))
+    panels: list[Panel] = [*(make.on_one_scale(signals) if same_scale else signals)]
     if probabilities is not None:
         panels.append(make.probability_panel(probabilities, where, "P(peak)", threshold))
     panels += [make.peaks_panel(path, where, label) for label, path in _labelled(peaks, "peaks")]

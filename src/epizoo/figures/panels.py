@@ -1,7 +1,7 @@
 """Panels of a picture from the files that hold them, and the region that it shows."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,12 @@ def signal_panel(path: File, region: Region, label: str) -> SignalPanel:
 def control_panel(path: File, region: Region, label: str) -> SignalPanel:
     """A control's signal, in grey."""
     return SignalPanel(label, *_binned(path, region), color=CONTROL)
+
+
+def on_one_scale(panels: Sequence[SignalPanel]) -> list[SignalPanel]:
+    """The panels with one axis of signal, so that their heights can be compared."""
+    top = max((panel.highest() for panel in panels), default=0.0)
+    return [panel._replace(top=top) for panel in panels]
 
 
 def probability_panel(path: File, region: Region, label: str, threshold: float | None) -> ProbabilityPanel:

@@ -64,7 +64,10 @@ class Panel(Protocol):
 
 
 class SignalPanel(NamedTuple):
-    """Coverage, as a filled area; `bin_bp` wide bins from `start` on."""
+    """Coverage, as a filled area; `bin_bp` wide bins from `start` on.
+
+    Its axis reaches to the highest value, or to `top` where that is given.
+    """
 
     label: str
     start: int
@@ -72,10 +75,15 @@ class SignalPanel(NamedTuple):
     values: Float[np.ndarray, " bin"]
     color: str = SIGNAL
     height: float = 0.8
+    top: float | None = None
+
+    def highest(self) -> float:
+        """The highest value, 0 at least."""
+        return float(self.values.max(initial=0.0))
 
     def draw(self, axes: Axes, region: Region) -> None:
         """See `Panel`."""
-        _fill(axes, self, top=float(self.values.max(initial=0.0)) * 1.08 or 1.0)
+        _fill(axes, self, top=(self.highest() if self.top is None else self.top) * 1.08 or 1.0)
         round_ticks(axes, "y", 3)
 
     def legend(self) -> Sequence[Artist]:
