@@ -18,12 +18,13 @@ _NAMED = {"peaks": "[SAMPLE=]FILE", "bigwigs": "[SAMPLE=]FILE", "states": "[CELL
 @options_of(
     "epizoo.reports.report.report",
     {
-        "Results": "peaks bigwigs states entry libraries settings inputs",
+        "Results": "peaks bigwigs states entry libraries differential settings inputs",
         "Content": "over loci notes title assembly",
         "Other formats": "multiqc session",
     },
     metavars={
         **_NAMED,
+        "differential": "[NAME=]FILE",
         "settings": "[SAMPLE=]FILE",
         "over": "FILE",
         "loci": "REGION",
@@ -32,7 +33,7 @@ _NAMED = {"peaks": "[SAMPLE=]FILE", "bigwigs": "[SAMPLE=]FILE", "states": "[CELL
         "assembly": "ASSEMBLY",
     },
     flags={"bigwigs": ("--bigwig",), "inputs": ("--input",), "notes": ("--note",)},
-    files={"libraries": TABLE, "multiqc": OF_SUFFIX, "session": SESSION},
+    files={"libraries": TABLE, "differential": TABLE, "multiqc": OF_SUFFIX, "session": SESSION},
     trailing="over",
 )
 def report(output: Output, **given: Any) -> None:

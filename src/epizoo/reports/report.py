@@ -13,6 +13,7 @@ from epizoo.genome.loci import parse_region
 from epizoo.jobs.annotate import Annotation
 from epizoo.jobs.enrichment import read_annotations
 from epizoo.reports.blocks import Browser, Code, Facts, Section, Text
+from epizoo.reports.differential_peaks import differential_peaks, read_differential
 from epizoo.reports.excerpts import MOST_LOCI, excerpts, locus_text
 from epizoo.reports.igv_session import require_igv_names, write_session
 from epizoo.reports.inputs import File, Inputs, named, open_inputs
@@ -36,6 +37,7 @@ def report(
     states: File | Mapping[str, File] | None = None,
     entry: ChromatinStateEntry | File | None = None,
     libraries: Sequence[File] = (),
+    differential: File | Mapping[str, File] | None = None,
     inputs: Sequence[File] = (),
     over: Sequence[File] = (),
     loci: Sequence[str] = (),
@@ -64,6 +66,8 @@ def report(
         states: Chromatin states (BED of `epizoo annotate`, or ChromHMM's), for several cell types as CELL=FILE.
         entry: Entry that the states belong to: they get its order and its colours.
         libraries: Tables of libraries of `epizoo count --libraries`: fragments, duplicates and FRiP of each sample.
+        differential: Differential peaks: a table of `epizoo differential`, whose most significant peaks are listed, for
+            several comparisons as NAME=FILE.
         inputs: Other files that the results were made of, such as reads: their hashes are named.
         over: Annotations in which peaks and states are counted: BED files or genes (GTF, GFF3, refGene, genePred).
         loci: Regions to show, such as chr1:1,000,000-1,050,000 (default: typical and extreme peaks, and where most
@@ -87,7 +91,8 @@ def report(
     require_page()
     outputs = [path for path in (output, multiqc, session) if path is not None]
     files = [path for files in (peaks, bigwigs, states) for path in named(files).values()]
-    check_outputs(outputs, [*files, *libraries, *inputs, *over])
+    compared = named(differential)
+    check_outputs(outputs, [*files, *libraries, *compared.values(), *inputs, *over])
     called = dict(file_names or {})
     _check_formats(peaks, multiqc, session, assembly)
     check_entry(entry, states)
@@ -99,6 +104,7 @@ def report(
     lost = next((path for path in inputs if not Path(path).is_file()), None)
     if lost is not None:
         raise InputError(f"{lost}: no such file; give a file that the results were made of")
+    tables = {name: read_differential(path) for name, path in compared.items()}
     texts, annotations, runs = _texts(settings), _named_annotations(over), annotated or {}
     with ExitStack() as stack:
         found = open_inputs(stack, peaks, bigwigs, states, entry, runs, assembly)
@@ -114,6 +120,7 @@ def report(
             *([quality(figures)] if found.peaks else []),
             _examples(found, shown, assembly),
             distributions(found.peaks),
+            differential_peaks(tables),
             state_coverage(found),
             mark_shares(runs),
             _annotations(found, annotations),

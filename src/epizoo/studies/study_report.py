@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from epizoo.calling.peak_reader import read_peaks
+from epizoo.reports.differential_peaks import HIGHEST_Q, read_differential
 from epizoo.reports.report import report
 from epizoo.reports.track_hub import track_hub
 
 REPORT, FIGURES, SESSION, HUB = "report.html", "report_mqc.json", "session.xml", "hub/hub.txt"
 INPUTS = "records/inputs.json"
 """Record of a study: each file that it reads, with the hash of its content."""
-_HIGHEST_Q = 0.05
 
 
 def report_outputs(assembly: str | None, email: str | None) -> tuple[str, ...]:
@@ -47,6 +45,10 @@ def report_study(folder: Path, settings: Mapping[str, Any], outputs: tuple[str, 
         folder / REPORT,
         peaks=peaks,
         bigwigs=coverage,
+        differential={
+            f"{assay}, {group} over {base}": folder / assay / "differential.tsv"
+            for assay, (group, base) in settings["compared"].items()
+        },
         libraries=[folder / assay / "libraries.tsv" for assay in settings["assays"]],
         inputs=list(hashes),
         settings={sample: folder / f"settings/{sample}.txt" for sample in samples},
@@ -72,10 +74,10 @@ def _note(folder: Path, assay: str, compared: Sequence[str] | None) -> str:
     consensus = read_peaks(folder / assay / "consensus.narrowPeak")
     if compared is None:
         return f"Assay {assay}: {len(consensus):,} consensus peaks."
-    table = pd.read_csv(folder / assay / "differential.tsv", sep="\t")
-    differs = table[table["q_value"] <= _HIGHEST_Q]
+    table = read_differential(folder / assay / "differential.tsv")
+    differs = table[table["q_value"] <= HIGHEST_Q]
     higher = int((differs["log2_fold"] > 0).sum())
     return (
         f"Assay {assay}: {len(consensus):,} consensus peaks, of which {higher:,} are higher and "
-        f"{len(differs) - higher:,} lower in {compared[0]} than in {compared[1]} (q-value <= {_HIGHEST_Q:g})."
+        f"{len(differs) - higher:,} lower in {compared[0]} than in {compared[1]} (q-value <= {HIGHEST_Q:g})."
     )

@@ -1,0 +1,61 @@
+"""Differential peaks of a report: the most significant ones first, and words where none differs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from epizoo.errors import InputError
+from epizoo.reports.blocks import Table, Text
+from epizoo.reports.differential_peaks import differential_peaks, read_differential
+
+
+def table(q_values):
+    n = len(q_values)
+    return pd.DataFrame(
+        {
+            "chrom": "2",
+            "start": 1_000 * np.arange(n),
+            "end": 1_000 * np.arange(n) + 500,
+            "name": [f"p{number}" for number in range(n)],
+            "mean_count": 12.5,
+            "log2_fold": np.where(np.arange(n) % 3, 1.5, -2.0),
+            "p_value": q_values,
+            "q_value": q_values,
+        }
+    )
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".parquet"])
+def test_the_most_significant_peaks_come_first(tmp_path, suffix):
+    q_values = np.linspace(0.9, 1e-9, 90)
+    q_values[5] = np.nan
+    path = tmp_path / f"x{suffix}"
+    frame = table(q_values)
+    frame.to_parquet(path) if suffix == ".parquet" else frame.to_csv(path, sep="\t", index=False, na_rep="NA")
+    text, listed = differential_peaks({"b over a": read_differential(path)}).blocks
+    assert isinstance(text, Text)
+    assert isinstance(listed, Table)
+    differs = frame[frame["q_value"] <= 0.05]
+    higher = int((differs["log2_fold"] > 0).sum())
+    assert f"{len(differs)} of 90 peaks differ" in text.paragraphs[0]
+    assert f"{higher} are higher and {len(differs) - higher} lower" in text.paragraphs[0]
+    assert [row[1] for row in listed.rows] == [f"p{number}" for number in range(89, 89 - len(listed.rows), -1)]
+    assert listed.rows[0][0] == "2:89,001-89,500"
+
+
+def test_where_no_peak_differs_there_is_no_table():
+    (text,) = differential_peaks({"b over a": table(np.array([0.3, np.nan]))}).blocks
+    assert text.paragraphs[0].startswith("b over a: 0 of 2 peaks differ")
+
+
+def test_without_a_comparison_there_is_no_section():
+    assert not differential_peaks({}).blocks
+
+
+@pytest.mark.parametrize(("text", "message"), [(None, "no such file"), ("chrom\tstart\n1\t2\n", "no column end")])
+def test_what_is_no_table_of_differential_peaks_is_refused(tmp_path, text, message):
+    path = tmp_path / "x.tsv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=rf"x\.tsv: .*{message}"):
+        read_differential(path)
