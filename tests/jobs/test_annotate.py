@@ -261,6 +261,24 @@ def coverage_of(path, **settings):
     return {"marks": dict.fromkeys(MARKS, path), "signal_kind": "coverage", "threshold": 4.0, **settings}
 
 
+def test_files_of_reads_are_pooled_and_bigwigs_are_not(entry, tmp_path):
+    (tmp_path / "sizes.txt").write_text(
+        "".join(f"{name}\t{size}\n" for name, size in random_entries.CHROM_SIZES.items())
+    )
+    parts = [write_reads(tmp_path / f"{seed}.bed", seed) for seed in (0, 1)]
+    whole = tmp_path / "whole.bed"
+    whole.write_text("".join(part.read_text() for part in parts))
+    settings = {"chrom_sizes": tmp_path / "sizes.txt"}
+    pooled = entry.annotate(marks=dict.fromkeys(MARKS, parts), **settings)
+    pd.testing.assert_frame_equal(
+        pooled.segments, entry.annotate(marks=dict.fromkeys(MARKS, whole), **settings).segments
+    )
+    bigwigs = [write_steps(tmp_path / f"{name}.bw", {"chr1": 20_000}) for name in "ab"]
+    for mixed in (bigwigs, [parts[0], bigwigs[0]]):
+        with pytest.raises(InputError, match="only files of reads are pooled"):
+            entry.annotate(marks=dict.fromkeys(MARKS, mixed), signal_kind="coverage", threshold=4.0)
+
+
 def test_bigwigs_and_reads_of_different_lengths_are_refused_by_name(entry, tmp_path):
     bigwig = write_steps(tmp_path / "a.bw", {"chr1": 20_000})
     (tmp_path / "sizes.txt").write_text("chr1\t24000\n")
