@@ -2,12 +2,14 @@
 
 import itertools
 import struct
+from contextlib import closing
 
 import numpy as np
 import pyBigWig
 import pytest
 
 from epizoo.errors import InputError
+from epizoo.genome.bigwig.reader import BigWigReader
 from epizoo.genome.signal import BigWig
 
 SIZES = {"chr1": 60_000, "chr10": 500, "chr2": 20_000, "chrEmpty": 900}
@@ -193,3 +195,21 @@ def test_stretches_that_follow_each_other_decode_each_block_once(tmp_path):
             bigwig.values("chr1", start, start + 10_000)
         assert len(reader._blocks) > 10
         assert reader._block.cache_info().misses == len(reader._blocks)
+
+
+@pytest.mark.parametrize("edge", ["start", "end"])
+def test_records_beside_what_the_index_says_of_their_block_are_not_lost_in_silence(tmp_path, edge):
+    path = tmp_path / "x.bw"
+    with pyBigWig.open(str(path), "w") as file:
+        file.addHeader([("chr1", 400_000)], maxZooms=0)
+        file.addEntries("chr1", 0, values=np.arange(1.0, 40_001.0).tolist(), span=10, step=10)
+    with closing(BigWigReader(path)) as reader:
+        start, end = (int(reader._blocks[name][1]) for name in ("start", "end"))
+        assert len(reader._blocks) > 2
+    content = path.read_bytes()
+    place = content.index(struct.pack("<4I", 0, start, 0, end))
+    damaged = (0, start + 700, 0, end) if edge == "start" else (0, start, 0, end - 700)
+    path.write_bytes(content[:place] + struct.pack("<4I", *damaged) + content[place + 16 :])
+    asked = (start, start + 50) if edge == "start" else (end - 50, end)
+    with closing(BigWigReader(path)) as reader, pytest.raises(InputError, match=r"x\.bw: .*damaged"):
+        reader.records("chr1", *asked)
