@@ -41,3 +41,21 @@ def test_the_union_covers_the_same_and_its_parts_are_apart(seed):
         np.testing.assert_array_equal(painted(union)[chrom], covered)
     same = union["chrom"].to_numpy()[1:] == union["chrom"].to_numpy()[:-1]
     assert (union["start"].to_numpy()[1:][same] > union["end"].to_numpy()[:-1][same]).all()
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("grid_bp", [1, 4, 7])
+def test_intervals_whose_bins_touch_are_joined(seed, grid_bp):
+    rng = np.random.default_rng(seed)
+    starts = rng.integers(0, 200, 12)
+    ends = starts + rng.integers(1, 9, 12)
+    is_taken = np.zeros(300, bool)
+    for start, end in zip(starts, ends, strict=True):
+        is_taken[start // grid_bp : -(-end // grid_bp)] = True
+    edges = np.flatnonzero(np.diff(is_taken, prepend=False, append=False))
+    expected = []
+    for first, after in edges.reshape(-1, 2):
+        inside = (starts // grid_bp >= first) & (starts // grid_bp < after)
+        expected.append(["chr1", int(starts[inside].min()), int(ends[inside].max())])
+    intervals = pd.DataFrame({"chrom": "chr1", "start": starts, "end": ends})
+    assert merged(intervals, grid_bp=grid_bp).to_numpy().tolist() == expected
