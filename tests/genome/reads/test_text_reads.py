@@ -80,3 +80,11 @@ def test_the_first_row_that_is_no_fragment_is_named(tmp_path, good):
     path = write_text(tmp_path / "x.bedpe", f"{good}\nchr1\t90\t80\n")
     with pytest.raises(InputError, match=r"x\.bedpe: line 2 is no fragment"):
         pile_up(path, chrom_sizes={"chr1": 2**32 - 1})
+
+
+@pytest.mark.parametrize("read", [(960, 1_010, "-"), (1_005, 1_055, "+")])
+def test_one_read_that_begins_past_the_end_of_its_chromosome_is_refused(tmp_path, read):
+    rows = [(0, 50, read[2]), (100, 150, read[2]), read]
+    path = write_text(tmp_path / "x.bed", "".join(f"chr1\t{a}\t{b}\tr\t0\t{strand}\n" for a, b, strand in rows))
+    with pytest.raises(InputError, match=r"x\.bed: a read on chr1 ends at 1,0\d\d, past the end"):
+        pile_up(path, chrom_sizes={"chr1": 1_000})
