@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from epizoo.zoo.entry import Entry, PeakCallerEntry
+from epizoo.zoo.entry import ChromatinStateEntry, Entry
 from epizoo.zoo.examples import example_arguments
 
 
@@ -20,7 +20,7 @@ def how_to_use(entry: Entry, reference: str, *, is_shipped: bool) -> str:
         name: str(value).replace("example_files", folder, 1) if str(value).startswith("example_files") else value
         for name, value in example_arguments(entry).items()
     }
-    job, python = (_peaks if isinstance(entry, PeakCallerEntry) else _states)(reference, example)
+    job, python = (_states if isinstance(entry, ChromatinStateEntry) else _peaks)(reference, example)
     lines = [f"epizoo example {reference} -o {folder}", job]
     if "://" not in reference:
         lines += ["", *(["epizoo kipoi-source  # once"] if is_shipped else [])]
