@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyBigWig
 
-SIZES = {"chr1": 1_200_000, "chr2": 40_000, "chr3": 15_000, "chr4": 1_500, "chr5": 350, "chr6": 150_000_000}
+SIZES = {"chr1": 1_200_000, "chr2": 40_000, "chr3": 15_000, "chr4": 1_500, "chr5": 350, "chr6": 20_000_000}
 """The last one, of even signal, makes the depth that of a genome."""
 _STEP_BP = 10
 
@@ -20,7 +20,7 @@ def write_experiment(path: Path) -> Path:
             starts = np.flatnonzero(values >= 0) * _STEP_BP
             ends, kept = (starts + _STEP_BP).tolist(), values[values >= 0].tolist()
             bigwig.addEntries([chrom] * len(starts), starts.tolist(), ends=ends, values=kept)
-        bigwig.addEntries(["chr6"], [0], ends=[SIZES["chr6"]], values=[60.0])
+        bigwig.addEntries(["chr6"], [0], ends=[SIZES["chr6"]], values=[450.0])
     return path
 
 

@@ -43,8 +43,9 @@ class SignalLevel(NamedTuple):
 
     Attributes:
         depth: sum of the signal over the genome, in units of 1e9.
-        means: mean over the bp of a chromosome that have a value, by chromosome.
-        means_of_all: the same over all known bp, an absent value counting as 0.
+        means: mean over the bp of a chromosome that have a value, by chromosome; over all known bp where regions are
+            known.
+        means_of_all: mean over all known bp, an absent value counting as 0.
     """
 
     depth: float
@@ -91,7 +92,7 @@ class CandidateSignal:
             known = interval_table(known_regions, "the known regions")
             check_intervals(known, sizes, known.attrs["name"], name)
             self.stretches = [Stretch(*row) for row in merged(known).itertuples(index=False, name=None)]
-        self.level = self._measure_level()
+        self.level = self._measure_level(absent_is_zero=known_regions is not None)
 
     def describe(self, stretch: Stretch, starts: Positions, ends: Positions) -> ScoredCandidates:
         """Candidates of a stretch, sorted by their start, as the model sees them."""
@@ -133,7 +134,7 @@ class CandidateSignal:
         fold = height * depth / self.level.means.get(stretch.chrom, np.inf)
         return ScoredCandidates(inputs.astype(np.float32)[..., None], summit + stretch.start, fold)
 
-    def _measure_level(self) -> SignalLevel:
+    def _measure_level(self, absent_is_zero: bool) -> SignalLevel:
         """One pass over the known signal.
 
         Raises:
@@ -148,7 +149,7 @@ class CandidateSignal:
                     raise negative_values(self.track)
                 width = (runs.end - runs.start).astype(np.float64)
                 total[chrom] += float((runs.value.astype(np.float64) * width).sum())
-                with_value[chrom] += float(width.sum())
+                with_value[chrom] += min(low + _PIECE_BP, end) - low if absent_is_zero else float(width.sum())
         whole = sum(total.values())
         if not 0 < whole < np.inf:
             found = "an infinite value" if whole else "no signal"
