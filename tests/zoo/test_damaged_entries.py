@@ -9,7 +9,7 @@ import yaml
 
 import epizoo
 from epizoo.errors import EntryError, EpizooError
-from epizoo.zoo import ZOO_FOLDER, ChromatinStateEntry, PeakCallerEntry
+from epizoo.zoo import ZOO_FOLDER, ChromatinStateEntry, PeakCallerEntry, PeakScorerEntry
 from epizoo.zoo.card import render_card
 
 NAMES = epizoo.list_entries()
@@ -67,6 +67,8 @@ def use(entry):
     if isinstance(entry, PeakCallerEntry):
         assert entry.config.calling.to_dict() is not None
         assert entry.config.transform.to_dict() is not None
+    elif isinstance(entry, PeakScorerEntry):
+        assert entry.config.candidates.to_dict() is not None
     else:
         assert len(entry.states) == entry.config.model.n_states
         assert all(max(state.style.color) < 256 for state in entry.config.states)
