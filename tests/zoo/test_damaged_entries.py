@@ -188,11 +188,14 @@ def test_the_whole_description_survives():
     for name in NAMES:
         entry = epizoo.load(name)
         config = entry.zoo.config
-        assert isinstance(entry, (PeakCallerEntry, ChromatinStateEntry)), name
+        assert isinstance(entry, (PeakCallerEntry, PeakScorerEntry, ChromatinStateEntry)), name
         if isinstance(entry, PeakCallerEntry):
             for part, settings in (("transform", entry.config.transform), ("calling", entry.config.calling)):
                 assert config[part].items() <= settings.to_dict().items()
             assert config["model"].items() <= entry.config.model.to_dict().items()
+        elif isinstance(entry, PeakScorerEntry):
+            assert config["candidates"] == entry.config.candidates.to_dict()
+            assert config["model"] == entry.config.model.to_dict()
         else:
             assert config["model"].items() <= entry.config.model.to_dict().items()
             assert [state.model_dump(exclude_unset=True) for state in entry.config.states] == config["states"]

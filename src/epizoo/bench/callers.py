@@ -19,7 +19,7 @@ from epizoo.genome.assemblies import chrom_sizes
 from epizoo.genome.overlaps import merged
 from epizoo.genome.reads.pile_up_config import PileUpConfig
 from epizoo.genome.reads.pileup import pile_up
-from epizoo.genome.signal import BigWig
+from epizoo.genome.signal import BigWig, SignalTrack, open_signal
 from epizoo.jobs.call_peaks import call_peaks
 from epizoo.zoo.entry import PeakCallerEntry, PeakScorerEntry
 from epizoo.zoo.loading import load_any_caller
@@ -170,14 +170,19 @@ def _call_scorer(entry: PeakScorerEntry, experiment: Experiment, given: Mapping[
     """Peaks of an entry that takes no control, and whose depth is the genome's: excerpts are known to be such."""
     if experiment.control is not None:
         return None
-    known = given["regions"]
-    if known is None:
-        handling = PileUpConfig(atac=experiment.cut_sites)
-        sizes = None if given["chrom_sizes"] is None else chrom_sizes(given["chrom_sizes"])
-        blocks = pile_up(given["reads"], handling, chrom_sizes=sizes).covered_blocks(_KNOWN_BLOCK_BP)
-        known = merged(pd.DataFrame(blocks, columns=["chrom", "start", "end"]))
+    known = _blocks_with_signal(given) if given["regions"] is None else given["regions"]
     peaks = call_peaks(entry, **given | {"known_regions": known})
     return Call(peaks, None if experiment.true_peaks is None else painted(peaks, experiment.regions[0]))
+
+
+def _blocks_with_signal(given: Mapping[str, Any]) -> pd.DataFrame:
+    """The union of the blocks of `_KNOWN_BLOCK_BP` that hold signal."""
+    if "bigwig" in given:
+        track: SignalTrack = open_signal(given["bigwig"])
+    else:
+        sizes = None if given["chrom_sizes"] is None else chrom_sizes(given["chrom_sizes"])
+        track = pile_up(given["reads"], PileUpConfig(atac=given["atac"]), chrom_sizes=sizes)
+    return merged(pd.DataFrame(track.covered_blocks(_KNOWN_BLOCK_BP), columns=["chrom", "start", "end"]))
 
 
 def _arguments(experiment: Experiment, data: Path) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
-from scipy.special import pdtr
 
 from epizoo.errors import InputError
 from epizoo.genome.candidates import Read
@@ -218,6 +217,9 @@ def log10_p(height: Float[np.ndarray, "*axes"], expected: Float[np.ndarray, "*mo
     >>> log10_p(np.array([[0.5, 90.0]]), np.array([[0.1, 1.0]])).round(3).tolist()
     [[1.022, 999.0]]
     """
+    # Late, because SciPy takes longer to import than all dataloaders.
+    from scipy.special import pdtr
+
     with np.errstate(divide="ignore"):
         found: Float[np.ndarray, "*axes"] = -np.log10(1 - pdtr(np.floor(height), expected))
     found[np.isinf(found)] = _UNDERFLOW
