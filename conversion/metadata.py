@@ -3,9 +3,12 @@
 import json
 
 from epizoo.errors import InputError
+from epizoo.models.hmm.config import ChromatinStateConfig
+from epizoo.models.peak_caller.config import PeakCallerConfig
+from epizoo.models.peak_scorer.config import PeakScorerConfig
 from epizoo.version import __version__
 from epizoo.zoo.description import ChromatinStateSettings, PeakCallerSettings
-from epizoo.zoo.entry import Entry, PeakScorerEntry
+from epizoo.zoo.entry import Entry
 
 
 def require_plain(entry: Entry) -> None:
@@ -23,15 +26,17 @@ def require_plain(entry: Entry) -> None:
             )
 
 
-def require_twin(entry: Entry) -> None:
-    """Check that an entry's model has a twin in torch.
+def require_twin(entry: Entry) -> PeakCallerConfig | ChromatinStateConfig:
+    """The config of an entry's model, which has a twin in torch.
 
     Raises:
         InputError: a peak caller has heads or is paired, or the entry scores candidate peaks.
     """
-    if isinstance(entry, PeakScorerEntry):
+    config = entry.config.model
+    if isinstance(config, PeakScorerConfig):
         raise InputError(f"{entry.name}: scores candidate peaks, and such models are converted to ONNX alone; use onnx")
     require_plain(entry)
+    return config
 
 
 def metadata(entry: Entry) -> dict[str, str]:

@@ -18,7 +18,6 @@ from epizoo.conversion.torch.models import ChromatinStateAnnotator, PeakCaller
 from epizoo.errors import EntryError
 from epizoo.models.hmm.config import ChromatinStateConfig
 from epizoo.models.peak_caller.config import PeakCallerConfig
-from epizoo.models.peak_scorer.config import PeakScorerConfig
 from epizoo.zoo.description import DENOISED
 from epizoo.zoo.entry import Entry
 
@@ -79,10 +78,9 @@ def build_twin(entry: Entry, dtype: torch.dtype = torch.float32) -> Twin:
         InputError: the entry has no twin; see `epizoo.conversion.metadata.require_twin`.
         EntryError: the weights are missing, do not match their hash, or do not fit the model; all misfits are named.
     """
-    require_twin(entry)
+    config = require_twin(entry)
     # The dtype comes first: float64 weights of published models must not pass through float32.
-    assert not isinstance(entry.config.model, PeakScorerConfig)
-    return fill_twin(blank_twin(entry.config.model).to(dtype), entry.family, entry.weights())
+    return fill_twin(blank_twin(config).to(dtype), entry.family, entry.weights())
 
 
 def blank_twin(config: PeakCallerConfig | ChromatinStateConfig) -> Twin:

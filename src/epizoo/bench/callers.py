@@ -166,7 +166,7 @@ def region_table(stretches: tuple[Stretch, ...]) -> pd.DataFrame:
     return pd.DataFrame(stretches, columns=["chrom", "start", "end"])
 
 
-def _call_scorer(entry: PeakScorerEntry, experiment: Experiment, given: Mapping[str, Any]) -> Call | None:
+def _call_scorer(entry: PeakScorerEntry, experiment: Experiment, given: dict[str, Any]) -> Call | None:
     """Peaks of an entry that takes no control, and whose depth is the genome's: excerpts are known to be such."""
     if experiment.control is not None:
         return None

@@ -117,7 +117,7 @@ def _cut(
     config: CandidateConfig,
     cuts_left: int,
 ) -> Iterator[tuple[int, int]]:
-    """What is left of a candidate above a higher threshold; all of it where nothing wide enough is."""
+    """The rest of a candidate above a higher threshold; all of it where nothing wide enough is."""
     parts = [(a, b) for a, b in _runs(signal > threshold) if b - a >= config.min_width_bp]
     for a, b in parts or [(0, len(signal))]:
         if parts and b - a > config.max_width_bp and cuts_left:

@@ -107,11 +107,11 @@ def converted(files: Mapping[str, bytes]) -> dict[str, Shaped[np.ndarray, "..."]
     arrays: Arrays = {}
     with h5py.File(io.BytesIO(files[NETWORK])) as network:
         for ours, (layer, normalization) in _LAYERS.items():
-            kernel, bias = (np.float64(network[f"{layer}/{layer}/{part}:0"]) for part in ("kernel", "bias"))
+            kernel, bias = (np.asarray(network[f"{layer}/{layer}/{part}:0"], np.float64) for part in ("kernel", "bias"))
             if normalization is not None:
                 name = normalization.removesuffix("_0")
                 beta, gamma, mean, variance = (
-                    np.float64(network[f"{name}/{name}/{part}:0"])
+                    np.asarray(network[f"{name}/{name}/{part}:0"], np.float64)
                     for part in ("beta", "gamma", "moving_mean", "moving_variance")
                 )
                 factor = gamma / np.sqrt(variance + _BATCH_NORMALIZATION_EPSILON)

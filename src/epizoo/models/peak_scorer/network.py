@@ -74,7 +74,7 @@ class PeakScorer(nnx.Module):
     def _parts(
         self, candidates: Float[Array, "batch input 1"]
     ) -> tuple[Float[Array, "batch shape"], Float[Array, "batch feature"]]:
-        """What the convolutions make of the coverage, and the standardised enrichment features."""
+        """The coverage as the convolutions see it, and the standardised enrichment features."""
         values = (candidates[..., 0] - self.location[...]) / self.scale[...]
         hidden = values[:, : self.config.window_bins, None]
         for number, conv in enumerate(self.convs):
