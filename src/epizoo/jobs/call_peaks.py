@@ -136,8 +136,8 @@ def call_peaks(
         q_value: Highest q-value of a peak, by the number of its reads against their surroundings or the control; 1 asks
             for none.
         cutoff_analysis: Write how many peaks each cut-off of the q-value leaves, as TSV.
-        enter_probability: Probability that a peak must reach; of lanceotron the overall score that it lies above (0: all
-            candidates).
+        enter_probability: Probability that a peak must reach; for lanceotron, the overall score that it must exceed (0:
+            all candidates).
         extend_probability: Probability as far as which a peak extends.
         min_width_bp: Leave out narrower peaks.
         merge_gap_bp: Join peaks with at most this many bp between them.
