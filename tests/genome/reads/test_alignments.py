@@ -145,15 +145,26 @@ def test_a_block_that_says_it_is_shorter_than_its_header_is_damage(tmp_path):
         bam_chrom_sizes(tmp_path / "x.bam")
 
 
+def write_reads_of(path, numbers):
+    """A BAM of one chromosome with an unpaired read of 10 bp for each number of a chromosome."""
+    text, name = b"@SQ\tSN:chr1\tLN:1000\n", b"chr1\0"
+    content = b"BAM\1" + struct.pack("<i", len(text)) + text + struct.pack("<ii", 1, len(name)) + name
+    content += struct.pack("<i", 1000)
+    for number in numbers:
+        # Number, position, name's length, quality, bin, operations, flag, bases, and the mate's.
+        fields = struct.pack("<iiBBHHHiiii", number, 100, 2, 60, 4681, 1, 0, 10, -1, -1, 0)
+        record = fields + b"r\0" + struct.pack("<I", 10 << 4) + bytes(5) + bytes([30] * 10)
+        content += struct.pack("<i", len(record)) + record
+    with pysam.BGZFile(str(path), "wb") as file:
+        file.write(content)
+    return path
+
+
 @pytest.mark.parametrize("number", [1, 2, -2])
 def test_a_read_of_a_chromosome_that_the_header_lacks_is_damage(tmp_path, number):
-    text, name = b"@SQ\tSN:chr1\tLN:1000\n", b"chr1\0"
-    header = b"BAM\1" + struct.pack("<i", len(text)) + text + struct.pack("<ii", 1, len(name)) + name
-    header += struct.pack("<i", 1000)
-    # Number, position, name's length, quality, bin, operations, flag, bases, and the mate's: an unpaired read of 10 bp.
-    fields = struct.pack("<iiBBHHHiiii", number, 100, 2, 60, 4681, 1, 0, 10, -1, -1, 0)
-    record = fields + b"r\0" + struct.pack("<I", 10 << 4) + bytes(5) + bytes([30] * 10)
-    with pysam.BGZFile(str(tmp_path / "x.bam"), "wb") as file:
-        file.write(header + struct.pack("<i", len(record)) + record)
     with pytest.raises(InputError, match=r"x\.bam.*damaged"):
-        pile_up(tmp_path / "x.bam")
+        pile_up(write_reads_of(tmp_path / "x.bam", [number]))
+
+
+def test_reads_of_no_chromosome_are_left_out(tmp_path):
+    assert pile_up(write_reads_of(tmp_path / "x.bam", [0, -1, -1])).n_fragments == 1
