@@ -166,5 +166,5 @@ def _say_what_is_not_done(study: Study) -> None:
         if len(sizes) != 2 or min(sizes.values()) < 2:
             text = ", ".join(f"{group} ({number})" for group, number in sizes.items())
             logger.warning(
-                "%s: no differential peaks, which need two groups of two samples or more; found %s", assay, text
+                "%s: no differential peaks, which need exactly two groups of two samples or more; found %s", assay, text
             )
