@@ -1,1 +1,0 @@
-"""Models that score candidate peaks: LanceOtron's network."""
