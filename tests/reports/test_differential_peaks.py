@@ -52,7 +52,28 @@ def test_without_a_comparison_there_is_no_section():
     assert not differential_peaks({}).blocks
 
 
-@pytest.mark.parametrize(("text", "message"), [(None, "no such file"), ("chrom\tstart\n1\t2\n", "no column end")])
+@pytest.mark.parametrize("suffix", [".tsv", ".parquet"])
+def test_names_are_texts(tmp_path, suffix):
+    frame = table(np.array([0.01, 0.02])).assign(chrom=["NA", "1"], name=["NA", "007"])
+    path = tmp_path / f"x{suffix}"
+    frame.to_parquet(path) if suffix == ".parquet" else frame.to_csv(path, sep="\t", index=False)
+    _, listed = differential_peaks({"b over a": read_differential(path)}).blocks
+    assert [row[:2] for row in listed.rows] == [["NA:1-500", "NA"], ["1:1,001-1,500", "007"]]
+
+
+HEADER = "chrom\tstart\tend\tname\tmean_count\tlog2_fold\tq_value\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no such file"),
+        ("chrom\tstart\n1\t2\n", "no column name|no column end"),
+        (HEADER + "1\tx\t9\tp\t3\t1\t0.1\n", "start holds 'x'"),
+        (HEADER + "1\t1\tNA\tp\t3\t1\t0.1\n", "end holds 'NA'"),
+        (HEADER + "1\t1\t9\tp\t3\t1\tlow\n", "q_value holds 'low'"),
+    ],
+)
 def test_what_is_no_table_of_differential_peaks_is_refused(tmp_path, text, message):
     path = tmp_path / "x.tsv"
     if text is not None:

@@ -61,7 +61,7 @@ def first_highest(heights: Float[np.ndarray, " summit"], first: Int[np.ndarray, 
     """Position of the highest summit of each peak, the first of those that are equal but for rounding.
 
     Args:
-        heights: of the summits of all peaks, one peak after the other.
+        heights: of the summits of all peaks, one peak after the other, none of them NaN.
         first: position of each peak's first summit.
 
     >>> first_highest(np.array([5.0, 1.0, 3.0, 3.0000001]), np.array([0, 1])).tolist()

@@ -1,4 +1,4 @@
-"""How a command ends when Ctrl-C or SIGTERM stops it."""
+"""The end of a command that Ctrl-C or SIGTERM stops."""
 
 import signal
 import sys

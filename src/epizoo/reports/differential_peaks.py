@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from epizoo.genome.table_files import is_parquet
 from epizoo.reports.blocks import Section, Table, Text
 from epizoo.reports.excerpts import locus_text
 
-_COLUMNS = ("chrom", "start", "end", "name", "mean_count", "log2_fold", "q_value")
+_TEXTS, _NUMBERS = ("chrom", "name"), ("start", "end", "mean_count", "log2_fold", "q_value")
 _MOST_ROWS, HIGHEST_Q = 20, 0.05
 _NOTES = (
     ("Mean count", "fragments in the peak, normalised, over all samples"),
@@ -29,13 +30,31 @@ def read_differential(path: str | Path) -> pd.DataFrame:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; give a table of `epizoo differential`")
     try:
-        table = pd.read_parquet(path) if is_parquet(path) else pd.read_csv(path, sep="\t", dtype={"chrom": str})
+        # NA is a name of chromosomes and peaks, too.
+        plain: dict[str, Any] = {"sep": "\t", "dtype": str, "keep_default_na": False}
+        table = pd.read_parquet(path) if is_parquet(path) else pd.read_csv(path, **plain)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})") from None
-    lost = [name for name in _COLUMNS if name not in table]
+    lost = [name for name in (*_TEXTS, *_NUMBERS) if name not in table]
     if lost:
         raise InputError(f"{path}: has no column {lost[0]}; give a table of `epizoo differential`")
-    return table.sort_values(["q_value", "p_value"] if "p_value" in table else "q_value", kind="stable")
+    texts = {name: table[name].astype("str") for name in _TEXTS}
+    numbers = {name: _numbers(path, table[name]) for name in _NUMBERS}
+    return pd.DataFrame(texts | numbers).sort_values("q_value", kind="stable")
+
+
+def _numbers(path: str | Path, column: pd.Series) -> pd.Series:
+    """Numbers of a column, NaN where it says NA; places are whole and always there."""
+    found = pd.to_numeric(column.replace({"NA": None, "": None}), errors="coerce")
+    is_bad = found.isna() & column.notna() & ~column.isin(["NA", ""])
+    if column.name in ("start", "end"):
+        is_bad |= found.isna() | (found % 1 != 0)
+    if is_bad.any():
+        raise InputError(
+            f"{path}: {column.name} holds {str(column[is_bad].iloc[0])[:40]!r}, expected a number; give a table of "
+            "`epizoo differential`"
+        )
+    return found
 
 
 def differential_peaks(tables: Mapping[str, pd.DataFrame]) -> Section:
