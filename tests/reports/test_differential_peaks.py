@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.reports.blocks import Table, Text
-from epizoo.reports.differential_peaks import differential_peaks, read_differential
+from epizoo.reports.blocks import Table
+from epizoo.reports.differential_peaks import differential_peaks, differential_sentences, read_differential
 
 
 def table(q_values):
@@ -32,20 +32,22 @@ def test_the_most_significant_peaks_come_first(tmp_path, suffix):
     path = tmp_path / f"x{suffix}"
     frame = table(q_values)
     frame.to_parquet(path) if suffix == ".parquet" else frame.to_csv(path, sep="\t", index=False, na_rep="NA")
-    text, listed = differential_peaks({"b over a": read_differential(path)}).blocks
-    assert isinstance(text, Text)
+    tables = {"b over a": read_differential(path)}
+    (sentence,) = differential_sentences(tables)
+    (listed,) = differential_peaks(tables).blocks
     assert isinstance(listed, Table)
     differs = frame[frame["q_value"] <= 0.05]
     higher = int((differs["log2_fold"] > 0).sum())
-    assert f"{len(differs)} of 90 peaks differ" in text.paragraphs[0]
-    assert f"{higher} are higher and {len(differs) - higher} lower" in text.paragraphs[0]
+    assert f"{len(differs)} of 90 peaks differ" in sentence
+    assert f"{higher} are higher and {len(differs) - higher} lower" in sentence
     assert [row[1] for row in listed.rows] == [f"p{number}" for number in range(89, 89 - len(listed.rows), -1)]
     assert listed.rows[0][0] == "2:89,001-89,500"
 
 
 def test_where_no_peak_differs_there_is_no_table():
-    (text,) = differential_peaks({"b over a": table(np.array([0.3, np.nan]))}).blocks
-    assert text.paragraphs[0].startswith("b over a: 0 of 2 peaks differ")
+    tables = {"b over a": table(np.array([0.3, np.nan]))}
+    assert not differential_peaks(tables).blocks
+    assert differential_sentences(tables)[0].startswith("b over a: 0 of 2 peaks differ")
 
 
 def test_without_a_comparison_there_is_no_section():
@@ -57,7 +59,7 @@ def test_names_are_texts(tmp_path, suffix):
     frame = table(np.array([0.01, 0.02])).assign(chrom=["NA", "1"], name=["NA", "007"])
     path = tmp_path / f"x{suffix}"
     frame.to_parquet(path) if suffix == ".parquet" else frame.to_csv(path, sep="\t", index=False)
-    _, listed = differential_peaks({"b over a": read_differential(path)}).blocks
+    (listed,) = differential_peaks({"b over a": read_differential(path)}).blocks
     assert [row[:2] for row in listed.rows] == [["NA:1-500", "NA"], ["1:1,001-1,500", "007"]]
 
 
@@ -68,7 +70,7 @@ HEADER = "chrom\tstart\tend\tname\tmean_count\tlog2_fold\tq_value\n"
     ("text", "message"),
     [
         (None, "no such file"),
-        ("chrom\tstart\n1\t2\n", "no column name|no column end"),
+        ("chrom\tstart\n1\t2\n", "no column name"),
         (HEADER + "1\tx\t9\tp\t3\t1\t0.1\n", "start holds 'x'"),
         (HEADER + "1\t1\tNA\tp\t3\t1\t0.1\n", "end holds 'NA'"),
         (HEADER + "1\t1\t9\tp\t3\t1\tlow\n", "q_value holds 'low'"),

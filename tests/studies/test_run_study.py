@@ -380,7 +380,7 @@ def test_a_study_ends_with_a_report(study, results):
     assert f"epizoo run {study} -o {results}" in text
     assert "set by background" in text
     first = pd.read_csv(results / "any/differential.tsv", sep="\t").iloc[0]
-    listed = re.findall(r"<th[^>]*>(chr1:[\d,]+-[\d,]+)</th>", text[text.index("Differential peaks") :])
+    listed = re.findall(r"<th[^>]*>(chr1:[\d,]+-[\d,]+)</th>", text[text.rindex("Differential peaks") :])
     assert listed[0] == f"chr1:{first['start'] + 1:,}-{first['end']:,}"
     assert "any, b over a: " in text
     inputs = re.findall(r">input</th><td>(.*?)</td><td>.*?</td><td>(.*?)</td>", text)

@@ -1,4 +1,4 @@
-"""The section of a report that lists differential peaks."""
+"""Differential peaks in a report: how many there are, and the most significant ones."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +9,11 @@ import pandas as pd
 from epizoo.errors import InputError
 from epizoo.genome.loci import Region
 from epizoo.genome.table_files import is_parquet
-from epizoo.reports.blocks import Section, Table, Text
+from epizoo.reports.blocks import Section, Table
 from epizoo.reports.excerpts import locus_text
 
 _TEXTS, _NUMBERS = ("chrom", "name"), ("start", "end", "mean_count", "log2_fold", "q_value")
-_MOST_ROWS, HIGHEST_Q = 20, 0.05
+_MOST_ROWS, _HIGHEST_Q = 20, 0.05
 _NOTES = (
     ("Mean count", "fragments in the peak, normalised, over all samples"),
     ("log2 fold", "above 0 where the compared group is higher than its reference"),
@@ -57,29 +57,39 @@ def _numbers(path: str | Path, column: pd.Series) -> pd.Series:
     return found
 
 
-def differential_peaks(tables: Mapping[str, pd.DataFrame]) -> Section:
-    """The most significant peaks of each table, and how many there are; no table where none differs.
+def differential_sentences(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """A sentence for each table: how many peaks differ, and which way.
 
     Args:
         tables: as `read_differential` reads them, by what was compared.
     """
-    parts: list[Text | Table] = []
+    found = []
     for name, table in tables.items():
-        differs = table[table["q_value"] <= HIGHEST_Q]
-        higher = int((differs["log2_fold"] > 0).sum())
-        about = f"{len(differs):,} of {len(table):,} peaks differ (q-value <= {HIGHEST_Q:g}): {higher:,} are higher"
-        about += f" and {len(differs) - higher:,} lower in the compared group."
-        parts.append(Text([f"{name}: {about}"]))
-        if len(differs):
-            shown = differs.head(_MOST_ROWS)
-            header = ["Peak", "Name", *(column for column, _ in _NOTES)]
-            parts.append(
-                Table(f"Most significant peaks, {name}", header, [_row(peak) for peak in shown.itertuples()], _NOTES)
-            )
-    return Section("differential", "Differential peaks", parts)
+        folds = _differing(table)["log2_fold"]
+        higher = int((folds > 0).sum())
+        found.append(
+            f"{name}: {len(folds):,} of {len(table):,} peaks differ (q-value <= {_HIGHEST_Q:g}), {higher:,} are higher "
+            f"and {len(folds) - higher:,} lower in the compared group."
+        )
+    return found
 
 
-def _row(peak: object) -> list[str]:
-    place = Region(str(peak.chrom), int(peak.start), int(peak.end))  # type: ignore[attr-defined]
-    figures = (f"{peak.mean_count:.4g}", f"{peak.log2_fold:+.2f}", f"{peak.q_value:.2g}")  # type: ignore[attr-defined]
-    return [locus_text(place), str(peak.name), *figures]  # type: ignore[attr-defined]
+def differential_peaks(tables: Mapping[str, pd.DataFrame]) -> Section:
+    """The most significant peaks of each table in which some differ; see `differential_sentences`."""
+    header = ["Peak", "Name", *(column for column, _ in _NOTES)]
+    differing = {name: _differing(table).head(_MOST_ROWS) for name, table in tables.items()}
+    listed = [
+        Table(f"Most significant peaks, {name}", header, [_row(peak) for peak in peaks.itertuples()], _NOTES)
+        for name, peaks in differing.items()
+        if len(peaks)
+    ]
+    return Section("differential", "Differential peaks", listed)
+
+
+def _differing(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["q_value"] <= _HIGHEST_Q]
+
+
+def _row(peak: Any) -> list[str]:
+    place = Region(peak.chrom, int(peak.start), int(peak.end))
+    return [locus_text(place), peak.name, f"{peak.mean_count:.4g}", f"{peak.log2_fold:+.2f}", f"{peak.q_value:.2g}"]

@@ -13,7 +13,7 @@ from epizoo.genome.loci import parse_region
 from epizoo.jobs.annotate import Annotation
 from epizoo.jobs.enrichment import read_annotations
 from epizoo.reports.blocks import Browser, Code, Facts, Section, Text
-from epizoo.reports.differential_peaks import differential_peaks, read_differential
+from epizoo.reports.differential_peaks import differential_peaks, differential_sentences, read_differential
 from epizoo.reports.excerpts import MOST_LOCI, excerpts, locus_text
 from epizoo.reports.igv_session import require_igv_names, write_session
 from epizoo.reports.inputs import File, Inputs, named, open_inputs
@@ -116,7 +116,7 @@ def report(
         further = [path for path in dict.fromkeys(map(Path, sources)) if path not in shown_files]
         made_of = [*found.files, *(("input", path) for path in further)]
         sections = [
-            _summary(found, figures, runs, notes),
+            _summary(found, figures, runs, [*notes, *differential_sentences(tables)]),
             *([quality(figures)] if found.peaks else []),
             _examples(found, shown, assembly),
             distributions(found.peaks),

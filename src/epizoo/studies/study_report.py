@@ -2,12 +2,11 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from epizoo.calling.peak_reader import read_peaks
-from epizoo.reports.differential_peaks import HIGHEST_Q, read_differential
 from epizoo.reports.report import report
 from epizoo.reports.track_hub import track_hub
 
@@ -55,7 +54,7 @@ def report_study(folder: Path, settings: Mapping[str, Any], outputs: tuple[str, 
         assembly=named,
         multiqc=folder / FIGURES,
         session=folder / SESSION if named else None,
-        notes=[_note(folder, assay, settings["compared"].get(assay)) for assay in settings["assays"]],
+        notes=[_note(folder, assay) for assay in settings["assays"]],
         command=settings["command"],
         file_hashes=hashes,
     )
@@ -69,15 +68,6 @@ def report_study(folder: Path, settings: Mapping[str, Any], outputs: tuple[str, 
         )
 
 
-def _note(folder: Path, assay: str, compared: Sequence[str] | None) -> str:
-    """Consensus peaks of an assay, and those of them that differ between its groups."""
-    consensus = read_peaks(folder / assay / "consensus.narrowPeak")
-    if compared is None:
-        return f"Assay {assay}: {len(consensus):,} consensus peaks."
-    table = read_differential(folder / assay / "differential.tsv")
-    differs = table[table["q_value"] <= HIGHEST_Q]
-    higher = int((differs["log2_fold"] > 0).sum())
-    return (
-        f"Assay {assay}: {len(consensus):,} consensus peaks, of which {higher:,} are higher and "
-        f"{len(differs) - higher:,} lower in {compared[0]} than in {compared[1]} (q-value <= {HIGHEST_Q:g})."
-    )
+def _note(folder: Path, assay: str) -> str:
+    """The number of consensus peaks of an assay."""
+    return f"Assay {assay}: {len(read_peaks(folder / assay / 'consensus.narrowPeak')):,} consensus peaks."
