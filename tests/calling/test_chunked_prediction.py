@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from epizoo.calling.chunked_prediction import Track, predict_track, predict_tracks
+from epizoo.calling.chunked_prediction import predict_stretches, predict_track
+from epizoo.calling.stretches import Stretch
 
 FLANK = 6
 
@@ -64,15 +65,15 @@ def test_every_window_has_one_length_and_silence_is_computed_once(track):
 
 
 @pytest.mark.parametrize("chunk_bins", [16, 64, 1024])
-def test_tracks_side_by_side_give_what_each_gives_alone(chunk_bins):
+def test_stretches_side_by_side_give_what_each_gives_alone(chunk_bins):
     rng = np.random.default_rng(5)
-    tracks = [rng.poisson(1.0, size=(length, 2)).astype(np.float32) for length in rng.integers(1, 40, 60)]
-    for silent in tracks[::7]:
-        silent[:] = 0
+    tracks = {f"s{i}": rng.poisson(1.0, size=(n, 2)).astype(np.float32) for i, n in enumerate(rng.integers(1, 40, 60))}
+    for name in list(tracks)[::7]:
+        tracks[name][:] = 0
+    wanted = [Stretch(name, 0, len(track), []) for name, track in tracks.items()]
     # Parts of a longer track: there is signal in their flanks.
-    whole = rng.poisson(1.0, size=(200, 2)).astype(np.float32)
-    wanted = [(track, 0, len(track)) for track in tracks]
-    wanted[10:10] = [(whole, 10, 25), (whole, 30, 42), (whole, 0, 200)]
+    tracks["whole"] = rng.poisson(1.0, size=(200, 2)).astype(np.float32)
+    wanted[10:10] = [Stretch("whole", start, end, []) for start, end in ((10, 25), (30, 42), (0, 200))]
     n_windows = 0
 
     def predict(window):
@@ -81,15 +82,25 @@ def test_tracks_side_by_side_give_what_each_gives_alone(chunk_bins):
         assert window.shape == (chunk_bins + 2 * FLANK, 2)
         return smooth(window)
 
-    given = [Track(track_reader(track), start, end) for track, start, end in wanted]
-    found = [list(pieces) for pieces in predict_tracks(predict, given, flank_bins=FLANK, chunk_bins=chunk_bins)]
-    for (track, start, end), pieces in zip(wanted, found, strict=True):
-        alone = smooth(np.pad(track, ((FLANK, FLANK), (0, 0))))
-        values = np.concatenate([piece.outputs["values"] for piece in pieces])
-        np.testing.assert_allclose(values, alone["values"][start:end], rtol=1e-12, atol=1e-9)
-        np.testing.assert_array_equal(np.concatenate([piece.inputs for piece in pieces]), track[start:end])
-        assert pieces[0].start_bin == start
-    n_bins = sum(end - start + FLANK for _, start, end in wanted)
+    def read(loci):
+        return np.concatenate([track_reader(tracks[name])(start, end) for name, start, end in loci])
+
+    groups = [
+        (group, list(pieces))
+        for group, pieces in predict_stretches(predict, read, wanted, flank_bins=FLANK, chunk_bins=chunk_bins)
+    ]
+    assert [stretch for group, _ in groups for stretch in group] == wanted
+    for group, pieces in groups:
+        expected = [
+            smooth(np.pad(tracks[name], ((FLANK, FLANK), (0, 0))))["pairs"][start:end] for name, start, end, _ in group
+        ]
+        found = np.concatenate([piece.outputs["pairs"] for piece in pieces])
+        np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-12, atol=1e-9)
+        given = np.concatenate([tracks[name][start:end] for name, start, end, _ in group])
+        np.testing.assert_array_equal(np.concatenate([piece.inputs for piece in pieces]), given)
+        assert pieces[0].start_bin == group[0].start_bin
+        assert len(pieces) == 1 or len(group) == 1
+    n_bins = sum(stretch.n_bins + FLANK for stretch in wanted)
     assert chunk_bins < 64 or n_windows <= 2 * n_bins / chunk_bins + 3
 
 

@@ -11,6 +11,7 @@ import pytest
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import PEAK_COLUMNS, PeakCollector, call_peaks, candidate_table, name_peaks
 from epizoo.calling.significance import with_q_values
+from epizoo.calling.stretches import Stretch
 from epizoo.calling.summits import smoothing_bins
 from epizoo.errors import InputError
 
@@ -114,7 +115,9 @@ def stretch(seed, n_bins=400):
 def test_peaks_match_brute_force(config, seed):
     arrays = stretch(seed)
     start_bin, bounds = 7, (7 * BIN_BP + 3, (7 + 400) * BIN_BP - 4)
-    collector = PeakCollector("chr1", start_bin, config, bin_bp=BIN_BP, bounds=[bounds], least_background=2.0)
+    collector = PeakCollector(
+        [Stretch("chr1", start_bin, start_bin + 400, [bounds])], config, bin_bp=BIN_BP, least_background=2.0
+    )
     collector.add(*arrays)
     peaks = candidate_table([collector.finish()])
     expected = brute_force(start_bin, *arrays, config, bounds)
@@ -138,13 +141,40 @@ def numbers(text):
 def test_pieces_give_the_peaks_of_the_whole(config, cuts):
     arrays = stretch(seed=11)
     options = {"bin_bp": BIN_BP, "least_background": 0.5}
-    collector = PeakCollector("chr2", 5, config, bounds=[(0, 10_000)], **options)
+    collector = PeakCollector([Stretch("chr2", 5, 405, [(0, 10_000)])], config, **options)
     for low, high in itertools.pairwise([0, *cuts, 400]):
         collector.add(*(array[low:high] for array in arrays))
     pd.testing.assert_frame_equal(
         name_peaks(candidate_table([collector.finish()])),
         call_peaks("chr2", 5, *arrays, config, chrom_size=10_000, **options),
     )
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("has_control", [False, True])
+def test_stretches_side_by_side_have_the_peaks_that_each_has_alone(config, has_control):
+    rng = np.random.default_rng(4)
+    options = {"bin_bp": BIN_BP, "least_background": 0.5, "reads_per_unit": 2.0, "reads_per_area": 0.1}
+    given, parts, alone = [], [], []
+    for number, n_bins in enumerate([400, 1, 7, 90, 401]):
+        start_bin = int(rng.integers(0, 50))
+        low, high = start_bin * BIN_BP, (start_bin + n_bins) * BIN_BP
+        # Peaks at the ends, and what was asked for in one part or in two.
+        asked = [(low, high - 3)] if n_bins < 90 else [(low, low + 355), (low + 380, high)]
+        given.append(Stretch(f"chr{number}", start_bin, start_bin + n_bins, asked))
+        arrays = list(stretch(number, n_bins))
+        arrays[0][[0, -1]] = 1.0
+        if has_control:
+            arrays.append(rng.gamma(1.0, 2.0, n_bins).astype(np.float32))
+        parts.append(arrays)
+        collector = PeakCollector(given[-1:], config, **options)
+        collector.add(*arrays)
+        alone.append(collector.finish())
+    collector = PeakCollector(given, config, **options)
+    collector.add(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    expected = candidate_table(alone)
+    pd.testing.assert_frame_equal(candidate_table([collector.finish()]), expected, rtol=1e-9)
+    assert expected["chrom"].nunique() >= 3
 
 
 def test_a_peak_may_cover_the_whole_chromosome():
@@ -252,7 +282,7 @@ def test_a_control_in_pieces_gives_the_same_peaks(cut):
     signal, control = random.gamma(2, 3, 100), random.gamma(2, 2, 100)
     options = {"bin_bp": BIN_BP, "reads_per_unit": 0.7, "reads_per_area": 0.1}
     config = PeakCallingConfig(0.6, 0.6, score_evidence=True, background_bp=100)
-    collector = PeakCollector("chr1", 0, config, bounds=[(0, 1_000)], **options)
+    collector = PeakCollector([Stretch("chr1", 0, 100, [(0, 1_000)])], config, **options)
     for part in (slice(0, cut), slice(cut, 100)):
         collector.add(probabilities[part], signal[part], control[part])
     whole = call_peaks("chr1", 0, probabilities, signal, config, chrom_size=1_000, control=control, **options)
@@ -408,7 +438,11 @@ def test_bins_beyond_what_was_asked_for_add_nothing_to_a_peak(edge):
         inside[cut:] = 0.0
         config = PeakCallingConfig(background_bp=2_000)
         collector = PeakCollector(
-            "chr1", 0, config, bin_bp=BIN_BP, bounds=[(0, edge * BIN_BP)], reads_per_unit=1.0, reads_per_area=0.01
+            [Stretch("chr1", 0, len(inside), [(0, edge * BIN_BP)])],
+            config,
+            bin_bp=BIN_BP,
+            reads_per_unit=1.0,
+            reads_per_area=0.01,
         )
         collector.add(inside, signal)
         return candidate_table([collector.finish()])[["start", "end", "pValue"]]

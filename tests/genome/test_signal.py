@@ -88,6 +88,30 @@ def test_a_file_that_is_no_signal_is_refused(tmp_path, name, sentence):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("bin_bp", [1, 10, 64])
+@pytest.mark.parametrize("whole", [True, False])
+def test_bins_of_many_loci_are_those_of_each(make_bigwig, sparse_values, bin_bp, whole):
+    values = sparse_values | {"dot": np.array([7.0]), "end": np.linspace(0.1, 3, 641)}
+    bigwig = BigWig(make_bigwig(values))
+    # As read with the flanks of a network; others reach into the chromosome alone.
+    ends = {chrom: -(-len(of) // bin_bp) for chrom, of in values.items()}
+    loci = [(chrom, -(i % 3), ends[chrom] + i if whole or i % 2 else 1) for i, chrom in enumerate(reversed(ends))]
+    found = bigwig.binned_loci(loci, bin_bp)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.concatenate([bigwig.binned(*locus, bin_bp) for locus in loci]))
+    expected = [brute_force(values[chrom], start, end, bin_bp) for chrom, start, end in loci]
+    np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-6)
+
+
+def test_an_infinite_value_among_many_loci_has_its_place(make_bigwig):
+    values = {"chr1": np.ones(100), "chr2": np.ones(100)}
+    values["chr2"][57] = np.inf
+    with pytest.raises(InputError, match=r"infinite value .*chr2:50\b"):
+        BigWig(make_bigwig(values)).binned_loci([("chr1", 0, 10), ("chr2", 0, 10)], 10)
+    with pytest.raises(InputError, match=r"chrX.*chr1, chr2"):
+        BigWig(make_bigwig(values)).binned_loci([("chr1", 0, 10), ("chrX", 0, 10)], 10)
+
+
 def test_an_unknown_chromosome_is_refused(make_bigwig, sparse_values):
     with pytest.raises(InputError, match=r"chrX.*chr1, chr2, chr3"):
         BigWig(make_bigwig(sparse_values)).binned("chrX", 0, 5, 10)

@@ -16,6 +16,7 @@ from state_vectors import state_vectors
 from epizoo.calling.peak_files import write_peaks
 from epizoo.calling.peaks import PeakCollector, candidate_table, name_peaks
 from epizoo.calling.significance import significant, with_q_values
+from epizoo.calling.stretches import Stretch, stretches
 from epizoo.calling.summits import smoothing_bins
 from epizoo.errors import InputError
 from epizoo.genome.coverage_transform import CoverageTransform, FittedTransform
@@ -30,7 +31,6 @@ from epizoo.genome.signal_kinds import (
     sample_blocks,
     sample_values,
 )
-from epizoo.jobs.genome_peaks import stretches
 from epizoo.web.page_data import write_page_data
 from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.loading import load_peak_caller
@@ -222,7 +222,7 @@ def _peaks(folder):
             settings = {"bin_bp": 100, "reads_per_unit": 3.5, "reads_per_area": reads}
             # All of it, and parts with borders within bins and with one bin between them.
             for asked in ([(0, 400_950)], [(30_050, 90_010), (90_199, 150_000), (380_000, 400_950)]):
-                collector = PeakCollector("chr1", 10, rule, bounds=asked, **settings)
+                collector = PeakCollector([Stretch("chr1", 10, 10 + n_bins, asked)], rule, **settings)
                 collector.add(probabilities, signal)
                 called = with_q_values(candidate_table([collector.finish()]), n_bins * 100)
                 write_peaks(folder / "peaks.narrowPeak", name_peaks(significant(called, rule.most_q)))

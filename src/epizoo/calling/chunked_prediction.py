@@ -1,11 +1,13 @@
 """A model over stretches of chromosomes, long ones chunk by chunk and short ones side by side, in bounded memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
+
+from epizoo.calling.stretches import Stretch
 
 Read = Callable[[int, int], Float[np.ndarray, "bin track"]]
 Predict = Callable[[Float[np.ndarray, "bin track"]], Mapping[str, np.ndarray]]
@@ -21,107 +23,138 @@ class Piece(NamedTuple):
     """Each (bin, ...)."""
 
 
-class Track(NamedTuple):
-    """Bins of which a model's outputs are wanted, and what reads them; see `predict_track`."""
-
-    read: Read
-    start_bin: int
-    end_bin: int
+ReadLoci = Callable[[Sequence[tuple[str, int, int]]], Float[np.ndarray, "bin track"]]
+_MOST_STRETCHES, _MOST_CHUNKS = 4096, 2
 
 
-_MOST_TRACKS = 4096
+def predict_stretches(
+    predict: Predict, read: ReadLoci, stretches: Iterable[Stretch], *, flank_bins: int, chunk_bins: int
+) -> Iterator[tuple[list[Stretch], Iterator[Piece]]]:
+    """A model over many stretches: one that is long in pieces, as `predict_track` gives them, or several in one piece.
 
-
-def predict_tracks(
-    predict: Predict, tracks: Iterable[Track], *, flank_bins: int, chunk_bins: int
-) -> Iterator[Iterator[Piece]]:
-    """The pieces of each track, in order, as `predict_track` gives them.
-
-    Tracks of at most `chunk_bins` are one piece, and go through the model with others in one window: each with its own
-    flanks, so that none sees another. A draft assembly then costs what its bases cost, however many scaffolds it has.
+    Stretches of at most `chunk_bins` are read at once and go through the model side by side: each with its own flanks,
+    so that none sees another. A draft assembly then costs what its bases and flanks cost, however many parts it has.
 
     Args:
         predict: See `predict_track`.
-        tracks: What to predict.
-        flank_bins: Context on both sides of a track.
+        read: Gives the signal of ``(chromosome, first bin, end bin)``, one after another, 0 for bins outside of a
+            chromosome.
+        stretches: Where the outputs are wanted.
+        flank_bins: Context on both sides of a stretch.
         chunk_bins: Bins of a window without its flanks.
+
+    Yields:
+        The next stretches, and their pieces. The bins of several are one piece, one stretch after another.
     """
     silent: dict[str, np.ndarray] = {}
-    window = _SharedWindow(predict, flank_bins, chunk_bins, silent)
-    for track in tracks:
-        if track.end_bin - track.start_bin > chunk_bins:
-            yield from window.pieces()
-            yield predict_track(
-                predict,
-                track.read,
-                start_bin=track.start_bin,
-                end_bin=track.end_bin,
-                flank_bins=flank_bins,
-                chunk_bins=chunk_bins,
-                silent=silent,
-            )
+    model = _SideBySide(predict, read, flank_bins, chunk_bins, silent)
+    for group in _groups(stretches, chunk_bins):
+        if len(group) > 1 or group[0].n_bins <= chunk_bins:
+            yield group, iter([model(group)])
             continue
-        signal = track.read(track.start_bin - flank_bins, track.end_bin + flank_bins)
-        if not window.has_room(signal):
-            yield from window.pieces()
-        window.add(track.start_bin, signal)
-    yield from window.pieces()
+        chrom, start_bin, end_bin, _ = group[0]
+        pieces = predict_track(
+            predict,
+            _on(chrom, read),
+            start_bin=start_bin,
+            end_bin=end_bin,
+            flank_bins=flank_bins,
+            chunk_bins=chunk_bins,
+            silent=silent,
+        )
+        yield group, pieces
 
 
-class _SharedWindow:
-    """Tracks that go through a model side by side."""
+def _on(chrom: str, read: ReadLoci) -> Read:
+    return lambda start_bin, end_bin: read([(chrom, start_bin, end_bin)])
 
-    def __init__(self, predict: Predict, flank_bins: int, chunk_bins: int, silent: dict[str, np.ndarray]) -> None:
-        self._predict = predict
-        self._flank, self._chunk = flank_bins, chunk_bins
-        self._silent = silent
-        self._tracks: list[tuple[int, int | None, Float[np.ndarray, "bin track"]]] = []
-        self._next, self._ends_silent = 0, True
 
-    def has_room(self, signal: Float[np.ndarray, "bin track"]) -> bool:
-        """True if a track fits, given with its flanks."""
-        n_bins = len(signal) - 2 * self._flank
-        return len(self._tracks) < _MOST_TRACKS and self._place(signal) + n_bins <= self._chunk
+def _groups(stretches: Iterable[Stretch], chunk_bins: int) -> Iterator[list[Stretch]]:
+    """Each long stretch by itself, and short ones that follow each other together."""
+    group: list[Stretch] = []
+    n_bins = 0
+    for stretch in stretches:
+        n_bins += stretch.n_bins
+        if group and (n_bins > _MOST_CHUNKS * chunk_bins or len(group) == _MOST_STRETCHES):
+            yield group
+            group, n_bins = [], stretch.n_bins
+        if stretch.n_bins <= chunk_bins:
+            group.append(stretch)
+            continue
+        if group:
+            yield group
+        yield [stretch]
+        group, n_bins = [], 0
+    if group:
+        yield group
 
-    def add(self, start_bin: int, signal: Float[np.ndarray, "bin track"]) -> None:
-        """Take in a track that fits; without any signal it takes no room."""
-        place = None
-        if signal.any():
-            place = self._place(signal)
-            self._next = place + len(signal) - self._flank
-            self._ends_silent = not signal[len(signal) - self._flank :].any()
-        self._tracks.append((start_bin, place, signal))
 
-    def pieces(self) -> Iterator[Iterator[Piece]]:
-        """The piece of each track; the window is empty afterwards."""
-        outputs: Mapping[str, np.ndarray] = {}
-        if self._next:
-            outputs = self._predict(self._joined())
-        for start_bin, place, signal in self._tracks:
-            inputs = signal[self._flank : len(signal) - self._flank]
-            if place is None and not self._silent:
-                self._silent.update(
-                    self._predict(np.zeros((self._chunk + 2 * self._flank, signal.shape[1]), np.float32))
-                )
-            of, first = (self._silent, 0) if place is None else (outputs, place)
-            found = {name: np.asarray(array)[first : first + len(inputs)] for name, array in of.items()}
-            yield iter([Piece(start_bin, inputs, found)])
-        self._tracks, self._next, self._ends_silent = [], 0, True
+class _SideBySide(NamedTuple):
+    """A model over short stretches, in as few windows as they fit in."""
 
-    def _place(self, signal: Float[np.ndarray, "bin track"]) -> int:
-        """Start of a track's outputs: silent flanks, as beyond the ends of chromosomes, are shared by neighbours."""
-        if not self._next or (self._ends_silent and not signal[: self._flank].any()):
-            return self._next
-        return self._next + self._flank
+    predict: Predict
+    read: ReadLoci
+    flank_bins: int
+    chunk_bins: int
+    silent: dict[str, np.ndarray]
 
-    def _joined(self) -> Float[np.ndarray, "bin track"]:
-        n_tracks = self._tracks[0][2].shape[1]
-        joined = np.zeros((self._chunk + 2 * self._flank, n_tracks), np.float32)
-        for _, place, signal in self._tracks:
-            if place is not None:
+    def __call__(self, stretches: Sequence[Stretch]) -> Piece:
+        flank, chunk = self.flank_bins, self.chunk_bins
+        n_bins = np.array([stretch.n_bins for stretch in stretches])
+        signal = self.read([(chrom, start - flank, end + flank) for chrom, start, end, _ in stretches])
+        first = np.cumsum(n_bins + 2 * flank) - (n_bins + 2 * flank)
+        of_bin = np.repeat(np.arange(len(stretches)), n_bins)
+        # Where the bins without flanks lie in the signal, and in their stretch.
+        within = np.arange(len(of_bin)) - (np.cumsum(n_bins) - n_bins)[of_bin]
+        inner = first[of_bin] + flank + within
+        window, place = self._places(signal, first, n_bins)
+        outputs: dict[str, np.ndarray] = {}
+
+        def keep(bins: np.ndarray, found: Mapping[str, np.ndarray], places: np.ndarray) -> None:
+            for name, array in found.items():
+                values = np.asarray(array)
+                whole = outputs.setdefault(name, np.zeros((len(of_bin), *values.shape[1:]), values.dtype))
+                whole[bins] = values[places]
+
+        for number in range(window.max() + 1):
+            joined = np.zeros((chunk + 2 * flank, signal.shape[1]), np.float32)
+            for i in np.flatnonzero(window == number).tolist():
+                width = n_bins[i] + 2 * flank
                 # Flanks that are shared hold zeros in both.
-                joined[place : place + len(signal)] += signal
-        return joined
+                joined[place[i] : place[i] + width] += signal[first[i] : first[i] + width]
+            bins = np.flatnonzero(window[of_bin] == number)
+            keep(bins, self.predict(joined), place[of_bin[bins]] + within[bins])
+        bins = np.flatnonzero(window[of_bin] < 0)
+        if len(bins):
+            if not self.silent:
+                self.silent.update(self.predict(np.zeros((chunk + 2 * flank, signal.shape[1]), np.float32)))
+            keep(bins, self.silent, within[bins])
+        return Piece(stretches[0].start_bin, signal[inner], outputs)
+
+    def _places(
+        self,
+        signal: Float[np.ndarray, "bin track"],
+        first: Int[np.ndarray, " stretch"],
+        n_bins: Int[np.ndarray, " stretch"],
+    ) -> tuple[Int[np.ndarray, " stretch"], Int[np.ndarray, " stretch"]]:
+        """Window and place in it of each stretch; one without any signal takes no room, and its window is -1.
+
+        Silent flanks, as beyond the ends of chromosomes, are shared by neighbours.
+        """
+        flank = self.flank_bins
+        n_on = np.concatenate([[0], np.cumsum(signal.any(axis=1))])
+        inner, end = first + flank, first + flank + n_bins
+        is_on = n_on[end + flank] > n_on[first]
+        begins_on, ends_on = n_on[inner] > n_on[first], n_on[end + flank] > n_on[end]
+        window, place = np.full(len(n_bins), -1), np.zeros(len(n_bins), np.int64)
+        number, following, is_apart = 0, 0, True
+        for i in np.flatnonzero(is_on).tolist():
+            at = following if (is_apart and not begins_on[i]) or not following else following + flank
+            if at + n_bins[i] > self.chunk_bins:
+                number, at = number + 1, 0
+            window[i], place[i] = number, at
+            following, is_apart = at + n_bins[i] + flank, not ends_on[i]
+        return window, place
 
 
 def predict_track(

@@ -1,4 +1,6 @@
-"""The mean of bins around a place or a stretch, from a chromosome that arrives in pieces."""
+"""The mean of bins around a place or a stretch, from chromosomes that arrive in pieces."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -14,6 +16,23 @@ def reached_bins(start_bin: int, end_bin: int, background_bp: int, bin_bp: int) 
     return (start_bin // block - reach) * block, ((end_bin - 1) // block + reach + 1) * block
 
 
+def line_starts(start_bin: int, n_bins: Sequence[int], background_bp: int, bin_bp: int) -> Int[np.ndarray, " stretch"]:
+    """First bin of each of several stretches on one line, with whole blocks and a bin at least between them.
+
+    Args:
+        start_bin: first bin of the first stretch, on the line too.
+        n_bins: bins of each stretch.
+        background_bp: see `LocalBackground`.
+        bin_bp: width of a bin.
+
+    >>> line_starts(7, [3, 20, 5], 1_000, 100).tolist()
+    [7, 11, 32]
+    """
+    block, _ = _blocks(background_bp, bin_bp)
+    widths = (np.array(n_bins, np.int64) // block + 1) * block
+    return start_bin + np.cumsum(widths) - widths
+
+
 def _blocks(background_bp: int, bin_bp: int) -> tuple[int, int]:
     """Bins of a block, and how many blocks a background reaches on both sides."""
     block_bins = max(1, background_bp // (10 * bin_bp))
@@ -23,14 +42,16 @@ def _blocks(background_bp: int, bin_bp: int) -> tuple[int, int]:
 class LocalBackground:
     """Sums of background bins in blocks, so that a chromosome takes a few MB and pieces cannot change them.
 
+    Several stretches lie on one line of bins, and none reaches into another.
+
     Args:
-        start_bin: number of the first bin on the chromosome's grid.
+        starts: number of each stretch's first bin on the line; whole blocks lie between them.
         background_bp: how far on both sides the background is taken from, in blocks of about a tenth of it.
         bin_bp: width of a bin.
     """
 
-    def __init__(self, start_bin: int, background_bp: int, bin_bp: int) -> None:
-        self.start_bin = start_bin
+    def __init__(self, starts: Int[np.ndarray, " stretch"], background_bp: int, bin_bp: int) -> None:
+        self.starts = starts
         self.block_bins, self.reach_blocks = _blocks(background_bp, bin_bp)
         self._sums: list[np.ndarray] = []
         self._counts: list[np.ndarray] = []
@@ -49,10 +70,10 @@ class LocalBackground:
     def around(
         self, first: Int[np.ndarray, " place"], last: Int[np.ndarray, " place"] | None = None
     ) -> Float[np.ndarray, " place"]:
-        """Mean of the background bins in the blocks around each stretch; of all where there are none so near.
+        """Mean of the background bins in the blocks around each place; of its whole stretch where there are none near.
 
         Args:
-            first: the first bin of each stretch.
+            first: the first bin of each place.
             last: its last bin; the first where None.
         """
         missing = -len(self._values) % self.block_bins
@@ -60,13 +81,17 @@ class LocalBackground:
         self._values, self._keep = self._values[:0], self._keep[:0]
         sums = np.concatenate([[0.0], np.cumsum(np.concatenate(self._sums))])
         counts = np.concatenate([[0], np.cumsum(np.concatenate(self._counts))])
-        first_block = (first - self.start_bin) // self.block_bins
-        last_block = first_block if last is None else (last - self.start_bin) // self.block_bins
-        low = np.clip(first_block - self.reach_blocks, 0, len(sums) - 1)
-        high = np.clip(last_block + self.reach_blocks + 1, 0, len(sums) - 1)
+        edges = np.append((self.starts - self.starts[0]) // self.block_bins, len(sums) - 1)
+        of = np.searchsorted(self.starts, first, side="right") - 1
+        begin, end = edges[of], edges[of + 1]
+        first_block = (first - self.starts[0]) // self.block_bins
+        last_block = first_block if last is None else (last - self.starts[0]) // self.block_bins
+        low = np.clip(first_block - self.reach_blocks, begin, end)
+        high = np.clip(last_block + self.reach_blocks + 1, begin, end)
         n_near = counts[high] - counts[low]
         near = (sums[high] - sums[low]) / np.maximum(n_near, 1)
-        return np.where(n_near > 0, near, sums[-1] / max(counts[-1], 1))
+        anywhere = (sums[end] - sums[begin]) / np.maximum(counts[end] - counts[begin], 1)
+        return np.where(n_near > 0, near, anywhere)
 
     def _push(self, values: np.ndarray, keep: np.ndarray) -> None:
         self._sums.append(values.reshape(-1, self.block_bins).sum(axis=1))

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int, Shaped
 
-from epizoo.calling.local_background import LocalBackground
+from epizoo.calling.local_background import LocalBackground, line_starts
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.significance import significant, with_q_values
+from epizoo.calling.stretches import Stretch
 from epizoo.calling.summits import Summits, find_summits, first_highest, smoothing_bins
 from epizoo.genome.poisson import poisson_log10_p
 
@@ -86,11 +87,9 @@ def call_peaks(
         are left out. Both are -1 where reads are not known.
     """
     collector = PeakCollector(
-        chrom,
-        start_bin,
+        [Stretch(chrom, start_bin, start_bin + len(probabilities), [(0, chrom_size)])],
         config,
         bin_bp=bin_bp,
-        bounds=[(0, chrom_size)],
         least_background=least_background,
         reads_per_unit=reads_per_unit,
         reads_per_area=reads_per_area,
@@ -101,39 +100,45 @@ def call_peaks(
 
 
 class PeakCollector:
-    """`call_peaks` for a stretch that arrives in consecutive pieces: the same candidates, whatever the pieces.
+    """`call_peaks` for stretches that arrive in consecutive pieces: the same candidates, whatever the pieces.
 
     Memory grows with the bins inside peaks and the length in blocks of background, not with the number of bins.
 
     Args:
-        chrom, start_bin, config, bin_bp, least_background, reads_per_unit, reads_per_area: See `call_peaks`.
-        bounds: Starts and ends of what was asked for, in bp, in order and with a bin at least between them; peaks are
-            cut there. What lies around them is background alone.
+        stretches: Where the bins lie, one stretch after another, and what was asked for of them, in order and with a
+            bin at least between; peaks are cut there. What lies around is background alone. Several stretches arrive
+            in one piece.
+        config, bin_bp, least_background, reads_per_unit, reads_per_area: See `call_peaks`.
     """
 
     def __init__(
         self,
-        chrom: str,
-        start_bin: int,
+        stretches: Sequence[Stretch],
         config: PeakCallingConfig,
         *,
         bin_bp: int,
-        bounds: Sequence[tuple[int, int]],
         least_background: float = 1.0,
         reads_per_unit: float = 1.0,
         reads_per_area: float | None = None,
     ) -> None:
-        self.chrom = chrom
+        self.stretches = stretches
         self.config = config
         self.bin_bp = bin_bp
-        self._low, self._high = np.array(bounds, np.int64).T
         self.least_background = least_background
         self.reads_per_unit = reads_per_unit
         self.reads_per_area = reads_per_area
-        self._next_bin = start_bin
+        # All stretches lie on one line of bins, apart, so that all their peaks are found at once.
+        n_bins = [stretch.n_bins for stretch in stretches]
+        self._starts = line_starts(stretches[0].start_bin, n_bins, config.background_bp, bin_bp)
+        n_asked = [len(stretch.asked) for stretch in stretches]
+        self._chrom = np.repeat(np.array([stretch.chrom for stretch in stretches], object), n_asked)
+        self._low, self._high = np.array([bounds for stretch in stretches for bounds in stretch.asked], np.int64).T
+        self._to_chrom = np.repeat([stretch.start_bin for stretch in stretches] - self._starts, n_asked)
+        self._low_on_line = self._low // bin_bp - self._to_chrom
+        self._next_bin = stretches[0].start_bin
         self._inside: list[_Bins] = []
         self._background, self._surroundings, self._control = (
-            LocalBackground(start_bin, config.background_bp, bin_bp) for _ in range(3)
+            LocalBackground(self._starts, config.background_bp, bin_bp) for _ in range(3)
         )
 
     def add(
@@ -143,9 +148,12 @@ class PeakCollector:
         control: Float[np.ndarray, " bin"] | None = None,
     ) -> None:
         """Take in the next bins; see `call_peaks` for the arrays."""
-        extends = probabilities >= self.config.extend_probability
-        self._background.add(signal, ~extends)
         everywhere = np.ones(len(signal), bool)
+        if len(self.stretches) > 1:
+            probabilities, signal, everywhere = map(self._on_line, (probabilities, signal, everywhere))
+            control = None if control is None else self._on_line(control)
+        extends = probabilities >= self.config.extend_probability
+        self._background.add(signal, everywhere & ~extends)
         self._surroundings.add(signal, everywhere)
         if control is not None:
             self._control.add(control, everywhere)
@@ -167,7 +175,7 @@ class PeakCollector:
             return {}
         bins = _Bins(*(np.concatenate(column) for column in zip(*self._inside, strict=True)))
         place = self._place(bins.number)
-        asked = (place >= 0) & (bins.number * self.bin_bp < self._high[place])
+        asked = (place >= 0) & ((bins.number + self._to_chrom[place]) * self.bin_bp < self._high[place])
         bins = _Bins(*(column[asked] for column in bins))
         if not len(bins.number):
             return {}
@@ -175,18 +183,27 @@ class PeakCollector:
         bins = bins.of_runs(first, after, np.maximum.reduceat(bins.probability, first) >= self.config.enter_probability)
         return self._candidates(bins) if len(bins.number) else {}
 
+    def _on_line(self, values: Shaped[np.ndarray, " bin"]) -> Shaped[np.ndarray, " place"]:
+        """Values of the bins of all stretches at their places on the line, and 0 between them."""
+        n_bins = [stretch.n_bins for stretch in self.stretches]
+        first = np.cumsum(n_bins) - n_bins
+        places = np.arange(len(values)) + np.repeat(self._starts - self._starts[0] - first, n_bins)
+        line = np.zeros(places[-1] + 1, values.dtype)
+        line[places] = values
+        return line
+
     def _place(self, number: Int[np.ndarray, " bin"]) -> Int[np.ndarray, " bin"]:
-        """Number of the bounds that a bin lies in or after; -1 before the first."""
-        return np.searchsorted(self._low // self.bin_bp, number, side="right") - 1
+        """Number of what was asked for that a bin lies in or after; -1 before the first."""
+        return np.searchsorted(self._low_on_line, number, side="right") - 1
 
     def _candidates(self, bins: "_Bins") -> Candidates:
         """Peaks of the bins of runs that all enter."""
         first, after = bins.runs()
         # Runs and summits in bp, cut to what was asked for.
         of_run = self._place(bins.number[first])
-        low, high = self._low[of_run], self._high[of_run]
-        start = np.clip(bins.number[first] * self.bin_bp, low, high)
-        end = np.clip((bins.number[after - 1] + 1) * self.bin_bp, low, high)
+        low, high, to_chrom = self._low[of_run], self._high[of_run], self._to_chrom[of_run]
+        start = np.clip((bins.number[first] + to_chrom) * self.bin_bp, low, high)
+        end = np.clip((bins.number[after - 1] + 1 + to_chrom) * self.bin_bp, low, high)
         found = find_summits(
             bins.signal,
             after - first,
@@ -201,7 +218,7 @@ class PeakCollector:
                 bins = bins.of_runs(first, after, has_risen)
                 return self._candidates(bins) if len(bins.number) else {}
             found = Summits(*(column[rises] for column in found))
-        middle = (bins.number[found.place] + 0.5 + found.offset) * self.bin_bp
+        middle = (bins.number[found.place] + to_chrom[found.run] + 0.5 + found.offset) * self.bin_bp
         # Between two equal bins lies a whole number, which the parabola misses by a rounding error.
         place = np.floor(np.round(middle, 3)).astype(np.int64)
         place = np.clip(place, start[found.run], np.maximum(end[found.run] - 1, start[found.run]))
@@ -217,7 +234,7 @@ class PeakCollector:
         probability = np.maximum.reduceat(bins.probability, first[runs[:-1]])
         is_wide = (peak_end - peak_start) >= max(self.config.min_width_bp, 1)
         columns = {
-            "chrom": np.full(len(peak_start), self.chrom, object),
+            "chrom": self._chrom[of_run[runs[:-1]]],
             "start": peak_start,
             "end": peak_end,
             "score": np.rint(self._score(self.config.calibrated(probability), height, background)),

@@ -192,32 +192,42 @@ class CoverageWindows(_Windows):
 
     def coverage(self, chrom: str, start_bin: int, end_bin: int) -> Float[np.ndarray, "bin track"]:
         """Transformed coverage of any bins, float32, 0 outside the chromosome and of tracks that were not given."""
-        coverage = np.zeros((end_bin - start_bin, self.n_tracks), np.float32)
+        return self.coverage_of([(chrom, start_bin, end_bin)])
+
+    def coverage_of(self, loci: Sequence[tuple[str, int, int]]) -> Float[np.ndarray, "bin track"]:
+        """The same of many loci (chromosome, first bin, end bin), one after another."""
+        coverage = np.zeros((sum(end - start for _, start, end in loci), self.n_tracks), np.float32)
         for track in range(min(self.n_tracks, len(self.bigwigs))):
-            coverage[:, track] = self._transformed(track, chrom, start_bin, end_bin)
+            coverage[:, track] = self._transformed(track, loci)
         return coverage
 
     def folds(
-        self, chrom: str, start_bin: int, coverage: Float[np.ndarray, "bin track"]
+        self, loci: Sequence[tuple[str, int, int]], coverage: Float[np.ndarray, "bin track"]
     ) -> list[Float[np.ndarray, " bin"]]:
         """Linear signal of each file in multiples of its background, the control's too where the model takes none.
 
         Args:
-            chrom: the chromosome.
-            start_bin: the first bin.
-            coverage: the transformed coverage of the bins, as `coverage` gives it.
+            loci: chromosomes, first and end bins, one after another.
+            coverage: the transformed coverage of these bins, as `coverage_of` gives it.
         """
         tracks = [coverage[:, track] for track in range(min(self.n_tracks, len(self.bigwigs)))]
         others = range(len(tracks), len(self.bigwigs))
-        tracks += [self._transformed(track, chrom, start_bin, start_bin + len(coverage)) for track in others]
+        tracks += [self._transformed(track, loci) for track in others]
         return [fitted.inverse(track, fitted.background) for fitted, track in zip(self.fitted, tracks, strict=True)]
 
-    def _transformed(self, track: int, chrom: str, start_bin: int, end_bin: int) -> Float[np.ndarray, " bin"]:
+    def _transformed(self, track: int, loci: Sequence[tuple[str, int, int]]) -> Float[np.ndarray, " bin"]:
         bigwig = self.bigwigs[track]
-        if track and chrom not in bigwig.chrom_sizes:
-            # Writers of bigWigs leave out sequences without signal.
-            return np.zeros(end_bin - start_bin, np.float32)
-        return self.fitted[track](bigwig.binned(chrom, start_bin, end_bin, self.shape.bin_bp))
+        # Writers of bigWigs leave out sequences without signal.
+        held = [locus for locus in loci if not track or locus[0] in bigwig.chrom_sizes]
+        if len(held) == len(loci):
+            return self.fitted[track](bigwig.binned_loci(loci, self.shape.bin_bp))
+        is_held = np.repeat(
+            [chrom in bigwig.chrom_sizes for chrom, _, _ in loci], [end - start for _, start, end in loci]
+        )
+        values = np.zeros(len(is_held), np.float32)
+        if held:
+            values[is_held] = self.fitted[track](bigwig.binned_loci(held, self.shape.bin_bp))
+        return values
 
     def _chrom_end(self, chrom: str) -> int:
         return self.bigwigs[0].chrom_sizes[chrom]

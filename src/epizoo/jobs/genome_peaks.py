@@ -1,21 +1,19 @@
 """Peaks of a genome, stretch by stretch and chunk by chunk, and the bigWigs that are written on the way."""
 
-import functools
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from operator import itemgetter
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
-from epizoo.calling.chunked_prediction import Piece, Predict, Track, predict_tracks
-from epizoo.calling.local_background import reached_bins
+from epizoo.calling.chunked_prediction import Piece, Predict, predict_stretches
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import Candidates, PeakCollector, candidate_table, peak_table
+from epizoo.calling.stretches import Stretch, stretches
 from epizoo.errors import InputError
 from epizoo.genome.bigwig.writer import BigWigWriter
 from epizoo.genome.coverage_transform import FittedTransform
@@ -34,15 +32,6 @@ _SIGNIFICANT_DIGITS = 4
 
 Writers = dict[str, tuple[BigWigWriter, Callable[[np.ndarray], np.ndarray]]]
 """By the network's output, the bigWig that it is written to and what it becomes there."""
-
-
-class Stretch(NamedTuple):
-    """Consecutive bins of a chromosome, and starts and ends in bp of what was asked for of them."""
-
-    chrom: str
-    start_bin: int
-    end_bin: int
-    asked: list[tuple[int, int]]
 
 
 def call_genome(
@@ -77,39 +66,39 @@ def call_genome(
     todo = stretches(wanted, entry.window.bin_bp, rule.background_bp, sizes, windows.known)
     n_bins = sum(stretch.end_bin - stretch.start_bin for stretch in todo)
     chunk_bins = _chunk_bins(todo, entry.window.flank_bins)
-    pieces = predict_tracks(
+    predicted = predict_stretches(
         _predictor(
             entry,
             (PROBABILITIES, *(name for name in writers if name != PROBABILITIES)),
             chunk_bins,
             skips_empty=skips_empty,
         ),
-        (
-            Track(functools.partial(windows.coverage, stretch.chrom), stretch.start_bin, stretch.end_bin)
-            for stretch in todo
-        ),
+        windows.coverage_of,
+        todo,
         flank_bins=entry.window.flank_bins,
         chunk_bins=chunk_bins,
     )
     done = 0
     found: list[Candidates] = []
-    for stretch, of_stretch in zip(todo, pieces, strict=True):
+    for group, pieces in predicted:
         collector: PeakCollector | None = None
-        for piece in of_stretch:
-            for first, after in _asked_bins(stretch, piece, entry.window.bin_bp) if writers else ():
-                for name, (writer, value) in writers.items():
-                    writer.add(stretch.chrom, piece.start_bin + first, value(piece.outputs[name][first:after]))
+        for piece in pieces:
+            if writers:
+                _write(writers, group, piece, entry.window.bin_bp)
             done += len(piece.inputs)
             if progress is not None:
                 progress(done, n_bins)
-            is_whole = len(piece.inputs) == stretch.end_bin - stretch.start_bin
-            if is_whole and not _may_hold_peak(piece, rule):
+            if collector is None:
                 # Most scaffolds of a draft assembly: their background is nobody's, so that none is taken in.
-                continue
-            collector = collector or _collector(stretch, rule, entry.window.bin_bp, windows.fitted[0], reads)
+                group, piece = _that_may_hold_peaks(group, piece, rule)
+                if not group:
+                    continue
+                collector = _collector(group, rule, entry.window.bin_bp, windows.fitted[0], reads)
             # Folds over the background, so that treatment and control are of one depth.
-            folds = windows.folds(stretch.chrom, piece.start_bin, piece.inputs)
-            collector.add(piece.outputs[PROBABILITIES], *folds)
+            loci = [(chrom, start, end) for chrom, start, end, _ in group]
+            if len(group) == 1:
+                loci = [(group[0].chrom, piece.start_bin, piece.start_bin + len(piece.inputs))]
+            collector.add(piece.outputs[PROBABILITIES], *windows.folds(loci, piece.inputs))
         if collector is not None:
             found.append(collector.finish())
     return candidate_table(found)
@@ -130,20 +119,41 @@ def _chunk_bins(todo: list[Stretch], flank_bins: int) -> int:
     return min(CHUNK_BINS, 1 << (max([*lengths, side_by_side]) - 1).bit_length())
 
 
-def _may_hold_peak(piece: Piece, rule: PeakCallingConfig) -> bool:
-    """True if a bin is as probable as a peak's must be."""
-    return bool((piece.outputs[PROBABILITIES] >= rule.enter_probability).any())
+def _that_may_hold_peaks(group: list[Stretch], piece: Piece, rule: PeakCallingConfig) -> tuple[list[Stretch], Piece]:
+    """The whole stretches in which a bin is as probable as a peak's must be; all where the piece is a part of one."""
+    n_bins = np.array([stretch.n_bins for stretch in group])
+    if len(piece.inputs) < n_bins.sum():
+        return group, piece
+    first = np.cumsum(n_bins) - n_bins
+    may_hold = np.maximum.reduceat(piece.outputs[PROBABILITIES], first) >= rule.enter_probability
+    bins = np.repeat(may_hold, n_bins)
+    kept = [stretch for stretch, keep in zip(group, may_hold.tolist(), strict=True) if keep]
+    if not kept:
+        return kept, piece
+    outputs = {name: values[bins] for name, values in piece.outputs.items()}
+    return kept, Piece(kept[0].start_bin, piece.inputs[bins], outputs)
+
+
+def _write(writers: Writers, group: list[Stretch], piece: Piece, bin_bp: int) -> None:
+    """Write the outputs of a piece where they were asked for."""
+    first, start_bin = 0, piece.start_bin
+    for stretch in group:
+        n_bins = len(piece.inputs) if len(group) == 1 else stretch.n_bins
+        if len(group) > 1:
+            start_bin = stretch.start_bin
+        for low, high in _asked_bins(stretch, start_bin, n_bins, bin_bp):
+            for name, (writer, value) in writers.items():
+                writer.add(stretch.chrom, start_bin + low, value(piece.outputs[name][first + low : first + high]))
+        first += n_bins
 
 
 def _collector(
-    stretch: Stretch, rule: PeakCallingConfig, bin_bp: int, fitted: FittedTransform, reads: float | None
+    group: list[Stretch], rule: PeakCallingConfig, bin_bp: int, fitted: FittedTransform, reads: float | None
 ) -> PeakCollector:
     return PeakCollector(
-        stretch.chrom,
-        stretch.start_bin,
+        group,
         rule,
         bin_bp=bin_bp,
-        bounds=stretch.asked,
         # Of other kinds the number of reads is unknown, and assumed as the transform assumes it for -log10 p.
         reads_per_unit=fitted.background if fitted.kind == "coverage" else fitted.log10_p_background,
         reads_per_area=None if reads is None else reads * fitted.background,
@@ -175,57 +185,11 @@ def open_writers(
     return writers
 
 
-def stretches(
-    intervals: pd.DataFrame,
-    bin_bp: int,
-    background_bp: int,
-    sizes: Mapping[str, int],
-    known: pd.DataFrame | None = None,
-) -> list[Stretch]:
-    """Intervals as whole bins with the surroundings that their backgrounds are taken from, sorted by name and start.
-
-    Args:
-        intervals: what is asked for.
-        bin_bp: width of a bin.
-        background_bp: see `epizoo.calling.local_background`.
-        sizes: length of each chromosome.
-        known: intervals in which an absent value means 0; beyond them nothing is a background.
-    """
-    union = merged(intervals, grid_bp=bin_bp)
-    limits = {} if known is None else {str(chrom): table for chrom, table in merged(known).groupby("chrom")}
-    found: list[Stretch] = []
-    columns = (union[column].tolist() for column in ("chrom", "start", "end"))
-    for chrom, start, end in zip(*columns, strict=True):
-        first, after = start // bin_bp, -(-end // bin_bp)
-        low, high = reached_bins(first, after, background_bp, bin_bp)
-        low, high = max(low, 0), min(high, -(-sizes[chrom] // bin_bp))
-        if known is not None:
-            least, most = _known_around(limits.get(chrom), start, end)
-            low, high = max(low, min(least // bin_bp, first)), min(high, max(-(-most // bin_bp), after))
-        if found and found[-1].chrom == chrom and low <= found[-1].end_bin:
-            found[-1].asked.append((start, end))
-            found[-1] = found[-1]._replace(end_bin=max(high, found[-1].end_bin))
-        else:
-            found.append(Stretch(chrom, low, high, [(start, end)]))
-    return found
-
-
-def _known_around(known: pd.DataFrame | None, start: int, end: int) -> tuple[int, int]:
-    """Start and end of the known regions that the ends of an interval lie in; of the interval itself elsewhere."""
-    if known is None:
-        return start, end
-    starts, ends = known["start"].to_numpy(), known["end"].to_numpy()
-    first, last = np.searchsorted(starts, [start, end - 1], side="right") - 1
-    low = int(starts[first]) if first >= 0 and start < ends[first] else start
-    return low, int(ends[last]) if last >= 0 and end <= ends[last] else end
-
-
-def _asked_bins(stretch: Stretch, piece: Piece, bin_bp: int) -> Iterator[tuple[int, int]]:
-    """First and last (exclusive) bins of a piece, counted from its start, of each part that was asked for."""
-    n_bins = len(piece.inputs)
-    before = bisect_right(stretch.asked, piece.start_bin * bin_bp, key=itemgetter(1))
+def _asked_bins(stretch: Stretch, start_bin: int, n_bins: int, bin_bp: int) -> Iterator[tuple[int, int]]:
+    """First and last (exclusive) of some bins, counted from the first of them, of each part that was asked for."""
+    before = bisect_right(stretch.asked, start_bin * bin_bp, key=itemgetter(1))
     for start, end in stretch.asked[before:]:
-        first, after = start // bin_bp - piece.start_bin, -(-end // bin_bp) - piece.start_bin
+        first, after = start // bin_bp - start_bin, -(-end // bin_bp) - start_bin
         if first >= n_bins:
             return
         yield max(first, 0), min(after, n_bins)
