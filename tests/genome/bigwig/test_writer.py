@@ -109,6 +109,23 @@ def test_any_number_of_chromosomes_is_found_again(tmp_path, n_chroms):
         reader.close()
 
 
+@pytest.mark.parametrize("many", [1, 7, 1 << 14])
+def test_zoom_levels_keep_short_chromosomes_apart(tmp_path, monkeypatch, many):
+    monkeypatch.setattr("epizoo.genome.bigwig.stream._MANY_PENDING", many)
+    sizes = {f"scaffold_{number:02}": 8_000 for number in range(40)}
+    with BigWigWriter(tmp_path / "x.bw", sizes, 10) as writer:
+        for number, chrom in enumerate(sizes):
+            writer.add(chrom, 0, np.array([number + 1.0, 0.5] * 400))
+    with pyBigWig.open(str(tmp_path / "x.bw")) as file:
+        for number, chrom in enumerate(sizes):
+            # Wide enough to be answered by a zoom level.
+            assert file.stats(chrom, 0, 8_000, type="max", nBins=2) == [number + 1.0] * 2
+    reader = BigWigReader(tmp_path / "x.bw")
+    for width_bp in (2_000, 16_000, 1 << 30):
+        assert list(reader.positive_stretches(width_bp)) == list(sizes)
+    reader.close()
+
+
 def test_positions_up_to_2_to_the_32_are_written(tmp_path):
     size = 2**32 - 1
     with BigWigWriter(tmp_path / "x.bw", {"chr1": size}, 50) as writer:

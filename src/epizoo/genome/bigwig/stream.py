@@ -20,6 +20,7 @@ _N_ZOOMS = 8
 _ZOOMS_BYTES = _N_ZOOMS * ZOOM.size
 _HEADERS_BYTES = HEADER.size + _ZOOMS_BYTES + SUMMARY.size
 _PER_BLOCK = 1024
+_MANY_PENDING = 1 << 14
 _STRETCHES, _FIXED_WIDTH = 1, 3
 
 
@@ -43,6 +44,7 @@ class BigWigStream:
         self._zooms = [_ZoomBlocks() for _ in self._reductions_bp]
         self._blocks: list[Block] = []
         self._pending: list[np.ndarray] = []
+        self._n_pending = 0
         self._n_records = 0
         self._totals = (0, np.inf, -np.inf, 0.0, 0.0)
         self._file = open(path, "wb")  # noqa: SIM115
@@ -67,7 +69,7 @@ class BigWigStream:
 
     def finish(self) -> None:
         """Write the zoom levels, the indices and the header, and close the file."""
-        self._end_chromosome()
+        self._end_chromosomes()
         for zoom in self._zooms:
             zoom.flush()
         index_at = self._write_index(self._blocks, len(self._blocks), 1)
@@ -104,10 +106,11 @@ class BigWigStream:
             self._blocks.append(Block(number, start, number, end, *place))
         self._n_records += len(rows)
         self._count(records)
-        if self._pending and self._pending[0]["chrom"][0] != number:
-            self._end_chromosome()
+        if self._n_pending >= _MANY_PENDING and self._pending[-1]["chrom"][0] != number:
+            self._end_chromosomes()
         if len(rows):
             self._pending.append(summarise(number, records, self._reductions_bp[0]))
+            self._n_pending += len(self._pending[-1])
 
     def _count(self, records: Records) -> None:
         value, width = records.value.astype(np.float64), records.end - records.start
@@ -120,13 +123,13 @@ class BigWigStream:
             squares + float(np.nansum(value**2 * width)),
         )
 
-    def _end_chromosome(self) -> None:
-        """Summarise the chromosome whose records are all there."""
+    def _end_chromosomes(self) -> None:
+        """Summarise the chromosomes whose records are all there: thousands of short ones at once."""
         if self._pending:
             finest = np.concatenate(self._pending)
             for zoom, level in zip(self._zooms, zoom_levels(finest, self._reductions_bp), strict=True):
                 zoom.add(level)
-            self._pending = []
+            self._pending, self._n_pending = [], 0
 
     def _write_zoom(self, reduction_bp: int, zoom: "_ZoomBlocks") -> bytes:
         """Write a zoom level; its header."""

@@ -38,7 +38,7 @@ def summarise(number: int, records: Records, reduction_bp: int) -> Shaped[np.nda
 def zoom_levels(
     finest: Shaped[np.ndarray, " summary"], reductions_bp: Sequence[int]
 ) -> Iterator[Shaped[np.ndarray, " summary"]]:
-    """Each level of one chromosome, made from the one before.
+    """Each level of whole chromosomes, made from the one before.
 
     Args:
         finest: summaries over stretches of the first width, of which neighbours may share one.
@@ -56,10 +56,12 @@ def _merged(
     total: Shaped[np.ndarray, " part"],
     squares: Shaped[np.ndarray, " part"],
 ) -> Shaped[np.ndarray, " summary"]:
-    """One summary of all neighbouring parts of the same stretch; sums are taken in float64."""
+    """One summary of all neighbouring parts of a chromosome's same stretch; sums are taken in float64."""
     if not len(parts):
         return parts
-    begins = np.flatnonzero(np.concatenate([[True], stretch[1:] != stretch[:-1]]))
+    chrom = parts["chrom"]
+    is_next = (stretch[1:] != stretch[:-1]) | (chrom[1:] != chrom[:-1])
+    begins = np.flatnonzero(np.concatenate([[True], is_next]))
     found = parts[begins]
     found["end"] = parts["end"][np.concatenate([begins[1:], [len(parts)]]) - 1]
     found["covered_bp"] = np.add.reduceat(parts["covered_bp"], begins)
