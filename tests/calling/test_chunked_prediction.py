@@ -1,5 +1,7 @@
 """A chunked model run against the same model over the whole track."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -16,14 +18,15 @@ def smooth(window):
     return {"values": values, "pairs": np.stack([values, window[FLANK:-FLANK, 0]], axis=1)}
 
 
-def track_reader(track):
+def track_reader(tracks):
     """Reads with zeros outside the chromosome, like BigWig.binned."""
 
-    def read(start, end):
+    def read_one(name, start, end):
+        track = tracks[name]
         padded = np.pad(track, ((max(-start, 0), max(end - len(track), 0)), (0, 0)))
         return padded[start + max(-start, 0) : end + max(-start, 0)]
 
-    return read
+    return lambda loci: np.concatenate([read_one(*locus) for locus in loci])
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def track():
 def test_the_chunk_size_changes_nothing(track, chunk_bins, start, end):
     pieces = list(
         predict_track(
-            smooth, track_reader(track), start_bin=start, end_bin=end, flank_bins=FLANK, chunk_bins=chunk_bins
+            smooth, track_reader({"chr1": track}), ("chr1", start, end), flank_bins=FLANK, chunk_bins=chunk_bins
         )
     )
     whole = smooth(np.pad(track, ((FLANK, FLANK), (0, 0))))
@@ -47,7 +50,10 @@ def test_the_chunk_size_changes_nothing(track, chunk_bins, start, end):
         found = np.concatenate([piece.outputs[name] for piece in pieces])
         np.testing.assert_allclose(found, whole[name][start:end], rtol=1e-12, atol=1e-9)
     np.testing.assert_array_equal(np.concatenate([piece.inputs for piece in pieces]), track[start:end])
-    assert [piece.start_bin for piece in pieces] == list(range(start, end, chunk_bins))
+    edges = [*range(start, end, chunk_bins), end]
+    assert [locus for piece in pieces for locus in piece.loci] == [
+        ("chr1", low, high) for low, high in itertools.pairwise(edges)
+    ]
 
 
 def test_every_window_has_one_length_and_silence_is_computed_once(track):
@@ -59,7 +65,7 @@ def test_every_window_has_one_length_and_silence_is_computed_once(track):
         silent += not window.any()
         return smooth(window)
 
-    list(predict_track(predict, track_reader(track), start_bin=0, end_bin=403, flank_bins=FLANK, chunk_bins=10))
+    list(predict_track(predict, track_reader({"chr1": track}), ("chr1", 0, 403), flank_bins=FLANK, chunk_bins=10))
     assert shapes == {(10 + 2 * FLANK, 2)}
     assert silent == 1
 
@@ -82,13 +88,8 @@ def test_stretches_side_by_side_give_what_each_gives_alone(chunk_bins):
         assert window.shape == (chunk_bins + 2 * FLANK, 2)
         return smooth(window)
 
-    def read(loci):
-        return np.concatenate([track_reader(tracks[name])(start, end) for name, start, end in loci])
-
-    groups = [
-        (group, list(pieces))
-        for group, pieces in predict_stretches(predict, read, wanted, flank_bins=FLANK, chunk_bins=chunk_bins)
-    ]
+    predicted = predict_stretches(predict, track_reader(tracks), wanted, flank_bins=FLANK, chunk_bins=chunk_bins)
+    groups = [(group, list(pieces)) for group, pieces in predicted]
     assert [stretch for group, _ in groups for stretch in group] == wanted
     for group, pieces in groups:
         expected = [
@@ -98,19 +99,19 @@ def test_stretches_side_by_side_give_what_each_gives_alone(chunk_bins):
         np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-12, atol=1e-9)
         given = np.concatenate([tracks[name][start:end] for name, start, end, _ in group])
         np.testing.assert_array_equal(np.concatenate([piece.inputs for piece in pieces]), given)
-        assert pieces[0].start_bin == group[0].start_bin
-        assert len(pieces) == 1 or len(group) == 1
+        assert len(group) == 1 or pieces[0].loci == [stretch.locus for stretch in group]
     n_bins = sum(stretch.n_bins + FLANK for stretch in wanted)
     assert chunk_bins < 64 or n_windows <= 2 * n_bins / chunk_bins + 3
 
 
 def test_an_error_of_reading_ahead_is_raised_where_its_chunk_would_be():
-    def read(start, end):
+    def read(loci):
+        ((_, start, end),) = loci
         if end > 30:
             raise ValueError(f"damaged at {start}")
         return np.ones((end - start, 2), np.float32)
 
-    pieces = predict_track(smooth, read, start_bin=0, end_bin=40, flank_bins=FLANK, chunk_bins=10)
-    assert [next(pieces).start_bin, next(pieces).start_bin] == [0, 10]
+    pieces = predict_track(smooth, read, ("chr1", 0, 40), flank_bins=FLANK, chunk_bins=10)
+    assert [next(pieces).loci, next(pieces).loci] == [[("chr1", 0, 10)], [("chr1", 10, 20)]]
     with pytest.raises(ValueError, match="damaged at 14"):
         next(pieces)

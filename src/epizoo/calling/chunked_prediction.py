@@ -7,28 +7,28 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from epizoo.calling.stretches import Stretch
+from epizoo.calling.stretches import Locus, Stretch
 
-Read = Callable[[int, int], Float[np.ndarray, "bin track"]]
+Read = Callable[[Sequence[Locus]], Float[np.ndarray, "bin track"]]
 Predict = Callable[[Float[np.ndarray, "bin track"]], Mapping[str, np.ndarray]]
 _Item = TypeVar("_Item")
 
 
 class Piece(NamedTuple):
-    """Consecutive bins with what went into the model and what came out."""
+    """Bins with what went into the model and what came out."""
 
-    start_bin: int
+    loci: list[Locus]
+    """Where they lie, one after another."""
     inputs: Float[np.ndarray, "bin track"]
     outputs: dict[str, np.ndarray]
     """Each (bin, ...)."""
 
 
-ReadLoci = Callable[[Sequence[tuple[str, int, int]]], Float[np.ndarray, "bin track"]]
 _MOST_STRETCHES, _MOST_CHUNKS = 4096, 2
 
 
 def predict_stretches(
-    predict: Predict, read: ReadLoci, stretches: Iterable[Stretch], *, flank_bins: int, chunk_bins: int
+    predict: Predict, read: Read, stretches: Iterable[Stretch], *, flank_bins: int, chunk_bins: int
 ) -> Iterator[tuple[list[Stretch], Iterator[Piece]]]:
     """A model over many stretches: one that is long in pieces, as `predict_track` gives them, or several in one piece.
 
@@ -37,8 +37,7 @@ def predict_stretches(
 
     Args:
         predict: See `predict_track`.
-        read: Gives the signal of ``(chromosome, first bin, end bin)``, one after another, 0 for bins outside of a
-            chromosome.
+        read: See `predict_track`; called with several loci at once.
         stretches: Where the outputs are wanted.
         flank_bins: Context on both sides of a stretch.
         chunk_bins: Bins of a window without its flanks.
@@ -50,23 +49,12 @@ def predict_stretches(
     model = _SideBySide(predict, read, flank_bins, chunk_bins, silent)
     for group in _groups(stretches, chunk_bins):
         if len(group) > 1 or group[0].n_bins <= chunk_bins:
-            yield group, iter([model(group)])
+            yield group, iter([model([stretch.locus for stretch in group])])
             continue
-        chrom, start_bin, end_bin, _ = group[0]
         pieces = predict_track(
-            predict,
-            _on(chrom, read),
-            start_bin=start_bin,
-            end_bin=end_bin,
-            flank_bins=flank_bins,
-            chunk_bins=chunk_bins,
-            silent=silent,
+            predict, read, group[0].locus, flank_bins=flank_bins, chunk_bins=chunk_bins, silent=silent
         )
         yield group, pieces
-
-
-def _on(chrom: str, read: ReadLoci) -> Read:
-    return lambda start_bin, end_bin: read([(chrom, start_bin, end_bin)])
 
 
 def _groups(stretches: Iterable[Stretch], chunk_bins: int) -> Iterator[list[Stretch]]:
@@ -90,21 +78,21 @@ def _groups(stretches: Iterable[Stretch], chunk_bins: int) -> Iterator[list[Stre
 
 
 class _SideBySide(NamedTuple):
-    """A model over short stretches, in as few windows as they fit in."""
+    """A model over short loci, in as few windows as they fit in."""
 
     predict: Predict
-    read: ReadLoci
+    read: Read
     flank_bins: int
     chunk_bins: int
     silent: dict[str, np.ndarray]
 
-    def __call__(self, stretches: Sequence[Stretch]) -> Piece:
+    def __call__(self, loci: list[Locus]) -> Piece:
         flank, chunk = self.flank_bins, self.chunk_bins
-        n_bins = np.array([stretch.n_bins for stretch in stretches])
-        signal = self.read([(chrom, start - flank, end + flank) for chrom, start, end, _ in stretches])
+        n_bins = np.array([end - start for _, start, end in loci])
+        signal = self.read([(chrom, start - flank, end + flank) for chrom, start, end in loci])
         first = np.cumsum(n_bins + 2 * flank) - (n_bins + 2 * flank)
-        of_bin = np.repeat(np.arange(len(stretches)), n_bins)
-        # Where the bins without flanks lie in the signal, and in their stretch.
+        of_bin = np.repeat(np.arange(len(loci)), n_bins)
+        # Where the bins without flanks lie in the signal, and in their locus.
         within = np.arange(len(of_bin)) - (np.cumsum(n_bins) - n_bins)[of_bin]
         inner = first[of_bin] + flank + within
         window, place = self._places(signal, first, n_bins)
@@ -129,15 +117,15 @@ class _SideBySide(NamedTuple):
             if not self.silent:
                 self.silent.update(self.predict(np.zeros((chunk + 2 * flank, signal.shape[1]), np.float32)))
             keep(bins, self.silent, within[bins])
-        return Piece(stretches[0].start_bin, signal[inner], outputs)
+        return Piece(loci, signal[inner], outputs)
 
     def _places(
         self,
         signal: Float[np.ndarray, "bin track"],
-        first: Int[np.ndarray, " stretch"],
-        n_bins: Int[np.ndarray, " stretch"],
-    ) -> tuple[Int[np.ndarray, " stretch"], Int[np.ndarray, " stretch"]]:
-        """Window and place in it of each stretch; one without any signal takes no room, and its window is -1.
+        first: Int[np.ndarray, " locus"],
+        n_bins: Int[np.ndarray, " locus"],
+    ) -> tuple[Int[np.ndarray, " locus"], Int[np.ndarray, " locus"]]:
+        """Window and place in it of each locus; one without any signal takes no room, and its window is -1.
 
         Silent flanks, as beyond the ends of chromosomes, are shared by neighbours.
         """
@@ -160,14 +148,13 @@ class _SideBySide(NamedTuple):
 def predict_track(
     predict: Predict,
     read: Read,
+    locus: Locus,
     *,
-    start_bin: int,
-    end_bin: int,
     flank_bins: int,
     chunk_bins: int,
     silent: dict[str, np.ndarray] | None = None,
 ) -> Iterator[Piece]:
-    """The model's outputs for the bins of `[start_bin, end_bin)`, in order.
+    """The model's outputs for the bins of a locus, in order.
 
     The model always sees `chunk_bins + 2 * flank_bins` bins, so that it is compiled once. Where an output depends on at
     most `flank_bins` bins to either side, the result does not depend on `chunk_bins`. A window without any signal goes
@@ -176,17 +163,17 @@ def predict_track(
     Args:
         predict: Any function of a window alone; its outputs are for the `chunk_bins` bins between the flanks; called in
             another thread, for one chunk ahead.
-        read: Gives the signal of `[start, end)`, 0 for bins outside the chromosome (numbers below 0 occur); called in
-            another thread, up to two chunks ahead.
-        start_bin: The first bin wanted.
-        end_bin: The bin after the last one wanted.
+        read: Gives the signal of loci, one after another, 0 for bins outside the chromosome (numbers below 0 occur);
+            called in another thread, up to two chunks ahead.
+        locus: What is wanted.
         flank_bins: Context on both sides of a chunk, without output.
         chunk_bins: Bins per piece; the last one may be shorter.
         silent: An empty dict, filled with the outputs for a window without signal; for calls of equal `chunk_bins`.
     """
     silent = {} if silent is None else silent
+    chrom, start_bin, end_bin = locus
     starts = range(start_bin, end_bin, chunk_bins)
-    windows = _one_ahead(read(start - flank_bins, start + chunk_bins + flank_bins) for start in starts)
+    windows = _one_ahead(read([(chrom, start - flank_bins, start + chunk_bins + flank_bins)]) for start in starts)
 
     def outputs_of(window: Float[np.ndarray, "bin track"]) -> Mapping[str, np.ndarray]:
         if window.any():
@@ -199,7 +186,11 @@ def predict_track(
     for start, (window, outputs) in zip(starts, predicted, strict=True):
         n_kept = min(chunk_bins, end_bin - start)
         inputs = window[flank_bins : flank_bins + n_kept]
-        yield Piece(start, inputs, {name: np.asarray(array)[:n_kept] for name, array in outputs.items()})
+        yield Piece(
+            [(chrom, start, start + n_kept)],
+            inputs,
+            {name: np.asarray(array)[:n_kept] for name, array in outputs.items()},
+        )
 
 
 def _one_ahead(items: Iterator[_Item]) -> Iterator[_Item]:

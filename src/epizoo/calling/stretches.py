@@ -9,6 +9,9 @@ import pandas as pd
 from epizoo.calling.local_background import reached_bins
 from epizoo.genome.overlaps import merged
 
+Locus = tuple[str, int, int]
+"""A chromosome, and the first and the end bin on its grid."""
+
 
 class Stretch(NamedTuple):
     """Consecutive bins of a chromosome, and starts and ends in bp of what was asked for of them."""
@@ -17,6 +20,11 @@ class Stretch(NamedTuple):
     start_bin: int
     end_bin: int
     asked: list[tuple[int, int]]
+
+    @property
+    def locus(self) -> Locus:
+        """Where it lies."""
+        return self.chrom, self.start_bin, self.end_bin
 
     @property
     def n_bins(self) -> int:

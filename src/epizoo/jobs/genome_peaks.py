@@ -64,7 +64,7 @@ def call_genome(
             return peak_table()
     sizes = windows.bigwigs[0].chrom_sizes
     todo = stretches(wanted, entry.window.bin_bp, rule.background_bp, sizes, windows.known)
-    n_bins = sum(stretch.end_bin - stretch.start_bin for stretch in todo)
+    n_bins = sum(stretch.n_bins for stretch in todo)
     chunk_bins = _chunk_bins(todo, entry.window.flank_bins)
     predicted = predict_stretches(
         _predictor(
@@ -95,10 +95,7 @@ def call_genome(
                     continue
                 collector = _collector(group, rule, entry.window.bin_bp, windows.fitted[0], reads)
             # Folds over the background, so that treatment and control are of one depth.
-            loci = [(chrom, start, end) for chrom, start, end, _ in group]
-            if len(group) == 1:
-                loci = [(group[0].chrom, piece.start_bin, piece.start_bin + len(piece.inputs))]
-            collector.add(piece.outputs[PROBABILITIES], *windows.folds(loci, piece.inputs))
+            collector.add(piece.outputs[PROBABILITIES], *windows.folds(piece.loci, piece.inputs))
         if collector is not None:
             found.append(collector.finish())
     return candidate_table(found)
@@ -114,16 +111,16 @@ def searched_intervals(
 
 def _chunk_bins(todo: list[Stretch], flank_bins: int) -> int:
     """Bins of a chunk: short regions need no long windows, and powers of two keep the number of lengths small."""
-    lengths = [stretch.end_bin - stretch.start_bin for stretch in todo]
+    lengths = [stretch.n_bins for stretch in todo]
     side_by_side = sum(lengths) + 2 * flank_bins * (len(lengths) - 1)
     return min(CHUNK_BINS, 1 << (max([*lengths, side_by_side]) - 1).bit_length())
 
 
 def _that_may_hold_peaks(group: list[Stretch], piece: Piece, rule: PeakCallingConfig) -> tuple[list[Stretch], Piece]:
     """The whole stretches in which a bin is as probable as a peak's must be; all where the piece is a part of one."""
-    n_bins = np.array([stretch.n_bins for stretch in group])
-    if len(piece.inputs) < n_bins.sum():
+    if piece.loci != [stretch.locus for stretch in group]:
         return group, piece
+    n_bins = np.array([stretch.n_bins for stretch in group])
     first = np.cumsum(n_bins) - n_bins
     may_hold = np.maximum.reduceat(piece.outputs[PROBABILITIES], first) >= rule.enter_probability
     bins = np.repeat(may_hold, n_bins)
@@ -131,20 +128,17 @@ def _that_may_hold_peaks(group: list[Stretch], piece: Piece, rule: PeakCallingCo
     if not kept:
         return kept, piece
     outputs = {name: values[bins] for name, values in piece.outputs.items()}
-    return kept, Piece(kept[0].start_bin, piece.inputs[bins], outputs)
+    return kept, Piece([stretch.locus for stretch in kept], piece.inputs[bins], outputs)
 
 
 def _write(writers: Writers, group: list[Stretch], piece: Piece, bin_bp: int) -> None:
     """Write the outputs of a piece where they were asked for."""
-    first, start_bin = 0, piece.start_bin
-    for stretch in group:
-        n_bins = len(piece.inputs) if len(group) == 1 else stretch.n_bins
-        if len(group) > 1:
-            start_bin = stretch.start_bin
-        for low, high in _asked_bins(stretch, start_bin, n_bins, bin_bp):
+    before = 0
+    for stretch, (chrom, start_bin, end_bin) in zip(group, piece.loci, strict=True):
+        for first, after in _asked_bins(stretch, start_bin, end_bin - start_bin, bin_bp):
             for name, (writer, value) in writers.items():
-                writer.add(stretch.chrom, start_bin + low, value(piece.outputs[name][first + low : first + high]))
-        first += n_bins
+                writer.add(chrom, start_bin + first, value(piece.outputs[name][before + first : before + after]))
+        before += end_bin - start_bin
 
 
 def _collector(
