@@ -20,7 +20,7 @@ $(VENV)/.dev: $(VENV)/.light
 	touch $@
 
 demo: $(VENV)/.light
-	PATH="$(CURDIR)/$(BIN):$$PATH" bash docs/demo.sh demo-output
+	PATH="$(abspath $(BIN)):$$PATH" bash docs/demo.sh demo-output
 
 $(VENV)/.web: $(VENV)/.light
 	$(PIP) -e ".[kipoi,onnx]"
