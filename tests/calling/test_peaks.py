@@ -177,6 +177,43 @@ def test_stretches_side_by_side_have_the_peaks_that_each_has_alone(config, has_c
     assert expected["chrom"].nunique() >= 3
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_weak_peaks_are_those_of_their_own_rule_that_overlap_no_other(seed):
+    arrays = stretch(seed, 1_200)
+    place = {"bin_bp": BIN_BP, "chrom_size": 12_000, "reads_per_area": 0.5}
+    config = PeakCallingConfig(
+        0.9, 0.8, merge_gap_bp=20, background_bp=300, most_q=0.5, weak_probability=0.3, weak_q=0.2
+    )
+    peaks, weak = (call_peaks("chr1", 0, *arrays, tier, **place) for tier in config.tiers)
+    assert [tier.enter_probability for tier in config.tiers] == [0.9, 0.3]
+    assert [tier.most_q for tier in config.tiers] == [0.5, 0.2]
+    alone = [
+        row for row in weak.itertuples() if not any(row.start < end and start < row.end for start, end in spans(peaks))
+    ]
+    expected = sorted([*spans(peaks), *((row.start, row.end) for row in alone)])
+    found = call_peaks("chr1", 0, *arrays, config, **place)
+    assert spans(found) == expected
+    assert found["name"].tolist() == [f"chr1_peak_{number}" for number in range(1, len(found) + 1)]
+    assert 0 < len(alone) < len(weak)
+    # Nothing tells weak peaks from noise where reads are not known.
+    pd.testing.assert_frame_equal(
+        call_peaks("chr1", 0, *arrays, config, **place | {"reads_per_area": None}),
+        call_peaks("chr1", 0, *arrays, config.tiers[0], **place | {"reads_per_area": None}),
+    )
+
+
+def spans(peaks):
+    return list(zip(peaks["start"].tolist(), peaks["end"].tolist(), strict=True))
+
+
+@pytest.mark.parametrize(("probability", "most_q"), [(0.5, 0.01), (0.0, 0.01), (0.1, 0.0), (0.1, 0.06)])
+def test_weak_peaks_must_be_weaker_and_more_significant(probability, most_q):
+    with pytest.raises(InputError, match="weak peaks"):
+        PeakCallingConfig(0.5, 0.4, most_q=0.05, weak_probability=probability, weak_q=most_q)
+    rule = PeakCallingConfig(0.5, 0.4, most_q=0.05, weak_probability=0.1, weak_q=0.01)
+    assert PeakCallingConfig.from_dict(rule.to_dict()) == rule
+
+
 def test_a_peak_may_cover_the_whole_chromosome():
     ones = np.ones(12, dtype=np.float32)
     config = PeakCallingConfig(merge_gap_bp=100)

@@ -66,6 +66,24 @@ def test_a_file_without_enrichment_has_no_peaks_and_that_is_said(entries, name, 
     assert any("reads.bam" in text and "no peaks" in text and "input" in text for text in caplog.messages)
 
 
+def test_weak_sites_of_a_deep_genome_are_found_by_their_evidence(entries):
+    # As of a bacterium: 60 fragments a bp, and twice as many more at a site.
+    reads = reads_of(per_kb=300, in_site=300)
+    peaks = epizoo.call_peaks(entries["universal"], reads)
+    assert overlaps_any(SITES, peaks).all()
+    assert overlaps_any(peaks, SITES).all()
+    rule = peaks.decided.rule
+    assert rule == entries["universal"].config.calling
+    # Whoever asks for a probability gets no peak below it.
+    stated = epizoo.call_peaks(entries["universal"], reads, enter_probability=rule.enter_probability)
+    strict = epizoo.call_peaks(entries["universal"], reads, q_value=1e-200)
+    assert len(stated) < 0.2 * len(SITES)
+    assert len(strict) < len(peaks)
+    assert stated.decided.rule.weak_probability is None
+    assert strict.decided.rule.weak_q == 1e-200
+    assert epizoo.call_peaks(entries["universal"], reads_of(per_kb=300, in_site=0)).empty
+
+
 @pytest.mark.parametrize("name", NARROW)
 def test_sites_are_found_and_hardly_anything_else(entries, name):
     peaks = epizoo.call_peaks(entries[name], reads_of(waves=True))

@@ -14,7 +14,8 @@ from bigwigs import coverage, write_bigwig
 from state_vectors import state_vectors
 
 from epizoo.calling.peak_files import write_peaks
-from epizoo.calling.peaks import PeakCollector, candidate_table, name_peaks
+from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.calling.peaks import PeakCollector, candidate_table, joined_tiers, name_peaks
 from epizoo.calling.significance import significant, with_q_values
 from epizoo.calling.stretches import Stretch, stretches
 from epizoo.calling.summits import smoothing_bins
@@ -36,6 +37,8 @@ from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.loading import load_peak_caller
 
 RULES = {name: load_peak_caller(name).config.calling for name in list_entries() if name.startswith("peak_caller/")}
+# With many weak peaks, beside others and by themselves.
+RULES["weak peaks"] = PeakCallingConfig(0.9, 0.8, merge_gap_bp=200, most_q=0.01, weak_probability=0.05, weak_q=1e-3)
 TRANSFORMS = [
     CoverageTransform(),
     CoverageTransform(peak_weight=0.85, peak_fold=2.0),
@@ -222,10 +225,13 @@ def _peaks(folder):
             settings = {"bin_bp": 100, "reads_per_unit": 3.5, "reads_per_area": reads}
             # All of it, and parts with borders within bins and with one bin between them.
             for asked in ([(0, 400_950)], [(30_050, 90_010), (90_199, 150_000), (380_000, 400_950)]):
-                collector = PeakCollector([Stretch("chr1", 10, 10 + n_bins, asked)], rule, **settings)
-                collector.add(probabilities, signal)
-                called = with_q_values(candidate_table([collector.finish()]), n_bins * 100)
-                write_peaks(folder / "peaks.narrowPeak", name_peaks(significant(called, rule.most_q)))
+                called = []
+                for tier in rule.tiers if reads else rule.tiers[:1]:
+                    collector = PeakCollector([Stretch("chr1", 10, 10 + n_bins, asked)], tier, **settings)
+                    collector.add(probabilities, signal)
+                    candidates = with_q_values(candidate_table([collector.finish()]), n_bins * 100)
+                    called.append(significant(candidates, tier.most_q))
+                write_peaks(folder / "peaks.narrowPeak", name_peaks(joined_tiers(called)))
                 found.append(
                     {
                         "name": f"{name}, reads {'unknown' if reads is None else 'known'}, up to {highest}, {asked}",

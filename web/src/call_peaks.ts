@@ -1,7 +1,7 @@
 /** Peaks of a whole genome, or of regions of it: bigWig in, peaks out; mirrors `call_peaks.py` and `genome_peaks.py`. */
 
 import { chunkBins, type Predict, predictTracks } from "./calling/chunked_prediction.ts";
-import { namePeaks, type Peak, PeakCollector } from "./calling/peaks.ts";
+import { joinedTiers, namePeaks, type Peak, PeakCollector, tiersOf } from "./calling/peaks.ts";
 import { significant, withQValues } from "./calling/significance.ts";
 import { excludedSequences } from "./genome/assemblies.ts";
 import { type FittedTransform, fitTransform } from "./genome/coverage_transform.ts";
@@ -9,7 +9,7 @@ import { merged, type Stretch, stretches } from "./genome/intervals.ts";
 import { type ReadDepth, readDepth } from "./genome/read_depth.ts";
 import type { BigWig, Interval } from "./genome/signal.ts";
 import { sum } from "./numbers.ts";
-import type { Constants, Entry, SignalKind } from "./settings.ts";
+import type { Constants, Entry, PeakRule, SignalKind } from "./settings.ts";
 
 /** What to call peaks in, and by which entry. */
 export interface Question {
@@ -58,28 +58,32 @@ export async function callPeaks(
   const asked = regions ?? [...sizes].map(([chrom, end]) => ({ chrom, start: 0, end }));
   const searched = asked.filter(({ chrom }) => !excluded.includes(chrom));
   const todo = stretches(searched, entry.window.bin_bp, entry.calling.background_bp, sizes);
-  const found = await callStretches(bigwig, todo, { entry, fitted, depth }, predict, constants, listener);
+  // Weak peaks are known by their q-values alone.
+  const tiers = tiersOf(entry.calling).slice(0, depth ? undefined : 1);
+  const found = await callStretches(bigwig, todo, { entry, tiers, fitted, depth }, predict, constants, listener);
   const nBp = sum(merged(searched).map(({ start, end }) => end - start));
-  const peaks = namePeaks(significant(withQValues(found, nBp), entry.calling.most_q));
+  const kept = found.map((peaks, i) => significant(withQValues(peaks, nBp), tiers[i].most_q));
+  const peaks = namePeaks(joinedTiers(kept));
   const notes = notesOn(bigwig, peaks, fitted, excluded, entry, constants);
   return { peaks, fitted, depth, notes };
 }
 
 interface Basis {
   entry: Entry;
+  tiers: PeakRule[];
   fitted: FittedTransform;
   depth: ReadDepth | null;
 }
 
-/** All candidate peaks of the stretches, without names and q-values. */
+/** All candidate peaks of the stretches for each tier, without names and q-values. */
 async function callStretches(
   bigwig: BigWig,
   todo: Stretch[],
-  { entry, fitted, depth }: Basis,
+  { entry, tiers, fitted, depth }: Basis,
   predict: Predict,
   constants: Constants,
   listener: Listener,
-): Promise<Peak[]> {
+): Promise<Peak[][]> {
   const { bin_bp: binBp, flank_bins: flankBins } = entry.window;
   const lengths = todo.map((stretch) => stretch.endBin - stretch.startBin);
   const chunk = chunkBins(lengths, flankBins, constants.genome_peaks.chunk_bins);
@@ -90,9 +94,10 @@ async function callStretches(
     read: async (from: number, to: number) => fitted.apply(await bigwig.binned(chrom, from, to, binBp)),
   }));
   const nBins = sum(lengths);
-  const peaks: Peak[] = [];
+  const found: Peak[][] = tiers.map(() => []);
+  const enter = Math.fround(Math.min(...tiers.map((rule) => rule.enter_probability)));
   let done = 0;
-  let collector: PeakCollector | null = null;
+  let collectors: PeakCollector[] = [];
   for await (const piece of predictTracks(predict, tracks, windows)) {
     const stretch = todo[piece.track];
     const isFirst = piece.startBin === stretch.startBin;
@@ -101,24 +106,26 @@ async function callStretches(
     for (const part of askedParts(stretch, piece, binBp)) listener.probabilities(part);
     listener.progress(done, nBins);
     // Most scaffolds of a draft assembly: their background is nobody's, so that none is taken in.
-    if (isFirst && isLast && !mayHoldPeak(piece.probabilities, entry)) continue;
-    collector ??= new PeakCollector(
-      {
+    if (isFirst && isLast && !piece.probabilities.some((probability) => probability >= enter)) continue;
+    if (!collectors.length) {
+      const settings = {
         ...stretch,
         binBp,
         // Of other kinds the number of reads is unknown, and assumed as the transform assumes it for -log10 p.
         readsPerUnit: fitted.kind === "coverage" ? fitted.background : fitted.log10PBackground,
         readsPerArea: depth && depth.perArea * fitted.background,
-      },
-      entry.calling,
-      constants,
-    );
-    collector.add(piece.probabilities, fitted.inverse(piece.coverage, fitted.background));
+      };
+      collectors = tiers.map((rule) => new PeakCollector(settings, rule, constants));
+    }
+    const folds = fitted.inverse(piece.coverage, fitted.background);
+    for (const collector of collectors) collector.add(piece.probabilities, folds);
     if (!isLast) continue;
-    for (const peak of collector.finish()) peaks.push(peak);
-    collector = null;
+    collectors.forEach((collector, i) => {
+      for (const peak of collector.finish()) found[i].push(peak);
+    });
+    collectors = [];
   }
-  return peaks;
+  return found;
 }
 
 /** The probabilities of a piece where they were asked for. */
@@ -134,11 +141,6 @@ function* askedParts(
     if (first >= after) continue;
     yield { chrom, startBin: first, probabilities: probabilities.subarray(first - startBin, after - startBin) };
   }
-}
-
-function mayHoldPeak(probabilities: Float32Array, entry: Entry): boolean {
-  const enter = Math.fround(entry.calling.enter_probability);
-  return probabilities.some((probability) => probability >= enter);
 }
 
 /** Sequences in which no peaks are asked for, if the others are long enough to set the scale by themselves. */

@@ -28,6 +28,9 @@ export interface PeakRule {
   calibration: [number, number][];
   score_evidence: boolean;
   most_q: number;
+  /** Null where there are no weak peaks. */
+  weak_probability: number | null;
+  weak_q: number;
 }
 
 /** A peak caller of the zoo. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { chunkBins, predictTracks } from "../src/calling/chunked_prediction.ts";
 import { narrowPeakText } from "../src/calling/peak_files.ts";
-import { namePeaks, PeakCollector } from "../src/calling/peaks.ts";
+import { joinedTiers, namePeaks, PeakCollector, tiersOf } from "../src/calling/peaks.ts";
 import { significant, withQValues } from "../src/calling/significance.ts";
 import { merged, readRegions, stretches } from "../src/genome/intervals.ts";
 import type { PeakRule } from "../src/settings.ts";
@@ -35,24 +35,23 @@ for (const expected of vectors<Called[]>("peaks")) {
   for (const pieceBins of [expected.signal.length, 7, 1]) {
     test(`peaks are Python's: ${expected.name}, in pieces of ${pieceBins} bins`, () => {
       const { bin_bp: binBp, start_bin: startBin, rule } = expected;
-      const collector = new PeakCollector(
-        {
-          chrom: "chr1",
-          startBin,
-          binBp,
-          asked: expected.asked,
-          readsPerUnit: expected.reads_per_unit,
-          readsPerArea: expected.reads_per_area,
-        },
-        rule,
-        settings.constants,
-      );
-      for (let at = 0; at < expected.signal.length; at += pieceBins) {
-        const part = (values: number[]): Float32Array => Float32Array.from(values.slice(at, at + pieceBins));
-        collector.add(part(expected.probabilities), part(expected.signal));
-      }
-      const found = withQValues(collector.finish(), expected.signal.length * binBp);
-      compareLines(narrowPeakText(namePeaks(significant(found, rule.most_q))), expected.narrow_peak);
+      const stretch = {
+        chrom: "chr1",
+        startBin,
+        binBp,
+        asked: expected.asked,
+        readsPerUnit: expected.reads_per_unit,
+        readsPerArea: expected.reads_per_area,
+      };
+      const called = tiersOf(rule).slice(0, expected.reads_per_area === null ? 1 : undefined).map((tier) => {
+        const collector = new PeakCollector(stretch, tier, settings.constants);
+        for (let at = 0; at < expected.signal.length; at += pieceBins) {
+          const part = (values: number[]): Float32Array => Float32Array.from(values.slice(at, at + pieceBins));
+          collector.add(part(expected.probabilities), part(expected.signal));
+        }
+        return significant(withQValues(collector.finish(), expected.signal.length * binBp), tier.most_q);
+      });
+      compareLines(narrowPeakText(namePeaks(joinedTiers(called))), expected.narrow_peak);
     });
   }
 }

@@ -1,5 +1,6 @@
 """The rule by which probabilities become peaks, without the code that applies it: entries are read with it."""
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ class PeakCallingConfig(Config):
     """The rule that turns probabilities into peaks; recorded with every peak-caller entry.
 
     A peak is a run of bins with at least `extend_probability`, one of which has at least `enter_probability`. Peaks
-    with at most `merge_gap_bp` between them become one, and those narrower than `min_width_bp` are then dropped.
+    with at most `merge_gap_bp` between them become one, and those narrower than `min_width_bp` are then dropped. Weak
+    peaks are made in the same way with `weak_probability` and `weak_q`, and those that overlap no other peak are added.
     """
 
     title: ClassVar[str] = "peak calling"
@@ -40,6 +42,9 @@ class PeakCallingConfig(Config):
     """Makes the score grow with the evidence, without an end, instead of being a probability: see `call_peaks`."""
     most_q: Annotated[float, Field(gt=0, le=1)] = 1.0
     """The highest q-value of a peak, by its reads: see `epizoo.calling.significance`. 1 leaves all peaks."""
+    weak_probability: float | None = None
+    """A weak peak has this probability at least, and a q-value of at most `weak_q`; None where there are none."""
+    weak_q: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0.0 < self.extend_probability <= self.enter_probability <= 1.0:
@@ -51,6 +56,14 @@ class PeakCallingConfig(Config):
             raise InputError(
                 f"peak calling: the highest q-value is {self.most_q}; expected more than 0 and at most 1 (any peak)"
             )
+        if self.weak_probability is not None:
+            is_weaker = 0.0 < self.weak_probability < self.extend_probability
+            if not (is_weaker and 0.0 < self.weak_q <= self.most_q):
+                raise InputError(
+                    f"peak calling: weak peaks have a probability of {self.weak_probability} and a q-value of at most "
+                    f"{self.weak_q}; expected a probability above 0 and below extend_probability "
+                    f"({self.extend_probability}), and a q-value above 0 and at most that of peaks ({self.most_q})"
+                )
         for field in ("min_width_bp", "merge_gap_bp", "background_bp", "summit_smoothing_bp"):
             if not getattr(self, field) >= 0:
                 raise InputError(f"peak calling: {field} is {getattr(self, field)}; expected at least 0")
@@ -60,10 +73,19 @@ class PeakCallingConfig(Config):
         object.__setattr__(self, "calibration", _checked_calibration(self.calibration))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by field name, for YAML and JSON; calibration, evidence and q-value only where they are set."""
-        optional = {"calibration": (), "score_evidence": False, "most_q": 1.0}
+        """Plain values by field name, for YAML and JSON; those that few rules have only where they are set."""
+        optional = {"calibration": (), "score_evidence": False, "most_q": 1.0, "weak_probability": None, "weak_q": 0.0}
         values = super().to_dict().items()
         return {key: value for key, value in values if key not in optional or getattr(self, key) != optional[key]}
+
+    @property
+    def tiers(self) -> "list[PeakCallingConfig]":
+        """The rule of peaks, and that of weak peaks where there are any, each by itself."""
+        peaks = dataclasses.replace(self, weak_probability=None, weak_q=0.0)
+        weak = self.weak_probability
+        if weak is None:
+            return [peaks]
+        return [peaks, dataclasses.replace(peaks, enter_probability=weak, extend_probability=weak, most_q=self.weak_q)]
 
     def calibrated(self, probability: Float[np.ndarray, " peak"]) -> Float[np.ndarray, " peak"]:
         """The share of true peaks among peaks of these highest probabilities; beyond the corners that of the nearest.

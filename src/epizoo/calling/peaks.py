@@ -13,6 +13,7 @@ from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.significance import significant, with_q_values
 from epizoo.calling.stretches import Stretch
 from epizoo.calling.summits import Summits, find_summits, first_highest, smoothing_bins
+from epizoo.genome.overlaps import overlaps_any
 from epizoo.genome.poisson import poisson_log10_p
 
 NARROWPEAK_COLUMNS = (
@@ -86,17 +87,20 @@ def call_peaks(
         surroundings. `qValue` is -log10 of the q-value, see `epizoo.calling.significance`; peaks above `config.most_q`
         are left out. Both are -1 where reads are not known.
     """
-    collector = PeakCollector(
-        [Stretch(chrom, start_bin, start_bin + len(probabilities), [(0, chrom_size)])],
-        config,
-        bin_bp=bin_bp,
-        least_background=least_background,
-        reads_per_unit=reads_per_unit,
-        reads_per_area=reads_per_area,
-    )
-    collector.add(probabilities, signal, control)
-    found = with_q_values(candidate_table([collector.finish()]), len(probabilities) * bin_bp)
-    return name_peaks(significant(found, config.most_q))
+    found = []
+    for rule in config.tiers if reads_per_area is not None else config.tiers[:1]:
+        collector = PeakCollector(
+            [Stretch(chrom, start_bin, start_bin + len(probabilities), [(0, chrom_size)])],
+            rule,
+            bin_bp=bin_bp,
+            least_background=least_background,
+            reads_per_unit=reads_per_unit,
+            reads_per_area=reads_per_area,
+        )
+        collector.add(probabilities, signal, control)
+        candidates = with_q_values(candidate_table([collector.finish()]), len(probabilities) * bin_bp)
+        found.append(significant(candidates, rule.most_q))
+    return name_peaks(joined_tiers(found))
 
 
 class PeakCollector:
@@ -281,6 +285,16 @@ def candidate_table(parts: Sequence[Candidates]) -> pd.DataFrame:
         return peak_table()
     columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
     return peak_table(**columns, name=".", strand=".", qValue=-1.0)
+
+
+def joined_tiers(tiers: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The peaks of the first table, and those of the second that overlap none of them, sorted by place."""
+    peaks, *others = tiers
+    for weak in others:
+        added = weak[~overlaps_any(weak, peaks)]
+        if len(added):
+            peaks = pd.concat([peaks, added]).sort_values(["chrom", "start"], ignore_index=True)
+    return peaks
 
 
 def peak_table(**columns: Any) -> pd.DataFrame:

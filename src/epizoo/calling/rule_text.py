@@ -16,12 +16,17 @@ def peaks_in_words(rule: PeakCallingConfig, *, reads: bool = True) -> str:
 
     >>> peaks_in_words(PeakCallingConfig(merge_gap_bp=200, most_q=0.05))
     'probability 0.5 to enter and 0.5 to extend, q-value of its reads at most 0.05; any width, gaps up to 200 bp joined'
+    >>> peaks_in_words(PeakCallingConfig(most_q=0.05, weak_probability=0.03, weak_q=1e-60)).split("; ")[1]
+    'or probability 0.03 and q-value at most 1e-60'
     """
     width = f"at least {rule.min_width_bp:,} bp wide" if rule.min_width_bp else "any width"
     gaps = f"gaps up to {rule.merge_gap_bp:,} bp joined" if rule.merge_gap_bp else "no gaps joined"
     significant = f", q-value of its reads at most {rule.most_q:g}" if reads and rule.most_q < 1 else ""
     probability = f"probability {rule.enter_probability:.4g} to enter and {rule.extend_probability:.4g} to extend"
-    return f"{probability}{significant}; {width}, {gaps}"
+    weak = ""
+    if reads and rule.weak_probability is not None:
+        weak = f"; or probability {rule.weak_probability:.4g} and q-value at most {rule.weak_q:g}"
+    return f"{probability}{significant}{weak}; {width}, {gaps}"
 
 
 def rule_in_words(rule: PeakCallingConfig) -> list[str]:

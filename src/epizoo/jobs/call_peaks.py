@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from epizoo.calling.bed9 import track_line as make_track_line
 from epizoo.calling.called_peaks import CalledPeaks, CallingDecisions
 from epizoo.calling.peak_files import peak_format, write_peaks, write_summits
 from epizoo.calling.peak_rule import PeakCallingConfig
-from epizoo.calling.peaks import PEAK_COLUMNS, name_peaks
+from epizoo.calling.peaks import PEAK_COLUMNS, joined_tiers, name_peaks
 from epizoo.calling.reproducibility import with_reproducibility
 from epizoo.calling.significance import significant, with_q_values, write_cutoffs
 from epizoo.errors import InputError
@@ -178,7 +179,7 @@ def call_peaks(
         merge_gap_bp=merge_gap_bp,
         most_q=q_value,
     )
-    rule = dataclasses.replace(config or caller.config.calling, **changes)
+    rule = _changed(config or caller.config.calling, changes, one_tier=bool(replicates))
     # All that can be wrong is found before reads are read, which may take minutes.
     kind = peak_format("" if output is None else output, output_format)
     if output is None and (output_format or track_line):
@@ -231,17 +232,20 @@ def call_peaks(
         write_track(coverage, track, progress)
     with ExitStack() as stack:
         writers = open_writers(stack, windows, probabilities, denoised)
-        found = call_genome(caller, windows, rule, depth and depth.per_area, writers, progress, excluded)
-        allowed = found if masked is None else found[~overlaps_any(found, masked)]
+        # Weak peaks are known by their q-values alone.
+        tiers = rule.tiers if depth is not None else rule.tiers[:1]
+        found = call_genome(caller, windows, tiers, depth and depth.per_area, writers, progress, excluded)
         # Artefacts on the blacklist are no discoveries: they must not make others look better.
         searched = searched_intervals(windows, excluded, masked)
         n_bp = int((searched["end"] - searched["start"]).sum())
-        allowed = with_q_values(allowed.reset_index(drop=True), n_bp)
+        allowed = [table if masked is None else table[~overlaps_any(table, masked)] for table in found]
+        allowed = [with_q_values(table.reset_index(drop=True), n_bp) for table in allowed]
         if isinstance(track, ReadCoverage) and track.replicates:
-            allowed = with_reproducibility(allowed, track.replicates, searched, rule.most_q)
-        peaks = CalledPeaks(name_peaks(significant(allowed, rule.most_q)))
+            allowed = [with_reproducibility(allowed[0], track.replicates, searched, rule.most_q)]
+        kept = [significant(table, tier.most_q) for table, tier in zip(allowed, tiers, strict=True)]
+        peaks = CalledPeaks(name_peaks(joined_tiers(kept)))
         if cutoff_analysis is not None:
-            write_cutoffs(cutoff_analysis, allowed)
+            write_cutoffs(cutoff_analysis, allowed[0])
         if output is not None:
             write_peaks(output, peaks, kind, make_track_line(kind, track_line) if track_line else None)
         if summits is not None:
@@ -266,6 +270,15 @@ def call_peaks(
     )
     _warn(windows, rule, len(peaks), searched)
     return peaks
+
+
+def _changed(rule: PeakCallingConfig, changes: dict[str, Any], *, one_tier: bool) -> PeakCallingConfig:
+    """The rule with what a user changes; there are no weak peaks beside a probability that was asked for."""
+    if one_tier or changes.keys() & {"enter_probability", "extend_probability"}:
+        changes = changes | {"weak_probability": None, "weak_q": 0.0}
+    elif rule.weak_probability is not None and "most_q" in changes:
+        changes = changes | {"weak_q": min(rule.weak_q, changes["most_q"])}
+    return dataclasses.replace(rule, **changes)
 
 
 def _write_replicates(path: File, peaks: pd.DataFrame) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from operator import itemgetter
 
@@ -37,33 +37,33 @@ Writers = dict[str, tuple[BigWigWriter, Callable[[np.ndarray], np.ndarray]]]
 def call_genome(
     entry: PeakCallerEntry,
     windows: CoverageWindows,
-    rule: PeakCallingConfig,
+    rules: Sequence[PeakCallingConfig],
     reads: float | None,
     writers: Writers,
     progress: Progress | None,
     excluded: Collection[str] = (),
-) -> pd.DataFrame:
-    """All candidate peaks, sorted, without names and q-values; the network's outputs go to the writers.
+) -> list[pd.DataFrame]:
+    """All candidate peaks of each rule, sorted, without names and q-values; the network's outputs go to the writers.
 
     Args:
         entry: the peak caller.
         windows: the signal, and the intervals to call peaks in.
-        rule: the rule of calling.
+        rules: rules of calling, which differ in their probabilities and q-values.
         reads: reads for each unit of the signal over 1 bp; see `epizoo.genome.read_depth`.
         writers: see `open_writers`.
         progress: called after each chunk with the bins that are done and those there are.
         excluded: sequences in which no peaks are called.
     """
     # Where there are no reads, no peak is significant.
-    skips_empty = reads is not None and rule.most_q < 1 and not writers
+    skips_empty = reads is not None and rules[0].most_q < 1 and not writers
     wanted = windows.intervals[~windows.intervals["chrom"].isin(list(excluded))]
     if skips_empty:
         covered = {chrom for chrom, _, _ in windows.bigwigs[0].covered_blocks(1 << 30)}
         wanted = wanted[wanted["chrom"].isin(covered)]
         if wanted.empty:
-            return peak_table()
+            return [peak_table() for _ in rules]
     sizes = windows.bigwigs[0].chrom_sizes
-    todo = stretches(wanted, entry.window.bin_bp, rule.background_bp, sizes, windows.known)
+    todo = stretches(wanted, entry.window.bin_bp, rules[0].background_bp, sizes, windows.known)
     n_bins = sum(stretch.n_bins for stretch in todo)
     chunk_bins = _chunk_bins(todo, entry.window.flank_bins)
     predicted = predict_stretches(
@@ -79,26 +79,28 @@ def call_genome(
         chunk_bins=chunk_bins,
     )
     done = 0
-    found: list[Candidates] = []
+    found: list[list[Candidates]] = [[] for _ in rules]
     for group, pieces in predicted:
-        collector: PeakCollector | None = None
+        collectors: list[PeakCollector] = []
         for piece in pieces:
             if writers:
                 _write(writers, group, piece, entry.window.bin_bp)
             done += len(piece.inputs)
             if progress is not None:
                 progress(done, n_bins)
-            if collector is None:
+            if not collectors:
                 # Most scaffolds of a draft assembly: their background is nobody's, so that none is taken in.
-                group, piece = _that_may_hold_peaks(group, piece, rule)
+                group, piece = _that_may_hold_peaks(group, piece, min(rule.enter_probability for rule in rules))
                 if not group:
                     continue
-                collector = _collector(group, rule, entry.window.bin_bp, windows.fitted[0], reads)
+                collectors = [_collector(group, rule, entry.window.bin_bp, windows.fitted[0], reads) for rule in rules]
             # Folds over the background, so that treatment and control are of one depth.
-            collector.add(piece.outputs[PROBABILITIES], *windows.folds(piece.loci, piece.inputs))
-        if collector is not None:
-            found.append(collector.finish())
-    return candidate_table(found)
+            folds = windows.folds(piece.loci, piece.inputs)
+            for collector in collectors:
+                collector.add(piece.outputs[PROBABILITIES], *folds)
+        for candidates, collector in zip(found, collectors, strict=False):
+            candidates.append(collector.finish())
+    return [candidate_table(candidates) for candidates in found]
 
 
 def searched_intervals(
@@ -116,13 +118,13 @@ def _chunk_bins(todo: list[Stretch], flank_bins: int) -> int:
     return min(CHUNK_BINS, 1 << (max([*lengths, side_by_side]) - 1).bit_length())
 
 
-def _that_may_hold_peaks(group: list[Stretch], piece: Piece, rule: PeakCallingConfig) -> tuple[list[Stretch], Piece]:
+def _that_may_hold_peaks(group: list[Stretch], piece: Piece, enter: float) -> tuple[list[Stretch], Piece]:
     """The whole stretches in which a bin is as probable as a peak's must be; all where the piece is a part of one."""
     if piece.loci != [stretch.locus for stretch in group]:
         return group, piece
     n_bins = np.array([stretch.n_bins for stretch in group])
     first = np.cumsum(n_bins) - n_bins
-    may_hold = np.maximum.reduceat(piece.outputs[PROBABILITIES], first) >= rule.enter_probability
+    may_hold = np.maximum.reduceat(piece.outputs[PROBABILITIES], first) >= enter
     bins = np.repeat(may_hold, n_bins)
     kept = [stretch for stretch, keep in zip(group, may_hold.tolist(), strict=True) if keep]
     if not kept:

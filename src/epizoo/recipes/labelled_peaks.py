@@ -207,7 +207,13 @@ def _run(name: str, data: Path, seed: int, macs3: list[Path], output: Path) -> N
     details = training_details(settings, distiller, data, stretches)
     chromosomes = {stretch.chrom for stretch in stretches}
     training = recipe_training(name, "labelled_peaks", seed, details, chromosomes=chromosomes, reads_data=True)
-    calling = dataclasses.replace(validation.calling, most_q=settings.most_q, background_bp=settings.background_bp)
+    calling = dataclasses.replace(
+        validation.calling,
+        most_q=settings.most_q,
+        background_bp=settings.background_bp,
+        weak_probability=settings.weak_probability,
+        weak_q=settings.weak_q,
+    )
     write_run(output, name, final, settings.transform, calling, settings.window_bins, training)
     progress.say(f"wrote {output}")
 

@@ -55,6 +55,10 @@ class EntrySettings:
     """Highest q-value of the reads of a peak, asked for by the entry but not where rules are compared."""
     background_bp: int = 10_000
     """Reach of the surroundings of a peak, for its q-value."""
+    weak_probability: float | None = None
+    """Lowest probability of weak peaks, if the entry calls any."""
+    weak_q: float = 0.0
+    """Highest q-value of weak peaks."""
 
 
 H3K4ME3_LABELS = LabelledSet(
@@ -150,6 +154,8 @@ UNIVERSAL = EntrySettings(
     ),
     candidates=[PeakCallingConfig(0.3, 0.3, min_width_bp=200, merge_gap_bp=200)],
     background_bp=20_000,
+    weak_probability=0.03,
+    weak_q=1e-40,
     pretraining=FitSettings(n_steps=1_200, learning_rate=3e-3, label_weight=0.0),
     n_pool=2_000,
     n_pretraining_windows=12,

@@ -1,7 +1,8 @@
 /** Probabilities to peaks; mirrors `PeakCollector` of `peaks.py`, without a control. */
 
 import { poissonLog10P } from "../genome/poisson.ts";
-import { clip, interpolate, rint, sum } from "../numbers.ts";
+import { compareText } from "../genome/signal_kinds.ts";
+import { clip, firstWhere, interpolate, rint, sum } from "../numbers.ts";
 import type { Constants, PeakRule } from "../settings.ts";
 import { LocalBackground } from "./local_background.ts";
 import { findSummits, smoothingBins } from "./summits.ts";
@@ -187,6 +188,29 @@ export class PeakCollector {
   private within(run: Run, bin: number): number {
     return clip(bin * this.stretch.binBp, ...this.stretch.asked[run.asked]);
   }
+}
+
+/** The rule of peaks, and that of weak peaks where there are any, each by itself. */
+export function tiersOf(rule: PeakRule): PeakRule[] {
+  const { weak_probability: weak, weak_q: weakQ } = rule;
+  if (weak === null) return [rule];
+  return [rule, { ...rule, enter_probability: weak, extend_probability: weak, most_q: weakQ }];
+}
+
+/** The peaks of the first list, and those of the second that overlap none of them, sorted by place. */
+export function joinedTiers([peaks, weak]: Peak[][]): Peak[] {
+  const byChrom = new Map<string, Peak[]>();
+  for (const peak of peaks) {
+    const others = byChrom.get(peak.chrom);
+    if (others) others.push(peak);
+    else byChrom.set(peak.chrom, [peak]);
+  }
+  const overlaps = ({ chrom, start, end }: Peak): boolean => {
+    const others = byChrom.get(chrom) ?? [];
+    return (others[firstWhere(others.length, (place) => others[place].end > start)]?.start ?? Infinity) < end;
+  };
+  const added = weak?.filter((peak) => !overlaps(peak)) ?? [];
+  return [...peaks, ...added].sort((a, b) => compareText(a.chrom, b.chrom) || a.start - b.start);
 }
 
 /** The peaks with names such as chr1_peak_1, in their order. */
