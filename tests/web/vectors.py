@@ -33,9 +33,11 @@ from epizoo.genome.signal_kinds import (
 from epizoo.jobs.genome_peaks import stretches
 from epizoo.web.page_data import write_page_data
 from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.loading import load_peak_caller
+from epizoo.zoo.entry import PeakCallerEntry
+from epizoo.zoo.loading import load
 
-RULES = {name: load_peak_caller(name).config.calling for name in list_entries() if name.startswith("peak_caller/")}
+CALLERS = [entry for entry in map(load, list_entries()) if isinstance(entry, PeakCallerEntry)]
+RULES = {entry.name: entry.config.calling for entry in CALLERS}
 TRANSFORMS = [
     CoverageTransform(),
     CoverageTransform(peak_weight=0.85, peak_fold=2.0),

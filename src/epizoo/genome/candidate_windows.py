@@ -1,0 +1,278 @@
+"""Candidate peaks as a peak scorer sees them: coverage around the middle, and enrichment over the surroundings.
+
+Source: Hentges et al., Bioinformatics 2022, and lanceotron 1.2.7, whose numbers these are.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Float32, Int64
+
+from epizoo.errors import InputError
+from epizoo.genome.candidates import Read
+from epizoo.genome.intervals import check_intervals
+from epizoo.genome.overlaps import merged
+from epizoo.genome.signal import SignalTrack, open_signal
+from epizoo.genome.signal_kinds import negative_values
+from epizoo.genome.windows import Intervals, checked_intervals, interval_table
+
+Positions = Int64[np.ndarray, " candidate"]
+
+WINDOW_BP = 2000
+REACHES_BP = np.arange(10_000, 100_001, 10_000)
+"""How far to both sides the surroundings reach that a candidate is held to."""
+N_FEATURES = len(REACHES_BP) + 2
+_FULL_DEPTH = 1e9
+_UNDERFLOW = 999.0
+_PIECE_BP, _GROUP_BP, _GROUP_SIZE = 1 << 22, 1 << 21, 256
+
+
+class Stretch(NamedTuple):
+    """A chromosome, or a part of it beyond which nothing is known."""
+
+    chrom: str
+    start: int
+    end: int
+
+
+class SignalLevel(NamedTuple):
+    """Levels of a file's signal.
+
+    Attributes:
+        depth: sum of the signal over the genome, in units of 1e9.
+        means: mean over the bp of a chromosome that have a value, by chromosome; over all known bp where regions are
+            known.
+        means_of_all: mean over all known bp, an absent value counting as 0.
+    """
+
+    depth: float
+    means: dict[str, float]
+    means_of_all: dict[str, float]
+
+
+class ScoredCandidates(NamedTuple):
+    """Candidates as a model sees them, and where their signal is highest.
+
+    Attributes:
+        inputs: standardised coverage of 2,000 bp, then 12 enrichment features.
+        summit: first bp of the highest signal.
+        fold: that signal over the mean of the chromosome's values.
+    """
+
+    inputs: Float32[np.ndarray, "candidate input 1"]
+    summit: Positions
+    fold: Float[np.ndarray, " candidate"]
+
+
+class CandidateSignal:
+    """A file's signal, from which candidates are described.
+
+    Args:
+        bigwig: the signal, a bigWig or another track.
+        known_regions: where an absent value means 0, in a file that holds a part of the genome. Its depth is then that
+            of a genome with as much signal everywhere, and regions end as chromosomes do.
+
+    Attributes:
+        track: the signal.
+        stretches: the chromosomes, or the known regions.
+        level: levels of the signal.
+
+    Raises:
+        InputError: the file cannot be used, a region is not in it, or it holds no signal.
+    """
+
+    def __init__(self, bigwig: str | os.PathLike[str] | SignalTrack, known_regions: Intervals | None = None) -> None:
+        self.track = open_signal(bigwig)
+        sizes, name = self.track.chrom_sizes, str(self.track.path)
+        self.stretches = [Stretch(chrom, 0, size) for chrom, size in sizes.items()]
+        if known_regions is not None:
+            known = interval_table(known_regions, "the known regions")
+            check_intervals(known, sizes, known.attrs["name"], name)
+            self.stretches = [Stretch(*row) for row in merged(known).itertuples(index=False, name=None)]
+        self.level = self._measure_level(absent_is_zero=known_regions is not None)
+
+    def describe(self, stretch: Stretch, starts: Positions, ends: Positions) -> ScoredCandidates:
+        """Candidates of a stretch, sorted by their start, as the model sees them."""
+        groups = [self._describe_group(stretch, starts[a:b], ends[a:b]) for a, b in _groups(starts, ends)]
+        if not groups:
+            return ScoredCandidates(np.zeros((0, WINDOW_BP + N_FEATURES, 1), np.float32), starts, np.zeros(0))
+        return ScoredCandidates(*(np.concatenate(column) for column in zip(*groups, strict=True)))
+
+    def reader(self, stretch: Stretch) -> Read:
+        """Signal of a stretch by positions that are counted from its start."""
+
+        def read(start: int, end: int) -> Float[np.ndarray, " bp"]:
+            values = self.track.values(stretch.chrom, stretch.start + start, stretch.start + end)
+            np.copyto(values, 0, where=np.isnan(values))
+            return values
+
+        return read
+
+    def _describe_group(self, stretch: Stretch, starts: Positions, ends: Positions) -> ScoredCandidates:
+        """Candidates near to each other, whose signal is read at once; positions are the chromosome's."""
+        length = stretch.end - stretch.start
+        starts, ends = starts - stretch.start, ends - stretch.start
+        low = max(int(starts.min()) - int(REACHES_BP[-1]), 0)
+        high = min(int(ends.max()) + int(REACHES_BP[-1]), length)
+        depth = self.level.depth
+        signal = self.reader(stretch)(low, high).astype(np.float64) / depth
+        places = [a + int(np.argmax(signal[a - low : b - low])) for a, b in zip(starts, ends, strict=True)]
+        summit = np.array(places, np.int64)
+        height = signal[summit - low]
+        middle = starts + (ends - starts) // 2
+        # LanceOtron divides the mean of the chromosome by the depth twice, and so did what its network learnt from.
+        mean = self.level.means_of_all[stretch.chrom] / depth / depth
+        expected = _expected(signal, low, middle, length, mean)
+        features = np.concatenate([log10_p(height[:, None], expected), np.full((len(middle), 1), depth)], axis=1)
+        features[height <= 0, :-1] = 0
+        coverage = np.stack([_window(signal, low, int(place), length) for place in middle])
+        coverage[height <= 0] = 0
+        inputs = np.concatenate([_standardised(coverage), features], axis=1)
+        fold = height * depth / self.level.means.get(stretch.chrom, np.inf)
+        return ScoredCandidates(inputs.astype(np.float32)[..., None], summit + stretch.start, fold)
+
+    def _measure_level(self, absent_is_zero: bool) -> SignalLevel:
+        """One pass over the known signal.
+
+        Raises:
+            InputError: there is none, or a value is negative or infinite.
+        """
+        total, with_value, known = (dict.fromkeys(self.track.chrom_sizes, 0.0) for _ in range(3))
+        for chrom, start, end in self.stretches:
+            known[chrom] += end - start
+            for low in range(start, end, _PIECE_BP):
+                runs = self.track.runs(chrom, low, min(low + _PIECE_BP, end))
+                if len(runs.value) and runs.value.min() < 0:
+                    raise negative_values(self.track)
+                width = (runs.end - runs.start).astype(np.float64)
+                total[chrom] += float((runs.value.astype(np.float64) * width).sum())
+                with_value[chrom] += min(low + _PIECE_BP, end) - low if absent_is_zero else float(width.sum())
+        whole = sum(total.values())
+        if not 0 < whole < np.inf:
+            found = "an infinite value" if whole else "no signal"
+            raise InputError(f"{self.track.path}: holds {found} where candidates are asked for; give another file")
+        share = sum(known.values()) / sum(self.track.chrom_sizes.values())
+        return SignalLevel(
+            whole / share / _FULL_DEPTH,
+            {chrom: total[chrom] / with_value[chrom] for chrom in total if with_value[chrom]},
+            {chrom: total[chrom] / known[chrom] for chrom in total if known[chrom]},
+        )
+
+
+class CandidateWindows:
+    """Candidates of an interval table, row by row.
+
+    Args:
+        signal: where they are seen.
+        intervals: the candidates.
+        blacklist: stretches that are cut from them.
+
+    Raises:
+        InputError: an interval is not in the signal's file, or not in one of its known regions.
+    """
+
+    def __init__(self, signal: CandidateSignal, intervals: Intervals, blacklist: Intervals | None = None) -> None:
+        self.signal = signal
+        track = signal.track
+        self.intervals = checked_intervals(intervals, track.chrom_sizes, str(track.path), blacklist)
+        rows = self.intervals[["chrom", "start", "end"]].itertuples(index=False, name=None)
+        self._stretches = [self._stretch_of(*row) for row in rows]
+
+    def __len__(self) -> int:
+        """Number of candidates."""
+        return len(self.intervals)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """One candidate: ``inputs.candidates`` (input, 1) float32, and ``metadata``."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"candidate {index} of {len(self)}")
+        row = self.intervals.iloc[index]
+        start, end = int(row["start"]), int(row["end"])
+        found = self.signal.describe(self._stretches[index], np.array([start]), np.array([end]))
+        strand = row.get("strand", ".")
+        ranges = {"chr": str(row["chrom"]), "start": start, "end": end, "id": str(row.get("name", index))}
+        ranges["strand"] = strand if strand in ("+", "-") else "*"
+        return {"inputs": {"candidates": found.inputs[0]}, "metadata": {"ranges": ranges, "valid_bins": end - start}}
+
+    def _stretch_of(self, chrom: str, start: int, end: int) -> Stretch:
+        for stretch in self.signal.stretches:
+            if stretch.chrom == chrom and stretch.start <= start and end <= stretch.end:
+                return stretch
+        raise InputError(
+            f"{self.intervals.attrs.get('name', 'the intervals')}: {chrom}:{start}-{end} does not lie in one of the "
+            "known regions; give candidates inside them"
+        )
+
+
+def log10_p(height: Float[np.ndarray, "*axes"], expected: Float[np.ndarray, "*more"]) -> Float[np.ndarray, "*axes"]:
+    """-log10 of the Poisson probability of more than a height, 999 where the probability is below 1e-16.
+
+    Of all the features of LanceOtron this one keeps its rounding, since its network was trained on it.
+
+    >>> log10_p(np.array([[0.5, 90.0]]), np.array([[0.1, 1.0]])).round(3).tolist()
+    [[1.022, 999.0]]
+    """
+    # Late, because SciPy takes longer to import than all dataloaders.
+    from scipy.special import pdtr
+
+    with np.errstate(divide="ignore"):
+        found: Float[np.ndarray, "*axes"] = -np.log10(1 - pdtr(np.floor(height), expected))
+    found[np.isinf(found)] = _UNDERFLOW
+    return found
+
+
+def _expected(
+    signal: Float[np.ndarray, " bp"], low: int, middle: Positions, length: int, mean: float
+) -> Float[np.ndarray, "candidate level"]:
+    """The mean of the chromosome, then the mean signal from each reach before to as far after a candidate's middle.
+
+    Where the farthest reach leaves the stretch, LanceOtron takes, for each reach, what lies before the middle and
+    inside, or all up to the end of the stretch where the reach passes it; a reach that passes both ends counts as the
+    level before it.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(signal)])
+    place, reach = middle[:, None], REACHES_BP[None]
+    first, after = place - reach, place + reach
+    near_end = (first[:, -1:] < 0) | (after[:, -1:] > length)
+    passes_both = (first < 0) & (after > length)
+    after = np.where(near_end, np.where(after <= length, place, length), after)
+    first = np.maximum(first, 0)
+    levels = np.full((len(middle), 1 + len(REACHES_BP)), mean)
+    levels[:, 1:] = (sums[after - low] - sums[first - low]) / (after - first)
+    for number in range(1, levels.shape[1]):
+        levels[:, number] = np.where(passes_both[:, number - 1], levels[:, number - 1], levels[:, number])
+    return levels
+
+
+def _window(signal: Float[np.ndarray, " bp"], low: int, middle: int, length: int) -> Float[np.ndarray, " bp"]:
+    """The coverage around a place, moved inwards at the ends of a stretch; a shorter stretch lies in zeros."""
+    if length < WINDOW_BP:
+        found = np.zeros(WINDOW_BP)
+        start = (WINDOW_BP - length) // 2
+        found[start : start + length] = signal
+        return found
+    start = min(max(middle - WINDOW_BP // 2, 0), length - WINDOW_BP) - low
+    return signal[start : start + WINDOW_BP]
+
+
+def _standardised(rows: Float[np.ndarray, "candidate bp"]) -> Float[np.ndarray, "candidate bp"]:
+    """Each row less its mean, over its standard deviation; rows of one value are 0."""
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    spread = centred.std(axis=1, keepdims=True)
+    is_flat = spread <= 1e-12 * np.abs(rows).max(axis=1, keepdims=True, initial=0)
+    return np.where(is_flat, 0, centred / np.where(is_flat, 1, spread))
+
+
+def _groups(starts: Positions, ends: Positions) -> Iterator[tuple[int, int]]:
+    """First and last (exclusive) of candidates that are read together, in a bounded part of the chromosome."""
+    first = 0
+    for number in range(1, len(starts) + 1):
+        is_full = number == len(starts) or number - first >= _GROUP_SIZE or ends[number] - starts[first] > _GROUP_BP
+        if is_full:
+            yield first, number
+            first = number
