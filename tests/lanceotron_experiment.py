@@ -7,20 +7,26 @@ import pyBigWig
 
 SIZES = {"chr1": 1_200_000, "chr2": 40_000, "chr3": 15_000, "chr4": 1_500, "chr5": 350, "chr6": 20_000_000}
 """The last one, of even signal, makes the depth that of a genome."""
+DEPTH = 200
+"""Of the signal: its sum in units of 1e9, as in RPKM of fragments of 200 bp."""
+SHALLOW_DEPTH = 60
+"""Another that LanceOtron's network knows, of short reads."""
 _STEP_BP = 10
+_OF_A_FRAGMENT, _OF_CHR6 = 22, 9991.694
 
 
-def write_experiment(path: Path) -> Path:
+def write_experiment(path: Path, depth: float = DEPTH) -> Path:
     """Write the signal as a bigWig; NumPy promises that these random numbers stay the same."""
+    factor = depth / DEPTH
     random = np.random.RandomState(0)
     with pyBigWig.open(str(path), "w") as bigwig:
         bigwig.addHeader(list(SIZES.items()))
         for chrom, size in list(SIZES.items())[:-1]:
             values = _signal(random, size // _STEP_BP)
             starts = np.flatnonzero(values >= 0) * _STEP_BP
-            ends, kept = (starts + _STEP_BP).tolist(), values[values >= 0].tolist()
+            ends, kept = (starts + _STEP_BP).tolist(), (values[values >= 0] * _OF_A_FRAGMENT * factor).tolist()
             bigwig.addEntries([chrom] * len(starts), starts.tolist(), ends=ends, values=kept)
-        bigwig.addEntries(["chr6"], [0], ends=[SIZES["chr6"]], values=[450.0])
+        bigwig.addEntries(["chr6"], [0], ends=[SIZES["chr6"]], values=[_OF_CHR6 * factor])
     return path
 
 

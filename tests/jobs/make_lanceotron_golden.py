@@ -13,18 +13,19 @@ from lanceotron.modules import find_and_score_peaks, score_bed
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
-from lanceotron_experiment import write_experiment, write_regions  # noqa: E402
+from lanceotron_experiment import DEPTH, SHALLOW_DEPTH, write_experiment, write_regions  # noqa: E402
 
 
 def main():
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        signal, regions = write_experiment(folder / "made.bw"), write_regions(folder / "regions.bed")
-        for name, run in (
-            ("called", lambda: find_and_score_peaks(str(signal), folder=scratch)),
-            ("scored", lambda: score_bed(str(signal), str(regions), folder=scratch)),
-        ):
-            run()
+        regions = write_regions(folder / "regions.bed")
+        for name, depth in (("called", DEPTH), ("called_shallow", SHALLOW_DEPTH), ("scored", DEPTH)):
+            signal = write_experiment(folder / "made.bw", depth)
+            if name == "scored":
+                score_bed(str(signal), str(regions), folder=scratch)
+            else:
+                find_and_score_peaks(str(signal), folder=scratch)
             table = pd.read_csv(folder / "made_L-tron.bed", sep="\t").drop(columns="region_id")
             table.to_csv(HERE / "data" / f"lanceotron_{name}.tsv", sep="\t", index=False)
 

@@ -10,10 +10,13 @@ import pytest
 import epizoo
 from epizoo.calling.peaks import PEAK_COLUMNS
 from epizoo.errors import InputError
+from epizoo.genome import candidate_windows
+from epizoo.genome.candidate_windows import CandidateSignal
 from epizoo.jobs.candidate_peaks import SCORE_COLUMNS
 from epizoo.zoo.loading import load_peak_caller
 
 DATA = Path(__file__).parent / "data"
+PLACES = ["chrom", "start", "end"]
 THEIRS = ["overall_peak_score", "shape_score", "enrichment_score"]
 
 
@@ -38,12 +41,56 @@ def example(entry):
     return {"bigwig": files / "H3K4me3.bw", "known_regions": files / "known.bed"}
 
 
-def test_candidates_and_scores_of_a_genome_are_those_of_lanceotron(candidates):
-    places = ["chrom", "start", "end"]
-    theirs = pd.read_csv(DATA / "lanceotron_called.tsv", sep="\t").sort_values(places)
-    assert candidates[places].to_numpy().tolist() == theirs[places].to_numpy().tolist()
-    assert (candidates["start"] + candidates["peak"]).tolist() == theirs["max_coverage_position"].tolist()
-    np.testing.assert_allclose(candidates[list(SCORE_COLUMNS)], theirs[THEIRS], rtol=0, atol=1e-5)
+def of_lanceotron(name):
+    return pd.read_csv(DATA / f"lanceotron_{name}.tsv", sep="\t").sort_values(PLACES)
+
+
+def assert_same(found, theirs, atol=1e-5):
+    assert found[PLACES].to_numpy().tolist() == theirs[PLACES].to_numpy().tolist()
+    assert (found["start"] + found["peak"]).tolist() == theirs["max_coverage_position"].tolist()
+    np.testing.assert_allclose(found[list(SCORE_COLUMNS)], theirs[THEIRS], rtol=0, atol=atol)
+
+
+def test_candidates_and_scores_of_a_genome_are_those_of_lanceotron(entry, candidates, tmp_path):
+    theirs = of_lanceotron("called")
+    assert (theirs["overall_peak_score"] > 0.5).sum() > 20
+    assert_same(candidates, theirs)
+    shallow = experiment.write_experiment(tmp_path / "shallow.bw", experiment.SHALLOW_DEPTH)
+    assert_same(entry.call_peaks(shallow, enter_probability=0), of_lanceotron("called_shallow"))
+
+
+@pytest.mark.parametrize("depth", [2.0, 3_000.0])
+def test_signal_of_another_depth_has_the_scores_of_rpkm(entry, tmp_path, caplog, depth):
+    path = experiment.write_experiment(tmp_path / "other.bw", depth)
+    found = entry.call_peaks(path, enter_probability=0)
+    assert_same(found, of_lanceotron("called"), atol=1e-4)
+    assert f"other.bw: depth {depth:g} found" in caplog.text
+    assert f"multiplied by {experiment.DEPTH / depth:.4g} to 200 as in RPKM" in " ".join(
+        found.decided.summary().split()
+    )
+
+
+def test_signal_in_rpkm_is_taken_as_it_is(candidates):
+    assert "depth of the signal (its sum / 1e9): 200, as in rpkm." in candidates.decided.summary().lower()
+
+
+def test_scores_do_not_depend_on_the_groups_and_few_candidates_are_held(entry, made, candidates, monkeypatch):
+    seen = []
+    predict = type(entry).predict
+    monkeypatch.setattr(candidate_windows, "_GROUP_SIZE", 5)
+    monkeypatch.setattr(
+        type(entry), "predict", lambda self, inputs: seen.append(len(inputs["candidates"])) or predict(self, inputs)
+    )
+    found = entry.call_peaks(made, enter_probability=0)
+    pd.testing.assert_frame_equal(pd.DataFrame(found), pd.DataFrame(candidates), rtol=1e-5)
+    assert max(seen) == 5
+
+
+def test_regions_are_checked_before_the_genome_is_read(entry, made, monkeypatch):
+    monkeypatch.setattr(CandidateSignal, "_measure_level", lambda _: pytest.fail("read"))
+    region = pd.DataFrame({"chrom": ["chr2"], "start": [39_000], "end": [50_000]})
+    with pytest.raises(InputError, match=r"chr2.*50,?000"):
+        entry.call_peaks(made, regions=region)
 
 
 @pytest.mark.parametrize("backend", ["jax", "onnx"])
@@ -85,7 +132,7 @@ def test_blacklist_and_excluded_sequences_have_no_peaks(entry, made, candidates)
     assert set(left["chrom"]) == {"chr2"}
 
 
-def test_reads_and_their_coverage_have_the_same_peaks(entry, tmp_path):
+def test_reads_and_their_coverage_have_the_same_peaks(entry, tmp_path, caplog):
     random = np.random.default_rng(0)
     starts = np.sort(np.concatenate([random.integers(0, 400_000, 3_000), random.integers(50_000, 50_600, 300)]))
     reads, sizes = tmp_path / "reads.bed", tmp_path / "sizes.txt"
@@ -97,6 +144,7 @@ def test_reads_and_their_coverage_have_the_same_peaks(entry, tmp_path):
     of_reads = entry.call_peaks(reads=reads, chrom_sizes=sizes, coverage=coverage, **options)
     of_coverage = entry.call_peaks(coverage, **options)
     assert len(of_reads) > 0
+    assert caplog.text.count("expected RPKM") == caplog.text.count("coverage.bw: depth") == 1
     pd.testing.assert_frame_equal(pd.DataFrame(of_reads), pd.DataFrame(of_coverage), rtol=1e-5)
 
 

@@ -66,6 +66,7 @@ class ScoringDecisions:
         least_score: the overall score that a peak lies above.
         n_candidates: how many candidates were scored.
         depth: of the signal, as `epizoo.genome.candidate_windows.SignalLevel` states it.
+        factor: what the signal was multiplied by, for the depth of RPKM.
         notes: sentences on the reads that were used and on what was left out.
         bin_bp: width of a bin.
     """
@@ -75,13 +76,20 @@ class ScoringDecisions:
     least_score: float
     n_candidates: int
     depth: float
+    factor: float = 1.0
     notes: tuple[str, ...] = ()
     bin_bp: int = 1
 
     def summary(self) -> str:
         """The settings in words, in lines of at most 80 characters."""
         first, peaks, _ = scoring_in_words(self.candidates, self.least_score)
-        lines = [first, f"{peaks[:-1]} ({self.n_candidates:,} candidates scored; depth {self.depth:.4g})."]
+        depth = f"Depth of the signal (its sum / 1e9): {self.depth:.4g}"
+        scaled = f", multiplied by {self.factor:.4g} to {self.factor * self.depth:.4g} as in RPKM"
+        lines = [
+            first,
+            f"{peaks[:-1]} ({self.n_candidates:,} candidates scored).",
+            f"{depth}{scaled if self.factor != 1 else ', as in RPKM'}.",
+        ]
         return "\n".join(textwrap.fill(line, 80, subsequent_indent="  ") for line in lines)
 
 

@@ -44,8 +44,8 @@ def scoring_in_words(rule: CandidateConfig, least_score: float) -> list[str]:
     """
     return [
         f"Candidates: where the moving average over {rule.smoothing_bp} bp is more than {rule.fold:g} times the mean "
-        f"of the chromosome, at least {rule.min_width_bp} bp wide; those wider than {rule.max_width_bp:,} bp are cut "
-        "to what lies above one mean more, again and again.",
+        f"of the chromosome (over the bp that have a value), at least {rule.min_width_bp} bp wide; those wider than "
+        f"{rule.max_width_bp:,} bp are cut to what lies above one mean more, again and again.",
         f"Peaks: candidates with an overall score above {least_score:g}.",
         "Score (column 5): 1000 times the overall score, without further calibration.",
     ]

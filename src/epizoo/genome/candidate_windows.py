@@ -3,11 +3,15 @@
 Source: Hentges et al., Bioinformatics 2022, and lanceotron 1.2.7, whose numbers these are.
 """
 
+import bisect
+import functools
+import logging
 import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Float32, Int64
 
 from epizoo.errors import InputError
@@ -18,12 +22,18 @@ from epizoo.genome.signal import SignalTrack, open_signal
 from epizoo.genome.signal_kinds import negative_values
 from epizoo.genome.windows import Intervals, checked_intervals, interval_table
 
+logger = logging.getLogger(__name__)
+
 Positions = Int64[np.ndarray, " candidate"]
 
 WINDOW_BP = 2000
 REACHES_BP = np.arange(10_000, 100_001, 10_000)
 """How far to both sides the surroundings reach that a candidate is held to."""
 N_FEATURES = len(REACHES_BP) + 2
+RPKM_DEPTH = 200.0
+"""Depth to which other signal is scaled. The depth of RPKM is the mean length of its fragments in bp."""
+RPKM_DEPTHS = (50.0, 350.0)
+"""Depths that are left as they are: LanceOtron's network learnt from 199 +- 78."""
 _FULL_DEPTH = 1e9
 _UNDERFLOW = 999.0
 _PIECE_BP, _GROUP_BP, _GROUP_SIZE = 1 << 22, 1 << 21, 256
@@ -42,12 +52,15 @@ class SignalLevel(NamedTuple):
 
     Attributes:
         depth: sum of the signal over the genome, in units of 1e9.
+        factor: what the signal is multiplied by for the network: 1 where the depth lies in `RPKM_DEPTHS`, else the
+            factor that makes it `RPKM_DEPTH`.
         means: mean over the bp of a chromosome that have a value, by chromosome; over all known bp where regions are
             known.
         means_of_all: mean over all known bp, an absent value counting as 0.
     """
 
     depth: float
+    factor: float
     means: dict[str, float]
     means_of_all: dict[str, float]
 
@@ -58,7 +71,7 @@ class ScoredCandidates(NamedTuple):
     Attributes:
         inputs: standardised coverage of 2,000 bp, then 12 enrichment features.
         summit: first bp of the highest signal.
-        fold: that signal over the mean of the chromosome's values.
+        fold: that signal over the mean over the chromosome's bp that have a value.
     """
 
     inputs: Float32[np.ndarray, "candidate input 1"]
@@ -77,10 +90,9 @@ class CandidateSignal:
     Attributes:
         track: the signal.
         stretches: the chromosomes, or the known regions.
-        level: levels of the signal.
 
     Raises:
-        InputError: the file cannot be used, a region is not in it, or it holds no signal.
+        InputError: the file cannot be used, or a region is not in it.
     """
 
     def __init__(self, bigwig: str | os.PathLike[str] | SignalTrack, known_regions: Intervals | None = None) -> None:
@@ -91,14 +103,57 @@ class CandidateSignal:
             known = interval_table(known_regions, "the known regions")
             check_intervals(known, sizes, known.attrs["name"], name)
             self.stretches = [Stretch(*row) for row in merged(known).itertuples(index=False, name=None)]
-        self.level = self._measure_level(absent_is_zero=known_regions is not None)
+        self._absent_is_zero = known_regions is not None
+
+    @functools.cached_property
+    def level(self) -> SignalLevel:
+        """Levels of the signal, for which all of it is read once; a signal that must be scaled is warned of.
+
+        Raises:
+            InputError: there is no signal, or a value is negative or infinite.
+        """
+        level = self._measure_level()
+        # Reads are never in RPKM, and there is nothing that a user could give instead.
+        if level.factor != 1 and self.track.reads_per_area is None:
+            low, high = RPKM_DEPTHS
+            logger.warning(
+                "%s: depth %.4g found (sum of the signal / 1e9), expected RPKM, whose depth is %g to %g; multiplied by "
+                "%.4g to a depth of %g. Where the file holds a part of the genome, give that as known regions.",
+                self.track.path,
+                level.depth,
+                low,
+                high,
+                level.factor,
+                RPKM_DEPTH,
+            )
+        return level
 
     def describe(self, stretch: Stretch, starts: Positions, ends: Positions) -> ScoredCandidates:
-        """Candidates of a stretch, sorted by their start, as the model sees them."""
-        groups = [self._describe_group(stretch, starts[a:b], ends[a:b]) for a, b in _groups(starts, ends)]
-        if not groups:
-            return ScoredCandidates(np.zeros((0, WINDOW_BP + N_FEATURES, 1), np.float32), starts, np.zeros(0))
-        return ScoredCandidates(*(np.concatenate(column) for column in zip(*groups, strict=True)))
+        """Candidates of a stretch, sorted by their start, as the model sees them.
+
+        All signal around them is read at once: `groups` of them are near enough to each other.
+        """
+        length = stretch.end - stretch.start
+        starts, ends = starts - stretch.start, ends - stretch.start
+        low = max(int(starts.min()) - int(REACHES_BP[-1]), 0)
+        high = min(int(ends.max()) + int(REACHES_BP[-1]), length)
+        depth, factor = self.level.depth, self.level.factor
+        signal = self.reader(stretch)(low, high).astype(np.float64) / depth
+        places = [a + int(np.argmax(signal[a - low : b - low])) for a, b in zip(starts, ends, strict=True)]
+        summit = np.array(places, np.int64)
+        height = signal[summit - low]
+        middle = starts + (ends - starts) // 2
+        # LanceOtron divides the mean of the chromosome by the depth twice, and so did what its network learnt from.
+        mean = self.level.means_of_all[stretch.chrom] / depth / (factor * depth)
+        expected = _expected(signal, low, middle, length, mean)
+        depths = np.full((len(middle), 1), factor * depth)
+        features = np.concatenate([log10_p(height[:, None], expected), depths], axis=1)
+        features[height <= 0, :-1] = 0
+        coverage = np.stack([_window(signal, low, int(place), length) for place in middle])
+        coverage[height <= 0] = 0
+        inputs = np.concatenate([_standardised(coverage), features], axis=1)
+        fold = height * depth / (self.level.means.get(stretch.chrom) or np.inf)
+        return ScoredCandidates(inputs.astype(np.float32)[..., None], summit + stretch.start, fold)
 
     def reader(self, stretch: Stretch) -> Read:
         """Signal of a stretch by positions that are counted from its start."""
@@ -110,35 +165,8 @@ class CandidateSignal:
 
         return read
 
-    def _describe_group(self, stretch: Stretch, starts: Positions, ends: Positions) -> ScoredCandidates:
-        """Candidates near to each other, whose signal is read at once; positions are the chromosome's."""
-        length = stretch.end - stretch.start
-        starts, ends = starts - stretch.start, ends - stretch.start
-        low = max(int(starts.min()) - int(REACHES_BP[-1]), 0)
-        high = min(int(ends.max()) + int(REACHES_BP[-1]), length)
-        depth = self.level.depth
-        signal = self.reader(stretch)(low, high).astype(np.float64) / depth
-        places = [a + int(np.argmax(signal[a - low : b - low])) for a, b in zip(starts, ends, strict=True)]
-        summit = np.array(places, np.int64)
-        height = signal[summit - low]
-        middle = starts + (ends - starts) // 2
-        # LanceOtron divides the mean of the chromosome by the depth twice, and so did what its network learnt from.
-        mean = self.level.means_of_all[stretch.chrom] / depth / depth
-        expected = _expected(signal, low, middle, length, mean)
-        features = np.concatenate([log10_p(height[:, None], expected), np.full((len(middle), 1), depth)], axis=1)
-        features[height <= 0, :-1] = 0
-        coverage = np.stack([_window(signal, low, int(place), length) for place in middle])
-        coverage[height <= 0] = 0
-        inputs = np.concatenate([_standardised(coverage), features], axis=1)
-        fold = height * depth / self.level.means.get(stretch.chrom, np.inf)
-        return ScoredCandidates(inputs.astype(np.float32)[..., None], summit + stretch.start, fold)
-
-    def _measure_level(self, absent_is_zero: bool) -> SignalLevel:
-        """One pass over the known signal.
-
-        Raises:
-            InputError: there is none, or a value is negative or infinite.
-        """
+    def _measure_level(self) -> SignalLevel:
+        """One pass over the known signal."""
         total, with_value, known = (dict.fromkeys(self.track.chrom_sizes, 0.0) for _ in range(3))
         for chrom, start, end in self.stretches:
             known[chrom] += end - start
@@ -148,14 +176,16 @@ class CandidateSignal:
                     raise negative_values(self.track)
                 width = (runs.end - runs.start).astype(np.float64)
                 total[chrom] += float((runs.value.astype(np.float64) * width).sum())
-                with_value[chrom] += min(low + _PIECE_BP, end) - low if absent_is_zero else float(width.sum())
+                with_value[chrom] += min(low + _PIECE_BP, end) - low if self._absent_is_zero else float(width.sum())
         whole = sum(total.values())
         if not 0 < whole < np.inf:
             found = "an infinite value" if whole else "no signal"
             raise InputError(f"{self.track.path}: holds {found} where candidates are asked for; give another file")
         share = sum(known.values()) / sum(self.track.chrom_sizes.values())
+        depth = whole / share / _FULL_DEPTH
         return SignalLevel(
-            whole / share / _FULL_DEPTH,
+            depth,
+            1.0 if RPKM_DEPTHS[0] <= depth <= RPKM_DEPTHS[1] else RPKM_DEPTH / depth,
             {chrom: total[chrom] / with_value[chrom] for chrom in total if with_value[chrom]},
             {chrom: total[chrom] / known[chrom] for chrom in total if known[chrom]},
         )
@@ -170,15 +200,17 @@ class CandidateWindows:
         blacklist: stretches that are cut from them.
 
     Raises:
-        InputError: an interval is not in the signal's file, or not in one of its known regions.
+        InputError: an interval is not in the signal's file, or not in one of its known regions, or the signal cannot
+            be used.
     """
 
     def __init__(self, signal: CandidateSignal, intervals: Intervals, blacklist: Intervals | None = None) -> None:
         self.signal = signal
         track = signal.track
         self.intervals = checked_intervals(intervals, track.chrom_sizes, str(track.path), blacklist)
-        rows = self.intervals[["chrom", "start", "end"]].itertuples(index=False, name=None)
-        self._stretches = [self._stretch_of(*row) for row in rows]
+        self._stretches = self._stretches_of(self.intervals)
+        # Read before the loader's workers are forked, so that it is read once.
+        _ = signal.level
 
     def __len__(self) -> int:
         """Number of candidates."""
@@ -199,14 +231,32 @@ class CandidateWindows:
         ranges["strand"] = strand if strand in ("+", "-") else "*"
         return {"inputs": {"candidates": found.inputs[0]}, "metadata": {"ranges": ranges, "valid_bins": end - start}}
 
-    def _stretch_of(self, chrom: str, start: int, end: int) -> Stretch:
+    def _stretches_of(self, table: pd.DataFrame) -> list[Stretch]:
+        """The stretch that each interval lies in."""
+        found: list[Stretch] = []
+        by_chrom: dict[str, list[Stretch]] = {}
         for stretch in self.signal.stretches:
-            if stretch.chrom == chrom and stretch.start <= start and end <= stretch.end:
-                return stretch
-        raise InputError(
-            f"{self.intervals.attrs.get('name', 'the intervals')}: {chrom}:{start}-{end} does not lie in one of the "
-            "known regions; give candidates inside them"
-        )
+            by_chrom.setdefault(stretch.chrom, []).append(stretch)
+        firsts = {chrom: [stretch.start for stretch in stretches] for chrom, stretches in by_chrom.items()}
+        for chrom, start, end in table[["chrom", "start", "end"]].itertuples(index=False, name=None):
+            number = bisect.bisect_right(firsts.get(chrom, []), start) - 1
+            if number < 0 or by_chrom[chrom][number].end < end:
+                raise InputError(
+                    f"{table.attrs.get('name', 'the intervals')}: {chrom}:{start}-{end} does not lie in one of the "
+                    "known regions; give candidates inside them"
+                )
+            found.append(by_chrom[chrom][number])
+        return found
+
+
+def groups(starts: Positions, ends: Positions) -> Iterator[slice]:
+    """Candidates, sorted by their start, in groups that are described together, so that memory is bounded."""
+    first = 0
+    for number in range(1, len(starts) + 1):
+        is_full = number == len(starts) or number - first >= _GROUP_SIZE or ends[number] - starts[first] > _GROUP_BP
+        if is_full:
+            yield slice(first, number)
+            first = number
 
 
 def log10_p(height: Float[np.ndarray, "*axes"], expected: Float[np.ndarray, "*more"]) -> Float[np.ndarray, "*axes"]:
@@ -232,20 +282,21 @@ def _expected(
     """The mean of the chromosome, then the mean signal from each reach before to as far after a candidate's middle.
 
     Where the farthest reach leaves the stretch, LanceOtron takes, for each reach, what lies before the middle and
-    inside, or all up to the end of the stretch where the reach passes it; a reach that passes both ends counts as the
-    level before it.
+    inside, or all up to the end of the stretch where the reach passes it; a reach that passes both ends, or before
+    which nothing lies, counts as the level before it.
     """
     sums = np.concatenate([[0.0], np.cumsum(signal)])
     place, reach = middle[:, None], REACHES_BP[None]
     first, after = place - reach, place + reach
     near_end = (first[:, -1:] < 0) | (after[:, -1:] > length)
-    passes_both = (first < 0) & (after > length)
+    is_unknown = (first < 0) & (after > length)
     after = np.where(near_end, np.where(after <= length, place, length), after)
     first = np.maximum(first, 0)
+    is_unknown |= first == after
     levels = np.full((len(middle), 1 + len(REACHES_BP)), mean)
-    levels[:, 1:] = (sums[after - low] - sums[first - low]) / (after - first)
+    levels[:, 1:] = (sums[after - low] - sums[first - low]) / np.maximum(after - first, 1)
     for number in range(1, levels.shape[1]):
-        levels[:, number] = np.where(passes_both[:, number - 1], levels[:, number - 1], levels[:, number])
+        levels[:, number] = np.where(is_unknown[:, number - 1], levels[:, number - 1], levels[:, number])
     return levels
 
 
@@ -266,13 +317,3 @@ def _standardised(rows: Float[np.ndarray, "candidate bp"]) -> Float[np.ndarray, 
     spread = centred.std(axis=1, keepdims=True)
     is_flat = spread <= 1e-12 * np.abs(rows).max(axis=1, keepdims=True, initial=0)
     return np.where(is_flat, 0, centred / np.where(is_flat, 1, spread))
-
-
-def _groups(starts: Positions, ends: Positions) -> Iterator[tuple[int, int]]:
-    """First and last (exclusive) of candidates that are read together, in a bounded part of the chromosome."""
-    first = 0
-    for number in range(1, len(starts) + 1):
-        is_full = number == len(starts) or number - first >= _GROUP_SIZE or ends[number] - starts[first] > _GROUP_BP
-        if is_full:
-            yield first, number
-            first = number

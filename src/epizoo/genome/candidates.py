@@ -23,7 +23,8 @@ class CandidateConfig(Config):
     """The rule of candidates; the defaults are LanceOtron's.
 
     Attributes:
-        fold: a candidate's smoothed signal lies above this many times the mean of its chromosome.
+        fold: a candidate's smoothed signal lies above this many times the mean over the bp of its chromosome that have
+            a value.
         smoothing_bp: width of the moving average.
         min_width_bp: narrower candidates are left out.
         max_width_bp: wider candidates are cut to what lies above one mean more, again and again.

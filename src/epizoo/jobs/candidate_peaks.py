@@ -13,7 +13,7 @@ from epizoo.calling.peaks import name_peaks, peak_table
 from epizoo.errors import InputError
 from epizoo.genome.assemblies import excluded_sequences
 from epizoo.genome.bigwig.writer import write_track
-from epizoo.genome.candidate_windows import CandidateSignal, ScoredCandidates, Stretch
+from epizoo.genome.candidate_windows import CandidateSignal, ScoredCandidates, Stretch, groups
 from epizoo.genome.candidates import find_candidates
 from epizoo.genome.intervals import check_intervals
 from epizoo.genome.overlaps import cut, overlaps_any
@@ -56,7 +56,7 @@ def call_candidates(
         inputs: a bigWig, or reads.
         refused: names of options that were given, and that the entry has no use for.
         least_score: overall score that a peak lies above; the entry's own where None.
-        signal_kind: kind of signal; any but -log10 p, since a factor hardly matters.
+        signal_kind: kind of signal; any but -log10 p, since the signal is scaled.
         regions: where summits of peaks may lie; everywhere where None.
         known_regions: where an absent value means 0, in a file that holds a part of the genome.
         blacklist: peaks on it are left out.
@@ -81,9 +81,9 @@ def call_candidates(
     masked = None if blacklist is None else blacklist_table(blacklist, track)
     asked = None if regions is None else set(regions["chrom"])
     excluded = excluded_sequences(track.chrom_sizes, exclude, asked, str(track.path))
-    signal = CandidateSignal(track, known_regions)
     if regions is not None:
         check_intervals(regions, track.chrom_sizes, regions.attrs.get("name", "the intervals"), str(track.path))
+    signal = CandidateSignal(track, known_regions)
     if inputs.coverage is not None:
         write_track(inputs.coverage, track, progress)
     chroms = (asked or set(track.chrom_sizes)) - set(excluded)
@@ -100,6 +100,7 @@ def call_candidates(
         least,
         len(candidates),
         signal.level.depth,
+        signal.level.factor,
         notes,
     )
     if not len(peaks):
@@ -123,7 +124,8 @@ def score_candidates(
 
     Returns:
         `epizoo.calling.peaks.PEAK_COLUMNS` and `SCORE_COLUMNS`. `score` is 1000 times the overall score, `signalValue`
-        the highest signal over the mean of the chromosome's values, `peak` its first place; p and q values are -1.
+        the highest signal over the mean over the chromosome's bp that have a value, `peak` its first place; p and q
+        values are -1.
     """
     tables = [_table(entry, found) for found in _found(entry, signal, chroms, progress)]
     if not tables:
@@ -151,8 +153,9 @@ def _found(
         if mean:
             start, end = find_candidates(signal.reader(stretch), length, mean, entry.config.candidates)
             start, end = start + stretch.start, end + stretch.start
-            if len(start):
-                yield _Candidates(stretch, start, end, signal.describe(stretch, start, end))
+            for group in groups(start, end):
+                described = signal.describe(stretch, start[group], end[group])
+                yield _Candidates(stretch, start[group], end[group], described)
         done += length
         if progress is not None:
             progress(done, total)

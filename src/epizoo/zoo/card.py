@@ -22,9 +22,9 @@ _COLUMNS_7_TO_9 = (
     "9 are -log10 of the p-value and the q-value of the peak's reads, -1 where reads cannot be told from the signal."
 )
 _COLUMNS_OF_SCORERS = (
-    "- Signal value (column 7): the highest signal of the peak over the mean of its chromosome. Columns 8 and 9 are "
-    "-1: the model's Poisson probabilities are of normalised coverage, not of reads. The table that Python gives, and "
-    "Parquet, also hold the scores by shape and by enrichment alone."
+    "- Signal value (column 7): the highest signal of the peak over the mean of its chromosome, taken over the bp that "
+    "have a value. Columns 8 and 9 are -1: the model's Poisson probabilities are of normalised coverage, not of reads. "
+    "The table that Python gives, and Parquet, also hold the scores by shape and by enrichment alone."
 )
 _CITE_US = "Cite epizoo as CITATION.cff says, with the entry's name and version."
 _EXAMPLES_OF_OURS = "The code is MIT. DATA_LICENSES.md lists the example files, their sources and their licences."

@@ -135,7 +135,10 @@ def _parameters(family: Family) -> dict[str, inspect.Parameter]:
 
 def _rows_in_words(family: Family, window: Window) -> str:
     if family == "peak_scorer":
-        return "Candidate peaks with their coverage and enrichment, read from the files; a row is an interval"
+        return (
+            "Candidate peaks with their coverage and enrichment, read from the files; a row is an interval. Coverage "
+            "that is not in RPKM is scaled to the depth of RPKM by one factor, which a warning states"
+        )
     return (
         f"Windows of {window.window_bins} bins of {window.bin_bp} bp with {window.flank_bins} bins on both sides, read "
         "from the files; the last window of an interval may reach past its end"
@@ -158,7 +161,7 @@ def _inputs(family: Family, window: Window, config: dict[str, Any]) -> dict[str,
         doc = (
             f"standardised coverage of {window.window_bins:,} bp around the candidate's middle, then {n_features} "
             "enrichment features: -log10 p of its height against the chromosome and against 10 to 100 kb to both "
-            "sides, and the depth"
+            "sides, and the depth (sum of the signal / 1e9; about 200 in RPKM)"
         )
         return {"candidates": _array(doc, window.window_bins + n_features, 1)}
     marks = config["model"]["marks"]

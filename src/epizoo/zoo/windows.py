@@ -89,7 +89,13 @@ def check_control(entry: "PeakCallerEntry", control: File | SignalTrack | None) 
 def candidate_windows(
     entry: "PeakScorerEntry",
     intervals_file: Annotated[Intervals, Argument("BED file (.gz too) of the candidate peaks, 0-based; a row is one")],
-    bigwig_file: Annotated[File | SignalTrack, Argument("bigWig of the coverage, unsmoothed; absent bases count as 0")],
+    bigwig_file: Annotated[
+        File | SignalTrack,
+        Argument(
+            "bigWig of the coverage in RPKM, unsmoothed; signal of another depth is scaled to it, and absent bases "
+            "count as 0"
+        ),
+    ],
     known_regions_file: Annotated[
         Intervals | None,
         Argument("BED file of the regions in which the bigWig is known, if it holds only a part of the genome"),

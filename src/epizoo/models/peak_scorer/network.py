@@ -28,7 +28,7 @@ class PeakScorerOutput(NamedTuple):
 
 
 class PeakScorer(nnx.Module):
-    """Scores from coverage and enrichment features, which `epizoo.genome.candidates` makes."""
+    """Scores from coverage and enrichment features, which `epizoo.genome.candidate_windows` makes."""
 
     def __init__(self, config: PeakScorerConfig, *, rngs: nnx.Rngs) -> None:
         self.config = config
