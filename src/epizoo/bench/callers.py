@@ -171,8 +171,12 @@ def _call_scorer(entry: PeakScorerEntry, experiment: Experiment, given: dict[str
     if experiment.control is not None:
         return None
     known = _blocks_with_signal(given) if given["regions"] is None else given["regions"]
-    peaks = call_peaks(entry, **given | {"known_regions": known})
-    return Call(peaks, None if experiment.true_peaks is None else painted(peaks, experiment.regions[0]))
+    given |= {"known_regions": known}
+    peaks = call_peaks(entry, **given)
+    if experiment.true_peaks is None:
+        return Call(peaks)
+    # Candidates below the threshold have scores too, by which their bp are ranked.
+    return Call(peaks, painted(call_peaks(entry, enter_probability=0, **given), experiment.regions[0]))
 
 
 def _blocks_with_signal(given: Mapping[str, Any]) -> pd.DataFrame:

@@ -82,7 +82,7 @@ class ScoringDecisions:
 
     def summary(self) -> str:
         """The settings in words, in lines of at most 80 characters."""
-        first, peaks, _ = scoring_in_words(self.candidates, self.least_score)
+        _, first, peaks, _ = scoring_in_words(self.candidates, self.least_score)
         depth = f"Depth of the signal (its sum / 1e9): {self.depth:.4g}"
         scaled = f", multiplied by {self.factor:.4g} to {self.factor * self.depth:.4g} as in RPKM"
         lines = [

@@ -3,6 +3,7 @@
 import numpy as np
 
 from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.genome.candidate_windows import RPKM_DEPTH, RPKM_DEPTHS
 from epizoo.genome.candidates import CandidateConfig
 
 _EVIDENCE_SCORE = (
@@ -39,10 +40,13 @@ def rule_in_words(rule: PeakCallingConfig) -> list[str]:
 def scoring_in_words(rule: CandidateConfig, least_score: float) -> list[str]:
     """Sentences on the rule of an entry that scores candidates.
 
-    >>> scoring_in_words(CandidateConfig(), 0.5)[1]
+    >>> scoring_in_words(CandidateConfig(), 0.5)[2]
     'Peaks: candidates with an overall score above 0.5.'
     """
+    low, high = RPKM_DEPTHS
     return [
+        f"Signal: coverage in RPKM; where its depth (sum / 1e9) is not {low:g} to {high:g}, it is multiplied by one "
+        f"factor to a depth of {RPKM_DEPTH:g}.",
         f"Candidates: where the moving average over {rule.smoothing_bp} bp is more than {rule.fold:g} times the mean "
         f"of the chromosome (over the bp that have a value), at least {rule.min_width_bp} bp wide; those wider than "
         f"{rule.max_width_bp:,} bp are cut to what lies above one mean more, again and again.",

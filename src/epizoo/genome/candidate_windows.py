@@ -34,7 +34,8 @@ RPKM_DEPTH = 200.0
 """Depth to which other signal is scaled. The depth of RPKM is the mean length of its fragments in bp."""
 RPKM_DEPTHS = (50.0, 350.0)
 """Depths that are left as they are: LanceOtron's network learnt from 199 +- 78."""
-_FULL_DEPTH = 1e9
+FULL_DEPTH = 1e9
+"""Unit of depths."""
 _UNDERFLOW = 999.0
 _PIECE_BP, _GROUP_BP, _GROUP_SIZE = 1 << 22, 1 << 21, 256
 
@@ -115,16 +116,15 @@ class CandidateSignal:
         level = self._measure_level()
         # Reads are never in RPKM, and there is nothing that a user could give instead.
         if level.factor != 1 and self.track.reads_per_area is None:
-            low, high = RPKM_DEPTHS
             logger.warning(
                 "%s: depth %.4g found (sum of the signal / 1e9), expected RPKM, whose depth is %g to %g; multiplied by "
-                "%.4g to a depth of %g. Where the file holds a part of the genome, give that as known regions.",
+                "%.4g to a depth of %g%s",
                 self.track.path,
                 level.depth,
-                low,
-                high,
+                *RPKM_DEPTHS,
                 level.factor,
                 RPKM_DEPTH,
+                "" if self._absent_is_zero else ". If the file holds a part of the genome, name it as known regions",
             )
         return level
 
@@ -182,7 +182,7 @@ class CandidateSignal:
             found = "an infinite value" if whole else "no signal"
             raise InputError(f"{self.track.path}: holds {found} where candidates are asked for; give another file")
         share = sum(known.values()) / sum(self.track.chrom_sizes.values())
-        depth = whole / share / _FULL_DEPTH
+        depth = whole / share / FULL_DEPTH
         return SignalLevel(
             depth,
             1.0 if RPKM_DEPTHS[0] <= depth <= RPKM_DEPTHS[1] else RPKM_DEPTH / depth,

@@ -54,7 +54,7 @@ def find_candidates(
     >>> signal = np.repeat([0.0, 20.0, 0.0], [1000, 400, 1000])
     >>> starts, ends = find_candidates(lambda start, end: signal[start:end], 2400, 2.0, CandidateConfig())
     >>> starts.tolist(), ends.tolist()
-    ([960], [1440])
+    ([960], [1439])
     """
     threshold = config.fold * mean
     found: list[tuple[int, int]] = []

@@ -29,7 +29,7 @@ from epizoo.errors import InputError
 from epizoo.files import atomic_path, write_json, write_yaml
 from epizoo.genome.assemblies import chrom_sizes
 from epizoo.genome.bigwig.writer import BigWigWriter
-from epizoo.genome.candidate_windows import CandidateSignal, Stretch
+from epizoo.genome.candidate_windows import FULL_DEPTH, RPKM_DEPTH, CandidateSignal, Stretch
 from epizoo.genome.candidates import CandidateConfig, find_candidates
 from epizoo.genome.signal import BigWig
 from epizoo.models.peak_scorer.config import PeakScorerConfig
@@ -154,12 +154,17 @@ def write_run(folder: Path, weights: Path) -> None:
 
 
 def write_example(folder: Path) -> None:
-    """Write the excerpt of H3K4me3 that peak_caller/h3k4me3 has, in a file of the whole genome, and its candidates."""
+    """Write the excerpt of H3K4me3 that peak_caller/h3k4me3 has, in RPKM in a file of the whole genome, and candidates.
+
+    The genome is taken to have as much signal everywhere, and the fragments to be `RPKM_DEPTH` bp long.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     source = ZOO_FOLDER / "peak_caller/h3k4me3/example_files/H3K4me3.bw"
-    chrom, start, end = EXAMPLE
-    with BigWig(source) as track, BigWigWriter(folder / source.name, chrom_sizes("hg19"), bin_bp=1) as writer:
-        writer.add(chrom, start, track.binned(chrom, start, end, 1))
+    (chrom, start, end), sizes = EXAMPLE, chrom_sizes("hg19")
+    with BigWig(source) as track, BigWigWriter(folder / source.name, sizes, bin_bp=1) as writer:
+        values = track.binned(chrom, start, end, 1)
+        depth = values.mean(dtype=np.float64) * sum(sizes.values()) / FULL_DEPTH
+        writer.add(chrom, start, values * (RPKM_DEPTH / depth))
     (folder / "known.bed").write_text(f"{chrom}\t{start}\t{end}\n", encoding="utf-8")
     signal = CandidateSignal(folder / source.name, folder / "known.bed")
     candidates = find_candidates(
