@@ -171,3 +171,17 @@ def test_values_of_0_alone_have_no_fold_and_the_first_bp_has_surroundings(tmp_pa
     first = signal.describe(signal.stretches[1], np.array([0]), np.array([1]))
     assert np.isfinite(first.inputs).all()
     np.testing.assert_allclose(first.fold, 1)
+
+
+def test_an_excerpt_that_is_not_known_to_be_one_is_warned_of(tmp_path, caplog):
+    sizes = {"chr1": 20_000_000, "chr2": 30_000_000}
+    path = write(tmp_path / "part.bw", sizes, [("chr1", (5_000_000, 6_000_000, 9.0))])
+    known = interval("chr1", 5_000_000, 6_000_000)
+    assert CandidateSignal(path, known).level.share == 1
+    assert "known regions" not in caplog.text
+    assert CandidateSignal(path).level.share == 4 * 2**20 / 50_000_000
+    assert "part.bw: 8.4% of the genome has signal" in caplog.text
+    caplog.clear()
+    places = [(chrom, (low, low + 10, 9.0)) for chrom, size in sizes.items() for low in range(0, size, 4_000_000)]
+    assert CandidateSignal(write(tmp_path / "whole.bw", sizes, places)).level.share > 0.9
+    assert "known regions" not in caplog.text

@@ -115,6 +115,15 @@ def test_peaks_are_the_candidates_above_a_score(entry, made, candidates):
     assert len(entry.call_peaks(made)) == (candidates["overallScore"] > 0.5).sum() > 0
 
 
+def test_all_candidates_are_given_whatever_their_scores(entry, made, candidates, monkeypatch):
+    def predict(_self, inputs):
+        return dict.fromkeys(entry.output_names, np.zeros(len(inputs["candidates"]), np.float32))
+
+    monkeypatch.setattr(type(entry), "predict", predict)
+    assert len(entry.call_peaks(made, enter_probability=0)) == len(candidates)
+    assert entry.call_peaks(made, enter_probability=1e-6).empty
+
+
 def test_peaks_of_regions_are_those_whose_summit_lies_there(entry, made, candidates):
     first = candidates.iloc[0]
     summit = first["start"] + first["peak"]
@@ -165,6 +174,7 @@ def test_a_file_without_peaks_is_said_to_have_none(entry, example, caplog):
     [
         ({"q_value": 0.1, "probabilities": "p.bw"}, r"--probabilities, --q-value: peak_caller/lanceotron scores"),
         ({"control": "control.bw"}, r"--control: peak_caller/lanceotron scores"),
+        ({"control_reads": "input.bam"}, r"--control-reads: peak_caller/lanceotron scores"),
         ({"signal_kind": "log10_p"}, r"--signal-kind: log10_p given"),
         ({"signal_kind": "reads"}, r"--signal-kind: 'reads' is unknown"),
         ({"enter_probability": 1.5}, r"--enter-probability: 1\.5 given"),
@@ -178,6 +188,12 @@ def test_what_it_has_no_use_for_is_refused(entry, example, options, message):
 def test_jobs_on_probabilities_of_bins_refuse_it():
     with pytest.raises(InputError, match=r"lanceotron: scores candidate peaks and gives no probability of each bin"):
         load_peak_caller("peak_caller/lanceotron")
+
+
+def test_fine_tuning_refuses_it_before_files_are_read(tmp_path):
+    with pytest.raises(InputError, match=r"lanceotron: scores candidate peaks.*use peak_caller/atac, "):
+        epizoo.finetune("peak_caller/lanceotron", tmp_path / "data.yaml", name="mine", output=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_input_of_another_length_is_refused(entry):

@@ -37,6 +37,8 @@ RPKM_DEPTHS = (50.0, 350.0)
 FULL_DEPTH = 1e9
 """Unit of depths."""
 _UNDERFLOW = 999.0
+_LEAST_SHARE = 0.5
+"""Of the genome; with signal in less of it, a file is thought to be an excerpt."""
 _PIECE_BP, _GROUP_BP, _GROUP_SIZE = 1 << 22, 1 << 21, 256
 
 
@@ -58,12 +60,14 @@ class SignalLevel(NamedTuple):
         means: mean over the bp of a chromosome that have a value, by chromosome; over all known bp where regions are
             known.
         means_of_all: mean over all known bp, an absent value counting as 0.
+        share: share of the known bp that lie in pieces of 4 Mb with signal.
     """
 
     depth: float
     factor: float
     means: dict[str, float]
     means_of_all: dict[str, float]
+    share: float
 
 
 class ScoredCandidates(NamedTuple):
@@ -118,13 +122,19 @@ class CandidateSignal:
         if level.factor != 1 and self.track.reads_per_area is None:
             logger.warning(
                 "%s: depth %.4g found (sum of the signal / 1e9), expected RPKM, whose depth is %g to %g; multiplied by "
-                "%.4g to a depth of %g%s",
+                "%.4g to a depth of %g",
                 self.track.path,
                 level.depth,
                 *RPKM_DEPTHS,
                 level.factor,
                 RPKM_DEPTH,
-                "" if self._absent_is_zero else ". If the file holds a part of the genome, name it as known regions",
+            )
+        if level.share < _LEAST_SHARE and not self._absent_is_zero:
+            logger.warning(
+                "%s: %.2g%% of the genome has signal, so that nearly every candidate counts as enriched; if the file "
+                "holds a part of the genome, name this part as known regions",
+                self.track.path,
+                100 * level.share,
             )
         return level
 
@@ -167,6 +177,7 @@ class CandidateSignal:
 
     def _measure_level(self) -> SignalLevel:
         """One pass over the known signal."""
+        reached = 0
         total, with_value, known = (dict.fromkeys(self.track.chrom_sizes, 0.0) for _ in range(3))
         for chrom, start, end in self.stretches:
             known[chrom] += end - start
@@ -175,7 +186,9 @@ class CandidateSignal:
                 if len(runs.value) and runs.value.min() < 0:
                     raise negative_values(self.track)
                 width = (runs.end - runs.start).astype(np.float64)
-                total[chrom] += float((runs.value.astype(np.float64) * width).sum())
+                area = float((runs.value.astype(np.float64) * width).sum())
+                total[chrom] += area
+                reached += (min(low + _PIECE_BP, end) - low) * bool(area)
                 with_value[chrom] += min(low + _PIECE_BP, end) - low if self._absent_is_zero else float(width.sum())
         whole = sum(total.values())
         if not 0 < whole < np.inf:
@@ -188,6 +201,7 @@ class CandidateSignal:
             1.0 if RPKM_DEPTHS[0] <= depth <= RPKM_DEPTHS[1] else RPKM_DEPTH / depth,
             {chrom: total[chrom] / with_value[chrom] for chrom in total if with_value[chrom]},
             {chrom: total[chrom] / known[chrom] for chrom in total if known[chrom]},
+            reached / sum(known.values()),
         )
 
 

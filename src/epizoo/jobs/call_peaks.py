@@ -190,7 +190,8 @@ def call_peaks(
     known = None if known_regions is None else interval_table(known_regions, "the known regions")
     if isinstance(caller, PeakScorerEntry):
         refused = stated(
-            control=inputs.first_of_control,
+            control=control,
+            control_reads=control_reads or None,
             replicates=replicates or None,
             probabilities=probabilities,
             denoised=denoised,

@@ -55,7 +55,7 @@ def call_candidates(
         entry: the peak scorer.
         inputs: a bigWig, or reads.
         refused: names of options that were given, and that the entry has no use for.
-        least_score: overall score that a peak lies above; the entry's own where None.
+        least_score: overall score that a peak lies above, 0 for all candidates; the entry's own where None.
         signal_kind: kind of signal; any but -log10 p, since the signal is scaled.
         regions: where summits of peaks may lie; everywhere where None.
         known_regions: where an absent value means 0, in a file that holds a part of the genome.
@@ -88,7 +88,8 @@ def call_candidates(
         write_track(inputs.coverage, track, progress)
     chroms = (asked or set(track.chrom_sizes)) - set(excluded)
     candidates = within(score_candidates(entry, signal, chroms, progress), regions)
-    found = candidates[candidates["overallScore"] > least]
+    # In float32 a score can be 0, and 0 asks for all candidates.
+    found = candidates[(candidates["overallScore"] > least) | (least == 0)]
     if masked is not None:
         found = found[~overlaps_any(found, masked)]
     peaks = CalledPeaks(name_peaks(found))
