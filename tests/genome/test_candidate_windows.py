@@ -163,14 +163,20 @@ def test_candidates_are_seen_in_their_known_region(tmp_path):
     ]
 
 
-def test_values_of_0_alone_have_no_fold_and_the_first_bp_has_surroundings(tmp_path):
+def test_values_of_0_alone_have_no_fold(tmp_path):
     path = write(tmp_path / "a.bw", {"chr1": 1_000, "chr2": 5_000}, [("chr1", (0, 900, 0.0)), ("chr2", (0, 900, 7.0))])
     signal = CandidateSignal(path)
-    found = signal.describe(signal.stretches[0], np.array([100]), np.array([200]))
-    assert found.fold.tolist() == [0.0]
-    first = signal.describe(signal.stretches[1], np.array([0]), np.array([1]))
-    assert np.isfinite(first.inputs).all()
-    np.testing.assert_allclose(first.fold, 1)
+    assert signal.describe(signal.stretches[0], np.array([100]), np.array([200])).fold.tolist() == [0.0]
+
+
+def test_where_nothing_lies_before_the_middle_the_mean_of_the_chromosome_stands_for_the_surroundings(tmp_path):
+    sizes, values = {"chr1": 300_000, "chr2": 1_000_000}, [("chr1", (0, 100_000, 300.0)), ("chr2", (0, 1_000_000, 2e5))]
+    signal = CandidateSignal(write(tmp_path / "a.bw", sizes, values))
+    found = signal.describe(signal.stretches[0], np.array([0]), np.array([1]))
+    features = found.inputs[0, WINDOW_BP:-1, 0]
+    assert signal.level.factor == 1
+    assert 0 < features[0] < 999
+    assert (features == features[0]).all()
 
 
 def test_an_excerpt_that_is_not_known_to_be_one_is_warned_of(tmp_path, caplog):
