@@ -3,8 +3,7 @@
 import numpy as np
 
 from epizoo.calling.peak_rule import PeakCallingConfig
-from epizoo.genome.candidate_windows import RPKM_DEPTH, RPKM_DEPTHS
-from epizoo.genome.candidates import CandidateConfig
+from epizoo.genome.candidates import RPKM_DEPTH, RPKM_DEPTHS, CandidateConfig
 
 _EVIDENCE_SCORE = (
     "evidence, not a probability: 200 log10(1 + odds x E), at most 1000. The odds are those of the peak's highest "

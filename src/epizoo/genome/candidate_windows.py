@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Float, Float32, Int64
 
 from epizoo.errors import InputError
-from epizoo.genome.candidates import Read
+from epizoo.genome.candidates import RPKM_DEPTH, RPKM_DEPTHS, Read
 from epizoo.genome.intervals import check_intervals
 from epizoo.genome.overlaps import merged
 from epizoo.genome.signal import SignalTrack, open_signal
@@ -30,10 +30,6 @@ WINDOW_BP = 2000
 REACHES_BP = np.arange(10_000, 100_001, 10_000)
 """How far to both sides the surroundings reach that a candidate is held to."""
 N_FEATURES = len(REACHES_BP) + 2
-RPKM_DEPTH = 200.0
-"""Depth to which other signal is scaled. The depth of RPKM is the mean length of its fragments in bp."""
-RPKM_DEPTHS = (50.0, 350.0)
-"""Depths that are left as they are: LanceOtron's network learnt from 199 +- 78."""
 FULL_DEPTH = 1e9
 """Unit of depths."""
 _UNDERFLOW = 999.0

@@ -15,6 +15,13 @@ from epizoo.validation import Config, Size
 
 Read = Callable[[int, int], Float[np.ndarray, " bp"]]
 """Signal of each bp from a start to an end, counted from the start of a stretch; 0 where there is none."""
+RPKM_DEPTH = 200.0
+"""Depth to which other signal is scaled: the sum of the signal of a genome in units of 1e9.
+
+In RPKM it is the mean length of the fragments in bp.
+"""
+RPKM_DEPTHS = (50.0, 350.0)
+"""Depths that are left as they are: LanceOtron's network learnt from 199 +- 78."""
 _PIECE_BP = 1 << 22
 
 

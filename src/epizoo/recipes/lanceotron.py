@@ -29,8 +29,8 @@ from epizoo.errors import InputError
 from epizoo.files import atomic_path, write_json, write_yaml
 from epizoo.genome.assemblies import chrom_sizes
 from epizoo.genome.bigwig.writer import BigWigWriter
-from epizoo.genome.candidate_windows import FULL_DEPTH, RPKM_DEPTH, CandidateSignal, Stretch
-from epizoo.genome.candidates import CandidateConfig, find_candidates
+from epizoo.genome.candidate_windows import FULL_DEPTH, CandidateSignal, Stretch
+from epizoo.genome.candidates import RPKM_DEPTH, CandidateConfig, find_candidates
 from epizoo.genome.signal import BigWig
 from epizoo.models.peak_scorer.config import PeakScorerConfig
 from epizoo.recipes.run_folder import one_sentence_errors, prose
