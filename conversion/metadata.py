@@ -3,8 +3,11 @@
 import json
 
 from epizoo.errors import InputError
+from epizoo.models.hmm.config import ChromatinStateConfig
+from epizoo.models.peak_caller.config import PeakCallerConfig
+from epizoo.models.peak_scorer.config import PeakScorerConfig
 from epizoo.version import __version__
-from epizoo.zoo.description import PeakCallerSettings
+from epizoo.zoo.description import ChromatinStateSettings, PeakCallerSettings
 from epizoo.zoo.entry import Entry
 
 
@@ -21,6 +24,19 @@ def require_plain(entry: Entry) -> None:
                 f"{entry.name}: config.model.{key} is {value}, and only peak callers of one head and one condition "
                 "are converted; take one head with epizoo.models.peak_caller.heads.one_head"
             )
+
+
+def require_twin(entry: Entry) -> PeakCallerConfig | ChromatinStateConfig:
+    """The config of an entry's model, which has a twin in torch.
+
+    Raises:
+        InputError: a peak caller has heads or is paired, or the entry scores candidate peaks.
+    """
+    config = entry.config.model
+    if isinstance(config, PeakScorerConfig):
+        raise InputError(f"{entry.name}: scores candidate peaks, and such models are converted to ONNX alone; use onnx")
+    require_plain(entry)
+    return config
 
 
 def metadata(entry: Entry) -> dict[str, str]:
@@ -41,7 +57,10 @@ def metadata(entry: Entry) -> dict[str, str]:
     }
     if isinstance(entry.config, PeakCallerSettings):
         about["transform"] = json.dumps({"formula": "arcsinh(signal / scale)"} | entry.zoo.config.get("transform", {}))
-    else:
+    elif isinstance(entry.config, ChromatinStateSettings):
         about["states"] = json.dumps([state.name for state in entry.config.states])
         about["transform"] = json.dumps({"formula": "none: marks are 0, 1, NaN (missing) or -1 (outside)"})
+    else:
+        formula = "(coverage - its mean) / its standard deviation over 2,000 bp, then enrichment features"
+        about["transform"] = json.dumps({"formula": formula})
     return about

@@ -33,6 +33,9 @@ TOLERANCES: dict[str, Tolerance] = {
     "peak_starts": Tolerance(1e-5),
     "peak_ends": Tolerance(1e-5),
     "denoised_coverage": Tolerance(1e-5, 1e-6),
+    "overall_scores": Tolerance(1e-5),
+    "shape_scores": Tolerance(1e-5),
+    "enrichment_scores": Tolerance(1e-5),
     "state_posteriors": Tolerance(1e-5),
     "state_probabilities": Tolerance(1e-5),
     # Unbounded, so that float32 itself is off by more where they are large.
@@ -50,6 +53,7 @@ TOLERANCES: dict[str, Tolerance] = {
 HALF_PRECISION = 2e-3
 """What half precision may cost outputs between 0 and 1, and unbounded ones relative to the largest value."""
 _IMPOSSIBLE = -1e25
+_N_ENRICHMENT = 12
 
 
 def tolerance_of(name: str, float16: bool = False) -> Tolerance:
@@ -188,8 +192,8 @@ def cases(entry: Entry, crop: bool = True) -> Iterator[tuple[str, Float[np.ndarr
 
     The largest batch comes first, and lengths are few: JAX compiles anew for every other shape.
     """
-    make = _coverage_cases if entry.family == "peak_caller" else _mark_cases
-    n_bins, flank, n_channels = entry.window.input_bins, entry.window.flank_bins, len(entry.channels)
+    make = _CASES[entry.family]
+    n_bins, flank, n_channels = entry.input_length, entry.window.flank_bins, len(entry.channels)
     one = 2 * flank * crop + 1
     yield from make(np.random.default_rng(0), n_bins, one, n_channels, flank)
     yield "golden", entry.golden()[f"inputs.{entry.input_name}"]
@@ -205,6 +209,18 @@ def _coverage_cases(
     # arcsinh of 3e7 times the background: more than any bigWig holds.
     yield "huge counts", ((random.random((2, n_bins, n_tracks)) < 0.01) * 18).astype(np.float32)
     yield "length 1", coverage[:2, :one]
+
+
+def _candidate_cases(
+    random: np.random.Generator, n_inputs: int, _one: int, _n_channels: int, _flank: int
+) -> Iterator[tuple[str, Float[np.ndarray, "batch input 1"]]]:
+    values = random.normal(size=(4, n_inputs, 1)).astype(np.float32)
+    yield "random", values
+    # The highest that one bp can be of 2,000 that are standardised, and -log10 p of what underflows.
+    values = np.zeros((2, n_inputs, 1), np.float32)
+    values[0, 7] = 44
+    values[1, -_N_ENRICHMENT:] = 999
+    yield "extreme", values
 
 
 def _mark_cases(
@@ -223,6 +239,9 @@ def _mark_cases(
     yield "all marks missing", np.full((2, n_bins, n_marks), np.nan, np.float32)
     yield "all outside", np.full((1, n_bins, n_marks), -1, np.float32)
     yield "length 1", marks[:2, :one]
+
+
+_CASES = {"peak_caller": _coverage_cases, "peak_scorer": _candidate_cases, "chromatin_states": _mark_cases}
 
 
 def require_parity(report: ParityReport) -> None:

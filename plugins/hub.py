@@ -26,7 +26,11 @@ _LICENSES = {
     "GPL-3.0-or-later": "gpl-3.0",
     "MIT": "mit",
 }
-_TASK_TYPES = {"peak_caller": "peak-calling", "chromatin_states": "chromatin-state-annotation"}
+_TASK_TYPES = {
+    "peak_caller": "peak-calling",
+    "peak_scorer": "peak-calling",
+    "chromatin_states": "chromatin-state-annotation",
+}
 
 
 class Published(NamedTuple):

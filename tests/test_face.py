@@ -9,7 +9,7 @@ import pytest
 from test_architecture import FOLDERS
 
 import epizoo
-from epizoo.zoo.catalogue import ChromatinStateName, PeakCallerName
+from epizoo.zoo.catalogue import ChromatinStateName, PeakCallerName, PeakScorerName
 
 USES = """
 import epizoo
@@ -75,7 +75,8 @@ def test_misspelt_names_are_errors_of_type_checkers(tmp_path):
 
 
 def test_names_that_type_checkers_know_are_those_of_the_zoo():
-    assert [*get_args(ChromatinStateName), *get_args(PeakCallerName)] == epizoo.list_entries()
+    names = [*get_args(ChromatinStateName), *get_args(PeakCallerName), *get_args(PeakScorerName)]
+    assert sorted(names) == epizoo.list_entries()
 
 
 def test_the_face_shows_what_a_user_needs():
@@ -97,7 +98,7 @@ def test_an_entry_shows_what_it_is(name):
     page = entry._repr_html_()
     for told in (name, entry.kipoi["info"]["license"], str(entry.zoo.metrics[0].value), *entry.channels):
         assert told in page
-    assert hasattr(entry, "call_peaks") == (entry.family == "peak_caller")
+    assert hasattr(entry, "call_peaks") == (entry.family != "chromatin_states")
     assert hasattr(entry, "states") == hasattr(entry, "emissions") == hasattr(entry, "annotate")
     assert hasattr(entry, "states") == (entry.family == "chromatin_states")
 

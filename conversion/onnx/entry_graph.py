@@ -16,7 +16,7 @@ from epizoo.files import atomic_path, sha256
 from epizoo.optional import is_installed
 from epizoo.zoo import list_entries, load
 from epizoo.zoo.engines import BACKENDS
-from epizoo.zoo.entry import Entry
+from epizoo.zoo.entry import Entry, PeakScorerEntry
 
 ONNX_FILE = "model.onnx"
 
@@ -36,7 +36,8 @@ def add_onnx(entry: Entry | str) -> ParityReport:
     report = export(entry, "onnx", graph, layers=True)
     path = entry.folder / "model.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    content["zoo"] |= {"onnx": ONNX_FILE, "onnx_sha256": sha256(graph), "backends": list(BACKENDS)}
+    backends = [name for name in BACKENDS if name != "torch" or not isinstance(entry, PeakScorerEntry)]
+    content["zoo"] |= {"onnx": ONNX_FILE, "onnx_sha256": sha256(graph), "backends": backends}
     with atomic_path(path) as temporary:
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
         temporary.write_text(text, encoding="utf-8")

@@ -12,6 +12,7 @@ from epizoo.conversion.onnx.graph import Graph
 from epizoo.conversion.onnx.hmm import HMMGraph
 from epizoo.models.hmm.config import ChromatinStateConfig
 from epizoo.models.peak_caller.config import PeakCallerConfig
+from epizoo.models.peak_scorer.config import PeakScorerConfig
 from epizoo.zoo.description import DENOISED
 
 Arrays = Mapping[str, Shaped[np.ndarray, "..."]]
@@ -21,10 +22,17 @@ _TEMPERATURE_FLOOR = 1e-6
 
 
 class Output(NamedTuple):
-    """A value of the graph, and its axes after batch and bin."""
+    """A value of the graph.
+
+    Attributes:
+        value: its name.
+        channels: its axes after batch and bin.
+        per_bin: whether it has an axis of bins.
+    """
 
     value: str
     channels: tuple[int, ...] = ()
+    per_bin: bool = True
 
 
 def peak_caller(
@@ -66,6 +74,36 @@ def peak_caller(
     return outputs
 
 
+def peak_scorer(graph: Graph, candidates: str, config: PeakScorerConfig, arrays: Arrays) -> dict[str, Output]:
+    """Add a peak scorer over ``candidates`` (batch, input, 1); its outputs and layers by name."""
+    location, scale = (graph.constant(np.asarray(arrays[name], np.float32)) for name in ("location", "scale"))
+    values = graph.op("Div", graph.op("Sub", graph.op("Squeeze", candidates, graph.constant([2])), location), scale)
+    coverage, enrichment = graph.ops(
+        "Split", values, graph.constant([config.window_bins, config.n_features]), n_outputs=2, axis=1
+    )
+    hidden = graph.op("Unsqueeze", coverage, graph.constant([1, 2]))
+    for number in range(len(config.n_filters)):
+        hidden = graph.op("LeakyRelu", _conv(graph, hidden, arrays, f"convs.{number}"), alpha=config.leak)
+        if number:
+            hidden = graph.op("MaxPool", hidden, kernel_shape=[1, 2], strides=[1, 2])
+    by_position = graph.op("Transpose", graph.op("Squeeze", hidden, graph.constant([2])), perm=[0, 2, 1])
+    shape = graph.op("LeakyRelu", _dense(graph, by_position, arrays, "position_dense"), alpha=config.leak)
+    shape = graph.op("Flatten", shape)
+    by_enrichment = _dense(graph, enrichment, arrays, "enrichment_dense")
+    hidden = graph.op("Concat", enrichment, shape, graph.op("Softmax", by_enrichment, axis=1), axis=1)
+    for number in range(len(config.n_hidden)):
+        hidden = graph.op("LeakyRelu", _dense(graph, hidden, arrays, f"hidden.{number}"), alpha=config.leak)
+    logits = _log_odds(graph, _dense(graph, hidden, arrays, "overall_dense"))
+    by_shape = _log_odds(graph, _dense(graph, shape, arrays, "shape_dense"))
+    return {
+        "overall_scores": Output(graph.op("Sigmoid", logits), per_bin=False),
+        "shape_scores": Output(graph.op("Sigmoid", by_shape), per_bin=False),
+        "enrichment_scores": Output(graph.op("Sigmoid", _log_odds(graph, by_enrichment)), per_bin=False),
+        "features": Output(hidden, (config.n_hidden[-1],), per_bin=False),
+        "logits": Output(logits, per_bin=False),
+    }
+
+
 def chromatin_states(
     graph: Graph, marks: str, config: ChromatinStateConfig, arrays: Arrays, flank_bins: int, names: tuple[str, ...]
 ) -> dict[str, Output]:
@@ -81,7 +119,8 @@ def chromatin_states(
             outputs[name] = Output(value, (config.n_states,) if name in states else ())
     outputs["viterbi_path"] = Output(_cropped(graph, hmm.viterbi_path(), flank_bins))
     likelihoods = _cropped(graph, hmm.log_likelihood_per_bin, flank_bins)
-    outputs["log_likelihood"] = Output(graph.op("ReduceSum", likelihoods, graph.constant([1]), keepdims=0))
+    total = graph.op("ReduceSum", likelihoods, graph.constant([1]), keepdims=0)
+    outputs["log_likelihood"] = Output(total, per_bin=False)
     return outputs
 
 
@@ -127,6 +166,17 @@ def _conv(
         pads=[0, reach // 2, 0, reach - reach // 2],
         dilations=[1, dilation],
     )
+
+
+def _dense(graph: Graph, value: str, arrays: Arrays, name: str) -> str:
+    kernel, bias = (graph.constant(np.asarray(arrays[f"{name}.{part}"], np.float32)) for part in ("kernel", "bias"))
+    return graph.op("Add", graph.op("MatMul", value, kernel), bias)
+
+
+def _log_odds(graph: Graph, pair: str) -> str:
+    """Log-odds of the first of two classes (batch,)."""
+    first, second = graph.ops("Split", pair, graph.constant([1, 1]), n_outputs=2, axis=1)
+    return graph.op("Squeeze", graph.op("Sub", first, second), graph.constant([1]))
 
 
 def _soft_local_maximum(graph: Graph, values: str, window_bins: int) -> str:

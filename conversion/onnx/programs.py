@@ -11,9 +11,10 @@ from onnx import TensorProto, helper
 
 from epizoo.conversion.metadata import metadata, require_plain
 from epizoo.conversion.onnx.graph import Graph
-from epizoo.conversion.onnx.models import chromatin_states, peak_caller
+from epizoo.conversion.onnx.models import chromatin_states, peak_caller, peak_scorer
 from epizoo.errors import InputError
 from epizoo.models.peak_caller.config import PeakCallerConfig
+from epizoo.models.peak_scorer.config import PeakScorerConfig
 from epizoo.zoo.entry import Entry
 
 OPSET = 18
@@ -37,7 +38,7 @@ def build_onnx(
     """An entry's model in ONNX, checked by `onnx.checker` and by strict shape inference.
 
     The input and the outputs have the names, shapes and dtypes of the entry's schema, with any batch and any number of
-    bins; the metadata are those of `epizoo.conversion.metadata.metadata`.
+    bins (of peak scorers the number that they take); the metadata are those of `epizoo.conversion.metadata.metadata`.
 
     Args:
         entry: the entry.
@@ -50,8 +51,8 @@ def build_onnx(
         float16: for peak callers, whether the dilated convolutions are of half precision; outputs are float32.
 
     Raises:
-        InputError: the opset is too old or too new, raw coverage or half precision is asked of chromatin states, or
-            the peak caller has heads or is paired.
+        InputError: the opset is too old or too new, raw coverage or half precision is asked of another entry, or the
+            peak caller has heads or is paired.
         EntryError: the weights are missing or do not match their hash.
     """
     if not OPSET <= opset <= NEWEST_OPSET:
@@ -62,11 +63,12 @@ def build_onnx(
     if raw_coverage and entry.family != "peak_caller":
         raise InputError(f"raw coverage: {entry.name} takes {entry.input_name}, not coverage; leave the option out")
     if float16 and entry.family != "peak_caller":
-        raise InputError(f"float16: {entry.name} computes chromatin states in float64; leave the option out")
+        raise InputError(f"float16: {entry.name} has no dilated convolutions, which it is about; leave the option out")
     require_plain(entry)
     graph = Graph()
     flank = entry.window.flank_bins if crop else 0
-    bins: list[str | int] = ["batch", "bins", len(entry.channels)]
+    is_scorer = isinstance(entry.config.model, PeakScorerConfig)
+    bins: list[str | int] = ["batch", entry.input_length if is_scorer else "bins", len(entry.channels)]
     value = graph.input(entry.input_name, TensorProto.FLOAT, bins)
     if raw_coverage:
         scale = graph.input("scale", TensorProto.FLOAT, [len(entry.channels)])
@@ -75,11 +77,13 @@ def build_onnx(
     config, arrays = entry.config.model, entry.weights()
     if isinstance(config, PeakCallerConfig):
         outputs = peak_caller(graph, value, config, arrays, flank, names, float16)
+    elif isinstance(config, PeakScorerConfig):
+        outputs = peak_scorer(graph, value, config, arrays)
     else:
         outputs = chromatin_states(graph, value, config, arrays, flank, names)
     window = "window" if flank else "bins"
     for name in names:
-        shape: list[str | int] = ["batch", window, *outputs[name].channels] if name != "log_likelihood" else ["batch"]
+        shape: list[str | int] = ["batch", *([window] if outputs[name].per_bin else []), *outputs[name].channels]
         graph.output(outputs[name].value, name, _INTEGERS.get(name, TensorProto.FLOAT), shape)
     model = helper.make_model(
         graph.build(entry.name.replace("/", ".")),

@@ -9,6 +9,7 @@ import torch
 from flax import nnx
 from jaxtyping import Float
 
+from epizoo.conversion.metadata import require_twin
 from epizoo.conversion.parity import TOLERANCES, Check, cases
 from epizoo.conversion.torch.programs import Twin
 from epizoo.conversion.torch.to_jax import arrays_from_state
@@ -80,7 +81,7 @@ def _torch_gradients(
     mixture(twin, tensor).backward()
     assert tensor.grad is not None
     gradients = {name: value.grad for name, value in twin.named_parameters() if value.grad is not None}
-    arrays = arrays_from_state(entry.config.model, gradients)
+    arrays = arrays_from_state(require_twin(entry), gradients)
     return arrays | {"the input": tensor.grad.numpy()}
 
 

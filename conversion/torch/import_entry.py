@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from epizoo.conversion.exporting import without_gradients
+from epizoo.conversion.metadata import require_twin
 from epizoo.conversion.parity import check_parity, require_parity
 from epizoo.conversion.torch.programs import Program
 from epizoo.conversion.torch.to_jax import read_state, write_weights
@@ -47,6 +48,7 @@ def import_state(
             be another model; nothing is left.
     """
     origin = base if isinstance(base, Entry) else load(base)
+    require_twin(origin)
     state = read_state(path)
     return build_proven(
         origin.family,

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.fx.experimental import _config as symbolic_config
 
-from epizoo.conversion.metadata import metadata, require_plain
+from epizoo.conversion.metadata import metadata, require_twin
 from epizoo.conversion.torch.axes import leaf_of_jax, leaf_of_torch, renamed
 from epizoo.conversion.torch.hmm import Chunks
 from epizoo.conversion.torch.models import ChromatinStateAnnotator, PeakCaller
@@ -75,12 +75,12 @@ def build_twin(entry: Entry, dtype: torch.dtype = torch.float32) -> Twin:
     """The torch twin of an entry's model, with the entry's weights.
 
     Raises:
-        InputError: the peak caller has heads or is paired.
+        InputError: the entry has no twin; see `epizoo.conversion.metadata.require_twin`.
         EntryError: the weights are missing, do not match their hash, or do not fit the model; all misfits are named.
     """
-    require_plain(entry)
+    config = require_twin(entry)
     # The dtype comes first: float64 weights of published models must not pass through float32.
-    return fill_twin(blank_twin(entry.config.model).to(dtype), entry.family, entry.weights())
+    return fill_twin(blank_twin(config).to(dtype), entry.family, entry.weights())
 
 
 def blank_twin(config: PeakCallerConfig | ChromatinStateConfig) -> Twin:
@@ -158,6 +158,7 @@ def write_state(entry: Entry, path: str | os.PathLike[str], *, as_safetensors: b
 
     The latter is a dict of ``state_dict``, ``family``, ``config`` and ``metadata``: tensors and plain values alone.
     """
+    require_twin(entry)
     state = state_dict(entry.family, entry.weights())
     if as_safetensors:
         save_file(state, path, metadata=metadata(entry))

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import load_file
 from torch import Tensor
 
+from epizoo.conversion.metadata import require_twin
 from epizoo.conversion.torch.axes import leaf_of_torch, renamed
 from epizoo.conversion.torch.programs import blank_twin
 from epizoo.errors import EntryError, InputError
@@ -82,6 +83,6 @@ def write_weights(entry: Entry, state: Mapping[str, Tensor], path: str | os.Path
     Raises:
         EntryError: the state dict does not fit the entry's model; all that does not is named.
     """
-    arrays = arrays_from_state(entry.config.model, state)
+    arrays = arrays_from_state(require_twin(entry), state)
     with atomic_path(path) as temporary:
         save_file(arrays, temporary)

@@ -18,6 +18,7 @@ import torch
 from grelu.lightning import LightningModel
 from jaxtyping import Float
 
+from epizoo.conversion.metadata import require_twin
 from epizoo.conversion.parity import Check, Named, ParityReport, cases, compare, require_parity
 from epizoo.conversion.torch.programs import build_twin
 from epizoo.errors import InputError
@@ -58,6 +59,7 @@ def export(entry: Entry | str, path: str | os.PathLike[str]) -> ParityReport:
 
 def lightning_model(entry: Entry) -> LightningModel:
     """An entry as gReLU's `LightningModel`, with everything that its functions read filled in."""
+    require_twin(entry)
     register()
     tasks = task_names(entry)
     model = LightningModel(

@@ -70,5 +70,9 @@ class CoverageDataset(EntryDataset):
     """Windows of normalised coverage from a bigWig, for peak callers; see `epizoo.zoo.windows.coverage_windows`."""
 
 
+class CandidateDataset(EntryDataset):
+    """Candidate peaks in a bigWig, for peak scorers; see `epizoo.zoo.windows.candidate_windows`."""
+
+
 class MarkDataset(EntryDataset):
     """Windows of binarised marks, for chromatin-state annotators; see `epizoo.zoo.windows.mark_windows`."""

@@ -12,7 +12,7 @@ from kipoi.model import BaseModel, GradientMixin, LayerActivationMixin
 
 from epizoo.errors import EntryError, InputError
 from epizoo.plugins.kipoi.patches import mend_kipoi
-from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, PeakScorerEntry
 from epizoo.zoo.loading import load
 
 if TYPE_CHECKING:
@@ -133,6 +133,14 @@ class KipoiPeakCaller(EntryModel):
     entry_class = PeakCallerEntry
     final_layer = "peak_probabilities"
     pre_nonlinearities: ClassVar[Mapping[str, str]] = {"peak_probabilities": "logits"}
+
+
+class KipoiPeakScorer(EntryModel):
+    """A peak scorer of the zoo."""
+
+    entry_class = PeakScorerEntry
+    final_layer = "overall_scores"
+    pre_nonlinearities: ClassVar[Mapping[str, str]] = {"overall_scores": "logits"}
 
 
 class KipoiChromatinStateAnnotator(EntryModel):

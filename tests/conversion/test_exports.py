@@ -333,3 +333,15 @@ def test_a_name_of_another_format_is_refused(zoo, tmp_path):
     with pytest.raises(InputError, match=r"safetensors\b.*\btorch\b"):
         export(zoo["peak_caller/random"], "torch", tmp_path / "state.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("to", ["torch", "pt2", "safetensors"])
+def test_an_entry_that_scores_candidates_is_converted_to_onnx_alone(to, tmp_path):
+    with pytest.raises(InputError, match=r"peak_caller/lanceotron: scores candidate peaks.*ONNX alone"):
+        export("peak_caller/lanceotron", to, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+    onnx = tmp_path / "model.onnx"
+    assert export("peak_caller/lanceotron", "onnx", onnx).passed
+    for option in ({"raw_coverage": True}, {"float16": True}):
+        with pytest.raises(InputError, match="leave the option out"):
+            export("peak_caller/lanceotron", "onnx", tmp_path / "other.onnx", **option)

@@ -116,5 +116,5 @@ def test_every_file_of_prose_is_of_a_recipe():
     from epizoo.recipes import run_folder
 
     files = {path.stem for path in run_folder._PROSE.iterdir()}
-    assert files == {*RECIPES, "denoiser", "encode_states", "roadmap_states"}
+    assert files == {*RECIPES, "denoiser", "encode_states", "lanceotron", "roadmap_states"}
     assert all(isinstance(yaml.safe_load((run_folder._PROSE / f"{name}.yaml").read_text()), dict) for name in files)

@@ -6,6 +6,7 @@ import json
 import onnxruntime
 import pytest
 
+import epizoo
 from epizoo.errors import InputError
 from epizoo.web import page_data
 from epizoo.web.server import page_server
@@ -24,7 +25,8 @@ def test_settings_hold_every_peak_caller_with_its_rule(folder):
     settings = json.loads((folder / page_data.SETTINGS_FILE).read_text())
     names = [entry["name"] for entry in settings["entries"]]
     assert names[0] == "peak_caller/universal"
-    assert sorted(names) == [name for name in list_entries() if name.startswith("peak_caller/")]
+    # The page calls by probabilities of bins, and has no network that scores candidates.
+    assert sorted(names) == [name for name in list_entries() if epizoo.load(name).family == "peak_caller"]
     for entry in settings["entries"]:
         caller = load_peak_caller(entry["name"])
         assert entry["version"] == caller.version

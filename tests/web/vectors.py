@@ -34,9 +34,11 @@ from epizoo.genome.signal_kinds import (
 )
 from epizoo.web.page_data import write_page_data
 from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.loading import load_peak_caller
+from epizoo.zoo.entry import PeakCallerEntry
+from epizoo.zoo.loading import load
 
-RULES = {name: load_peak_caller(name).config.calling for name in list_entries() if name.startswith("peak_caller/")}
+CALLERS = [entry for entry in map(load, list_entries()) if isinstance(entry, PeakCallerEntry)]
+RULES = {entry.name: entry.config.calling for entry in CALLERS}
 # With many weak peaks, beside others and by themselves.
 RULES["weak peaks"] = PeakCallingConfig(0.9, 0.8, merge_gap_bp=200, most_q=0.01, weak_probability=0.05, weak_q=1e-3)
 TRANSFORMS = [

@@ -9,7 +9,7 @@ import yaml
 
 import epizoo
 from epizoo.errors import EntryError, EpizooError
-from epizoo.zoo import ZOO_FOLDER, ChromatinStateEntry, PeakCallerEntry
+from epizoo.zoo import ZOO_FOLDER, ChromatinStateEntry, PeakCallerEntry, PeakScorerEntry
 from epizoo.zoo.card import render_card
 
 NAMES = epizoo.list_entries()
@@ -67,6 +67,8 @@ def use(entry):
     if isinstance(entry, PeakCallerEntry):
         assert entry.config.calling.to_dict() is not None
         assert entry.config.transform.to_dict() is not None
+    elif isinstance(entry, PeakScorerEntry):
+        assert entry.config.candidates.to_dict() is not None
     else:
         assert len(entry.states) == entry.config.model.n_states
         assert all(max(state.style.color) < 256 for state in entry.config.states)
@@ -186,11 +188,14 @@ def test_the_whole_description_survives():
     for name in NAMES:
         entry = epizoo.load(name)
         config = entry.zoo.config
-        assert isinstance(entry, (PeakCallerEntry, ChromatinStateEntry)), name
+        assert isinstance(entry, (PeakCallerEntry, PeakScorerEntry, ChromatinStateEntry)), name
         if isinstance(entry, PeakCallerEntry):
             for part, settings in (("transform", entry.config.transform), ("calling", entry.config.calling)):
                 assert config[part].items() <= settings.to_dict().items()
             assert config["model"].items() <= entry.config.model.to_dict().items()
+        elif isinstance(entry, PeakScorerEntry):
+            assert config["candidates"] == entry.config.candidates.to_dict()
+            assert config["model"] == entry.config.model.to_dict()
         else:
             assert config["model"].items() <= entry.config.model.to_dict().items()
             assert [state.model_dump(exclude_unset=True) for state in entry.config.states] == config["states"]

@@ -15,12 +15,18 @@ from epizoo.bench.experiments import ASSAYS, Experiment, Stretch
 from epizoo.bench.fingerprints import fingerprint
 from epizoo.calling.peak_reader import peak_rank, read_peaks
 from epizoo.errors import InputError
-from epizoo.genome.signal import BigWig
+from epizoo.genome.assemblies import chrom_sizes
+from epizoo.genome.overlaps import merged
+from epizoo.genome.reads.pile_up_config import PileUpConfig
+from epizoo.genome.reads.pileup import pile_up
+from epizoo.genome.signal import BigWig, SignalTrack, open_signal
 from epizoo.jobs.call_peaks import call_peaks
-from epizoo.zoo.entry import PeakCallerEntry
-from epizoo.zoo.loading import load_peak_caller
+from epizoo.zoo.entry import PeakCallerEntry, PeakScorerEntry
+from epizoo.zoo.loading import load_any_caller
 
 BIN_BP = 50
+_KNOWN_BLOCK_BP = 10_000
+"""Where reads are of a part of the genome, blocks without any are unknown, as in `epizoo.genome.coverage_transform`."""
 _SUFFIXES = (".narrowPeak", ".broadPeak", ".bed", ".narrowPeak.gz", ".broadPeak.gz", ".bed.gz")
 _ANY = "any"
 
@@ -56,7 +62,7 @@ class EntryCaller:
     """Entries of the zoo: one for all experiments, or one for each assay."""
 
     name: str
-    entries: Mapping[str, PeakCallerEntry]
+    entries: Mapping[str, PeakCallerEntry | PeakScorerEntry]
 
     def call(self, experiment: Experiment, data: Path) -> Call | None:
         """See `BenchCaller`."""
@@ -64,6 +70,8 @@ class EntryCaller:
         if entry is None:
             return None
         given = _arguments(experiment, data)
+        if isinstance(entry, PeakScorerEntry):
+            return _call_scorer(entry, experiment, given)
         if experiment.true_peaks is None:
             return Call(call_peaks(entry, **given))
         with tempfile.TemporaryDirectory() as folder:
@@ -117,8 +125,8 @@ def entry_caller(text: str, backend: str | None = None) -> EntryCaller:
     """
     name, separator, choices = text.partition("=")
     if not separator:
-        return EntryCaller(text, {_ANY: load_peak_caller(text, backend)})
-    chosen: dict[str, PeakCallerEntry] = {}
+        return EntryCaller(text, {_ANY: load_any_caller(text, backend)})
+    chosen: dict[str, PeakCallerEntry | PeakScorerEntry] = {}
     for choice in choices.split(","):
         found = re.fullmatch(r"(\w+):(.+)", choice)
         if not name or found is None or found[1] not in ASSAYS or found[1] in chosen:
@@ -126,7 +134,7 @@ def entry_caller(text: str, backend: str | None = None) -> EntryCaller:
                 f"--entry: {text!r} found, expected an entry, or NAME=ASSAY:ENTRY,ASSAY:ENTRY with the assays "
                 f"{', '.join(ASSAYS)}, each at most once"
             )
-        chosen[found[1]] = load_peak_caller(found[2], backend)
+        chosen[found[1]] = load_any_caller(found[2], backend)
     return EntryCaller(name, chosen)
 
 
@@ -156,6 +164,29 @@ def painted(peaks: pd.DataFrame, region: Stretch) -> Float[np.ndarray, " bin"]:
 def region_table(stretches: tuple[Stretch, ...]) -> pd.DataFrame:
     """Stretches as an interval table."""
     return pd.DataFrame(stretches, columns=["chrom", "start", "end"])
+
+
+def _call_scorer(entry: PeakScorerEntry, experiment: Experiment, given: dict[str, Any]) -> Call | None:
+    """Peaks of an entry that takes no control, and whose depth is the genome's: excerpts are known to be such."""
+    if experiment.control is not None:
+        return None
+    known = _blocks_with_signal(given) if given["regions"] is None else given["regions"]
+    given |= {"known_regions": known}
+    peaks = call_peaks(entry, **given)
+    if experiment.true_peaks is None:
+        return Call(peaks)
+    # Candidates below the threshold have scores too, by which their bp are ranked.
+    return Call(peaks, painted(call_peaks(entry, enter_probability=0, **given), experiment.regions[0]))
+
+
+def _blocks_with_signal(given: Mapping[str, Any]) -> pd.DataFrame:
+    """The union of the blocks of `_KNOWN_BLOCK_BP` that hold signal."""
+    if "bigwig" in given:
+        track: SignalTrack = open_signal(given["bigwig"])
+    else:
+        sizes = None if given["chrom_sizes"] is None else chrom_sizes(given["chrom_sizes"])
+        track = pile_up(given["reads"], PileUpConfig(atac=given["atac"]), chrom_sizes=sizes)
+    return merged(pd.DataFrame(track.covered_blocks(_KNOWN_BLOCK_BP), columns=["chrom", "start", "end"]))
 
 
 def _arguments(experiment: Experiment, data: Path) -> dict[str, Any]:

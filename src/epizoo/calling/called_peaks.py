@@ -9,7 +9,8 @@ import pandas as pd
 
 from epizoo.calling.peak_files import write_peaks
 from epizoo.calling.peak_rule import PeakCallingConfig
-from epizoo.calling.rule_text import peaks_in_words
+from epizoo.calling.rule_text import peaks_in_words, scoring_in_words
+from epizoo.genome.candidates import CandidateConfig
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,48 @@ class CallingDecisions:
         return "\n".join(textwrap.fill(line, 80, subsequent_indent="  ") for line in lines)
 
 
+@dataclass(frozen=True)
+class ScoringDecisions:
+    """The settings that decided which candidates are peaks; see `CallingDecisions`.
+
+    Attributes:
+        caller: name and version of the entry.
+        candidates: the rule of candidates.
+        least_score: the overall score that a peak lies above.
+        n_candidates: how many candidates were scored.
+        depth: of the signal, as `epizoo.genome.candidate_windows.SignalLevel` states it.
+        factor: what the signal was multiplied by, for the depth of RPKM.
+        notes: sentences on the reads that were used and on what was left out.
+        bin_bp: width of a bin.
+    """
+
+    caller: str
+    candidates: CandidateConfig
+    least_score: float
+    n_candidates: int
+    depth: float
+    factor: float = 1.0
+    notes: tuple[str, ...] = ()
+    bin_bp: int = 1
+
+    def summary(self) -> str:
+        """The settings in words, in lines of at most 80 characters."""
+        _, first, peaks, _ = scoring_in_words(self.candidates, self.least_score)
+        depth = f"Depth of the signal (its sum / 1e9): {self.depth:.4g}"
+        scaled = f", multiplied by {self.factor:.4g} to {self.factor * self.depth:.4g} as in RPKM"
+        lines = [
+            first,
+            f"{peaks[:-1]} ({self.n_candidates:,} candidates scored).",
+            f"{depth}{scaled if self.factor != 1 else ', as in RPKM'}.",
+        ]
+        return "\n".join(textwrap.fill(line, 80, subsequent_indent="  ") for line in lines)
+
+
 class CalledPeaks(pd.DataFrame):
     """Peaks with `epizoo.calling.peaks.PEAK_COLUMNS`: narrowPeak's ten, then the blocks and all summits of each."""
 
     _metadata: ClassVar[list[str]] = ["decided"]
-    decided: CallingDecisions | None = None
+    decided: CallingDecisions | ScoringDecisions | None = None
     """The settings that decided."""
 
     @property

@@ -3,6 +3,7 @@
 import numpy as np
 
 from epizoo.calling.peak_rule import PeakCallingConfig
+from epizoo.genome.candidates import RPKM_DEPTH, RPKM_DEPTHS, CandidateConfig
 
 _EVIDENCE_SCORE = (
     "evidence, not a probability: 200 log10(1 + odds x E), at most 1000. The odds are those of the peak's highest "
@@ -38,6 +39,24 @@ def rule_in_words(rule: PeakCallingConfig) -> list[str]:
             "sides, the whole file or the control, whichever holds most."
         )
     return [*sentences, f"Score (column 5): {_score_in_words(rule)}"]
+
+
+def scoring_in_words(rule: CandidateConfig, least_score: float) -> list[str]:
+    """Sentences on the rule of an entry that scores candidates.
+
+    >>> scoring_in_words(CandidateConfig(), 0.5)[2]
+    'Peaks: candidates with an overall score above 0.5.'
+    """
+    low, high = RPKM_DEPTHS
+    return [
+        f"Signal: coverage in RPKM; where its depth (sum / 1e9) is not {low:g} to {high:g}, it is multiplied by one "
+        f"factor to a depth of {RPKM_DEPTH:g}.",
+        f"Candidates: where the moving average over {rule.smoothing_bp} bp is more than {rule.fold:g} times the mean "
+        f"of the chromosome (over the bp that have a value), at least {rule.min_width_bp} bp wide; those wider than "
+        f"{rule.max_width_bp:,} bp are cut to what lies above one mean more, again and again.",
+        f"Peaks: candidates with an overall score above {least_score:g}.",
+        "Score (column 5): 1000 times the overall score, without further calibration.",
+    ]
 
 
 def _score_in_words(rule: PeakCallingConfig) -> str:

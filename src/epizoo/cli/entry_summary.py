@@ -4,11 +4,11 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from epizoo.calling.rule_text import rule_in_words
+from epizoo.calling.rule_text import rule_in_words, scoring_in_words
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.zoo.card_evaluation import read_evaluation
 from epizoo.zoo.card_figures import MOST_HEADLINES, headline_figures
-from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, PeakScorerEntry
 
 _LABEL_WIDTH = 13
 
@@ -75,6 +75,8 @@ def settings(entry: Entry) -> Iterator[str]:
     if isinstance(entry, ChromatinStateEntry):
         yield f"The state of a bin of {entry.window.bin_bp} bp is the one with the highest posterior probability."
         yield f"States: {', '.join(state.name for state in entry.config.states)}."
+    elif isinstance(entry, PeakScorerEntry):
+        yield from scoring_in_words(entry.config.candidates, entry.config.least_score)
     elif isinstance(entry, PeakCallerEntry):
         yield from rule_in_words(entry.config.calling)
         yield f"Scale of a file: {_scale(entry.config.transform)}."
@@ -95,6 +97,9 @@ def _inputs(entry: Entry) -> Iterator[str]:
     window = entry.window
     for name, array in entry.kipoi["schema"]["inputs"].items():
         yield f"{name}: {' '.join(array['doc'].split())}"
+    if isinstance(entry, PeakScorerEntry):
+        yield "A bigWig of coverage or reads (BAM, BED, BEDPE)."
+        return
     if entry.family == "peak_caller":
         control = ", and one of the control" if len(entry.channels) == 2 else ""
         yield f"A bigWig of coverage or reads (BAM, BED, BEDPE){control}."

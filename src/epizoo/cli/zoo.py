@@ -110,6 +110,7 @@ def _command(entry: str, family: str, arguments: dict[str, Any], folder: Path) -
     """The command line for the dataloader's arguments, an option a line."""
     job, result = {
         "peak_caller": ("call-peaks", "peaks.narrowPeak"),
+        "peak_scorer": ("call-peaks", "peaks.narrowPeak"),
         "chromatin_states": ("annotate", "states.bed"),
     }[family]
     lines = [f"epizoo {job} {shlex.quote(entry)}"]

@@ -163,7 +163,7 @@ class CoverageWindows(_Windows):
     ) -> None:
         self.bigwigs = [open_signal(source) for source in (bigwig, control) if source is not None]
         sizes, name = self.bigwigs[0].chrom_sizes, str(self.bigwigs[0].path)
-        table = _checked(whole_genome(sizes) if intervals is None else intervals, sizes, name, blacklist)
+        table = checked_intervals(whole_genome(sizes) if intervals is None else intervals, sizes, name, blacklist)
         if control is not None:
             _check_control(self.bigwigs[1], self.bigwigs[0], table["chrom"].unique())
         known = None if known_regions is None else interval_table(known_regions, "the known regions")
@@ -265,7 +265,7 @@ class MarkWindows(_Windows):
         longest = {chrom: (n + 1) * shape.bin_bp - 1 for chrom, n in n_bins.items()}
         if intervals is None:
             intervals = whole_genome({chrom: n * shape.bin_bp for chrom, n in n_bins.items() if n})
-        table = _checked(intervals, longest, name, blacklist, all_chroms)
+        table = checked_intervals(intervals, longest, name, blacklist, all_chroms)
         super().__init__(table, shape, n_bins)
         if not len(self):
             raise InputError(f"{name}: no interval holds a whole bin of {shape.bin_bp} bp; give wider intervals")
@@ -392,13 +392,25 @@ def _require_positions(table: pd.DataFrame) -> None:
             )
 
 
-def _checked(
+def checked_intervals(
     intervals: Intervals,
     chrom_sizes: Mapping[str, int],
     sizes_name: str,
     blacklist: Intervals | None,
     all_chroms: Collection[str] | None = None,
 ) -> pd.DataFrame:
+    """The table of intervals that lie in their chromosomes, less a blacklist.
+
+    Args:
+        intervals: what is asked for.
+        chrom_sizes: length of each chromosome in bp.
+        sizes_name: what they come from, for messages.
+        blacklist: stretches to leave out.
+        all_chroms: names of the chromosomes of the source, where ``chrom_sizes`` holds only some of them.
+
+    Raises:
+        InputError: an interval lies outside its chromosome, or no chromosome of the blacklist is known.
+    """
     table = interval_table(intervals, "the intervals")
     check_intervals(table, chrom_sizes, table.attrs["name"], sizes_name)
     if blacklist is None:

@@ -18,7 +18,7 @@ from epizoo.calling.reproducibility import with_reproducibility
 from epizoo.calling.significance import significant, with_q_values, write_cutoffs
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
-from epizoo.genome.assemblies import check_blacklist_fits, excluded_sequences, read_blacklist, require_blacklist
+from epizoo.genome.assemblies import excluded_sequences, require_blacklist
 from epizoo.genome.bigwig.writer import check_bigwigs, write_track
 from epizoo.genome.loci import is_region
 from epizoo.genome.overlaps import overlaps_any
@@ -28,12 +28,13 @@ from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.genome.signal import SignalTrack
 from epizoo.genome.table_files import check_tables, write_table
 from epizoo.genome.windows import CoverageWindows, Intervals, interval_table
+from epizoo.jobs.candidate_peaks import call_candidates
 from epizoo.jobs.genome_peaks import call_genome, open_writers, searched_intervals
-from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads, Signal
+from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads, Signal, blacklist_table
 from epizoo.validation import stated
 from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.entry import PeakCallerEntry
-from epizoo.zoo.loading import load_peak_caller
+from epizoo.zoo.entry import PeakCallerEntry, PeakScorerEntry
+from epizoo.zoo.loading import load, load_any_caller
 from epizoo.zoo.windows import check_control, window_shape
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ _TELLING_SHARE = 0.2
 
 
 def call_peaks(
-    entry: PeakCallerEntry | File,
+    entry: PeakCallerEntry | PeakScorerEntry | File,
     bigwig: Signal | None = None,
     control: Signal | None = None,
     *,
@@ -136,7 +137,8 @@ def call_peaks(
         q_value: Highest q-value of a peak, by the number of its reads against their surroundings or the control; 1 asks
             for none.
         cutoff_analysis: Write how many peaks each cut-off of the q-value leaves, as TSV.
-        enter_probability: Probability that a peak must reach.
+        enter_probability: Probability that a peak must reach; for lanceotron, the overall score that it must exceed (0:
+            all candidates).
         extend_probability: Probability as far as which a peak extends.
         min_width_bp: Leave out narrower peaks.
         merge_gap_bp: Join peaks with at most this many bp between them.
@@ -171,15 +173,7 @@ def call_peaks(
     inputs = PeakInputs(bigwig, control, reads, control_reads, chrom_sizes, coverage, given, replicates)
     if replicate_table is not None and not replicates:
         raise InputError("--replicate-table: given without --replicates, which it is about; leave it out")
-    caller = load_peak_caller(entry, backend)
-    changes = stated(
-        enter_probability=enter_probability,
-        extend_probability=extend_probability,
-        min_width_bp=min_width_bp,
-        merge_gap_bp=merge_gap_bp,
-        most_q=q_value,
-    )
-    rule = _changed(config or caller.config.calling, changes, one_tier=bool(replicates))
+    caller = load_any_caller(entry, backend)
     # All that can be wrong is found before reads are read, which may take minutes.
     kind = peak_format("" if output is None else output, output_format)
     if output is None and (output_format or track_line):
@@ -195,6 +189,44 @@ def call_peaks(
         require_blacklist(blacklist)
     where = None if regions is None else interval_table(regions, "the intervals")
     known = None if known_regions is None else interval_table(known_regions, "the known regions")
+    if isinstance(caller, PeakScorerEntry):
+        refused = stated(
+            control=control,
+            control_reads=control_reads or None,
+            replicates=replicates or None,
+            probabilities=probabilities,
+            denoised=denoised,
+            scale_factor=scale_factor,
+            q_value=q_value,
+            cutoff_analysis=cutoff_analysis,
+            extend_probability=extend_probability,
+            min_width_bp=min_width_bp,
+            merge_gap_bp=merge_gap_bp,
+            config=config,
+            control_signal_kind=control_signal_kind,
+        )
+        scored = call_candidates(
+            caller,
+            inputs,
+            refused=tuple(refused),
+            least_score=enter_probability,
+            signal_kind=signal_kind,
+            regions=where,
+            known_regions=known,
+            blacklist=blacklist,
+            exclude=exclude,
+            progress=progress,
+        )
+        _write(scored, output, kind, track_line, summits)
+        return scored
+    changes = stated(
+        enter_probability=enter_probability,
+        extend_probability=extend_probability,
+        min_width_bp=min_width_bp,
+        merge_gap_bp=merge_gap_bp,
+        most_q=q_value,
+    )
+    rule = _changed(config or caller.config.calling, changes, one_tier=bool(replicates))
     if inputs.first_of_control is None:
         check_control(caller, None)
         if control_signal_kind is not None:
@@ -205,7 +237,7 @@ def call_peaks(
         _require_denoising(caller)
     caller.prepare()
     track, background, notes = inputs.open(progress)
-    masked = None if blacklist is None else _blacklist_table(blacklist, track)
+    masked = None if blacklist is None else blacklist_table(blacklist, track)
     excluded = excluded_sequences(
         track.chrom_sizes, exclude, None if where is None else set(where["chrom"]), str(track.path)
     )
@@ -246,10 +278,7 @@ def call_peaks(
         peaks = CalledPeaks(name_peaks(joined_tiers(kept)))
         if cutoff_analysis is not None:
             write_cutoffs(cutoff_analysis, allowed[0])
-        if output is not None:
-            write_peaks(output, peaks, kind, make_track_line(kind, track_line) if track_line else None)
-        if summits is not None:
-            write_summits(summits, peaks)
+        _write(peaks, output, kind, track_line, summits)
         if replicate_table is not None:
             _write_replicates(replicate_table, peaks)
     fitted = windows.fitted[0]
@@ -281,6 +310,13 @@ def _changed(rule: PeakCallingConfig, changes: dict[str, Any], *, one_tier: bool
     return dataclasses.replace(rule, **changes)
 
 
+def _write(peaks: CalledPeaks, output: File | None, kind: str, track_line: str | None, summits: File | None) -> None:
+    if output is not None:
+        write_peaks(output, peaks, kind, make_track_line(kind, track_line) if track_line else None)
+    if summits is not None:
+        write_summits(summits, peaks)
+
+
 def _write_replicates(path: File, peaks: pd.DataFrame) -> None:
     """The figures of `with_reproducibility` for each peak."""
     columns = [name for name in peaks if name not in PEAK_COLUMNS]
@@ -289,17 +325,10 @@ def _write_replicates(path: File, peaks: pd.DataFrame) -> None:
 
 def _require_denoising(entry: PeakCallerEntry) -> None:
     if not entry.denoises:
-        names = [name for name in list_entries() if name.startswith("peak_caller/")]
-        able = [name for name in names if load_peak_caller(name).denoises]
+        loaded = [load(name) for name in list_entries()]
+        able = [one.name for one in loaded if isinstance(one, PeakCallerEntry) and one.denoises]
         others = ", ".join(able) or "none does yet"
         raise InputError(f"denoised coverage: {entry.name} gives none; choose an entry that does: {others}")
-
-
-def _blacklist_table(blacklist: Intervals, track: SignalTrack) -> pd.DataFrame:
-    if not isinstance(blacklist, pd.DataFrame):
-        return read_blacklist(blacklist, track.chrom_sizes, str(track.path))
-    check_blacklist_fits(blacklist, track.chrom_sizes, "the blacklist", str(track.path))
-    return blacklist
 
 
 def _holds_signal(track: SignalTrack, searched: pd.DataFrame) -> bool:

@@ -14,7 +14,7 @@ from epizoo.jobs.finetune_peaks import EvaluationPlan, Progress, prepare_labelle
 from epizoo.jobs.finetune_states import prepare_states
 from epizoo.jobs.finetune_unlabelled import prepare_unlabelled
 from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
-from epizoo.zoo.loading import load
+from epizoo.zoo.loading import load, load_peak_caller
 from epizoo.zoo.new_entries import Prepared, build_tuned_entry, make_target, running
 
 File = str | os.PathLike[str]
@@ -97,6 +97,8 @@ def finetune(
     options = {key: value for key, value in locals().items() if key in {*sum(_OPTIONS.values(), ())}}
     given = {key: value for key, value in options.items() if not (value is None or value is False or value in ([], ()))}
     base, path = entry if isinstance(entry, Entry) else load(entry), Path(data)
+    if not isinstance(base, ChromatinStateEntry):
+        base = load_peak_caller(base)
     _require_applicable(base, given)
     if isinstance(base, ChromatinStateEntry):
         states = {key: value for key, value in given.items() if key != "resume"}

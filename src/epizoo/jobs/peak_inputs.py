@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from epizoo.errors import InputError
+from epizoo.genome.assemblies import check_blacklist_fits, read_blacklist
 from epizoo.genome.assemblies import chrom_sizes as sizes_of
 from epizoo.genome.reads.pile_up_config import PileUpConfig
 from epizoo.genome.reads.pileup import ReadCoverage, ReadTally, check_distinct, pile_up
 from epizoo.genome.signal import PyBigWigFile, SignalTrack, open_signal
+from epizoo.genome.windows import Intervals
 from epizoo.wording import counted
 
 File = str | os.PathLike[str]
@@ -146,6 +150,18 @@ def _on_duplicates(tally: ReadTally) -> str:
         f"Left out {tally.n_duplicates:,} of {counted(tally.n_reads, 'read')} ({share:.1%}) as duplicates: at most "
         f"{tally.most_kept} kept per position."
     )
+
+
+def blacklist_table(blacklist: Intervals, track: SignalTrack) -> pd.DataFrame:
+    """A blacklist by name, file or table as an interval table in the track's names of chromosomes.
+
+    Raises:
+        InputError: there is none of this name, or it is of another assembly.
+    """
+    if not isinstance(blacklist, pd.DataFrame):
+        return read_blacklist(blacklist, track.chrom_sizes, str(track.path))
+    check_blacklist_fits(blacklist, track.chrom_sizes, "the blacklist", str(track.path))
+    return blacklist
 
 
 def _files(files: Reads | None) -> list[File]:

@@ -31,7 +31,7 @@ from epizoo.recipes.simulated_peaks import ATAC
 from epizoo.simulation.fragment_windows import deep_truth
 from epizoo.zoo.card import PICTURE_FILE
 from epizoo.zoo.catalogue import list_entries
-from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, PeakScorerEntry
 from epizoo.zoo.loading import load
 from epizoo.zoo.new_entries import example_of
 
@@ -80,7 +80,7 @@ def draw_card(entry: Entry, data: Path | None) -> Path:
         drawn = Path(scratch) / PICTURE_FILE
         if isinstance(entry, ChromatinStateEntry):
             _draw_emissions(entry, drawn)
-        elif isinstance(entry, PeakCallerEntry):
+        elif isinstance(entry, PeakCallerEntry | PeakScorerEntry):
             _draw_locus(entry, _locus(entry, data, Path(scratch)), drawn)
         note = PngInfo()
         note.add_text(WEIGHTS_KEY, entry.sha256)
@@ -100,14 +100,19 @@ def _draw_emissions(entry: ChromatinStateEntry, path: Path) -> None:
     draw_heatmap(path, table, "Emissions", Scale("probability of the mark", (0, 1)), colors=colors)
 
 
-def _draw_locus(entry: PeakCallerEntry, locus: Locus, path: Path) -> None:
+def _draw_locus(entry: PeakCallerEntry | PeakScorerEntry, locus: Locus, path: Path) -> None:
     bigwig, control = locus.arguments["bigwig_file"], locus.arguments.get("control_file")
     known = locus.arguments.get("known_regions_file")
     intervals = pd.DataFrame([locus.region], columns=["chrom", "start", "end"])
     peaks = entry.call_peaks(bigwig, control, regions=intervals, known_regions=known)
     panels: list[Panel] = [signal_panel(bigwig, locus.region, "signal")]
     panels += [] if control is None else [control_panel(control, locus.region, "control")]
-    panels += [_probability_panel(entry, locus), PeaksPanel("called", peaks)]
+    if isinstance(entry, PeakCallerEntry):
+        panels += [_probability_panel(entry, locus)]
+    else:
+        candidates = entry.call_peaks(bigwig, known_regions=known, enter_probability=0)
+        panels += [PeaksPanel("candidates", candidates)]
+    panels += [PeaksPanel("called", peaks)]
     panels += [] if locus.truth is None else [locus.truth]
     draw(path, locus.region, panels, locus.title, _DPI)
 
@@ -124,16 +129,21 @@ def _probability_panel(entry: PeakCallerEntry, locus: Locus) -> ProbabilityPanel
     return ProbabilityPanel("P(peak)", start, bin_bp, np.concatenate(valid))
 
 
-def _locus(entry: PeakCallerEntry, data: Path | None, scratch: Path) -> Locus:
+def _locus(entry: PeakCallerEntry | PeakScorerEntry, data: Path | None, scratch: Path) -> Locus:
     if entry.name in LABELLED:
         if data is None:
             raise InputError(f"{entry.name}: is shown at labelled loci; give --data, which holds {LABELS_FOLDER}")
         return _labelled_locus(*LABELLED[entry.name], data / LABELS_FOLDER, scratch)
     example = {name: Path(value) for name, value in example_of(entry).items()}
-    chrom, start, end = example["intervals_file"].read_text(encoding="utf-8").split()[:3]
+    is_scorer = isinstance(entry, PeakScorerEntry)
+    # Of a peak scorer the intervals are candidates.
+    shown = example["known_regions_file" if is_scorer else "intervals_file"]
+    chrom, start, end = shown.read_text(encoding="utf-8").split()[:3]
     region = Region(chrom, int(start), int(end))
     if entry.name == "peak_caller/atac":
         return Locus("Simulated ATAC-seq", example, region, _simulated_truth())
+    if is_scorer:
+        return Locus("H3K4me3 of a T cell", example, region)
     return Locus("CTCF of GM12878", example, region)
 
 

@@ -28,7 +28,10 @@ class Checked(NamedTuple):
 
 
 def recorded_files(entry: Entry) -> dict[str, str]:
-    """Hash of each file that an entry was trained on, by its path below the folder of data; empty for simulations."""
+    """Hash of each file that an entry was trained on, by its path below the folder of data.
+
+    Empty for simulations, and for weights that were converted.
+    """
     training = entry.zoo.training
     if isinstance(entry, ChromatinStateEntry) and "published_sha256" in training:
         published = ROADMAP[entry.config.model.n_states].paths(Path())[0]
@@ -56,7 +59,7 @@ def main() -> None:
     with one_sentence_errors():
         entry = load(options.entry)
         if not recorded_files(entry):
-            print(f"{entry.name} was trained on simulations: its recipe needs no data.")
+            print(f"{entry.name} was made without training data in files: its recipe needs no data.")
             return
         found = check_files(entry, options.data)
         for kind, names in found._asdict().items():

@@ -24,7 +24,7 @@ from epizoo.web.annotator_data import write_annotators, write_state_example
 from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.entry import PeakCallerEntry
 from epizoo.zoo.examples import example_arguments
-from epizoo.zoo.loading import load_peak_caller
+from epizoo.zoo.loading import load, load_peak_caller
 
 SETTINGS_FILE = "settings.json"
 FIRST_ENTRY = "peak_caller/universal"
@@ -111,7 +111,7 @@ def known_assemblies() -> dict[str, dict[str, int]]:
 
 
 def _entries_of(family: str) -> list[str]:
-    return [name for name in list_entries() if name.startswith(f"{family}/")]
+    return [name for name in list_entries() if load(name).family == family]
 
 
 def _named(module: ModuleType, names: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from epizoo.zoo.catalogue import ZOO_FOLDER, find_entry, list_entries
 
 if TYPE_CHECKING:
-    from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+    from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, PeakScorerEntry
     from epizoo.zoo.loading import load, load_annotator, load_peak_caller
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "ChromatinStateEntry",
     "Entry",
     "PeakCallerEntry",
+    "PeakScorerEntry",
     "find_entry",
     "list_entries",
     "load",

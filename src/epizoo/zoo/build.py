@@ -27,8 +27,8 @@ from epizoo.zoo import kipoi_yaml
 from epizoo.zoo.card import render_card
 from epizoo.zoo.catalogue import ZOO_FOLDER, list_entries
 from epizoo.zoo.description import About, Ancestor, Family, Metric, TrainedOn, Window
-from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
-from epizoo.zoo.loading import load
+from epizoo.zoo.entry import Entry
+from epizoo.zoo.loading import AnyEntry, load
 from epizoo.zoo.upward import imported
 
 logger = logging.getLogger(__name__)
@@ -192,7 +192,7 @@ def _assemble(folder: Path, run: Path, name: str, example_files: Mapping[str, An
     _write_yaml(folder / "model.yaml", model_yaml | {"zoo": zoo})
 
 
-def write_goldens(entry: PeakCallerEntry | ChromatinStateEntry, example: Mapping[str, Any]) -> dict[str, str]:
+def write_goldens(entry: AnyEntry, example: Mapping[str, Any]) -> dict[str, str]:
     """Write what the model makes of the example: the golden file and the predictions that ``kipoi test`` expects.
 
     Returns:

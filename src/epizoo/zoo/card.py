@@ -8,18 +8,23 @@ from typing import Any
 
 import yaml
 
-from epizoo.calling.rule_text import rule_in_words
+from epizoo.calling.rule_text import rule_in_words, scoring_in_words
 from epizoo.zoo.card_evaluation import EntryEvaluation, evaluation_table, read_evaluation
 from epizoo.zoo.card_figures import MOST_HEADLINES, cell, headline_figures, headline_table, metrics_table
 from epizoo.zoo.card_use import how_to_use
 from epizoo.zoo.catalogue import ZOO_FOLDER
 from epizoo.zoo.description import Metric, State
-from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, PeakScorerEntry
 
 PICTURE_FILE = "card.png"
 _COLUMNS_7_TO_9 = (
     "- Signal value (column 7): fold change of the signal at the summit over the local background. Columns 8 and "
     "9 are -log10 of the p-value and the q-value of the peak's reads, -1 where reads cannot be told from the signal."
+)
+_COLUMNS_OF_SCORERS = (
+    "- Signal value (column 7): the highest signal of the peak over the mean of its chromosome, taken over the bp that "
+    "have a value. Columns 8 and 9 are -1: the model's Poisson probabilities are of normalised coverage, not of reads. "
+    "The table that Python gives, and Parquet, also hold the scores by shape and by enrichment alone."
 )
 _CITE_US = "Cite epizoo as CITATION.cff says, with the entry's name and version."
 _EXAMPLES_OF_OURS = "The code is MIT. DATA_LICENSES.md lists the example files, their sources and their licences."
@@ -96,9 +101,12 @@ def _picture(entry: Entry) -> list[str]:
 
 def _interface(entry: Entry) -> str:
     window, schema = entry.window, entry.kipoi["schema"]
+    row = (
+        f"a window of {window.window_bins:,} bins of {window.bin_bp} bp ({window.window_bins * window.bin_bp:,} bp); "
+        f"the model sees {window.flank_bins:,} more bins on both sides"
+    )
     lines = [
-        f"One row is a window of {window.window_bins:,} bins of {window.bin_bp} bp "
-        f"({window.window_bins * window.bin_bp:,} bp); the model sees {window.flank_bins:,} more bins on both sides.\n",
+        f"One row is {'a candidate peak' if isinstance(entry, PeakScorerEntry) else row}.\n",
         "| | array | shape | description |",
         "| --- | --- | --- | --- |",
     ]
@@ -109,6 +117,9 @@ def _interface(entry: Entry) -> str:
     if isinstance(entry, ChromatinStateEntry):
         note = ["", _paragraph(entry.config.measured_on)] if entry.config.measured_on else []
         return "\n".join([*lines, "", *_states(entry.config.states), *note])
+    if isinstance(entry, PeakScorerEntry):
+        sentences = scoring_in_words(entry.config.candidates, entry.config.least_score)
+        return "\n".join([*lines, "", *(f"- {sentence}" for sentence in sentences), _COLUMNS_OF_SCORERS])
     assert isinstance(entry, PeakCallerEntry)
     return "\n".join(
         [*lines, "", *(f"- {sentence}" for sentence in rule_in_words(entry.config.calling)), _COLUMNS_7_TO_9]

@@ -3,8 +3,11 @@
 import json
 from typing import Any
 
-from epizoo.zoo.entry import Entry, PeakCallerEntry
+from epizoo.zoo.entry import ChromatinStateEntry, Entry
 from epizoo.zoo.examples import example_arguments
+
+_LINE = 120
+"""Characters of a line of Python."""
 
 
 def how_to_use(entry: Entry, reference: str, *, is_shipped: bool) -> str:
@@ -20,7 +23,7 @@ def how_to_use(entry: Entry, reference: str, *, is_shipped: bool) -> str:
         name: str(value).replace("example_files", folder, 1) if str(value).startswith("example_files") else value
         for name, value in example_arguments(entry).items()
     }
-    job, python = (_peaks if isinstance(entry, PeakCallerEntry) else _states)(reference, example)
+    job, python = (_states if isinstance(entry, ChromatinStateEntry) else _peaks)(reference, example)
     lines = [f"epizoo example {reference} -o {folder}", job]
     if "://" not in reference:
         lines += ["", *(["epizoo kipoi-source  # once"] if is_shipped else [])]
@@ -47,9 +50,22 @@ def _peaks(reference: str, example: dict[str, Any]) -> tuple[str, str]:
     given = {name: value for name, value in options.items() if value is not None}
     bigwig = example.get("bigwig_file")
     words = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in given.items())
-    arguments = "".join(f', {name}="{value}"' for name, value in given.items())
-    python = f'# a DataFrame with narrowPeak\'s columns\npeaks = entry.call_peaks("{bigwig}"{arguments})'
+    python = "# a DataFrame with narrowPeak's columns\n" + _call([f'"{bigwig}"', *_keywords(given)])
     return f"epizoo call-peaks {reference} --bigwig {bigwig} {words} -o peaks.narrowPeak", python
+
+
+def _keywords(given: dict[str, Any]) -> list[str]:
+    return [f'{name}="{value}"' for name, value in given.items()]
+
+
+def _call(arguments: list[str]) -> str:
+    """A call of `call_peaks`, over several lines where it is too long for one."""
+    lone = f"peaks = entry.call_peaks({', '.join(arguments)})"
+    return (
+        lone
+        if len(lone) <= _LINE
+        else "\n".join(["peaks = entry.call_peaks(", *(f"    {text}," for text in arguments), ")"])
+    )
 
 
 def _states(reference: str, example: dict[str, Any]) -> tuple[str, str]:

@@ -13,6 +13,7 @@ ZOO_FOLDER = Path(epizoo.model_zoo.__file__).parent
 PeakCallerName = Literal[
     "peak_caller/atac", "peak_caller/h3k36me3", "peak_caller/h3k4me3", "peak_caller/tf", "peak_caller/universal"
 ]
+PeakScorerName = Literal["peak_caller/lanceotron"]
 ChromatinStateName = Literal[
     "chromatin_states/encode-10",
     "chromatin_states/encode-15",

@@ -9,13 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.state_colors import StateStyle
+from epizoo.genome.candidates import CandidateConfig
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.models.hmm.config import ChromatinStateConfig
 from epizoo.models.peak_caller.config import PeakCallerConfig
+from epizoo.models.peak_scorer.config import PeakScorerConfig
 from epizoo.states.regulatory_activity import N_PARTS
 from epizoo.validation import Size
 
-Family = Literal["peak_caller", "chromatin_states"]
+Family = Literal["peak_caller", "peak_scorer", "chromatin_states"]
 Backend = Literal["jax", "onnx", "torch"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[_A-Za-z0-9-][._A-Za-z0-9-]*$", max_length=200)]
@@ -155,6 +157,14 @@ class PeakCallerSettings(Strict):
     calling: PeakCallingConfig = PeakCallingConfig()
 
 
+class PeakScorerSettings(Strict):
+    """The ``config`` of a peak scorer: its network, the candidates that it scores, and the score of a peak."""
+
+    model: PeakScorerConfig
+    candidates: CandidateConfig = CandidateConfig()
+    least_score: float = Field(default=0.5, ge=0, le=1)
+
+
 class State(Strict):
     """A chromatin state.
 
@@ -230,9 +240,10 @@ class ChromatinStateSettings(Strict):
         return self
 
 
-Settings = PeakCallerSettings | ChromatinStateSettings
-SETTINGS: dict[Family, type[PeakCallerSettings] | type[ChromatinStateSettings]] = {
+Settings = PeakCallerSettings | PeakScorerSettings | ChromatinStateSettings
+SETTINGS: dict[Family, type[PeakCallerSettings] | type[PeakScorerSettings] | type[ChromatinStateSettings]] = {
     "peak_caller": PeakCallerSettings,
+    "peak_scorer": PeakScorerSettings,
     "chromatin_states": ChromatinStateSettings,
 }
 
@@ -244,8 +255,7 @@ class ZooBlock(Strict):
         name: the entry's name in the zoo, ``family/tag``.
         family: which kind of model it is.
         version: raised at least by a minor step whenever the weights change.
-        config: as it stands in the file; an entry's own ``config`` is this as `PeakCallerSettings` or
-            `ChromatinStateSettings`.
+        config: as it stands in the file; an entry's own ``config`` is this as one of `SETTINGS`.
         window: what one row is.
         weights: file of the weights, beside ``model.yaml``.
         sha256: hash of the weights' file, checked whenever they are read.

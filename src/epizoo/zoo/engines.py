@@ -45,7 +45,11 @@ _MAKERS: Mapping[Backend, _Maker] = {
 }
 # The fastest first, as benchmarks/conversion/backends.py measures for single windows on two cores. Whole genomes of
 # chromatin states are decoded by kernels of their own.
-_FASTEST: Mapping[Family, tuple[Backend, ...]] = {"peak_caller": ("onnx", "jax"), "chromatin_states": ("jax", "onnx")}
+_FASTEST: Mapping[Family, tuple[Backend, ...]] = {
+    "peak_caller": ("onnx", "jax"),
+    "peak_scorer": ("onnx", "jax"),
+    "chromatin_states": ("jax", "onnx"),
+}
 
 
 def default_backend(family: Family, proven: Collection[Backend]) -> Backend:

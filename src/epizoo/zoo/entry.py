@@ -17,6 +17,7 @@ from epizoo.zoo.description import (
     Backend,
     ChromatinStateSettings,
     PeakCallerSettings,
+    PeakScorerSettings,
     ZooBlock,
 )
 from epizoo.zoo.engines import Arrays, Engine, check_backend, default_backend, make_engine
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from epizoo.models.hmm.run_lengths import Float64Parameters
     from epizoo.states.regulatory_activity import RegulatoryHead
     from epizoo.zoo.jax_engine import JaxEngine, Scalar
+    from epizoo.zoo.windows import candidate_windows as _candidate_windows
     from epizoo.zoo.windows import coverage_windows as _coverage_windows
     from epizoo.zoo.windows import mark_windows as _mark_windows
 
@@ -45,7 +47,7 @@ class Entry:
         zoo: the ``zoo`` block.
         config: the settings of the model and of what surrounds it.
         name: ``FAMILY/TAG``.
-        family: ``peak_caller`` or ``chromatin_states``.
+        family: ``peak_caller``, ``peak_scorer`` or ``chromatin_states``.
         version: version of the entry.
         window: bins of a window and of its flanks, and their width.
         sha256: hash of the weights.
@@ -54,7 +56,7 @@ class Entry:
         layer_names: further arrays that `activations` gives.
     """
 
-    config: PeakCallerSettings | ChromatinStateSettings
+    config: PeakCallerSettings | PeakScorerSettings | ChromatinStateSettings
     input_name: ClassVar[str]
     output_names: tuple[str, ...]
     layer_names: ClassVar[tuple[str, ...]]
@@ -101,6 +103,11 @@ class Entry:
     def channels(self) -> tuple[str, ...]:
         """Names of the input's last axis, in their order."""
         raise NotImplementedError
+
+    @property
+    def input_length(self) -> int:
+        """Length of the second axis of one row of input."""
+        return self.window.input_bins
 
     @property
     def backend(self) -> Backend:
@@ -259,6 +266,51 @@ class PeakCallerEntry(Entry):
     else:
         call_peaks = Method("epizoo.jobs.call_peaks:call_peaks")
         windows = Method("epizoo.zoo.windows:coverage_windows")
+
+
+class PeakScorerEntry(Entry):
+    """A peak scorer: candidate peaks (batch, input, 1) in, three scores for each out.
+
+    An input is the coverage around a candidate and its enrichment over the surroundings; see
+    `epizoo.genome.candidate_windows`.
+    """
+
+    family: Literal["peak_scorer"]
+    config: PeakScorerSettings
+    input_name = "candidates"
+    output_names = ("overall_scores", "shape_scores", "enrichment_scores")
+    layer_names = ("features", "logits")
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """``value``, for coverage and features are one long row."""
+        return ("value",)
+
+    @property
+    def _summary(self) -> str:
+        return f"scores candidate peaks by {self.window.window_bins:,} bp of coverage and their enrichment"
+
+    @property
+    def input_length(self) -> int:
+        """Numbers by which a candidate is described."""
+        return self.config.model.n_inputs
+
+    def _checked(self, inputs: Mapping[str, Any]) -> Float[np.ndarray, "batch input channel"]:
+        array = super()._checked(inputs)
+        if array.shape[1] != self.input_length:
+            raise InputError(
+                f"{self.input_name}: {array.shape[1]:,} numbers of a candidate found, {self.name} expects "
+                f"{self.input_length:,}: {self.config.model.window_bins:,} of coverage, then "
+                f"{self.config.model.n_features} of enrichment"
+            )
+        return array
+
+    if TYPE_CHECKING:
+        call_peaks = _call_peaks
+        windows = _candidate_windows
+    else:
+        call_peaks = Method("epizoo.jobs.call_peaks:call_peaks")
+        windows = Method("epizoo.zoo.windows:candidate_windows")
 
 
 class ChromatinStateEntry(Entry):

@@ -17,6 +17,8 @@ from epizoo.models.hmm.config import ChromatinStateConfig
 from epizoo.models.parameters import build_model
 from epizoo.models.peak_caller.config import PeakCallerConfig
 from epizoo.models.peak_caller.network import PeakCaller
+from epizoo.models.peak_scorer.config import PeakScorerConfig
+from epizoo.models.peak_scorer.network import PeakScorer
 from epizoo.zoo.description import DENOISED
 
 if TYPE_CHECKING:
@@ -92,9 +94,9 @@ class JaxEngine:
         return np.pad(inputs, ((0, self._most_rows - len(inputs)), (0, 0), (0, 0)))
 
     def _activations(self, state: Any, inputs: Float[Array, "batch bin channel"], names: tuple[str, ...]) -> Named:
-        end = inputs.shape[1] - self._flank_bins
+        flank, end = self._flank_bins, inputs.shape[1] - self._flank_bins
         arrays = self._forward(nnx.merge(self._graph, state), inputs)
-        cropped = {name: array[:, self._flank_bins : end] for name, array in arrays.items()}
+        cropped = {name: array[:, flank:end] if flank else array for name, array in arrays.items()}
         outputs = {name: _single(array) for name, array in cropped.items()}
         if "log_likelihood_per_bin" in cropped:
             outputs["log_likelihood"] = cropped["log_likelihood_per_bin"].sum(axis=1)
@@ -125,7 +127,7 @@ def of_entry(entry: "Entry") -> JaxEngine:
 
 
 def jax_engine(
-    config: PeakCallerConfig | ChromatinStateConfig,
+    config: PeakCallerConfig | PeakScorerConfig | ChromatinStateConfig,
     arrays: Mapping[str, np.ndarray],
     flank_bins: int,
     source: object = None,
@@ -147,6 +149,12 @@ def jax_engine(
             _peak_caller_activations,
             flank_bins,
         )
+    if isinstance(config, PeakScorerConfig):
+        return JaxEngine(
+            lambda: build_model(lambda: PeakScorer(config, rngs=nnx.Rngs(0)), arrays, source),
+            _peak_scorer_activations,
+            flank_bins,
+        )
     # In float32 the log-likelihood of a thousand bins is off by more than the five decimals that `kipoi test` compares.
     return JaxEngine(
         lambda: build_model(lambda: ChromatinStateAnnotator(config, rngs=nnx.Rngs(0)), arrays, source),
@@ -161,6 +169,11 @@ def _peak_caller_activations(module: PeakCaller, coverage: Float[Array, "batch b
     if module.denoiser is not None:
         named[DENOISED] = module.denoised(coverage)
     return named | {"features": module.features(coverage), "logits": module.logits(coverage)}
+
+
+def _peak_scorer_activations(module: PeakScorer, candidates: Float[Array, "batch input 1"]) -> Named:
+    layers = {"features": module.features(candidates), "logits": module.logits(candidates)}
+    return module(candidates)._asdict() | layers
 
 
 def _chromatin_state_activations(module: ChromatinStateAnnotator, marks: Float[Array, "batch bin mark"]) -> Named:

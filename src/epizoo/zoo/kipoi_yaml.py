@@ -9,7 +9,7 @@ from typing import Any
 
 from epizoo.version import __version__
 from epizoo.zoo.description import About, Family, TrainedOn, Window
-from epizoo.zoo.windows import Argument, coverage_windows, mark_windows
+from epizoo.zoo.windows import Argument, candidate_windows, coverage_windows, mark_windows
 
 EXPECT_FILE = "expected_predictions.h5"
 PRECISION_DECIMAL = 5
@@ -18,11 +18,20 @@ HDF5_CHUNK_ROWS = 32
 
 MODEL_CLASSES: dict[Family, str] = {
     "peak_caller": "KipoiPeakCaller",
+    "peak_scorer": "KipoiPeakScorer",
     "chromatin_states": "KipoiChromatinStateAnnotator",
 }
-DATASET_CLASSES: dict[Family, str] = {"peak_caller": "CoverageDataset", "chromatin_states": "MarkDataset"}
+DATASET_CLASSES: dict[Family, str] = {
+    "peak_caller": "CoverageDataset",
+    "peak_scorer": "CandidateDataset",
+    "chromatin_states": "MarkDataset",
+}
 
-_WINDOWS: dict[Family, Callable[..., Any]] = {"peak_caller": coverage_windows, "chromatin_states": mark_windows}
+_WINDOWS: dict[Family, Callable[..., Any]] = {
+    "peak_caller": coverage_windows,
+    "peak_scorer": candidate_windows,
+    "chromatin_states": mark_windows,
+}
 _DENOISED = (
     "the treatment's expected signal at the depth of the input, normalised as the input is; scale * sinh(value) is "
     "the signal in the bigWig's unit"
@@ -82,8 +91,7 @@ def dataloader_yaml(
         "args": args,
         "info": {
             "authors": [{"name": name} for name in about.authors],
-            "doc": f"Windows of {window.window_bins} bins of {window.bin_bp} bp with {window.flank_bins} bins on "
-            "both sides, read from the files; the last window of an interval may reach past its end",
+            "doc": _rows_in_words(family, window),
             "license": "MIT",
         },
         "dependencies": {"pip": [f"epizoo[kipoi]>={__version__}"]},
@@ -125,6 +133,18 @@ def _parameters(family: Family) -> dict[str, inspect.Parameter]:
     return {parameter.name: parameter for parameter in parameters}
 
 
+def _rows_in_words(family: Family, window: Window) -> str:
+    if family == "peak_scorer":
+        return (
+            "Candidate peaks with their coverage and enrichment, read from the files; a row is an interval. Coverage "
+            "that is not in RPKM is scaled to the depth of RPKM by one factor, which a warning states"
+        )
+    return (
+        f"Windows of {window.window_bins} bins of {window.bin_bp} bp with {window.flank_bins} bins on both sides, read "
+        "from the files; the last window of an interval may reach past its end"
+    )
+
+
 def _array(doc: str, *shape: int) -> dict[str, Any]:
     return {"shape": str(tuple(shape)), "doc": doc}
 
@@ -136,6 +156,14 @@ def _inputs(family: Family, window: Window, config: dict[str, Any]) -> dict[str,
         what = "treatment" if tracks == 1 else "treatment and control"
         doc = f"normalised coverage ({what}), {bins}; 0 outside the chromosome"
         return {"coverage": _array(doc, window.input_bins, tracks)}
+    if family == "peak_scorer":
+        n_features = config["model"]["n_features"]
+        doc = (
+            f"standardised coverage of {window.window_bins:,} bp around the candidate's middle, then {n_features} "
+            "enrichment features: -log10 p of its height against the chromosome and against 10 to 100 kb to both "
+            "sides, and the depth (sum of the signal / 1e9; about 200 in RPKM)"
+        )
+        return {"candidates": _array(doc, window.window_bins + n_features, 1)}
     marks = config["model"]["marks"]
     doc = f"marks {', '.join(marks)}: 0, 1, NaN = missing, -1 = outside the chromosome; {bins}"
     return {"marks": _array(doc, window.input_bins, len(marks))}
@@ -154,6 +182,12 @@ def _targets(family: Family, window: Window, config: dict[str, Any]) -> dict[str
         if config["model"].get("denoise"):
             targets["denoised_coverage"] = _array(_DENOISED, bins)
         return targets
+    if family == "peak_scorer":
+        return {
+            "overall_scores": _array("score of the candidate as a peak, 0 to 1, by shape and enrichment together"),
+            "shape_scores": _array("score by the shape of the coverage alone, 0 to 1"),
+            "enrichment_scores": _array("score by the enrichment over the surroundings alone, 0 to 1"),
+        }
     states = config["model"]["n_states"]
     return {
         "state_posteriors": _array("probability of each state given all bins (forward-backward)", bins, states),

@@ -7,13 +7,15 @@ from typing import Any, overload
 
 from epizoo.errors import EntryError, InputError
 from epizoo.validation import parse, read_yaml
-from epizoo.zoo.catalogue import ChromatinStateName, PeakCallerName, find_entry, list_entries
+from epizoo.zoo.catalogue import ChromatinStateName, PeakCallerName, PeakScorerName, find_entry, list_entries
 from epizoo.zoo.description import KipoiPart, ZooBlock
-from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, PeakScorerEntry
 from epizoo.zoo.remote import is_remote
 
-_CLASSES: dict[str, type[PeakCallerEntry] | type[ChromatinStateEntry]] = {
+AnyEntry = PeakCallerEntry | PeakScorerEntry | ChromatinStateEntry
+_CLASSES: dict[str, type[PeakCallerEntry] | type[PeakScorerEntry] | type[ChromatinStateEntry]] = {
     "peak_caller": PeakCallerEntry,
+    "peak_scorer": PeakScorerEntry,
     "chromatin_states": ChromatinStateEntry,
 }
 _LOGGER = logging.getLogger("epizoo")
@@ -23,10 +25,12 @@ _Path = str | os.PathLike[str]
 @overload
 def load(entry: PeakCallerName) -> PeakCallerEntry: ...
 @overload
+def load(entry: PeakScorerName) -> PeakScorerEntry: ...
+@overload
 def load(entry: ChromatinStateName) -> ChromatinStateEntry: ...
 @overload
-def load(entry: _Path) -> PeakCallerEntry | ChromatinStateEntry: ...
-def load(entry: _Path) -> PeakCallerEntry | ChromatinStateEntry:
+def load(entry: _Path) -> AnyEntry: ...
+def load(entry: _Path) -> AnyEntry:
     """Load a zoo entry by its name, such as ``peak_caller/h3k4me3``, by its folder, or from the hub (``hf://ORG/NAME``).
 
     The weights are read when they are first used.
@@ -51,9 +55,20 @@ def load_peak_caller(entry: Entry | _Path, backend: str | None = None) -> PeakCa
         EntryError: see `load`.
         MissingDependencyError: the backend is not installed.
     """
+    loaded = load_any_caller(entry, backend)
+    if isinstance(loaded, PeakScorerEntry):
+        raise InputError(
+            f"{loaded.name}: scores candidate peaks and gives no probability of each bin, which this takes; it works "
+            f"with call-peaks and bench. Here {_others('peak_caller')}"
+        )
+    return loaded
+
+
+def load_any_caller(entry: Entry | _Path, backend: str | None = None) -> PeakCallerEntry | PeakScorerEntry:
+    """The peak caller or peak scorer; see `load_peak_caller`."""
     loaded = entry if isinstance(entry, Entry) else load(entry)
-    if not isinstance(loaded, PeakCallerEntry):
-        raise InputError(f"{loaded.name}: this entry does not call peaks; {_others('peak_caller')}")
+    if not isinstance(loaded, PeakCallerEntry | PeakScorerEntry):
+        raise InputError(f"{loaded.name}: this entry does not call peaks; {_others('peak_caller', 'peak_scorer')}")
     return loaded if backend is None else loaded.with_backend(backend)
 
 
@@ -65,8 +80,8 @@ def load_annotator(entry: Entry | _Path, backend: str | None = None) -> Chromati
     return loaded if backend is None else loaded.with_backend(backend)
 
 
-def _others(family: str) -> str:
-    names = [name for name in list_entries() if name.startswith(f"{family}/")]
+def _others(*families: str) -> str:
+    names = [name for name in list_entries() if load(name).family in families]
     return f"use {', '.join(names) or 'an entry that does'}"
 
 

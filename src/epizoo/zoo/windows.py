@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from epizoo.errors import InputError
 from epizoo.genome.binarize_bigwigs import BigWigBinarization
+from epizoo.genome.candidate_windows import CandidateSignal, CandidateWindows
 from epizoo.genome.signal import SignalTrack
 from epizoo.genome.windows import CoverageWindows, Intervals, MarkWindows, WindowShape
 
 if TYPE_CHECKING:
-    from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry
+    from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, PeakScorerEntry
 
 File = str | os.PathLike[str]
 
@@ -83,6 +84,32 @@ def check_control(entry: "PeakCallerEntry", control: File | SignalTrack | None) 
         raise InputError(f"control: {given} is given, but {entry.name} takes no control; leave it out")
     if control is None and len(entry.channels) == 2 and not entry.config.model.optional_control:
         raise InputError(f"control: none is given, but {entry.name} needs one; add the signal of a control (input)")
+
+
+def candidate_windows(
+    entry: "PeakScorerEntry",
+    intervals_file: Annotated[Intervals, Argument("BED file (.gz too) of the candidate peaks, 0-based; a row is one")],
+    bigwig_file: Annotated[
+        File | SignalTrack,
+        Argument(
+            "bigWig of the coverage in RPKM, unsmoothed; signal of another depth is scaled to it, and absent bases "
+            "count as 0"
+        ),
+    ],
+    known_regions_file: Annotated[
+        Intervals | None,
+        Argument("BED file of the regions in which the bigWig is known, if it holds only a part of the genome"),
+    ] = None,
+    blacklist_file: Annotated[Intervals | None, _BLACKLIST] = None,
+) -> CandidateWindows:
+    """Candidate peaks as a peak scorer's entry wants them, a row for each.
+
+    The parameters are described in their annotations, which are also what `dataloader.yaml` says of them.
+
+    Raises:
+        InputError: a file cannot be used, or a candidate does not lie in it.
+    """
+    return CandidateWindows(CandidateSignal(bigwig_file, known_regions_file), intervals_file, blacklist_file)
 
 
 def mark_windows(

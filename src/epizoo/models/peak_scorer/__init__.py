@@ -1,0 +1,1 @@
+"""Models that score candidate peaks: LanceOtron's network."""
