@@ -11,8 +11,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import pyBigWig
 from benchmarks.measuring import EPIZOO, best_of, show
+
+from epizoo.genome.bigwig.writer import BigWigWriter
 
 BIN_BP, PEAK_EVERY_BP = 50, 20_000
 LENGTHS_BP = (2_000, 10_000, 44_000)
@@ -55,11 +56,9 @@ def write(path: Path, values: np.ndarray, length_bp: int) -> int:
     n_bins = length_bp // BIN_BP
     n_parts = len(values) // n_bins
     names = sorted(f"scaffold_{number}" for number in range(n_parts))
-    with pyBigWig.open(str(path), "w") as file:
-        file.addHeader([(name, length_bp) for name in names])
+    with BigWigWriter(path, dict.fromkeys(names, length_bp), BIN_BP) as writer:
         for number, name in enumerate(names):
-            part = values[number * n_bins : (number + 1) * n_bins]
-            file.addEntries(name, 0, values=part, span=BIN_BP, step=BIN_BP)
+            writer.add(name, 0, values[number * n_bins : (number + 1) * n_bins])
     return n_parts
 
 

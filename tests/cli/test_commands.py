@@ -58,6 +58,31 @@ cli.main()
     assert (done.returncode, done.stdout, done.stderr) == (code, "", expected)
 
 
+@pytest.mark.parametrize(("name", "code", "text"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
+def test_a_signal_that_comes_while_garbage_is_collected_is_heard(name, code, text):
+    script = f"""
+import os, signal, time
+from epizoo import cli
+
+class Garbage:
+    # Python swallows what is raised here.
+    def __del__(self):
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(0)
+
+def app(**options):
+    Garbage()
+    time.sleep(60)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+cli.app = app
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=50)
+    expected = f"epizoo: {text}; no output is half written, run the command again\n"
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", expected)
+
+
 def test_a_signal_leaves_nothing_that_processes_share():
     script = """
 import multiprocessing, os, signal

@@ -23,7 +23,7 @@ class Stretch(NamedTuple):
 
     @property
     def locus(self) -> Locus:
-        """Where it lies."""
+        """Chromosome, first and end bin."""
         return self.chrom, self.start_bin, self.end_bin
 
     @property

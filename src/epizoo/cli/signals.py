@@ -2,14 +2,17 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 __all__ = ["STOPPED", "heard", "stopped"]
 
 # By exit code, as a shell shows it.
 STOPPED = {128 + signal.SIGINT: "interrupted", 128 + signal.SIGTERM: "terminated"}
+
+_MOMENT_S = 0.02
 
 _received: list[int] = []
 
@@ -27,25 +30,41 @@ def stopped() -> int | None:
 def heard() -> Iterator[None]:
     """Make signals exceptions, so that what is half written is removed; they just end the process once that is done.
 
-    Ctrl-C stays ignored where it was, as in the background of a shell.
+    Ctrl-C stays ignored where it was, as in the background of a shell. Where Python swallows exceptions, as in what it
+    runs while it collects garbage, they are raised once more a moment later.
     """
-    before = signal.getsignal(signal.SIGINT)
+    before, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
     if before != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _terminate)
+        signal.signal(signal.SIGINT, _receive)
+    signal.signal(signal.SIGTERM, _receive)
+    signal.signal(signal.SIGALRM, _raise)
+    sys.unraisablehook = lambda swallowed: _later(hook, swallowed)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = hook
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, before)
         _received.clear()
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _receive(number: int, frame: FrameType | None) -> None:
     _received.append(number)
-    raise KeyboardInterrupt
+    _raise(number, frame)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    _received.append(number)
-    sys.exit(128 + number)
+def _raise(number: int, frame: FrameType | None) -> None:
+    """Raise the exception of the signal that came first."""
+    if _received[0] == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + _received[0])
+
+
+def _later(hook: Callable[["sys.UnraisableHookArgs"], Any], swallowed: "sys.UnraisableHookArgs") -> None:
+    """Raise a signal's exception again when a timer ends; show all other exceptions as before."""
+    if _received and issubclass(swallowed.exc_type, KeyboardInterrupt | SystemExit):
+        signal.setitimer(signal.ITIMER_REAL, _MOMENT_S)
+    else:
+        hook(swallowed)
