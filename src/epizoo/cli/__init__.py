@@ -2,7 +2,6 @@
 
 import atexit
 import gc
-import multiprocessing.util
 import os
 import signal
 import sys
@@ -28,9 +27,7 @@ def main() -> None:
         code = 128 + signal.SIGINT
     if isinstance(code, int) and code in STOPPED:
         err.print(f"epizoo: {STOPPED[code]}; no output is half written, run the command again", markup=False)
-        # Threads of JAX that a signal finds at work crash where the interpreter takes their modules away, so that it
-        # does not end as usual. Semaphores that processes shared are given back: Python would complain of a leak.
-        multiprocessing.util._run_finalizers(0)  # type: ignore[attr-defined]
+        # Threads of JAX that a signal finds at work crash where the interpreter takes their modules away.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

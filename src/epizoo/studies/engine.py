@@ -1,9 +1,11 @@
 """Pieces of work done by Dask: processes of this machine, or the workers of a scheduler elsewhere."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from secrets import token_hex
 from typing import Any
 
@@ -115,6 +117,7 @@ def _client(scheduler: str | None, workers: int, memory: str | None) -> Iterator
         with client:
             yield client
         return
+    _start_quiet_tracker()
     try:
         with _without_interrupts():
             cluster = distributed.LocalCluster(
@@ -132,6 +135,19 @@ def _client(scheduler: str | None, workers: int, memory: str | None) -> Iterator
     patience = require("dask", "study").config.set({"distributed.deploy.lost-worker-timeout": "1000 days"})
     with patience, cluster, distributed.Client(cluster) as client:
         yield client
+
+
+def _start_quiet_tracker() -> None:
+    """Start Python's tracker of semaphores, which removes those that a stopped study leaves, without its complaint."""
+    variable, before = "PYTHONWARNINGS", os.environ.get("PYTHONWARNINGS")
+    os.environ[variable] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before
 
 
 @contextmanager
