@@ -6,9 +6,11 @@ import pyBigWig
 import pysam
 import pytest
 from read_writers import SIZES, random_reads, write_bam, write_bed, write_paired_bam
+from typer.testing import CliRunner
 
 import epizoo
 from epizoo.calling.peak_reader import read_peaks
+from epizoo.cli.all_commands import app
 from epizoo.errors import InputError
 from epizoo.genome.reads.pile_up_config import PileUpConfig
 from epizoo.genome.reads.pileup import pile_up
@@ -55,6 +57,17 @@ def test_single_reads_are_counted_as_samtools_does(tmp_path, peaks):
     n_reads, n_inside = int(pysam.view("-c", bam)), int(pysam.view("-c", "-L", str(peaks), bam))
     assert found.libraries.loc["a", ["reads", "fragments", "in_peaks"]].tolist() == [n_reads, n_reads, n_inside]
     assert found.libraries.loc["a", "frip"] == n_inside / n_reads
+
+
+def test_files_of_one_sample_are_pooled(tmp_path, peaks):
+    first, second, other = (str(write_bam(tmp_path / f"{seed}.bam", random_reads(seed))) for seed in (1, 2, 3))
+    words = [f"a={first}", f"b={other}", f"a={second}"]
+    output = tmp_path / "counts.tsv"
+    done = CliRunner().invoke(app, ["count", "--peaks", str(peaks), "-o", str(output), "--reads", *words])
+    assert done.exit_code == 0, done.output
+    found = epizoo.count(peaks, reads={"a": [first, second], "b": other}).table
+    pd.testing.assert_frame_equal(read_counts(output), found, check_dtype=False)
+    assert found["a"].sum() > found["b"].sum() > 0
 
 
 def test_duplicates_and_extension_are_those_of_a_plain_loop(tmp_path, peaks):

@@ -220,22 +220,33 @@ def argument_texts(docstring: str) -> dict[str, str]:
     return {name: " ".join(text.split()) for name, text in found}
 
 
+def pooled_files(texts: Collection[str], option: str) -> dict[str, list[Path]]:
+    """`NAME=FILE` texts as a dict of all files of each name.
+
+    Raises:
+        InputError: a text is not of this form.
+    """
+    files: dict[str, list[Path]] = {}
+    for text in texts:
+        name, separator, path = text.partition("=")
+        if not (name and separator and path):
+            form = "MARK=FILE, such as H3K4me3=h3k4me3.bw" if option in _OF_MARKS else "NAME=FILE"
+            raise InputError(f"{option}: {text!r} is not of the form {form}")
+        files.setdefault(name, []).append(Path(path))
+    return files
+
+
 def named_files(texts: Collection[str], option: str) -> dict[str, Path]:
     """`NAME=FILE` texts as a dict.
 
     Raises:
         InputError: a text is not of this form, or a name stands there twice.
     """
-    files: dict[str, Path] = {}
-    for text in texts:
-        name, separator, path = text.partition("=")
-        if not (name and separator and path):
-            form = "MARK=FILE, such as H3K4me3=h3k4me3.bw" if option in _OF_MARKS else "NAME=FILE"
-            raise InputError(f"{option}: {text!r} is not of the form {form}")
-        if name in files:
-            raise InputError(f"{option}: {name} is given twice, {files[name]} and {path}; give one file for each")
-        files[name] = Path(path)
-    return files
+    pooled = pooled_files(texts, option)
+    for name, files in pooled.items():
+        if len(files) > 1:
+            raise InputError(f"{option}: {name} is given twice, {files[0]} and {files[1]}; give one file for each")
+    return {name: file for name, (file,) in pooled.items()}
 
 
 def spread(arguments: Sequence[str], flags: Collection[str]) -> list[str]:
@@ -334,7 +345,10 @@ def _value(of: Parameter, given: Any, flag: str, metavar: str) -> Any:
         return None
     if of.is_named:
         one_file = len(given) == 1 and "=" not in given[0] and re.match(r"File \|", of.annotation)
-        return Path(given[0]) if one_file else named_files(given, flag)
+        if one_file:
+            return Path(given[0])
+        # Files of reads are pooled, those of one name too.
+        return (pooled_files if re.search(r"\bReads\b", of.annotation) else named_files)(given, flag)
     if not of.is_repeated and isinstance(given, list):
         if len(given) > 1:
             raise InputError(f"{flag}: {', '.join(map(str, given))} given, expected one file")

@@ -70,7 +70,8 @@ def count(
     Args:
         peaks: Peaks to count in: narrowPeak, broadPeak, gappedPeak or BED. Tables name them as the file does, or by
             their places where it does not.
-        reads: Reads of each sample: BAM, SAM, CRAM, BED, tagAlign, BEDPE or fragments of single cells.
+        reads: Reads of each sample: BAM, SAM, CRAM, BED, tagAlign, BEDPE or fragments of single cells; several files of
+            one sample are pooled.
         bigwigs: Coverage of each sample, bigWig, in which single reads can be seen: the area in a peak over that of a
             fragment, rounded.
         chrom_sizes: Chromosome lengths, needed for all reads but BAM: hg38, or a file of two columns.
