@@ -1,6 +1,7 @@
 """The command line: one sentence and exit code 2 for bad input, files that other tools read, nothing left over."""
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,27 @@ cli.main()
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     expected = f"epizoo: {text}; no output is half written, run the command again\n"
     assert (done.returncode, done.stdout, done.stderr) == (code, "", expected)
+
+
+def test_an_alarm_of_whoever_starts_a_command_ends_it():
+    script = "import signal; from epizoo import cli; cli.app = lambda **_: signal.raise_signal(14); cli.main()"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGALRM
+
+
+def test_a_signal_that_is_swallowed_at_the_very_end_is_heard():
+    script = """
+import os, signal, time
+from epizoo import cli
+
+class Garbage:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+
+cli.app = lambda **options: Garbage() and None
+cli.main()
+"""
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).returncode == 143
 
 
 @pytest.mark.parametrize(("name", "code", "text"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])

@@ -103,6 +103,18 @@ def test_bins_of_many_loci_are_those_of_each(make_bigwig, sparse_values, bin_bp,
     np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-6)
 
 
+def test_records_beyond_the_end_of_a_chromosome_are_left_out_among_many_loci(make_bigwig):
+    path = make_bigwig({"a": np.ones(300), "b": np.full(100, 2.0)})
+    content = path.read_bytes()
+    # The list of chromosomes says that the first one is shorter.
+    place = content.index(struct.pack("<II", 0, 300), struct.unpack_from("<Q", content, 8)[0])
+    path.write_bytes(content[:place] + struct.pack("<II", 0, 105) + content[place + 8 :])
+    bigwig = BigWig(path)
+    loci = [("a", 0, 11), ("b", 0, 10)]
+    assert bigwig.binned_loci(loci, 10).tolist() == [1.0] * 11 + [2.0] * 10
+    assert np.concatenate([bigwig.binned(*locus, 10) for locus in loci]).tolist() == [1.0] * 11 + [2.0] * 10
+
+
 def test_an_infinite_value_among_many_loci_has_its_place(make_bigwig):
     values = {"chr1": np.ones(100), "chr2": np.ones(100)}
     values["chr2"][57] = np.inf

@@ -66,7 +66,7 @@ def test_a_file_without_enrichment_has_no_peaks_and_that_is_said(entries, name, 
     assert any("reads.bam" in text and "no peaks" in text and "input" in text for text in caplog.messages)
 
 
-def test_weak_sites_of_a_deep_genome_are_found_by_their_evidence(entries):
+def test_weak_sites_of_a_deep_genome_are_found_by_their_evidence(entries, tmp_path):
     # As of a bacterium: 60 fragments a bp, and twice as many more at a site.
     reads = reads_of(per_kb=300, in_site=300)
     peaks = epizoo.call_peaks(entries["universal"], reads)
@@ -77,6 +77,10 @@ def test_weak_sites_of_a_deep_genome_are_found_by_their_evidence(entries):
     # Whoever asks for a probability gets no peak below it.
     stated = epizoo.call_peaks(entries["universal"], reads, enter_probability=rule.enter_probability)
     strict = epizoo.call_peaks(entries["universal"], reads, q_value=1e-200)
+    table = tmp_path / "cutoffs.tsv"
+    epizoo.call_peaks(entries["universal"], reads, cutoff_analysis=table)
+    cutoffs = pd.read_csv(table, sep="\t").set_index("qscore")
+    assert cutoffs.loc[-np.log10(rule.most_q), "npeaks"] == len(peaks)
     assert len(stated) < 0.2 * len(SITES)
     assert len(strict) < len(peaks)
     assert stated.decided.rule.weak_probability is None

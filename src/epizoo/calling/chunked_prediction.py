@@ -24,11 +24,17 @@ class Piece(NamedTuple):
     """Each (bin, ...)."""
 
 
-_MOST_STRETCHES, _MOST_CHUNKS = 4096, 2
+_MOST_CHUNKS = 2
 
 
 def predict_stretches(
-    predict: Predict, read: Read, stretches: Iterable[Stretch], *, flank_bins: int, chunk_bins: int
+    predict: Predict,
+    read: Read,
+    stretches: Iterable[Stretch],
+    *,
+    flank_bins: int,
+    chunk_bins: int,
+    most_stretches: int = 4096,
 ) -> Iterator[tuple[list[Stretch], Iterator[Piece]]]:
     """A model over many stretches: one that is long in pieces, as `predict_track` gives them, or several in one piece.
 
@@ -41,13 +47,14 @@ def predict_stretches(
         stretches: Where the outputs are wanted.
         flank_bins: Context on both sides of a stretch.
         chunk_bins: Bins of a window without its flanks.
+        most_stretches: How many are one piece at most.
 
     Yields:
         The next stretches, and their pieces. The bins of several are one piece, one stretch after another.
     """
     silent: dict[str, np.ndarray] = {}
     model = _SideBySide(predict, read, flank_bins, chunk_bins, silent)
-    for group in _groups(stretches, chunk_bins):
+    for group in _groups(stretches, chunk_bins, most_stretches):
         if len(group) > 1 or group[0].n_bins <= chunk_bins:
             yield group, iter([model([stretch.locus for stretch in group])])
             continue
@@ -57,13 +64,13 @@ def predict_stretches(
         yield group, pieces
 
 
-def _groups(stretches: Iterable[Stretch], chunk_bins: int) -> Iterator[list[Stretch]]:
+def _groups(stretches: Iterable[Stretch], chunk_bins: int, most: int) -> Iterator[list[Stretch]]:
     """Each long stretch by itself, and short ones that follow each other together."""
     group: list[Stretch] = []
     n_bins = 0
     for stretch in stretches:
         n_bins += stretch.n_bins
-        if group and (n_bins > _MOST_CHUNKS * chunk_bins or len(group) == _MOST_STRETCHES):
+        if group and (n_bins > _MOST_CHUNKS * chunk_bins or len(group) == most):
             yield group
             group, n_bins = [], stretch.n_bins
         if stretch.n_bins <= chunk_bins:

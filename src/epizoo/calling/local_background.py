@@ -33,10 +33,15 @@ def line_starts(start_bin: int, n_bins: Sequence[int], background_bp: int, bin_b
     return start_bin + np.cumsum(widths) - widths
 
 
+def block_bins(background_bp: int, bin_bp: int) -> int:
+    """Bins of a block, of which each stretch on a line takes whole ones."""
+    return _blocks(background_bp, bin_bp)[0]
+
+
 def _blocks(background_bp: int, bin_bp: int) -> tuple[int, int]:
     """Bins of a block, and how many blocks a background reaches on both sides."""
-    block_bins = max(1, background_bp // (10 * bin_bp))
-    return block_bins, round(background_bp / (block_bins * bin_bp))
+    n_bins = max(1, background_bp // (10 * bin_bp))
+    return n_bins, round(background_bp / (n_bins * bin_bp))
 
 
 class LocalBackground:

@@ -106,7 +106,8 @@ def call_peaks(
 class PeakCollector:
     """`call_peaks` for stretches that arrive in consecutive pieces: the same candidates, whatever the pieces.
 
-    Memory grows with the bins inside peaks and the length in blocks of background, not with the number of bins.
+    Memory grows with the bins inside peaks and the length in blocks of background, not with the number of bins. Several
+    stretches take a block of bins at least each, while they are added.
 
     Args:
         stretches: Where the bins lie, one stretch after another, and what was asked for of them, in order and with a

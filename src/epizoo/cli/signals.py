@@ -33,18 +33,22 @@ def heard() -> Iterator[None]:
     Ctrl-C stays ignored where it was, as in the background of a shell. Where Python swallows exceptions, as in what it
     runs while it collects garbage, they are raised once more a moment later.
     """
-    before, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
+    before, before_alarm, hook = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM), sys.unraisablehook
     if before != signal.SIG_IGN:
         signal.signal(signal.SIGINT, _receive)
     signal.signal(signal.SIGTERM, _receive)
-    signal.signal(signal.SIGALRM, _raise)
     sys.unraisablehook = lambda swallowed: _later(hook, swallowed)
     try:
         yield
+        if _received:
+            # It was swallowed just now.
+            _raise()
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        if _received:
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before_alarm)
         sys.unraisablehook = hook
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, before)
         _received.clear()
@@ -52,10 +56,10 @@ def heard() -> Iterator[None]:
 
 def _receive(number: int, frame: FrameType | None) -> None:
     _received.append(number)
-    _raise(number, frame)
+    _raise()
 
 
-def _raise(number: int, frame: FrameType | None) -> None:
+def _raise(*_: object) -> None:
     """Raise the exception of the signal that came first."""
     if _received[0] == signal.SIGINT:
         raise KeyboardInterrupt
@@ -65,6 +69,7 @@ def _raise(number: int, frame: FrameType | None) -> None:
 def _later(hook: Callable[["sys.UnraisableHookArgs"], Any], swallowed: "sys.UnraisableHookArgs") -> None:
     """Raise a signal's exception again when a timer ends; show all other exceptions as before."""
     if _received and issubclass(swallowed.exc_type, KeyboardInterrupt | SystemExit):
+        signal.signal(signal.SIGALRM, _raise)
         signal.setitimer(signal.ITIMER_REAL, _MOMENT_S)
     else:
         hook(swallowed)

@@ -7,7 +7,7 @@ import bisect
 import functools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +38,7 @@ _LEAST_SHARE = 0.5
 _PIECE_BP, _GROUP_BP, _GROUP_SIZE = 1 << 22, 1 << 21, 256
 
 
-class Stretch(NamedTuple):
+class KnownStretch(NamedTuple):
     """A chromosome, or a part of it beyond which nothing is known."""
 
     chrom: str
@@ -50,7 +50,7 @@ class SignalLevel(NamedTuple):
     """Levels of a file's signal.
 
     Attributes:
-        depth: sum of the signal over the genome, in units of 1e9.
+        depth: sum of the signal over the genome, in units of 1e9; without excluded sequences where it is scaled.
         factor: what the signal is multiplied by for the network: 1 where the depth lies in `RPKM_DEPTHS`, else the
             factor that makes it `RPKM_DEPTH`.
         means: mean over the bp of a chromosome that have a value, by chromosome; over all known bp where regions are
@@ -87,6 +87,7 @@ class CandidateSignal:
         bigwig: the signal, a bigWig or another track.
         known_regions: where an absent value means 0, in a file that holds a part of the genome. Its depth is then that
             of a genome with as much signal everywhere, and regions end as chromosomes do.
+        excluded: sequences that do not count in the depth where the signal must be scaled.
 
     Attributes:
         track: the signal.
@@ -96,15 +97,21 @@ class CandidateSignal:
         InputError: the file cannot be used, or a region is not in it.
     """
 
-    def __init__(self, bigwig: str | os.PathLike[str] | SignalTrack, known_regions: Intervals | None = None) -> None:
+    def __init__(
+        self,
+        bigwig: str | os.PathLike[str] | SignalTrack,
+        known_regions: Intervals | None = None,
+        excluded: Collection[str] = (),
+    ) -> None:
         self.track = open_signal(bigwig)
         sizes, name = self.track.chrom_sizes, str(self.track.path)
-        self.stretches = [Stretch(chrom, 0, size) for chrom, size in sizes.items()]
+        self.stretches = [KnownStretch(chrom, 0, size) for chrom, size in sizes.items()]
         if known_regions is not None:
             known = interval_table(known_regions, "the known regions")
             check_intervals(known, sizes, known.attrs["name"], name)
-            self.stretches = [Stretch(*row) for row in merged(known).itertuples(index=False, name=None)]
+            self.stretches = [KnownStretch(*row) for row in merged(known).itertuples(index=False, name=None)]
         self._absent_is_zero = known_regions is not None
+        self._excluded = frozenset(excluded)
 
     @functools.cached_property
     def level(self) -> SignalLevel:
@@ -134,7 +141,7 @@ class CandidateSignal:
             )
         return level
 
-    def describe(self, stretch: Stretch, starts: Positions, ends: Positions) -> ScoredCandidates:
+    def describe(self, stretch: KnownStretch, starts: Positions, ends: Positions) -> ScoredCandidates:
         """Candidates of a stretch, sorted by their start, as the model sees them.
 
         All signal around them is read at once: `groups` of them are near enough to each other.
@@ -161,7 +168,7 @@ class CandidateSignal:
         fold = height * depth / (self.level.means.get(stretch.chrom) or np.inf)
         return ScoredCandidates(inputs.astype(np.float32)[..., None], summit + stretch.start, fold)
 
-    def reader(self, stretch: Stretch) -> Read:
+    def reader(self, stretch: KnownStretch) -> Read:
         """Signal of a stretch by positions that are counted from its start."""
 
         def read(start: int, end: int) -> Float[np.ndarray, " bp"]:
@@ -192,9 +199,13 @@ class CandidateSignal:
             raise InputError(f"{self.track.path}: holds {found} where candidates are asked for; give another file")
         share = sum(known.values()) / sum(self.track.chrom_sizes.values())
         depth = whole / share / FULL_DEPTH
+        others = sum(area for chrom, area in total.items() if chrom not in self._excluded)
+        if others and not _is_rpkm(depth):
+            # RPKM counts all reads; no other signal needs to.
+            depth = others / share / FULL_DEPTH
         return SignalLevel(
             depth,
-            1.0 if RPKM_DEPTHS[0] <= depth <= RPKM_DEPTHS[1] else RPKM_DEPTH / depth,
+            1.0 if _is_rpkm(depth) else RPKM_DEPTH / depth,
             {chrom: total[chrom] / with_value[chrom] for chrom in total if with_value[chrom]},
             {chrom: total[chrom] / known[chrom] for chrom in total if known[chrom]},
             reached / sum(known.values()),
@@ -241,10 +252,10 @@ class CandidateWindows:
         ranges["strand"] = strand if strand in ("+", "-") else "*"
         return {"inputs": {"candidates": found.inputs[0]}, "metadata": {"ranges": ranges, "valid_bins": end - start}}
 
-    def _stretches_of(self, table: pd.DataFrame) -> list[Stretch]:
+    def _stretches_of(self, table: pd.DataFrame) -> list[KnownStretch]:
         """The stretch that each interval lies in."""
-        found: list[Stretch] = []
-        by_chrom: dict[str, list[Stretch]] = {}
+        found: list[KnownStretch] = []
+        by_chrom: dict[str, list[KnownStretch]] = {}
         for stretch in self.signal.stretches:
             by_chrom.setdefault(stretch.chrom, []).append(stretch)
         firsts = {chrom: [stretch.start for stretch in stretches] for chrom, stretches in by_chrom.items()}
@@ -284,6 +295,10 @@ def log10_p(height: Float[np.ndarray, "*axes"], expected: Float[np.ndarray, "*mo
         found: Float[np.ndarray, "*axes"] = -np.log10(1 - pdtr(np.floor(height), expected))
     found[np.isinf(found)] = _UNDERFLOW
     return found
+
+
+def _is_rpkm(depth: float) -> bool:
+    return RPKM_DEPTHS[0] <= depth <= RPKM_DEPTHS[1]
 
 
 def _expected(

@@ -121,7 +121,8 @@ class SignalTrack(ABC):
         values = self._filled(chrom, start, end)
         if values is None:
             return np.zeros(end_bin - first_bin, np.float32)
-        means = _means(np.pad(values, (0, -len(values) % bin_bp)), bin_bp)
+        missing = -len(values) % bin_bp
+        means = _means(np.pad(values, (0, missing)) if missing else values, bin_bp)
         means[-1:] *= _last_weight(end, bin_bp)
         return means
 
@@ -217,10 +218,15 @@ class BigWig(SignalTrack):
             return super().binned_loci(loci, bin_bp)
         # All of them on one line, whole bins each.
         line = (np.cumsum(n_bins) - n_bins) * bin_bp
-        of_record, records = self._reader.whole(chroms.tolist())
-        value = np.where(np.isnan(records.value), 0, records.value)
-        low, high = records.start + line[of_record], np.minimum(records.end, size[of_record]) + line[of_record]
-        inner = _means(spread(Records(low, high, value), 0, int(n_bins.sum()) * bin_bp, absent=0), bin_bp)
+        found = self._reader.whole(chroms.tolist())
+        of_record = np.repeat(np.arange(len(found)), [len(records.start) for records in found])
+        start, end_bp, value = (np.concatenate(column) for column in zip(*found, strict=True))
+        # A file may hold records beyond the end of a chromosome.
+        inside = start < size[of_record]
+        of_record, start, value = of_record[inside], start[inside], value[inside]
+        end_bp = np.minimum(end_bp[inside], size[of_record])
+        on_line = Records(start + line[of_record], end_bp + line[of_record], np.where(np.isnan(value), 0, value))
+        inner = _means(spread(on_line, 0, int(n_bins.sum()) * bin_bp, absent=0), bin_bp)
         inner[np.cumsum(n_bins) - 1] *= _last_weight(size, bin_bp)
         if not np.isfinite(inner).all():
             return super().binned_loci(loci, bin_bp)
@@ -320,7 +326,7 @@ def _means(values: Float[np.ndarray, " bp"], bin_bp: int) -> Float[np.ndarray, "
 
 def _last_weight(end: Any, bin_bp: int) -> Any:
     """Weight of the last bin, whose mean is that of the bp that exist, where a chromosome ends at `end`."""
-    return np.float32(bin_bp) / (bin_bp - -end % bin_bp)
+    return np.float32(bin_bp) / np.asarray(bin_bp - -end % bin_bp, np.float32)
 
 
 def _check_readable(path: Path) -> None:

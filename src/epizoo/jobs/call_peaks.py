@@ -274,10 +274,10 @@ def call_peaks(
         allowed = [with_q_values(table.reset_index(drop=True), n_bp) for table in allowed]
         if isinstance(track, ReadCoverage) and track.replicates:
             allowed = [with_reproducibility(allowed[0], track.replicates, searched, rule.most_q)]
-        kept = [significant(table, tier.most_q) for table, tier in zip(allowed, tiers, strict=True)]
-        peaks = CalledPeaks(name_peaks(joined_tiers(kept)))
+        weak = [significant(table, tier.most_q) for table, tier in zip(allowed[1:], tiers[1:], strict=True)]
+        peaks = CalledPeaks(name_peaks(joined_tiers([significant(allowed[0], rule.most_q), *weak])))
         if cutoff_analysis is not None:
-            write_cutoffs(cutoff_analysis, allowed[0])
+            write_cutoffs(cutoff_analysis, joined_tiers([allowed[0], *weak]))
         _write(peaks, output, kind, track_line, summits)
         if replicate_table is not None:
             _write_replicates(replicate_table, peaks)

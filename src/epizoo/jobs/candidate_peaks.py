@@ -13,7 +13,7 @@ from epizoo.calling.peaks import name_peaks, peak_table
 from epizoo.errors import InputError
 from epizoo.genome.assemblies import excluded_sequences
 from epizoo.genome.bigwig.writer import write_track
-from epizoo.genome.candidate_windows import CandidateSignal, ScoredCandidates, Stretch, groups
+from epizoo.genome.candidate_windows import CandidateSignal, KnownStretch, ScoredCandidates, groups
 from epizoo.genome.candidates import find_candidates
 from epizoo.genome.intervals import check_intervals
 from epizoo.genome.overlaps import cut, overlaps_any
@@ -30,7 +30,7 @@ _BATCH = 64
 
 
 class _Candidates(NamedTuple):
-    stretch: Stretch
+    stretch: KnownStretch
     start: Int64[np.ndarray, " candidate"]
     end: Int64[np.ndarray, " candidate"]
     described: ScoredCandidates
@@ -83,7 +83,9 @@ def call_candidates(
     excluded = excluded_sequences(track.chrom_sizes, exclude, asked, str(track.path))
     if regions is not None:
         check_intervals(regions, track.chrom_sizes, regions.attrs.get("name", "the intervals"), str(track.path))
-    signal = CandidateSignal(track, known_regions)
+    signal = CandidateSignal(track, known_regions, excluded)
+    # What cannot be used is refused before anything is written.
+    _ = signal.level
     if inputs.coverage is not None:
         write_track(inputs.coverage, track, progress)
     chroms = (asked or set(track.chrom_sizes)) - set(excluded)

@@ -11,6 +11,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 
 from epizoo.calling.chunked_prediction import Piece, Predict, predict_stretches
+from epizoo.calling.local_background import block_bins
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import Candidates, PeakCollector, candidate_table, peak_table
 from epizoo.calling.stretches import Stretch, stretches
@@ -28,6 +29,7 @@ PROBABILITIES = "peak_probabilities"
 CHUNK_BINS = 1 << 15
 ROW_BINS = 1 << 12
 """A chunk goes through the network as rows of this many bins side by side, faster than one long row."""
+_MOST_LINE_BINS = 1 << 20
 _SIGNIFICANT_DIGITS = 4
 
 Writers = dict[str, tuple[BigWigWriter, Callable[[np.ndarray], np.ndarray]]]
@@ -77,6 +79,8 @@ def call_genome(
         todo,
         flank_bins=entry.window.flank_bins,
         chunk_bins=chunk_bins,
+        # Where backgrounds reach far, their blocks are long.
+        most_stretches=min(4096, 1 + _MOST_LINE_BINS // block_bins(rules[0].background_bp, entry.window.bin_bp)),
     )
     done = 0
     found: list[list[Candidates]] = [[] for _ in rules]

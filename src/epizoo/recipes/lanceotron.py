@@ -29,7 +29,7 @@ from epizoo.errors import InputError
 from epizoo.files import atomic_path, write_json, write_yaml
 from epizoo.genome.assemblies import chrom_sizes
 from epizoo.genome.bigwig.writer import BigWigWriter
-from epizoo.genome.candidate_windows import FULL_DEPTH, CandidateSignal, Stretch
+from epizoo.genome.candidate_windows import FULL_DEPTH, CandidateSignal, KnownStretch
 from epizoo.genome.candidates import RPKM_DEPTH, CandidateConfig, find_candidates
 from epizoo.genome.signal import BigWig
 from epizoo.models.peak_scorer.config import PeakScorerConfig
@@ -168,7 +168,7 @@ def write_example(folder: Path) -> None:
     (folder / "known.bed").write_text(f"{chrom}\t{start}\t{end}\n", encoding="utf-8")
     signal = CandidateSignal(folder / source.name, folder / "known.bed")
     candidates = find_candidates(
-        signal.reader(Stretch(*EXAMPLE)), end - start, signal.level.means[chrom], CandidateConfig()
+        signal.reader(KnownStretch(*EXAMPLE)), end - start, signal.level.means[chrom], CandidateConfig()
     )
     rows = [f"{chrom}\t{start + low}\t{start + high}\n" for low, high in zip(*candidates, strict=True)]
     (folder / "candidates.bed").write_text("".join(rows), encoding="utf-8")

@@ -138,7 +138,10 @@ def _client(scheduler: str | None, workers: int, memory: str | None) -> Iterator
 
 
 def _start_quiet_tracker() -> None:
-    """Start Python's tracker of semaphores, which removes those that a stopped study leaves, without its complaint."""
+    """Start Python's tracker of semaphores, which removes those that a stopped study leaves, without its complaints.
+
+    They are silenced for as long as this process runs; a tracker that runs already stays as it is.
+    """
     variable, before = "PYTHONWARNINGS", os.environ.get("PYTHONWARNINGS")
     os.environ[variable] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
     try:

@@ -1,5 +1,5 @@
 /**
- * A network over stretches of chromosomes, row by row, in bounded memory; mirrors `chunked_prediction.py`.
+ * A network over stretches of chromosomes, row by row, in bounded memory, as `chunked_prediction.py`.
  *
  * An output depends on the bins within the flanks alone, so that it does not matter how a stretch is cut into rows.
  */

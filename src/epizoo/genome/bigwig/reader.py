@@ -74,17 +74,13 @@ class BigWigReader:
         high += high < after and not self._is_checked[high]
         return within(joined(self._read(low, max(high, low))), start, end)
 
-    def whole(self, chroms: Sequence[str]) -> tuple[Int64[np.ndarray, " record"], Records]:
-        """All records of some chromosomes, one after another, and the place of each one's chromosome among them.
+    def whole(self, chroms: Sequence[str]) -> list[Records]:
+        """All records of each of some chromosomes.
 
         Raises:
             InputError: the file is damaged there.
         """
-        blocks = [range(*self._of_chrom[chrom]) for chrom in chroms]
-        parts = [self._decode(number) for numbers in blocks for number in numbers]
-        n_records = [len(part.start) for part in parts]
-        of_block = np.repeat(np.arange(len(chroms)), [len(numbers) for numbers in blocks])
-        return np.repeat(of_block, n_records), joined(parts)
+        return [joined(map(self._decode, range(*self._of_chrom[chrom]))) for chrom in chroms]
 
     def count(self) -> tuple[int, int]:
         """All records, and the bp that they cover, block by block.
