@@ -237,3 +237,34 @@ def test_public_replicates_are_counted_as_samtools_does(data_dir):
     found = epizoo.count(promoters, reads=bams, fragment_length_bp=36, keep_duplicates="all").table
     for name, bam in bams.items():
         assert found[name].tolist() == by_samtools(bam, promoters)
+
+
+def test_libraries_have_the_groups_that_are_given(tmp_path, peaks):
+    import anndata
+
+    bams = {name: write_bam(tmp_path / f"{name}.bam", random_reads(seed)) for seed, name in enumerate("ab")}
+    (tmp_path / "samples.tsv").write_text("group\tsample\n1\tb\nNA\ta\nx\tc\n")
+    reads = ["--reads", *(f"{name}={path}" for name, path in bams.items())]
+    for groups, expected in ((["a=x", "b=y"], ["x", "y"]), ([str(tmp_path / "samples.tsv")], ["NA", "1"])):
+        output, libraries = tmp_path / "counts.h5ad", tmp_path / "libraries.tsv"
+        words = ["count", "--peaks", str(peaks), *reads, "--groups", *groups, "-o", str(output)]
+        done = CliRunner().invoke(app, [*words, "--libraries", str(libraries)])
+        assert done.exit_code == 0, done.output
+        assert anndata.read_h5ad(output).obs["group"].tolist() == expected
+        assert pd.read_csv(libraries, sep="\t", dtype=str, keep_default_na=False)["group"].tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("groups", "output", "message"),
+    [
+        ({"a": "x"}, "counts.tsv", r"--groups: given, but .*counts\.tsv holds no groups"),
+        ({"b": "x"}, "counts.h5ad", "no group is stated for the sample a"),
+        ("reads.bam", "counts.h5ad", r"reads\.bam"),
+    ],
+)
+def test_groups_that_are_lost_or_missing_are_refused(tmp_path, peaks, groups, output, message):
+    bam = write_bam(tmp_path / "reads.bam", random_reads(1))
+    given = tmp_path / groups if isinstance(groups, str) else groups
+    with pytest.raises(InputError, match=message):
+        epizoo.count(peaks, reads={"a": bam}, groups=given, output=tmp_path / output)
+    assert not (tmp_path / output).exists()

@@ -5,8 +5,14 @@ import pandas as pd
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.reports.blocks import Table
-from epizoo.reports.differential_peaks import differential_peaks, differential_sentences, read_differential
+from epizoo.genome.loci import Region
+from epizoo.reports.blocks import Cell, Table
+from epizoo.reports.differential_peaks import (
+    differential_loci,
+    differential_peaks,
+    differential_sentences,
+    read_differential,
+)
 
 
 def table(q_values):
@@ -48,6 +54,27 @@ def test_where_no_peak_differs_there_is_no_table():
     tables = {"b over a": table(np.array([0.3, np.nan]))}
     assert not differential_peaks(tables).blocks
     assert differential_sentences(tables)[0].startswith("b over a: 0 of 2 peaks differ")
+
+
+def test_a_listed_peak_inside_the_genome_is_shown_where_it_is_clicked():
+    tables = {"b over a": table(np.array([0.01, 0.02, 0.04, 0.9]))}
+    loci = differential_loci(tables, {"2": 2_000})
+    assert {place: locus.region for place, locus in loci.items()} == {
+        Region("2", 0, 500): Region("2", 0, 2_000),
+        Region("2", 1_000, 1_500): Region("2", 0, 2_000),
+    }
+    (listed,) = differential_peaks(tables, loci).blocks
+    assert [row[0] for row in listed.rows] == [
+        Cell("2:1-500", locus="2:1-2,000"),
+        Cell("2:1,001-1,500", locus="2:1-2,000"),
+        "2:2,001-2,500",
+    ]
+
+
+def test_no_more_differential_peaks_are_shown_than_a_page_holds():
+    tables = {str(number): table(np.full(30, 0.01)).assign(chrom=str(number)) for number in range(6)}
+    sizes = dict.fromkeys(tables, 10**6)
+    assert len(differential_loci(tables, sizes)) == 100
 
 
 def test_without_a_comparison_there_is_no_section():

@@ -6,6 +6,7 @@ import pyBigWig
 import pytest
 
 import epizoo
+from epizoo.calling.peak_reader import read_peaks
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -86,6 +87,33 @@ def test_the_keyboard_goes_to_a_locus_and_zooms(opened, path):
     page.focus("[data-move=in]")
     page.keyboard.press("Space")
     expect(page.locator("#where")).not_to_have_text(second)
+
+
+def test_a_differential_peak_is_shown_where_its_row_is_clicked(opened, made, tmp_path):
+    peaks = read_peaks(made.peaks)[["chrom", "start", "end"]].iloc[:8:3]
+    table = peaks.assign(name=["p", "q", "r"], mean_count=9.0, log2_fold=2.0, p_value=0.001, q_value=[0.01, 0.03, 0.2])
+    table.to_csv(tmp_path / "differential.tsv", sep="\t", index=False)
+    given = {"peaks": {"a": made.peaks}, "bigwigs": {"a": made.bigwig}, "differential": tmp_path / "differential.tsv"}
+    epizoo.report(tmp_path / "a.html", **given)
+    page = opened(tmp_path / "a.html", bypass_csp=True)
+    rows = page.locator("#differential [data-locus]")
+    places = [f"{row.chrom}:{row.start + 1:,}-{row.end:,}" for row in peaks.itertuples()]
+    assert rows.all_inner_texts() == places[:2]
+    rows.nth(1).click()
+    shown = rows.nth(1).get_attribute("data-locus")
+    expect(page.locator("#where")).to_have_text(shown)
+    expect(page.locator("#where")).to_be_in_viewport()
+    assert rows.nth(1).get_attribute("aria-pressed") == "true"
+    assert page.locator('[aria-pressed="true"]').count() == 1
+    # The stretch that is shown has its signal in the page.
+    chrom, _, place = shown.replace(",", "").partition(":")
+    start, end = (int(part) for part in place.split("-"))
+    parts = page.evaluate("JSON.parse(document.getElementById('excerpts').textContent).tracks[0].parts")
+    assert any(
+        part["chr"] == chrom and part["start"] < start and part["start"] + part["bin"] * sum(part["runs"]) >= end
+        for part in parts
+    )
+    assert violations(page) == {}
 
 
 def test_signal_peaks_and_states_are_drawn(opened, path):

@@ -190,6 +190,10 @@ def test_peaks_have_one_name_in_all_tables_and_samples_their_group(results):
     data = anndata.read_h5ad(results / "any/counts.h5ad")
     assert data.var_names.tolist() == names
     assert dict(zip(data.obs_names, data.obs["group"], strict=True)) == SAMPLES
+    assert data.obs["assay"].tolist() == ["any"] * 4
+    assert data.obs["entry"].tolist() == ["peak_caller/universal"] * 4
+    assert data.obs["treatment"].tolist() == [f"{results.parent}/{sample}.bam" for sample in SAMPLES]
+    assert data.obs["control"].tolist() == [""] * 4
 
 
 def test_what_a_table_cannot_state_is_given_beside_it(study, tmp_path, monkeypatch):
@@ -380,7 +384,7 @@ def test_a_study_ends_with_a_report(study, results):
     assert f"epizoo run {study} -o {results}" in text
     assert "set by background" in text
     first = pd.read_csv(results / "any/differential.tsv", sep="\t").iloc[0]
-    listed = re.findall(r"<th[^>]*>(chr1:[\d,]+-[\d,]+)</th>", text[text.rindex("Differential peaks") :])
+    listed = re.findall(r"<button[^>]*>(chr1:[\d,]+-[\d,]+)</button></th>", text[text.rindex("Differential peaks") :])
     assert listed[0] == f"chr1:{first['start'] + 1:,}-{first['end']:,}"
     assert "any, b over a: " in text
     inputs = re.findall(r">input</th><td>(.*?)</td><td>.*?</td><td>(.*?)</td>", text)

@@ -103,11 +103,11 @@ def consensus(output: Output, **given: Any) -> None:
 @options_of(
     "epizoo.jobs.count.count",
     {
-        "Samples": "peaks reads bigwigs",
+        "Samples": "peaks reads bigwigs groups",
         "Handling of reads": _READS,
         "Output": "output libraries",
     },
-    metavars={"reads": "SAMPLE=FILE", "bigwigs": "SAMPLE=FILE"},
+    metavars={"reads": "SAMPLE=FILE", "bigwigs": "SAMPLE=FILE", **_GROUPS},
     flags={"bigwigs": ("--bigwig",)},
     files={"libraries": OUTPUT},
     trailing="reads",

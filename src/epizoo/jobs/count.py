@@ -1,5 +1,6 @@
 """Counts of fragments in peaks, for several samples, and figures of their libraries."""
 
+import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from epizoo.genome.signal_sums import signal_sums
 from epizoo.genome.table_files import check_tables, write_table
 from epizoo.jobs.count_tables import PLACE, check_names, is_h5ad, write_counts
 from epizoo.jobs.peak_inputs import File, Progress, Reads
+from epizoo.jobs.sample_groups import sample_groups
 from epizoo.validation import stated
 
 _CUT_SITE_BP = 1
@@ -36,7 +38,8 @@ class Counts(NamedTuple):
             peaks, or their places (``chr1:101-200``) where a peak has none or two have one.
         libraries: for each sample (the index) `reads` that could be used, `duplicates` among them and
             `duplicates_share`, `left_out` for other reasons, `fragments` that were kept, `in_peaks` those that overlap
-            a peak, and `frip`, their share. Of bigWigs reads and duplicates are unknown.
+            a peak, `frip`, their share, and, where groups are given, `group`. Of bigWigs reads and duplicates are
+            unknown.
     """
 
     table: pd.DataFrame
@@ -48,6 +51,7 @@ def count(
     *,
     reads: Mapping[str, Reads] | None = None,
     bigwigs: Mapping[str, File] | None = None,
+    groups: File | Mapping[str, str] | None = None,
     chrom_sizes: File | None = None,
     fragment_length_bp: int | None = None,
     min_mapping_quality: int | None = None,
@@ -74,6 +78,8 @@ def count(
             one sample are pooled.
         bigwigs: Coverage of each sample, bigWig, in which single reads can be seen: the area in a peak over that of a
             fragment, rounded.
+        groups: Group of each sample, for the table of libraries and AnnData: a tab-separated file with the columns
+            sample and group, or SAMPLE=GROUP for each.
         chrom_sizes: Chromosome lengths, needed for all reads but BAM: hg38, or a file of two columns.
         fragment_length_bp: Extend single reads to this length (default: 200; with `atac`, 1 bp at each cut site).
         min_mapping_quality: Leave out reads of a lower mapping quality, and pairs if either mate has one (BAM, SAM and
@@ -112,14 +118,19 @@ def count(
         names = ", ".join("--" + name.replace("_", "-") for name in given) or "--chrom-sizes"
         raise InputError(f"{names}: given, but about reads; leave out, or give --reads")
     config = PileUpConfig(**({"fragment_length_bp": _CUT_SITE_BP} | given if atac else given))
-    if output is not None:
-        is_h5ad(output)
-    check_outputs([path for path in (output, libraries) if path is not None], _files(peaks, reads, bigwigs))
+    holds_groups = output is None or is_h5ad(output) or libraries is not None
+    if groups is not None and not holds_groups:
+        raise InputError(
+            f"--groups: given, but {output} holds no groups; write the counts as .h5ad or the table --libraries, or "
+            "leave it out"
+        )
+    check_outputs([path for path in (output, libraries) if path is not None], _files(peaks, reads, bigwigs, groups))
     check_tables([libraries])
     places, name = _places(peaks)
     sizes = None if chrom_sizes is None else sizes_of(chrom_sizes)
     sources = reads or bigwigs or {}
     check_names(sources)
+    of_sample = None if groups is None else sample_groups(groups, list(sources))
     columns: dict[str, np.ndarray] = {}
     figures: dict[str, dict[str, float]] = {}
     for number, (sample, source) in enumerate(sources.items(), start=1):
@@ -129,7 +140,9 @@ def count(
             columns[sample], figures[sample] = _of_bigwig(places, name, source)  # type: ignore[arg-type]
         if progress is not None:
             progress(number, len(sources))
-    found = Counts(pd.concat([places[PLACE], pd.DataFrame(columns)], axis=1), _libraries(figures))
+    table = _libraries(figures)
+    table = table if of_sample is None else table.assign(group=list(of_sample.values()))
+    found = Counts(pd.concat([places[PLACE], pd.DataFrame(columns)], axis=1), table)
     if output is not None:
         write_counts(output, *found)
     if libraries is not None:
@@ -205,9 +218,12 @@ def _libraries(figures: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
 
 
 def _files(
-    peaks: File | pd.DataFrame, reads: Mapping[str, Reads] | None, bigwigs: Mapping[str, File] | None
+    peaks: File | pd.DataFrame,
+    reads: Mapping[str, Reads] | None,
+    bigwigs: Mapping[str, File] | None,
+    groups: File | Mapping[str, str] | None,
 ) -> list[File]:
-    files: list[File] = [] if isinstance(peaks, pd.DataFrame) else [peaks]
+    files: list[File] = [path for path in (peaks, groups) if isinstance(path, str | os.PathLike)]
     for source in [*(reads or {}).values(), *(bigwigs or {}).values()]:
         files += [source] if isinstance(source, str) or hasattr(source, "__fspath__") else list(source)
     return files

@@ -44,11 +44,13 @@ class Cell:
         text: what stands in it.
         swatch: colour of a square before the text, as ``r,g,b``.
         tint: depth of its background, 0 to 1.
+        locus: what the genome browser shows when the text is clicked, as ``chr1:1,000-2,000``.
     """
 
     text: str
     swatch: str = ""
     tint: float = 0.0
+    locus: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import pandas as pd
 from epizoo.errors import InputError
 from epizoo.genome.loci import Region
 from epizoo.genome.table_files import is_parquet
-from epizoo.reports.blocks import Section, Table
-from epizoo.reports.excerpts import locus_text
+from epizoo.reports.blocks import Cell, Section, Table
+from epizoo.reports.excerpts import MOST_LOCI, locus_text
+from epizoo.reports.loci import Locus, around
 
 _TEXTS, _NUMBERS = ("chrom", "name"), ("start", "end", "mean_count", "log2_fold", "q_value")
 _MOST_ROWS, _HIGHEST_Q = 20, 0.05
@@ -74,22 +75,47 @@ def differential_sentences(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     return found
 
 
-def differential_peaks(tables: Mapping[str, pd.DataFrame]) -> Section:
-    """The most significant peaks of each table in which some differ; see `differential_sentences`."""
+def differential_loci(tables: Mapping[str, pd.DataFrame], sizes: Mapping[str, int]) -> dict[Region, Locus]:
+    """The stretch that a genome browser shows for each peak that `differential_peaks` lists, by its place.
+
+    Peaks outside the genome have none, nor those past the number of loci that a report shows.
+    """
+    places = dict.fromkeys(_place(peak) for table in tables.values() for peak in _listed(table).itertuples())
+    inside = [place for place in places if place.end <= sizes.get(place.chrom, 0)]
+    return {place: Locus(around(*place, sizes), "") for place in inside[:MOST_LOCI]}
+
+
+def differential_peaks(tables: Mapping[str, pd.DataFrame], loci: Mapping[Region, Locus] | None = None) -> Section:
+    """The most significant peaks of each table in which some differ; see `differential_sentences`.
+
+    Args:
+        tables: as `read_differential` reads them, by what was compared.
+        loci: what the report's genome browser shows where a peak is clicked, as `differential_loci` finds it.
+    """
     header = ["Peak", "Name", *(column for column, _ in _NOTES)]
-    differing = {name: _differing(table).head(_MOST_ROWS) for name, table in tables.items()}
-    listed = [
-        Table(f"Most significant peaks, {name}", header, [_row(peak) for peak in peaks.itertuples()], _NOTES)
-        for name, peaks in differing.items()
+    found = [
+        Table(
+            f"Most significant peaks, {name}", header, [_row(peak, loci or {}) for peak in peaks.itertuples()], _NOTES
+        )
+        for name, peaks in ((name, _listed(table)) for name, table in tables.items())
         if len(peaks)
     ]
-    return Section("differential", "Differential peaks", listed)
+    return Section("differential", "Differential peaks", found)
+
+
+def _listed(table: pd.DataFrame) -> pd.DataFrame:
+    return _differing(table).head(_MOST_ROWS)
 
 
 def _differing(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["q_value"] <= _HIGHEST_Q]
 
 
-def _row(peak: Any) -> list[str]:
-    place = Region(peak.chrom, int(peak.start), int(peak.end))
-    return [locus_text(place), peak.name, f"{peak.mean_count:.4g}", f"{peak.log2_fold:+.2f}", f"{peak.q_value:.2g}"]
+def _place(peak: Any) -> Region:
+    return Region(peak.chrom, int(peak.start), int(peak.end))
+
+
+def _row(peak: Any, loci: Mapping[Region, Locus]) -> list[Cell | str]:
+    place = _place(peak)
+    shown = Cell(locus_text(place), locus=locus_text(loci[place].region)) if place in loci else locus_text(place)
+    return [shown, peak.name, f"{peak.mean_count:.4g}", f"{peak.log2_fold:+.2f}", f"{peak.q_value:.2g}"]

@@ -45,7 +45,7 @@ def peak_loci(peaks: Mapping[str, pd.DataFrame], sizes: Mapping[str, int]) -> li
             if rank is None and reason not in ("widest", "median"):
                 continue
             chrom, start, end = table[["chrom", "start", "end"]].iloc[row]
-            region = _around(str(chrom), int(start), int(end), sizes)
+            region = around(str(chrom), int(start), int(end), sizes)
             found.setdefault(region, f"{reason} peak of {name}" if several else f"{reason} peak")
     return [Locus(region, reason) for region, reason in found.items()]
 
@@ -73,8 +73,12 @@ def state_loci(states: Segmentation) -> list[Locus]:
     ]
 
 
-def _around(chrom: str, start: int, end: int, sizes: Mapping[str, int]) -> Region:
-    """A peak with as much on both sides as shows what it rises above."""
+def around(chrom: str, start: int, end: int, sizes: Mapping[str, int]) -> Region:
+    """A peak with as much on both sides as shows what it rises above.
+
+    >>> around("a", 90_000, 90_500, {"a": 93_000})
+    Region(chrom='a', start=85000, end=93000)
+    """
     flank = max(_LEAST_FLANK_BP, _FLANK_WIDTHS * (end - start))
     flank = min(flank, max((_MOST_BP - (end - start)) // 2, 0))
     return Region(chrom, max(start - flank, 0), min(end + flank, sizes[chrom]))

@@ -13,7 +13,12 @@ from epizoo.genome.loci import parse_region
 from epizoo.jobs.annotate import Annotation
 from epizoo.jobs.enrichment import read_annotations
 from epizoo.reports.blocks import Browser, Code, Facts, Section, Text
-from epizoo.reports.differential_peaks import differential_peaks, differential_sentences, read_differential
+from epizoo.reports.differential_peaks import (
+    differential_loci,
+    differential_peaks,
+    differential_sentences,
+    read_differential,
+)
 from epizoo.reports.excerpts import MOST_LOCI, excerpts, locus_text
 from epizoo.reports.igv_session import require_igv_names, write_session
 from epizoo.reports.inputs import File, Inputs, named, open_inputs
@@ -66,8 +71,8 @@ def report(
         states: Chromatin states (BED of `epizoo annotate`, or ChromHMM's), for several cell types as CELL=FILE.
         entry: Entry that the states belong to: they get its order and its colours.
         libraries: Tables of libraries of `epizoo count --libraries`: fragments, duplicates and FRiP of each sample.
-        differential: Differential peaks: a table of `epizoo differential`, whose most significant peaks are listed, for
-            several comparisons as NAME=FILE.
+        differential: Differential peaks: a table of `epizoo differential`, whose most significant peaks are listed and
+            can be shown in the genome browser, for several comparisons as NAME=FILE.
         inputs: Other files that the results were made of, such as reads: their hashes are named.
         over: Annotations in which peaks and states are counted: BED files or genes (GTF, GFF3, refGene, genePred).
         loci: Regions to show, such as chr1:1,000,000-1,050,000 (default: typical and extreme peaks, and where most
@@ -110,6 +115,7 @@ def report(
         found = open_inputs(stack, peaks, bigwigs, states, entry, runs, assembly)
         shown = [Locus(parse_region(text), "chosen") for text in loci] or _typical_loci(found)
         _check_loci(shown, found)
+        listed = differential_loci(tables, found.sizes)
         figures = peak_figures(found.peaks, found.signals, libraries_of(list(found.peaks), libraries))
         sources = [*inputs, *(path for one in runs.values() for path in one.sources)]
         shown_files = {path for _, path in found.files}
@@ -118,9 +124,9 @@ def report(
         sections = [
             _summary(found, figures, runs, [*notes, *differential_sentences(tables)]),
             *([quality(figures)] if found.peaks else []),
-            _examples(found, shown, assembly),
+            _examples(found, shown, list(listed.values()), assembly),
             distributions(found.peaks),
-            differential_peaks(tables),
+            differential_peaks(tables, listed),
             state_coverage(found),
             mark_shares(runs),
             _annotations(found, annotations),
@@ -174,11 +180,13 @@ def _check_loci(loci: Sequence[Locus], inputs: Inputs) -> None:
             )
 
 
-def _examples(inputs: Inputs, loci: Sequence[Locus], assembly: str | None) -> Section:
-    if not loci:
+def _examples(inputs: Inputs, loci: Sequence[Locus], listed: Sequence[Locus], assembly: str | None) -> Section:
+    """The genome browser: loci with a button each, and those of peaks that are listed in a table."""
+    if not loci and not listed:
         return Section("loci", "Example loci", [])
-    about = ["This page holds the signal, peaks and states of these loci alone."]
-    data = excerpts(inputs, loci, assembly or "genome")
+    also = " and of the differential peaks that are listed, which a click on their place shows" if listed else ""
+    about = [f"This page holds the signal, peaks and states of these loci{also} alone."]
+    data = excerpts(inputs, [*loci, *listed], assembly or "genome")
     kinds = [track["kind"] for track in data["tracks"]]
     for kind, files in (("signal", inputs.signals), ("peaks", inputs.peaks), ("states", inputs.states)):
         if len(files) > kinds.count(kind):

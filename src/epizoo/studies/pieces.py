@@ -28,6 +28,7 @@ from epizoo.version import __version__
 from epizoo.wording import counted
 
 COUNT_SUFFIX = ".tsv.gz"
+_ABOUT_SAMPLES = ("group", "assay", "entry", "treatment", "control")
 
 
 def run_piece(piece: Piece, *before: Outcome) -> Outcome:
@@ -109,7 +110,8 @@ def _add_assay(add: Any, study: Study, assay: str, samples: list[Sample]) -> Non
         add(f"counts/{sample.sample}", "counts", settings, made, (f"{assay}/consensus",))
     counted = tuple(f"counts/{name}" for name in names)
     tables = (f"{assay}/counts.tsv", f"{assay}/counts.h5ad", f"{assay}/libraries.tsv")
-    add(f"{assay}/counts", "tables", {"assay": assay, "groups": groups}, tables, counted)
+    about = {sample.sample: {"group": sample.group, **_of_sample(sample)} for sample in samples}
+    add(f"{assay}/counts", "tables", {"assay": assay, "samples": about}, tables, counted)
     sizes = [list(groups.values()).count(group) for group in set(groups.values())]
     if len(sizes) == 2 and min(sizes) > 1:
         reference = study.reference if study.reference in groups.values() else samples[0].group
@@ -165,13 +167,15 @@ def _counts(piece: Piece) -> None:
 
 
 def _tables(piece: Piece) -> None:
-    folder, groups = Path(piece.folder) / piece.settings["assay"] / "counts", piece.settings["groups"]
-    columns = [read_counts(folder / f"{name}{COUNT_SUFFIX}") for name in groups]
+    folder, samples = Path(piece.folder) / piece.settings["assay"] / "counts", piece.settings["samples"]
+    columns = [read_counts(folder / f"{name}{COUNT_SUFFIX}") for name in samples]
     table = pd.concat([columns[0][PLACE], *(part.drop(columns=PLACE) for part in columns)], axis=1)
-    libraries = read_libraries([folder / f"{name}.libraries.tsv" for name in groups])
+    libraries = read_libraries([folder / f"{name}.libraries.tsv" for name in samples])
     write_counts(piece.path(0), table, libraries)
-    # Samples are rows of AnnData, which says of which group each is.
-    write_counts(piece.path(1), table, libraries.assign(group=list(groups.values())))
+    # Samples are rows of AnnData, which says what each is.
+    about = pd.DataFrame.from_dict(samples, orient="index")[list(_ABOUT_SAMPLES)]
+    files = {name: about[name].map(", ".join) for name in ("treatment", "control")}
+    write_counts(piece.path(1), table, libraries.join(about.assign(**files)))
     with atomic_path(piece.path(2)) as temporary:
         libraries.to_csv(temporary, sep="\t", lineterminator="\n")
 

@@ -48,6 +48,8 @@
     for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
     await browser.search(escaped(button.dataset.locus));
     tell();
+    // The rows of tables stand far below.
+    if (button.closest("table")) where.scrollIntoView({ block: "start" });
   }
 
   async function move(how) {
