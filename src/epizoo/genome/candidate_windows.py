@@ -33,6 +33,7 @@ N_FEATURES = len(REACHES_BP) + 2
 FULL_DEPTH = 1e9
 """Unit of depths."""
 _UNDERFLOW = 999.0
+_LEAST_GENOME_BP = 1_000_000_000
 _LEAST_SHARE = 0.5
 """Of the genome; with signal in less of it, a file is thought to be an excerpt."""
 _PIECE_BP, _GROUP_BP, _GROUP_SIZE = 1 << 22, 1 << 21, 256
@@ -135,9 +136,17 @@ class CandidateSignal:
         if level.share < _LEAST_SHARE and not self._absent_is_zero:
             logger.warning(
                 "%s: %.2g%% of the genome has signal, so that nearly every candidate counts as enriched; if the file "
-                "holds a part of the genome, name this part as known regions",
+                "holds a part of the genome, name this part with --known-regions (--regions does not tell)",
                 self.track.path,
                 100 * level.share,
+            )
+        genome_bp = sum(self.track.chrom_sizes.values())
+        if genome_bp < _LEAST_GENOME_BP:
+            logger.warning(
+                "%s: its chromosomes have %s bp in all, and the network learnt from human genomes: nearly every "
+                "candidate counts as enriched",
+                self.track.path,
+                f"{genome_bp:,}",
             )
         return level
 

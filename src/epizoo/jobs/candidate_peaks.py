@@ -68,7 +68,10 @@ def call_candidates(
     """
     if refused:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in refused)
-        raise InputError(f"{names}: {entry.name} scores candidate peaks and has no use for it; leave it out")
+        raise InputError(
+            f"{names}: {entry.name} scores candidates of one signal, without control, q-values or widths; "
+            "leave it out, or take peak_caller/universal"
+        )
     if signal_kind == "log10_p":
         raise InputError(f"--signal-kind: log10_p given, but {entry.name} takes coverage; give the coverage itself")
     if signal_kind is not None and signal_kind not in SIGNAL_KINDS:
