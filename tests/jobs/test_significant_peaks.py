@@ -345,3 +345,24 @@ def test_bins_that_see_signal_have_the_probabilities_of_the_whole_window(entries
     np.testing.assert_allclose(sparse[sees], np.asarray(every)[sees], rtol=1e-5, atol=0)
     assert not sparse[~sees].any()
     assert 0 < sees.sum() < chunk_bins
+
+
+@pytest.mark.parametrize(("backend", "most_unused"), [("onnx", 512), ("jax", ROW_BINS)])
+def test_hardly_more_bins_are_computed_than_see_signal(entries, monkeypatch, backend, most_unused):
+    entry, shapes = entries["universal"].with_backend(backend), []
+    flank_bins = entry.window.flank_bins
+    activations = type(entry).activations
+
+    def counted(self, inputs, names):
+        shapes.append(inputs["coverage"].shape)
+        return activations(self, inputs, names)
+
+    monkeypatch.setattr(type(entry), "activations", counted)
+    for n_signal in (1, 700, ROW_BINS, ROW_BINS + 1, 2 * ROW_BINS):
+        window = np.zeros((4 * ROW_BINS + 2 * flank_bins, 1), np.float32)
+        window[3 * flank_bins : 3 * flank_bins + n_signal] = 1
+        found = _predictor(entry, (PROBABILITIES,), 4 * ROW_BINS, skips_empty=True)(window)[PROBABILITIES]
+        n_rows, n_bins, _ = shapes[-1]
+        sees = n_signal + 2 * flank_bins
+        assert 0 <= n_rows * (n_bins - 2 * flank_bins) - sees < n_rows * most_unused
+        assert np.flatnonzero(found).max() < 4 * flank_bins + n_signal

@@ -30,6 +30,7 @@ CHUNK_BINS = 1 << 15
 ROW_BINS = 1 << 12
 """A chunk goes through the network as rows of this many bins side by side, faster than one long row."""
 _MOST_LINE_BINS = 1 << 20
+_STEP_BINS = 1 << 9
 _SIGNIFICANT_DIGITS = 4
 
 Writers = dict[str, tuple[BigWigWriter, Callable[[np.ndarray], np.ndarray]]]
@@ -204,23 +205,27 @@ def _predictor(
     remain, so that what lies on its two sides does not see each other.
     """
     flank_bins, row_bins = entry.window.flank_bins, min(chunk_bins, ROW_BINS)
+    # JAX compiles a program for each length, and keeps its rows as they are.
+    step_bins = row_bins if entry.backend == "jax" else min(row_bins, _STEP_BINS)
 
-    def compute(window: Float[np.ndarray, "bin track"]) -> Mapping[str, np.ndarray]:
-        views = np.lib.stride_tricks.sliding_window_view(window, row_bins + 2 * flank_bins, axis=0)
-        rows = np.ascontiguousarray(views[::row_bins].swapaxes(1, 2))
+    def compute(window: Float[np.ndarray, "bin track"], bins: int) -> Mapping[str, np.ndarray]:
+        views = np.lib.stride_tricks.sliding_window_view(window, bins + 2 * flank_bins, axis=0)
+        rows = np.ascontiguousarray(views[::bins].swapaxes(1, 2))
         return {name: array.reshape(-1) for name, array in entry.activations({"coverage": rows}, outputs).items()}
 
     def predict(window: Float[np.ndarray, "bin track"]) -> Mapping[str, np.ndarray]:
         sees = _sees_signal(window, flank_bins)
         n_kept = int(sees.sum())
         n_rows = -(-n_kept // row_bins)
-        if not skips_empty or n_rows * row_bins >= chunk_bins:
-            return compute(window)
+        # Rows as short as hold what is left, in steps.
+        bins = -(-n_kept // (max(n_rows, 1) * step_bins)) * step_bins
+        if not skips_empty or n_rows * bins >= chunk_bins:
+            return compute(window, row_bins)
         whole = {name: np.zeros(len(window), np.float32) for name in outputs}
         if n_rows:
-            short = np.zeros((n_rows * row_bins + 2 * flank_bins, window.shape[1]), np.float32)
+            short = np.zeros((n_rows * bins + 2 * flank_bins, window.shape[1]), np.float32)
             short[flank_bins : flank_bins + n_kept] = window[sees]
-            for name, array in compute(short).items():
+            for name, array in compute(short, bins).items():
                 whole[name][sees] = array[:n_kept]
         return {name: array[flank_bins : flank_bins + chunk_bins] for name, array in whole.items()}
 
