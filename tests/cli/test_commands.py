@@ -59,6 +59,30 @@ cli.main()
     assert (done.returncode, done.stdout, done.stderr) == (code, "", expected)
 
 
+@pytest.mark.parametrize(("name", "code", "text"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
+def test_a_signal_waits_for_the_end_of_an_import(name, code, text, tmp_path):
+    # Compiled modules abort the process where an exception comes into their making.
+    module = f"import os, signal, time; os.kill(os.getpid(), signal.{name}); time.sleep(0.2); print('imported')"
+    (tmp_path / "slow_module.py").write_text(module)
+    script = """
+import signal, time
+from epizoo import cli
+
+def app(**options):
+    import slow_module
+    time.sleep(60)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+cli.app = app
+cli.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=50, cwd=tmp_path
+    )
+    expected = f"epizoo: {text}; no output is half written, run the command again\n"
+    assert (done.returncode, done.stdout, done.stderr) == (code, "imported\n", expected)
+
+
 def test_an_alarm_of_whoever_starts_a_command_ends_it():
     script = "import signal; from epizoo import cli; cli.app = lambda **_: signal.raise_signal(14); cli.main()"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGALRM

@@ -31,7 +31,8 @@ def heard() -> Iterator[None]:
     """Make signals exceptions, so that what is half written is removed; they just end the process once that is done.
 
     Ctrl-C stays ignored where it was, as in the background of a shell. Where Python swallows exceptions, as in what it
-    runs while it collects garbage, they are raised once more a moment later.
+    runs while it collects garbage, they are raised once more a moment later. While a module is imported they wait for
+    its end: compiled ones abort the process on an exception.
     """
     before, before_alarm, hook = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM), sys.unraisablehook
     if before != signal.SIG_IGN:
@@ -56,11 +57,16 @@ def heard() -> Iterator[None]:
 
 def _receive(number: int, frame: FrameType | None) -> None:
     _received.append(number)
-    _raise()
+    _raise(number, frame)
 
 
-def _raise(*_: object) -> None:
-    """Raise the exception of the signal that came first."""
+def _raise(number: int = 0, frame: FrameType | None = None) -> None:
+    """Raise the exception of the signal that came first, now or when imports that are under way have ended."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            _wait()
+            return
+        frame = frame.f_back
     if _received[0] == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + _received[0])
@@ -69,7 +75,11 @@ def _raise(*_: object) -> None:
 def _later(hook: Callable[["sys.UnraisableHookArgs"], Any], swallowed: "sys.UnraisableHookArgs") -> None:
     """Raise a signal's exception again when a timer ends; show all other exceptions as before."""
     if _received and issubclass(swallowed.exc_type, KeyboardInterrupt | SystemExit):
-        signal.signal(signal.SIGALRM, _raise)
-        signal.setitimer(signal.ITIMER_REAL, _MOMENT_S)
+        _wait()
     else:
         hook(swallowed)
+
+
+def _wait() -> None:
+    signal.signal(signal.SIGALRM, _raise)
+    signal.setitimer(signal.ITIMER_REAL, _MOMENT_S)
