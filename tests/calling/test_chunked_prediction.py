@@ -104,6 +104,15 @@ def test_stretches_side_by_side_give_what_each_gives_alone(chunk_bins):
     assert chunk_bins < 64 or n_windows <= 2 * n_bins / chunk_bins + 3
 
 
+def test_no_more_stretches_are_one_piece_than_are_asked_for():
+    track = np.ones((3, 2), np.float32)
+    wanted = [Stretch("s", 0, 3, [])] * 8
+    groups = predict_stretches(
+        smooth, track_reader({"s": track}), wanted, flank_bins=FLANK, chunk_bins=1024, most_stretches=3
+    )
+    assert [len(group) for group, _ in groups] == [3, 3, 2]
+
+
 def test_an_error_of_reading_ahead_is_raised_where_its_chunk_would_be():
     def read(loci):
         ((_, start, end),) = loci

@@ -143,6 +143,13 @@ def test_depths_at_the_ends_of_the_range_are_left_as_they_are(tmp_path):
         assert (CandidateSignal(path).level.factor != 1) is is_scaled
 
 
+def test_excluded_sequences_set_no_depth_where_the_signal_is_scaled(tmp_path):
+    for level, expected in ((1.0, 0.001), (70_000.0, 91.0)):
+        stretches = [("chr1", (0, 1_000_000, level)), ("chrM", (0, 100_000, 3 * level))]
+        path = write(tmp_path / f"{level}.bw", {"chr1": 1_000_000, "chrM": 100_000}, stretches)
+        assert CandidateSignal(path, excluded=["chrM"]).level.depth == pytest.approx(expected)
+
+
 def test_a_candidate_outside_is_refused_before_the_signal_is_read(made, tmp_path, monkeypatch):
     monkeypatch.setattr(CandidateSignal, "_measure_level", lambda _: pytest.fail("read"))
     for table, known, message in (

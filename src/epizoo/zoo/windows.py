@@ -26,6 +26,7 @@ class Argument(NamedTuple):
 _INTERVALS = Argument(
     "BED file (.gz too) of intervals of any width, 0-based; each is tiled into windows on the grid of bins"
 )
+_KNOWN_REGIONS = Argument("BED file of the regions in which the bigWig is known, if it holds only a part of the genome")
 _BLACKLIST = Argument("BED file of stretches to leave out")
 
 
@@ -45,10 +46,7 @@ def coverage_windows(
     control_signal_kind: Annotated[
         str | None, Argument("the same for the control; that of the treatment where not given")
     ] = None,
-    known_regions_file: Annotated[
-        Intervals | None,
-        Argument("BED file of the regions in which the bigWig is known, if it holds only a part of the genome"),
-    ] = None,
+    known_regions_file: Annotated[Intervals | None, _KNOWN_REGIONS] = None,
     blacklist_file: Annotated[Intervals | None, _BLACKLIST] = None,
 ) -> CoverageWindows:
     """Windows of coverage as a peak caller's entry wants them, over the whole genome where no intervals are given.
@@ -96,10 +94,7 @@ def candidate_windows(
             "count as 0"
         ),
     ],
-    known_regions_file: Annotated[
-        Intervals | None,
-        Argument("BED file of the regions in which the bigWig is known, if it holds only a part of the genome"),
-    ] = None,
+    known_regions_file: Annotated[Intervals | None, _KNOWN_REGIONS] = None,
     blacklist_file: Annotated[Intervals | None, _BLACKLIST] = None,
 ) -> CandidateWindows:
     """Candidate peaks as a peak scorer's entry wants them, a row for each.
