@@ -199,3 +199,19 @@ def test_fine_tuning_refuses_it_before_files_are_read(tmp_path):
 def test_an_input_of_another_length_is_refused(entry):
     with pytest.raises(InputError, match=r"candidates: 2,000 numbers of a candidate found.*2,012"):
         entry.predict({"candidates": np.zeros((1, 2_000, 1), np.float32)})
+
+
+def test_a_run_that_is_refused_late_leaves_no_coverage(tmp_path):
+    (tmp_path / "reads.bed").write_text("chr1\t100\t300\tr\t0\t+\n" * 50)
+    (tmp_path / "sizes.txt").write_text("chr1\t100000\nchr2\t100000\n")
+    known = pd.DataFrame([("chr2", 0, 50_000)], columns=["chrom", "start", "end"])
+    with pytest.raises(InputError, match="no signal"):
+        epizoo.call_peaks(
+            "peak_caller/lanceotron",
+            reads=tmp_path / "reads.bed",
+            chrom_sizes=tmp_path / "sizes.txt",
+            keep_duplicates="all",
+            known_regions=known,
+            coverage=tmp_path / "coverage.bw",
+        )
+    assert not (tmp_path / "coverage.bw").exists()
