@@ -25,7 +25,7 @@ SMALL = dataclasses.replace(
     model=PeakCallerConfig(bin_bp=BIN_BP, n_filters=4, kernel_sizes=(3,), dilations=(1,), summit_window_bins=5),
     crops=SETTINGS,
     simulations=(SimulationConfig(),),
-    distillation=None,
+    distillation=(),
     candidates=[PeakCallingConfig()],
     fine_tuning=FitSettings(n_steps=2, learning_rate=1e-3, label_weight=1.0),
     n_pool=10,

@@ -13,6 +13,7 @@ export interface TransformSettings {
   log10_p_background: number;
   peak_weight: number;
   peak_fold: number;
+  broad_fold?: number | null;
   scale_factor: number;
 }
 
@@ -81,7 +82,13 @@ export interface Constants {
     least_telling: number;
     name_hints: Record<string, string[]>;
   };
-  coverage_transform: { known_stretch_bp: number; block_bp: number; most_even_shares: number; fewest_blocks: number };
+  coverage_transform: {
+    known_stretch_bp: number;
+    block_bp: number;
+    most_even_shares: number;
+    fewest_blocks: number;
+    domain_bp: number;
+  };
   read_depth: {
     n_blocks: number;
     max_blocks: number;

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -35,6 +35,8 @@ _BLOCK_BP = 250_000
 # Evenly spread excess gives each of n blocks 1/n; several times that is a stretch that would speak for the genome.
 _MOST_EVEN_SHARES = 4
 _FEWEST_BLOCKS = 8
+# Between the widest peaks of H3K4me3 and the domains of H3K36me3.
+_DOMAIN_BP = 8_000
 
 
 class CappedBlock(NamedTuple):
@@ -111,6 +113,12 @@ class CoverageTransform(Config):
     deep stretch, such as the mitochondrial genome or a collapsed repeat, does not set the scale of the genome. The
     scale is ``background ** (1 - peak_weight) * (peak level / peak_fold) ** peak_weight``, never below the background.
 
+    Domains of broad marks rise less over the background than narrow peaks, and cover so much that their own signal
+    enters it. With a ``broad_fold`` the breadth b of a file is measured: the share of the excess that lies in domains,
+    which are at least 8 kb of stretches of at least ``broad_fold`` times the background. The peak level over its fold
+    is then a mean, of logarithms, of what both folds give, with the weight ``b**2 / (b**2 + (1 - b)**2)`` for
+    ``broad_fold``.
+
     Where no known regions are given, stretches of 10 kb without any value count as unknown (assembly gaps, or a file
     that holds a part of the genome); where they are given, absent is 0 inside and unknown outside.
 
@@ -123,6 +131,7 @@ class CoverageTransform(Config):
         log10_p_background: the assumed mean of the background pile-up behind -log10 p, in reads.
         peak_weight: how far the scale follows the peaks' level; with 0 it is the background.
         peak_fold: how many times the background a stretch holds at least to count as peak.
+        broad_fold: the same where the signal lies in broad domains; None: `peak_fold` for every file.
         scale_factor: what the scale is multiplied by at the end, as adapting to a cell type without labels finds it.
     """
 
@@ -133,6 +142,7 @@ class CoverageTransform(Config):
     log10_p_background: Annotated[float, Field(gt=0, le=1e6)] = 2.0
     peak_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
     peak_fold: Annotated[float, Field(gt=0, le=1e6)] = 5.0
+    broad_fold: Annotated[float, Field(gt=0, le=1e6)] | None = None
     scale_factor: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
     def fit(
@@ -171,10 +181,28 @@ class CoverageTransform(Config):
         if background is None:
             where = "inside the known regions" if known_regions is not None else "in any sampled stretch"
             raise InputError(f"{bigwig.path}: has no signal {where}, so its background is unknown; give another file")
-        level, capped = _peak_level(linear, background, self.peak_fold)
-        scale = background ** (1 - self.peak_weight) * (level / self.peak_fold) ** self.peak_weight
+        level, capped = self._level(linear, background)
+        scale = background ** (1 - self.peak_weight) * level**self.peak_weight
         parts = tuple(CappedBlock(*blocks[i], share) for i, share in capped) if self.peak_weight else ()
         return FittedTransform(stated, background, scale * self.scale_factor, self.log10_p_background, parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by field name, for YAML and JSON; `broad_fold` only where it is set."""
+        return {key: value for key, value in super().to_dict().items() if (key, value) != ("broad_fold", None)}
+
+    def _level(
+        self, linear: list[Float[np.ndarray, " stretch"]], background: float
+    ) -> tuple[float, list[tuple[int, float]]]:
+        """The peaks' level over its fold, and the blocks that were capped; see `_peak_level`."""
+        level, capped = _peak_level(linear, background, self.peak_fold)
+        level /= self.peak_fold
+        if self.broad_fold is None:
+            return level, capped
+        broad_level, broad_capped = _peak_level(linear, background, self.broad_fold)
+        share = _breadth(linear, background, self.broad_fold, -(-_DOMAIN_BP // self.background_bin_bp))
+        weight = share**2 / (share**2 + (1 - share) ** 2)
+        mean = level ** (1 - weight) * (broad_level / self.broad_fold) ** weight
+        return mean, broad_capped if weight > 0.5 else capped
 
     def _stretches(
         self, bigwig: SignalTrack, chrom: str, start: int, end: int, *, in_known: bool
@@ -226,15 +254,43 @@ def _peak_level(
     excess = np.array([float((block - background).sum()) for block in high])
     if not excess.any():
         return fold * background, []
-    weight = np.ones(len(excess))
-    cap = _most_of_a_block(excess[excess > 0])
-    np.divide(cap, excess, out=weight, where=excess > cap)
+    weight = _block_weights(excess)
     values = np.concatenate(high)
     order = np.argsort(values, kind="stable")
     mass = np.cumsum(((values - background) * np.repeat(weight, list(map(len, high))))[order])
     level = float(values[order[np.searchsorted(mass, mass[-1] / 2)]])
     capped = sorted(np.flatnonzero(weight < 1).tolist(), key=lambda i: -excess[i])
     return level, [(i, float(excess[i] / excess.sum())) for i in capped]
+
+
+def _breadth(blocks: list[Float[np.ndarray, " stretch"]], background: float, fold: float, n_domain: int) -> float:
+    """The share of the capped excess over the background, among stretches of at least `fold` times it, in domains.
+
+    Args:
+        blocks: mean signal of stretches, block by block.
+        background: of the file.
+        fold: how many times the background a stretch holds at least.
+        n_domain: number of such stretches in a row that are a domain.
+    """
+    in_domains, all_excess = (np.zeros(len(blocks)) for _ in range(2))
+    for number, block in enumerate(blocks):
+        is_high = block >= fold * background
+        edges = np.flatnonzero(np.diff(is_high, prepend=False, append=False))
+        starts, ends = edges[::2], edges[1::2]
+        sums = np.concatenate([[0.0], np.cumsum(block.astype(np.float64) - background)])
+        excess = sums[ends] - sums[starts]
+        all_excess[number] = excess.sum()
+        in_domains[number] = excess[ends - starts >= n_domain].sum()
+    if not all_excess.any():
+        return 0.0
+    weight = _block_weights(all_excess)
+    return float((weight * in_domains).sum() / (weight * all_excess).sum())
+
+
+def _block_weights(excess: Float[np.ndarray, " block"]) -> Float[np.ndarray, " block"]:
+    """What the excess of each block counts for, so that no block has more than its cap."""
+    cap = _most_of_a_block(excess[excess > 0])
+    return np.divide(cap, excess, out=np.ones(len(excess)), where=excess > cap)
 
 
 def _most_of_a_block(excess: Float[np.ndarray, " block"]) -> float:

@@ -14,8 +14,7 @@ from jaxtyping import Float, Int
 from epizoo.genome.coverage_transform import CoverageTransform, scaled_arcsinh
 from epizoo.genome.signal import BigWig, SignalTrack
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER, CropSettings, crop
-from epizoo.peaks.network_fit import FitSettings
-from epizoo.peaks.threshold_rule import ThresholdRule, smooth, soft_calls
+from epizoo.peaks.threshold_rule import ThresholdRule, fill_gaps, smooth, soft_calls
 from epizoo.simulation.thinning import thinned
 
 
@@ -24,13 +23,13 @@ class DistillationSettings(NamedTuple):
 
     candidates: list[ThresholdRule]
     """Rules to choose from, by the labels of the training chromosomes."""
-    fitting: FitSettings
     smoothing_bp: int = 150
     keeps: tuple[float, ...] = (0.4, 0.2, 0.1, 0.1, 0.05)
     """Shares of the fragments that are drawn once each, beside all of them."""
     whole_share: float = 0.5
     """Share of the windows in which the network sees all fragments."""
-    n_windows: int = 24
+    fills_gaps: bool = False
+    """True if the gaps that the rule closes are part of the truth, and peaks that it drops are not."""
     busy_share: float = 0.5
     """Share of the windows that are put around a level of at least 2, where any candidate may begin a peak."""
     factor_sd: float = 0.3
@@ -86,19 +85,23 @@ def read_contigs(
     return contigs
 
 
+class Taught(NamedTuple):
+    """A rule, and the coverage on which it is taught."""
+
+    rule: ThresholdRule
+    contigs: list[Contig]
+    settings: DistillationSettings
+
+
 def random_windows(
-    random: np.random.Generator,
-    contigs: list[Contig],
-    rule: ThresholdRule,
-    n_windows: int,
-    crops: CropSettings,
-    settings: DistillationSettings,
+    random: np.random.Generator, taught: Taught, n_windows: int, crops: CropSettings, bin_bp: int
 ) -> tuple[Float[np.ndarray, "window bin"], Float[np.ndarray, "window bin"], Float[np.ndarray, "window bin"]]:
     """Augmented windows: arcsinh(signal / scale), how surely the rule calls each bin, and which bins count.
 
     The chance of a contig is the square root of its length. Bins that are unknown, or too near to the ends of a window
     for a network to see all around them, do not count.
     """
+    rule, contigs, settings = taught
     n_bins, flank = crops.n_bins, crops.flank_bins
     coverage, truth, weight = (np.zeros((n_windows, n_bins), np.float32) for _ in range(3))
     chance = np.sqrt([len(contig.level) for contig in contigs])
@@ -115,7 +118,8 @@ def random_windows(
         inner[: max(-start, 0)] = 0
         inner[max(len(contig.level) - start, 0) :] = 0
         coverage[number] = scaled_arcsinh(crop(contig.views[view], start, n_bins), factor)[order]
-        truth[number] = soft_calls(crop(contig.level, start, n_bins) / factor, rule, settings.sharpness)[order]
+        calls = soft_calls(crop(contig.level, start, n_bins) / factor, rule, settings.sharpness)
+        truth[number] = (fill_gaps(calls, rule, bin_bp) if settings.fills_gaps else calls)[order]
         weight[number] = inner[order]
     return coverage, truth, weight
 

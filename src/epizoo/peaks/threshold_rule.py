@@ -16,9 +16,12 @@ from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.summits import smoothing_bins
 from epizoo.peaks.labelled_calls import Prediction, around_labels, call_errors, error_cost
 from epizoo.peaks.labelled_stretches import LabelledStretch, crop
+from epizoo.simulation.coverage import close_gaps
 
 NEIGHBOUR = 1.4
 """Rules whose thresholds differ by less than this factor share their errors when one is chosen."""
+_SURE = 0.9
+"""Confidence that a gap within a peak is part of it."""
 
 
 class ThresholdRule(NamedTuple):
@@ -109,6 +112,24 @@ def soft_calls(level: Float[np.ndarray, " bin"], rule: ThresholdRule, sharpness:
         is_inside = level >= rule.extend
         margin[is_inside] = np.minimum(margin[is_inside], inside)
     return 1 / (1 + np.exp(-np.clip(sharpness * margin, -30, 30)))
+
+
+def fill_gaps(calls: Float[np.ndarray, " bin"], rule: ThresholdRule, bin_bp: int) -> Float[np.ndarray, " bin"]:
+    """Soft calls in which the gaps that a rule closes are called as well, and peaks that it drops are not.
+
+    >>> rule = ThresholdRule(2.0, 2.0, merge_gap_bp=100, min_width_bp=200)
+    >>> fill_gaps(np.array([0.7, 0.1, 0.95, 0.0, 0.0, 0.8, 0.0]), rule, 100).round(1).tolist()
+    [0.9, 0.9, 0.95, 0.0, 0.0, 0.1, 0.0]
+    """
+    filled = calls.copy()
+    edges = np.flatnonzero(np.diff(close_gaps(calls >= 0.5, rule.merge_gap_bp // bin_bp), prepend=False, append=False))
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        peak = filled[start:end]
+        if (end - start) * bin_bp < rule.min_width_bp:
+            np.minimum(peak, 1 - _SURE, out=peak)
+        else:
+            np.maximum(peak, min(_SURE, float(peak.max())), out=peak)
+    return filled
 
 
 def _are_neighbours(rule: ThresholdRule, other: ThresholdRule) -> bool:

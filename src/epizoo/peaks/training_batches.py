@@ -8,11 +8,10 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from epizoo.genome.coverage_transform import scaled_arcsinh
-from epizoo.peaks.distillation import Contig, DistillationSettings, random_windows
+from epizoo.peaks.distillation import Taught, random_windows
 from epizoo.peaks.labelled_stretches import CropSettings, LabelledStretch, random_crops
 from epizoo.peaks.network_fit import TrainingBatch
 from epizoo.peaks.region_label_likelihood import LabelBatch, pack_labels
-from epizoo.peaks.threshold_rule import ThresholdRule
 from epizoo.simulation.coverage import SimulatedCoverage, SimulationConfig, simulate
 from epizoo.simulation.fragment_windows import SimulatedFragments, simulate_fragments
 from epizoo.simulation.fragments import FragmentSimulationConfig
@@ -86,29 +85,41 @@ class SimulatedBatches(LabelledBatches):
 
 
 class DistilledBatches(LabelledBatches):
-    """Windows of real coverage in which a threshold rule is the truth."""
+    """Windows of real coverage in which threshold rules are the truth, as many of each, and simulated ones beside them.
+
+    Args:
+        random: see `LabelledBatches`, as for `bin_bp`, `crops`, `n_mixed` and `n_real`.
+        taught: the rules, each with its coverage.
+        simulated: gives a share of the windows like that of a rule; None: all are real.
+    """
 
     def __init__(
         self,
         random: np.random.Generator,
         bin_bp: int,
         crops: CropSettings,
-        contigs: list[Contig],
-        rule: ThresholdRule,
-        settings: DistillationSettings,
+        taught: Sequence[Taught],
+        simulated: SimulatedBatches | None = None,
         *,
         n_mixed: int,
         n_real: int,
     ) -> None:
         super().__init__(random, bin_bp, crops, n_mixed=n_mixed, n_real=n_real)
-        self.contigs = contigs
-        self.rule = rule
-        self.settings = settings
+        self.taught = taught
+        self.simulated = simulated
 
     def windows(self, number: int) -> Windows:
         """Augmented windows; see `random_windows`."""
-        drawn = random_windows(self.random, self.contigs, self.rule, number, self.crops, self.settings)
-        return Windows(drawn[0][..., None], *drawn[1:])
+        n_sources = len(self.taught) + (self.simulated is not None)
+        counts = [len(part) for part in np.array_split(np.arange(number), n_sources)]
+        parts = []
+        for taught, count in zip(self.taught, counts, strict=False):
+            coverage, truth, weight = random_windows(self.random, taught, count, self.crops, self.bin_bp)
+            parts.append(Windows(coverage[..., None], truth, weight))
+        if self.simulated is not None:
+            drawn = self.simulated.windows(counts[-1])
+            parts.append(drawn._replace(is_peak=drawn.is_peak.astype(np.float32)))
+        return Windows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 class FragmentBatches:

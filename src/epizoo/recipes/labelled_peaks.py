@@ -55,36 +55,25 @@ class Recipe:
         self.seed = seed
         self.distiller = distiller
         self.progress = progress or Progress()
-        if distiller is not None:
-            return
-        self.progress.say(f"simulating {settings.n_pool:,} windows")
-        self.batches = SimulatedBatches(
-            seed,
-            settings.model.bin_bp,
-            settings.crops,
-            settings.simulations,
-            n_pool=settings.n_pool,
-            n_mixed=settings.n_simulated,
-            n_real=settings.n_real,
-        )
+        self.simulated = None if distiller is not None else simulated_batches(settings, seed, self.progress)
 
     def pretrain(self) -> PeakCaller:
         """A network that knows simulated peaks; with a distiller one that knows nothing."""
         start = PeakCaller(self.settings.model, rngs=nnx.Rngs(self.seed))
         if self.distiller is not None:
             return start
-        n_windows = self.settings.n_pretraining_windows
+        n_windows, simulated = self.settings.n_pretraining_windows, self._simulated()
         report = self.progress.steps("pretraining")
-        return fit(start, lambda: self.batches.next_windows(n_windows), self.settings.pretraining, report)
+        return fit(start, lambda: simulated.next_windows(n_windows), self.settings.pretraining, report)
 
     def fine_tune(self, pretrained: PeakCaller, stretches: list[LabelledStretch]) -> PeakCaller:
         """The average of several fine-tunings on the labels of these stretches; of none, the pretrained network."""
         number, settings = self.settings.n_fine_tunings, self.settings.fine_tuning
         batches: LabelledBatches
         if self.distiller is None:
-            batches = self.batches
+            batches = self._simulated()
         else:
-            pretrained, batches = self.distiller.teach(pretrained, stretches, self.progress.steps("learning the rule"))
+            pretrained, batches = self.distiller.teach(pretrained, stretches, self.progress.steps("learning the rules"))
         if number == 0:
             return pretrained
         return average([fit(pretrained, lambda: batches.next(stretches), settings) for _ in range(number)])
@@ -142,7 +131,28 @@ class Recipe:
     def _calling(
         self, by_rule: Mapping[PeakCallingConfig, pd.DataFrame], without: Collection[str]
     ) -> PeakCallingConfig:
-        return choose_calling(by_rule, without) if self.distiller is None else self.distiller.calling(without)
+        taught = None if self.distiller is None else self.distiller.calling(without)
+        return taught or choose_calling(by_rule, without)
+
+    def _simulated(self) -> SimulatedBatches:
+        assert self.simulated is not None, "without rules to learn an entry has simulations"
+        return self.simulated
+
+
+def simulated_batches(settings: EntrySettings, seed: int, progress: Progress) -> SimulatedBatches | None:
+    """Windows of the entry's simulations, drawn once; None where it has none."""
+    if not settings.simulations:
+        return None
+    progress.say(f"simulating {settings.n_pool:,} windows")
+    return SimulatedBatches(
+        seed,
+        settings.model.bin_bp,
+        settings.crops,
+        settings.simulations,
+        n_pool=settings.n_pool,
+        n_mixed=settings.n_simulated,
+        n_real=settings.n_real,
+    )
 
 
 def average(models: list[PeakCaller]) -> PeakCaller:
@@ -167,15 +177,17 @@ def training_details(
     settings: EntrySettings, distiller: Distiller | None, data: Path, stretches: list[LabelledStretch]
 ) -> dict[str, Any]:
     """Settings of the steps that were taken and hashes of the data, for ``training.json``."""
-    steps: dict[str, Any] = {}
-    if distiller is None:
-        steps["pretraining"] = settings.pretraining._asdict()
+    steps: dict[str, Any] = {"pretraining": settings.pretraining._asdict()}
+    if settings.simulations:
         steps["simulations"] = [plain(dataclasses.asdict(config)) for config in settings.simulations]
-    else:
-        steps["rule"] = distiller.rule()._asdict()
-        values = distiller.distillation._asdict()
-        del values["candidates"]
-        steps["distillation"] = plain(values | {"fitting": values["fitting"]._asdict()})
+    if distiller is not None:
+        steps["rules"] = {
+            labelled.mark: rule._asdict() for labelled, rule in zip(settings.labelled, distiller.rules(), strict=True)
+        }
+        steps["distillation"] = {
+            labelled.mark: plain({key: value for key, value in own._asdict().items() if key != "candidates"})
+            for labelled, own in zip(settings.labelled, settings.distillation, strict=True)
+        }
     if settings.n_fine_tunings or distiller is None:
         steps["fine_tuning"] = settings.fine_tuning._asdict()
     return {**steps, "crops": settings.crops._asdict(), "sha256": data_hashes(data, stretches)}
@@ -198,7 +210,8 @@ def _run(name: str, data: Path, seed: int, macs3: list[Path], output: Path) -> N
     progress.say(f"thinning it to {THINNED_TO:.0%} of the fragments")
     thinned = read_all(data, settings, THINNED_TO)
     output.mkdir(parents=True, exist_ok=True)
-    distiller = read_distiller(data, settings, seed, stretches, NOT_FOR_TUNING, progress)
+    simulated = simulated_batches(settings, seed, progress)
+    distiller = read_distiller(data, settings, seed, stretches, NOT_FOR_TUNING, progress, simulated)
     recipe = Recipe(settings, seed, distiller, progress)
     pretrained = recipe.pretrain()
     validation = recipe.cross_validate(pretrained, stretches, thinned)

@@ -47,8 +47,9 @@ class EntrySettings:
     n_fine_tunings: int = 3
     """Number that are averaged; 0: the labels reach no weight but through the rule that is learned, if there is one."""
     window_bins: int = 1_000
-    distillation: DistillationSettings | None = None
-    """Settings of learning a threshold rule first; None: the network starts from the simulation."""
+    distillation: tuple[DistillationSettings, ...] = ()
+    """Settings of learning a threshold rule on each set of `labelled`, beside simulations if there are any; none: the
+    network starts from simulations alone."""
     calibrate: bool = False
     """True if the score is calibrated on left-out predictions."""
     most_q: float = 1e-4
@@ -110,11 +111,14 @@ H3K4ME3 = EntrySettings(
     crops=CropSettings(n_bins=512, flank_bins=_H3K4ME3_MODEL.receptive_field_bins),
     simulations=(),
     candidates=calling_candidates((0.5,), (0.5,), min_width_bp=(100,), merge_gap_bp=(200, 100)),
-    distillation=DistillationSettings(
-        # No peak and no gap is shorter than a read.
-        candidates=rule_candidates([2.5 * 1.1**step for step in range(11)], (0.9, 0.8, 0.7, 0.6), (200, 100), 100),
-        fitting=FitSettings(n_steps=2_400, learning_rate=3e-3, label_weight=0.0),
+    distillation=(
+        DistillationSettings(
+            # No peak and no gap is shorter than a read.
+            candidates=rule_candidates([2.5 * 1.1**step for step in range(11)], (0.9, 0.8, 0.7, 0.6), (200, 100), 100)
+        ),
     ),
+    pretraining=FitSettings(n_steps=2_400, learning_rate=3e-3, label_weight=0.0),
+    n_pretraining_windows=24,
     # Fine-tuning on the labels made it no better: see docs/experiments/h3k4me3.md.
     n_fine_tunings=0,
     calibrate=True,
@@ -137,13 +141,11 @@ H3K36ME3 = EntrySettings(
 UNIVERSAL = EntrySettings(
     name="universal",
     labelled=(
-        H3K4ME3_LABELS._replace(
-            on="H3K4me3, T cells and monocytes, 37 regions in 9 loci, no label used for the weights"
-        ),
-        H3K36ME3_LABELS._replace(on="H3K36me3, T cells and monocytes, 24 regions, no label used for the weights"),
+        H3K4ME3_LABELS,
+        H3K36ME3_LABELS,
     ),
     model=_UNIVERSAL_MODEL,
-    transform=CoverageTransform(peak_weight=0.85, peak_fold=2.0),
+    transform=CoverageTransform(peak_weight=0.85, broad_fold=2.0),
     crops=CropSettings(n_bins=1_024, flank_bins=_UNIVERSAL_MODEL.receptive_field_bins, smallest_keep=0.1),
     simulations=(
         NARROW_SIMULATION,
@@ -152,14 +154,28 @@ UNIVERSAL = EntrySettings(
         replace(BROAD_MARKS_SIMULATION, depth=(0.05, 3.0)),
         ACCESSIBLE_SIMULATION,
     ),
-    candidates=[PeakCallingConfig(0.3, 0.3, min_width_bp=200, merge_gap_bp=200)],
+    distillation=(
+        DistillationSettings(
+            candidates=rule_candidates([2.0 * 1.1**step for step in range(8)], (1.0, 0.9, 0.8), (200,), 100),
+            smoothing_bp=300,
+            fills_gaps=True,
+        ),
+        DistillationSettings(
+            candidates=rule_candidates([1.6 * 1.1**step for step in range(8)], (0.8, 0.7, 0.6), (5_000,), 1_000),
+            smoothing_bp=1_100,
+            fills_gaps=True,
+        ),
+    ),
+    candidates=[
+        PeakCallingConfig(enter, extend, min_width_bp=200, merge_gap_bp=200)
+        for enter, extend in ((0.6, 0.6), (0.5, 0.5), (0.7, 0.7), (0.7, 0.5), (0.7, 0.6), (0.6, 0.5))
+    ],
     background_bp=20_000,
     weak_probability=0.03,
     weak_q=1e-40,
-    pretraining=FitSettings(n_steps=1_200, learning_rate=3e-3, label_weight=0.0),
+    pretraining=FitSettings(n_steps=6_000, learning_rate=3e-3, label_weight=0.0),
     n_pool=2_000,
-    n_pretraining_windows=12,
-    # Fine-tuning on both marks at once made both worse: see docs/experiments/universal.md.
+    n_pretraining_windows=21,
     n_fine_tunings=0,
 )
 ENTRIES = {settings.name: settings for settings in (H3K4ME3, H3K36ME3, UNIVERSAL)}

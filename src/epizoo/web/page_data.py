@@ -86,7 +86,9 @@ def constants() -> dict[str, dict[str, Any]]:
             "sampled_blocks": inspect.signature(signal_kinds.sample_values).parameters["n_blocks"].default,
             **_named(signal_kinds, "block_bp most_blocks highest_logarithm telling_count least_telling name_hints"),
         },
-        "coverage_transform": _named(coverage_transform, "known_stretch_bp block_bp most_even_shares fewest_blocks"),
+        "coverage_transform": _named(
+            coverage_transform, "known_stretch_bp block_bp most_even_shares fewest_blocks domain_bp"
+        ),
         "read_depth": _named(
             read_depth, "n_blocks max_blocks piece_bp tile_bp least_clean tolerance most_ramps most_signal"
         ),

@@ -66,8 +66,8 @@ export async function fitTransform(
       `${bigwig.name}: has no signal in any sampled stretch, so its background is unknown; give another file.`,
     );
   }
-  const { level, capped } = peakLevel(linear, background, settings.peak_fold, constants.coverage_transform);
-  const scale = background ** (1 - settings.peak_weight) * (level / settings.peak_fold) ** settings.peak_weight;
+  const { level, capped } = levelOverFold(linear, background, settings, constants.coverage_transform);
+  const scale = background ** (1 - settings.peak_weight) * level ** settings.peak_weight;
   const parts = settings.peak_weight ? capped.map(({ block, share }) => ({ ...blocks[block], share })) : [];
   return new FittedTransform(kind, background, scale * settings.scale_factor, settings.log10_p_background, parts);
 }
@@ -135,19 +135,42 @@ function meansOf(values: Float32Array, width: number): Float32Array {
   });
 }
 
+/** The peaks' level over its fold, and the blocks that were capped. */
+function levelOverFold(
+  blocks: Float32Array[],
+  background: number,
+  settings: TransformSettings,
+  constants: Constants["coverage_transform"],
+): PeakLevel {
+  const { level, capped } = peakLevel(blocks, background, settings.peak_fold, constants);
+  const narrow = level / settings.peak_fold;
+  const fold = settings.broad_fold ?? null;
+  if (fold === null) return { level: narrow, capped };
+  const broad = peakLevel(blocks, background, fold, constants);
+  const nDomain = Math.ceil(constants.domain_bp / settings.background_bin_bp);
+  const share = breadth(blocks, background, fold, nDomain, constants);
+  const weight = share ** 2 / (share ** 2 + (1 - share) ** 2);
+  const mean = narrow ** (1 - weight) * (broad.level / fold) ** weight;
+  return { level: mean, capped: weight > 0.5 ? broad.capped : capped };
+}
+
+interface PeakLevel {
+  level: number;
+  capped: { block: number; share: number }[];
+}
+
 /** The signal above which half of the capped excess over the background lies, and the blocks that were capped. */
 export function peakLevel(
   blocks: Float32Array[],
   background: number,
   fold: number,
   constants: Constants["coverage_transform"],
-): { level: number; capped: { block: number; share: number }[] } {
+): PeakLevel {
   const least = Math.fround(fold * background);
   const high = blocks.map((block) => block.filter((value) => value >= least));
   const excess = high.map((values) => sum(values) - background * values.length);
   if (!excess.some((value) => value !== 0)) return { level: fold * background, capped: [] };
-  const cap = mostOfABlock(excess.filter((value) => value > 0), constants);
-  const weight = excess.map((value) => (value > cap ? cap / value : 1));
+  const weight = blockWeights(excess, constants);
   const rows = high.flatMap((values, block) => Array.from(values, (value) => [value, weight[block]] as const));
   rows.sort((a, b) => a[0] - b[0]);
   const mass = runningSums(rows.map(([value, share]) => (value - background) * share)).subarray(1);
@@ -155,6 +178,40 @@ export function peakLevel(
   const total = sum(excess);
   const capped = weight.flatMap((share, block) => (share < 1 ? [{ block, share: excess[block] / total }] : []));
   return { level, capped: capped.sort((a, b) => b.share - a.share) };
+}
+
+/** The share of the capped excess over the background, among stretches of at least `fold` times it, in domains. */
+export function breadth(
+  blocks: Float32Array[],
+  background: number,
+  fold: number,
+  nDomain: number,
+  constants: Constants["coverage_transform"],
+): number {
+  const least = Math.fround(fold * background);
+  const excess = blocks.map((block) => {
+    let [inDomains, all, run, length] = [0, 0, 0, 0];
+    for (let i = 0; i <= block.length; i++) {
+      if (i < block.length && block[i] >= least) {
+        run += block[i] - background;
+        length++;
+        continue;
+      }
+      all += run;
+      if (length >= nDomain) inDomains += run;
+      [run, length] = [0, 0];
+    }
+    return { inDomains, all };
+  });
+  if (!excess.some(({ all }) => all !== 0)) return 0;
+  const weight = blockWeights(excess.map(({ all }) => all), constants);
+  return sum(excess.map(({ inDomains }, i) => weight[i] * inDomains)) / sum(excess.map(({ all }, i) => weight[i] * all));
+}
+
+/** What the excess of each block counts for, so that no block has more than its cap. */
+function blockWeights(excess: number[], constants: Constants["coverage_transform"]): number[] {
+  const cap = mostOfABlock(excess.filter((value) => value > 0), constants);
+  return excess.map((value) => (value > cap ? cap / value : 1));
 }
 
 /** The cap c with c = 4 / n times the sum of min(excess, c) over n blocks; infinite where none has to be capped. */
