@@ -110,6 +110,50 @@ def test_the_scale_is_the_background_where_there_are_no_peaks(make_bigwig):
     assert CoverageTransform(peak_weight=0.7).fit(bigwig).scale == pytest.approx(3)
 
 
+def domains(width_kb, height, n_bp=4_000_000):
+    """Signal of 1 with a domain in each 100 kb."""
+    values = np.ones(n_bp)
+    for start in range(40_000, n_bp, 100_000):
+        values[start : start + width_kb * 1_000] = height
+    return values
+
+
+@pytest.mark.parametrize(("width_kb", "height", "fold"), [(2, 40.0, 5.0), (7, 9.0, 5.0), (8, 9.0, 2.0), (30, 3.0, 2.0)])
+def test_domains_of_8_kb_and_more_are_held_to_the_fold_of_broad_marks(make_bigwig, width_kb, height, fold):
+    bigwig = BigWig(make_bigwig({"chr1": domains(width_kb, height)}))
+    fitted = CoverageTransform(peak_weight=0.85, broad_fold=2.0).fit(bigwig)
+    assert fitted.scale == pytest.approx(CoverageTransform(peak_weight=0.85, peak_fold=fold).fit(bigwig).scale)
+    assert fitted.background == 1
+
+
+def test_between_narrow_and_broad_the_scale_is_a_mean_of_logarithms(make_bigwig):
+    # Excess: 20 kb of 2 in domains, 2 kb of 20 in peaks.
+    values = domains(20, 3.0)
+    for start in range(90_000, len(values), 100_000):
+        values[start : start + 2_000] = 21.0
+    bigwig = BigWig(make_bigwig({"chr1": values}))
+    narrow, broad = (CoverageTransform(peak_weight=1.0, peak_fold=fold).fit(bigwig).scale for fold in (5.0, 2.0))
+    both = CoverageTransform(peak_weight=1.0, broad_fold=2.0).fit(bigwig).scale
+    assert both == pytest.approx(math.sqrt(narrow * broad))
+
+
+def test_one_deep_stretch_does_not_make_a_file_broad(make_bigwig):
+    values = domains(2, 40.0)
+    values[1_010_000:1_026_000] = 3_000.0
+    plain = CoverageTransform(peak_weight=0.85, broad_fold=2.0).fit(
+        BigWig(make_bigwig({"a": domains(2, 40.0)}, "a.bw"))
+    )
+    deep = CoverageTransform(peak_weight=0.85, broad_fold=2.0).fit(BigWig(make_bigwig({"a": values}, "deep.bw")))
+    # The stretch counts for a quarter of the excess, of which a tenth of the weight comes.
+    assert deep.scale == pytest.approx(plain.scale, rel=0.15)
+    assert [(part.start, part.end) for part in deep.capped] == [(1_000_000, 1_250_000)]
+
+
+def test_without_signal_above_the_background_no_domain_is_broad(make_bigwig):
+    bigwig = BigWig(make_bigwig({"chr1": np.full(50_000, 3.0)}))
+    assert CoverageTransform(peak_weight=0.7, broad_fold=2.0).fit(bigwig).scale == pytest.approx(3)
+
+
 def test_the_scale_hardly_depends_on_the_share_of_the_genome_that_is_peaks(make_bigwig):
     rng = np.random.default_rng(5)
     heights = np.rint(np.exp(rng.normal(3.5, 0.8, 400)))
@@ -334,6 +378,9 @@ def test_the_factor_of_the_scale_is_that_of_the_scale_alone(make_bigwig):
 def test_settings_that_an_entry_does_not_record_are_those_it_was_trained_with():
     trained_with = {"background_bin_bp": 1_000, "max_blocks": 128, "log10_p_background": 2.0}
     assert CoverageTransform().to_dict() == trained_with | {"peak_weight": 0.0, "peak_fold": 5.0, "scale_factor": 1.0}
+    broad = CoverageTransform(broad_fold=2.0)
+    assert broad.to_dict()["broad_fold"] == 2.0
+    assert CoverageTransform.from_dict(broad.to_dict()) == broad
 
 
 def test_one_stretch_is_enough_for_a_background(make_bigwig):

@@ -45,7 +45,7 @@ TRANSFORMS = [
     CoverageTransform(),
     CoverageTransform(peak_weight=0.85, peak_fold=2.0),
     CoverageTransform(peak_weight=0.85, broad_fold=2.0),
-    CoverageTransform(background_bin_bp=300, peak_weight=1.0, peak_fold=3.0, broad_fold=1.2),
+    CoverageTransform(background_bin_bp=300, peak_weight=1.0, peak_fold=3.0, broad_fold=1.5),
     CoverageTransform(background_bin_bp=200, max_blocks=1, peak_weight=0.5, scale_factor=3.0),
 ]
 N_DAMAGED = 120

@@ -119,6 +119,8 @@ def _scale(transform: CoverageTransform) -> str:
             f"the geometric mean of {text} (weight {1 - weight:.4g}), and of the level of its peaks divided by "
             f"{transform.peak_fold:g} (weight {weight:g})"
         )
+        if transform.broad_fold is not None:
+            text += f", or by {transform.broad_fold:g} where the signal lies in broad domains"
     return text if transform.scale_factor == 1 else f"{text}; times {transform.scale_factor:.3g}"
 
 

@@ -65,12 +65,12 @@ class EntrySettings:
 H3K4ME3_LABELS = LabelledSet(
     "H3K4me3",
     ("tcell", "monocyte"),
-    "H3K4me3, T cells and monocytes, each chromosome left out once, 37 regions in 9 loci",
+    "H3K4me3, T cells and monocytes, each chromosome left out once, 37 regions in 9 loci, without q-values",
 )
 H3K36ME3_LABELS = LabelledSet(
     "H3K36me3",
     ("tcell", "monocyte"),
-    "H3K36me3, T cells and monocytes, each chromosome left out once, 24 regions on 5 chromosomes",
+    "H3K36me3, T cells and monocytes, each chromosome left out once, 24 regions on 5 chromosomes, without q-values",
 )
 BROAD_SIMULATION = SimulationConfig(
     peaks_per_10kb=(0.02, 0.3),
