@@ -9,6 +9,8 @@ import epizoo
 from epizoo.bench.card_figures import MARK, benchmarked
 from epizoo.errors import InputError
 
+WITHOUT_EXPERIMENTS = {"peak_caller/cutrun"}
+"""The benchmark has no experiment of their assay; cards hold figures of programs in benchmarks/."""
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "peaks" / "bench.json"
 
 
@@ -18,7 +20,7 @@ def test_cards_show_what_was_measured(name):
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     found = benchmarked(rows, results, name)
     shown = [row for row in rows if row["on"].endswith(MARK)]
-    assert len(shown) > 5
+    assert len(shown) > 5 or name in WITHOUT_EXPERIMENTS
     for before, after in zip(rows, found, strict=True):
         assert before["value"] == after["value"], before["name"]
         assert before["compared_with"] == after["compared_with"], before["name"]

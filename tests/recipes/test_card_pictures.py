@@ -13,7 +13,7 @@ from epizoo.zoo import list_entries
 from epizoo.zoo.card import PICTURE_FILE
 
 
-@pytest.mark.parametrize("name", ["chromatin_states/encode-10", "peak_caller/atac"])
+@pytest.mark.parametrize("name", ["chromatin_states/encode-10", "peak_caller/atac", "peak_caller/cutrun"])
 def test_a_picture_is_drawn_again_from_what_ships(name, tmp_path, monkeypatch):
     # A user's settings of matplotlib are not the pictures'.
     monkeypatch.setitem(mpl.rcParams, "font.size", 17)

@@ -10,7 +10,7 @@ import pytest
 import epizoo
 from epizoo.recipes.training_data import check_files, main, recorded_files
 
-NO_FILES = {"peak_caller/tf", "peak_caller/atac", "peak_caller/lanceotron"}
+NO_FILES = {"peak_caller/tf", "peak_caller/atac", "peak_caller/cutrun", "peak_caller/lanceotron"}
 """Simulated, or converted from published weights."""
 
 

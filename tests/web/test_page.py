@@ -79,7 +79,7 @@ FILES = ("coverage", "gaps", "cpm", "p-values", "scaffolds")
     ("name", "entry"),
     [
         *((name, "universal") for name in FILES),
-        *(("coverage", entry) for entry in ("h3k4me3", "h3k36me3", "tf", "atac")),
+        *(("coverage", entry) for entry in ("h3k4me3", "h3k36me3", "tf", "atac", "cutrun")),
     ],
 )
 def test_peaks_are_those_of_the_command_line(page, bigwigs, tmp_path, name, entry):

@@ -3,8 +3,8 @@
     python -m epizoo.recipes.card_pictures --data DIR                all entries
     python -m epizoo.recipes.card_pictures chromatin_states/encode-10  one of them
 
-Peak callers that human labels chose or taught are shown at labelled loci, the one of simulated accessible regions on
-its example beside what was simulated, and that of transcription factors on its example; states by their emissions.
+Peak callers that human labels chose or taught are shown at labelled loci, those of accessible regions and of CUT&RUN on
+their examples beside what was simulated, and that of transcription factors on its example; states by their emissions.
 ``card.png`` beside ``model.yaml`` holds the hash of the weights that it was made with.
 """
 
@@ -26,9 +26,9 @@ from epizoo.figures.panels import control_panel, signal_panel
 from epizoo.figures.regions import Panel, PeaksPanel, ProbabilityPanel, StatesPanel, draw
 from epizoo.genome.loci import Region, parse_region
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER
-from epizoo.recipes.peak_caller_examples import simulated_example
-from epizoo.recipes.simulated_peaks import ATAC
-from epizoo.simulation.fragment_windows import deep_truth
+from epizoo.recipes.peak_caller_examples import SIMULATED_BP, simulated_cutrun, simulated_example
+from epizoo.recipes.simulated_peaks import ATAC, CUTRUN
+from epizoo.simulation.fragment_windows import deep_truth, site_truth
 from epizoo.zoo.card import PICTURE_FILE
 from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, PeakScorerEntry
@@ -142,6 +142,8 @@ def _locus(entry: PeakCallerEntry | PeakScorerEntry, data: Path | None, scratch:
     region = Region(chrom, int(start), int(end))
     if entry.name == "peak_caller/atac":
         return Locus("Simulated ATAC-seq", example, region, _simulated_truth())
+    if entry.name == "peak_caller/cutrun":
+        return Locus("Simulated CUT&RUN of a histone mark, with IgG", example, region, _simulated_domains())
     if is_scorer:
         return Locus("H3K4me3 of a T cell", example, region)
     return Locus("CTCF of GM12878", example, region)
@@ -169,6 +171,13 @@ def _simulated_truth() -> PeaksPanel:
     is_peak = deep_truth(simulated_example(), bin_bp, ATAC.simulation)
     edges = bin_bp * np.flatnonzero(np.diff(is_peak, prepend=False, append=False))
     return PeaksPanel("at 80 M cuts", pd.DataFrame({"start": edges[::2], "end": edges[1::2], "peak": -1}))
+
+
+def _simulated_domains() -> PeaksPanel:
+    """The domains of the example of peak_caller/cutrun that hold enough fragments to be called."""
+    is_peak, _ = site_truth(simulated_cutrun().sites, SIMULATED_BP, CUTRUN.simulation)
+    edges = np.flatnonzero(np.diff(is_peak, prepend=False, append=False))
+    return PeaksPanel("simulated", pd.DataFrame({"start": edges[::2], "end": edges[1::2], "peak": -1}))
 
 
 def main() -> None:

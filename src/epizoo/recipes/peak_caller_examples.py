@@ -4,7 +4,7 @@
 
 h3k4me3, h3k36me3 and universal: coverage of McGill/IHEC, Hocking et al., Bioinformatics 2017, from R packages under
 GPL-3; the files are under GPL-3. tf: CTCF ChIP-seq reads of GM12878 with their control, from MACS's own tests (BSD-3),
-piled up. atac: a simulated experiment; no data are read. See DATA_LICENSES.md.
+piled up. atac, cutrun: a simulated experiment; no data are read. See DATA_LICENSES.md.
 """
 
 import argparse
@@ -21,7 +21,8 @@ from epizoo.genome.reads.pileup import ReadCoverage, pile_up
 from epizoo.genome.signal import BigWig, SignalTrack
 from epizoo.peaks.labelled_stretches import LABELS_FOLDER
 from epizoo.recipes.run_folder import one_sentence_errors
-from epizoo.recipes.simulated_peaks import OPEN_CHROMATIN
+from epizoo.recipes.simulated_peaks import CUTRUN, OPEN_CHROMATIN
+from epizoo.simulation.fragment_draws import Reads
 from epizoo.simulation.fragments import Experiment, simulate_experiment
 
 
@@ -49,6 +50,9 @@ CHR22_BP = 51_304_566
 CTCF_STRETCH = (41_900_000, 42_100_000)
 SIMULATED_BP = 300_000
 SIMULATED_READS = 2e7
+CUTRUN_READS = 3e6
+SIMULATED = ("atac", "cutrun")
+"""Entries whose example is a simulated experiment."""
 _MARGIN_BP = 20_000
 
 
@@ -77,11 +81,40 @@ def simulated_example(seed: int = 0) -> Experiment:
 
 def write_atac_examples(folder: Path, seed: int = 0) -> list[Path]:
     """Write the coverage of a simulated experiment, and an interval."""
-    experiment = simulated_example(seed)
-    reads = {"simulated": (experiment.treatment.start, experiment.treatment.end)}
-    coverage = ReadCoverage(["simulated"], {"simulated": SIMULATED_BP}, reads)
-    path = _write_signal(folder / "simulated.bw", coverage, "simulated", 0, SIMULATED_BP)
+    path = _write_simulated(folder / "simulated.bw", simulated_example(seed).treatment)
     return [path, _write_intervals(folder, "simulated", (_MARGIN_BP, SIMULATED_BP - _MARGIN_BP))]
+
+
+def simulated_cutrun(seed: int = 0) -> Experiment:
+    """The experiment of the example of peak_caller/cutrun, domains and an IgG, `SIMULATED_BP` long."""
+    config = dataclasses.replace(
+        CUTRUN.simulation,
+        reads=(CUTRUN_READS, CUTRUN_READS),
+        background_share=(0.6, 0.6),
+        mean_site_fragments=(40.0, 40.0),
+        sites_per_10kb=(0.3, 0.3),
+        domain_share=1.0,
+        duplicated_share=0.0,
+        control_share=1.0,
+        self_control_share=0.0,
+        swapped_share=0.0,
+        artefact_share=1.0,
+    )
+    return simulate_experiment(np.random.default_rng(seed), SIMULATED_BP, config)
+
+
+def write_cutrun_examples(folder: Path, seed: int = 0) -> list[Path]:
+    """Write the coverage of a simulated experiment and of its IgG, and an interval."""
+    experiment = simulated_cutrun(seed)
+    tracks = {"simulated.bw": experiment.treatment, "IgG.bw": experiment.control}
+    paths = [_write_simulated(folder / name, reads) for name, reads in tracks.items()]
+    return [*paths, _write_intervals(folder, "simulated", (_MARGIN_BP, SIMULATED_BP - _MARGIN_BP))]
+
+
+def _write_simulated(path: Path, reads: Reads) -> Path:
+    fragments = {"simulated": (reads.start, reads.end)}
+    coverage = ReadCoverage(["simulated"], {"simulated": SIMULATED_BP}, fragments)
+    return _write_signal(path, coverage, "simulated", 0, SIMULATED_BP)
 
 
 def _write_signal(path: Path, track: SignalTrack, chrom: str, start: int, end: int) -> Path:
@@ -99,19 +132,21 @@ def _write_intervals(folder: Path, chrom: str, *intervals: tuple[int, int]) -> P
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("entry", choices=[*LABELLED, "tf", "atac"], help="name of the entry")
+    parser.add_argument("entry", choices=[*LABELLED, "tf", *SIMULATED], help="name of the entry")
     parser.add_argument("--data", type=Path, help="folder that holds peaks/histone_labels and peaks/ctcf_chr22")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
     arguments = parser.parse_args()
     entry, data, folder = arguments.entry, arguments.data, arguments.output
     with one_sentence_errors():
-        if data is None and entry != "atac":
+        if data is None and entry not in SIMULATED:
             raise InputError("--data: not given; name the folder that holds peaks/histone_labels and peaks/ctcf_chr22")
         folder.mkdir(parents=True, exist_ok=True)
         if entry in LABELLED:
             paths = write_labelled_examples(data, folder, LABELLED[entry])
+        elif entry == "tf":
+            paths = write_tf_examples(data, folder)
         else:
-            paths = write_tf_examples(data, folder) if entry == "tf" else write_atac_examples(folder)
+            paths = write_atac_examples(folder) if entry == "atac" else write_cutrun_examples(folder)
     print(*paths, sep="\n")
 
 

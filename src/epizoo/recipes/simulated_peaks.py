@@ -47,6 +47,8 @@ class SimulatedSettings:
     fitting: FitSettings = FITTING
     n_pool: int = 8_000
     n_windows: int = 24
+    n_bins: int = N_BINS
+    depths: tuple[float, ...] = DEPTHS
     window_bins: int = 2_000
 
 
@@ -104,14 +106,62 @@ ATAC = SimulatedSettings(
     fitting=FitSettings(n_steps=4_000, learning_rate=3e-3, label_weight=0.0),
     n_pool=12_000,
 )
-ENTRIES = {settings.name: settings for settings in (TF, ATAC)}
+CUTRUN = SimulatedSettings(
+    name="cutrun",
+    model=PeakCallerConfig(
+        bin_bp=25,
+        n_tracks=2,
+        optional_control=True,
+        n_filters=16,
+        dilations=(1, 2, 4, 8, 16, 32, 64),
+        summit_window_bins=9,
+    ),
+    # Lengths, copies and the unevenness of the background are those of an IgG control (docs/experiments/cutrun.md).
+    simulation=FragmentSimulationConfig(
+        reads=(1e5, 2e7),
+        background_share=(0.15, 0.95),
+        mean_site_fragments=(3.0, 300.0),
+        sites_per_10kb=(0.1, 3.0),
+        enrichment=(0.65, 0.9, 0.05, 20.0),
+        site_bp=(100.0, 0.7, 20.0, 400.0),
+        domain_share=0.5,
+        domain_bp=(1_500.0, 0.7, 400.0, 6_000.0),
+        decoys_per_10kb=(0.05, 0.5),
+        decoy_bp=(150.0, 0.7, 30.0, 1_000.0),
+        decoy_enrichment=(12.0, 1.0, 1.0, 100.0),
+        peak_bp=0,
+        least_peak_bp=250,
+        least_enrichment=3.0,
+        least_fragments=3.0,
+        copies_share=0.3,
+        cut_and_run=True,
+        duplicated_share=0.3,
+        control_share=0.5,
+        artefacts_per_10kb=(0.05, 1.0),
+        artefact_bp=(150.0, 1.0, 1.0, 2_000.0),
+        artefact_enrichment=(20.0, 1.4, 1.0, 2_000.0),
+        hot_spot_spacing_bp=60_000,
+        wave_sd=0.25,
+        scale_error_sd=0.3,
+        sparse_scale=True,
+    ),
+    calling=PeakCallingConfig(
+        0.3, 0.3, merge_gap_bp=200, min_width_bp=100, summit_smoothing_bp=150, score_evidence=True, most_q=1e-4
+    ),
+    fitting=FitSettings(n_steps=6_000, learning_rate=3e-3, label_weight=0.0),
+    n_pool=20_000,
+    n_bins=1_024,
+    n_windows=16,
+    depths=(1e5, 1e6, 5e6),
+)
+ENTRIES = {settings.name: settings for settings in (TF, ATAC, CUTRUN)}
 
 
 def train(settings: SimulatedSettings, seed: int, progress: Progress | None = None) -> PeakCaller:
     """The fitted network."""
     progress = progress or Progress()
     progress.say(f"simulating {settings.n_pool:,} windows")
-    crops = CropSettings(n_bins=N_BINS, flank_bins=settings.model.receptive_field_bins)
+    crops = CropSettings(n_bins=settings.n_bins, flank_bins=settings.model.receptive_field_bins)
     batches = FragmentBatches(seed, settings.model.bin_bp, crops, settings.simulation, n_pool=settings.n_pool)
     start = PeakCaller(settings.model, rngs=nnx.Rngs(seed))
     return fit(start, lambda: batches.next(settings.n_windows), settings.fitting, progress.steps("fitting"))
@@ -121,10 +171,10 @@ def measure(settings: SimulatedSettings, model: PeakCaller, seed: int) -> list[d
     """Metrics on new windows of each depth, beside the best that a moving average of the coverage can do."""
     metrics = []
     flank = model.receptive_field_bins
-    for depth in DEPTHS:
+    for depth in settings.depths:
         config = dataclasses.replace(settings.simulation, reads=(depth, depth))
         random = np.random.default_rng([seed, int(depth)])
-        windows = simulate_fragments(random, N_TEST_WINDOWS, N_BINS, settings.model.bin_bp, config)
+        windows = simulate_fragments(random, N_TEST_WINDOWS, settings.n_bins, settings.model.bin_bp, config)
         is_peak, is_clear = windows.is_peak[:, flank:-flank], windows.is_clear[:, flank:-flank]
         threshold = settings.calling.enter_probability
         found = site_scores(predict_windows(model, windows), is_peak, is_clear, threshold)

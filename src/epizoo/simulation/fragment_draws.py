@@ -13,6 +13,8 @@ Range = tuple[float, float, float, float]
 
 _CUT_WIDTH_BP = (100, 200)
 _POINTS = 200
+_MEAN_DRAWS = 500
+_LEAST_EXPECTED = 1e-9
 
 
 class Library(NamedTuple):
@@ -82,6 +84,31 @@ def draw_library(random: np.random.Generator, cuts: bool) -> Library:
     return Library(lengths, int(mean * random.uniform(0.7, 1.4)) if kind < 0.85 else int(random.integers(36, 101)))
 
 
+def draw_cut_and_run_library(random: np.random.Generator) -> Library:
+    """Fragments of CUT&RUN or CUT&Tag: shares of those below 120 bp and around nucleosomes that differ by target.
+
+    Short ones alone are what is left where people select them for a factor. A few are much longer than a nucleosome: in
+    a sparse file one of them covers as much as several others, and is no peak. Pairs span fragments; a few people
+    extend.
+    """
+    is_short = 1.0 if random.random() < 0.1 else random.uniform(0.1, 0.9)
+    single = (1 - is_short) * random.uniform(0.6, 0.9)
+    shares = (is_short, single, 1 - is_short - single)
+    short_bp, wrapped_bp, sd = random.uniform(25, 60), random.uniform(165, 205), random.uniform(20, 40)
+    is_long = 0.0 if is_short == 1 else random.uniform(0, 0.06)
+
+    def lengths(random: np.random.Generator, n: int) -> Int[np.ndarray, " fragment"]:
+        kind = random.choice(3, n, p=shares)
+        between = np.minimum(25 + random.gamma(2.0, short_bp / 2, n), 140)
+        around = random.normal(np.where(kind == 1, wrapped_bp, 1.9 * wrapped_bp), np.where(kind == 1, sd, 1.5 * sd))
+        usual = np.clip(np.where(kind == 0, between, around), 20, 700)
+        return np.where(random.random(n) < is_long, random.uniform(300, 1_000, n), usual).astype(np.int64)
+
+    if random.random() < 0.85:
+        return Library(lengths, int(lengths(random, _MEAN_DRAWS).mean()), pairs=True)
+    return Library(lengths, int(random.integers(75, 201)))
+
+
 def _draw_nucleosomes(random: np.random.Generator, n: int) -> Int[np.ndarray, " fragment"]:
     """Lengths of fragments between nucleosomes, or around one or two of them."""
     kind = random.choice(3, n, p=(0.6, 0.3, 0.1))
@@ -98,10 +125,10 @@ def waves(random: np.random.Generator, n_bp: int, largest_sd: float) -> Float[np
     return np.exp(log_rate)
 
 
-def hot_spots(random: np.random.Generator, n_bp: int) -> Float[np.ndarray, " bp"]:
+def hot_spots(random: np.random.Generator, n_bp: int, spacing_bp: int = 15_000) -> Float[np.ndarray, " bp"]:
     """Excess of any experiment, its control too: open chromatin and repeats that the assembly lacks."""
     rate = np.ones(n_bp)
-    for _ in range(random.poisson(n_bp / 15_000)):
+    for _ in range(random.poisson(n_bp / spacing_bp)):
         centre, sd = random.integers(n_bp), np.exp(random.uniform(np.log(100), np.log(1_500)))
         low, high = max(int(centre - 4 * sd), 0), int(centre + 4 * sd)
         places = np.arange(low, min(high, n_bp))
@@ -125,8 +152,19 @@ def draw_sites(
     per_10kb: tuple[float, float],
     width_range: Range,
     enrichment_range: Range,
+    mean_fragments: float | None = None,
 ) -> Sites:
-    """Sites in a stretch with this rate of background reads per bp; those that cannot be mapped hold no fragment."""
+    """Sites in a stretch with this rate of background reads per bp; those that cannot be mapped hold no fragment.
+
+    Args:
+        random: source of all draws.
+        rate: background reads per bp.
+        library: of the fragments.
+        per_10kb: range of the number of sites, log-uniform.
+        width_range: of their widths in bp.
+        enrichment_range: of their fragments over those of background or, where given, over `mean_fragments`.
+        mean_fragments: fragments of the mean site, whatever the background.
+    """
     n_sites = random.poisson(np.exp(random.uniform(*np.log(per_10kb))) * len(rate) / 10_000)
 
     def lognormal(median: float, sd: float, low: float, high: float) -> Float[np.ndarray, " site"]:
@@ -135,8 +173,17 @@ def draw_sites(
     centre = random.uniform(0, len(rate), n_sites)
     width, enrichment = lognormal(*width_range), lognormal(*enrichment_range)
     local = rate[np.minimum(centre.astype(np.int64), len(rate) - 1)]
-    fragments = enrichment * local * np.maximum(width, library.width_bp) / library.per_fragment
-    return Sites(centre, width, enrichment, fragments)
+    expected = local * np.maximum(width, library.width_bp) / library.per_fragment
+    if mean_fragments is None:
+        return Sites(centre, width, enrichment, enrichment * expected)
+    fragments = np.where(expected > 0, enrichment * mean_fragments, 0.0)
+    return Sites(centre, width, fragments / np.maximum(expected, _LEAST_EXPECTED), fragments)
+
+
+def duplicated(random: np.random.Generator, fragments: Fragments, mean_copies: float) -> Fragments:
+    """The fragments, each with a geometric number of further copies of this mean: PCR of a library of few molecules."""
+    number = random.geometric(1 / (1 + mean_copies), len(fragments.left))
+    return Fragments(np.repeat(fragments.left, number), np.repeat(fragments.length, number))
 
 
 def draw_background(

@@ -14,6 +14,7 @@ from epizoo.simulation.coverage import close_gaps
 from epizoo.simulation.expected_coverage import expected_pile_up
 from epizoo.simulation.fragment_draws import Sites, pile_up
 from epizoo.simulation.fragments import Experiment, FragmentSimulationConfig, simulate_experiment
+from epizoo.simulation.sparse_background import estimated_background
 
 _MARGIN_BP = 1_000
 _DEEP_GAP_BP = 100
@@ -68,10 +69,23 @@ def _simulate_window(random: np.random.Generator, n_bins: int, bin_bp: int, conf
     inner = slice(_MARGIN_BP, n_bp - _MARGIN_BP)
     tracks = [pile_up(part, n_bp)[inner].reshape(n_bins, bin_bp).mean(axis=1) for part in reads]
     error = np.exp(config.scale_error_sd * _correlated(random, n_tracks, config.scale_error_shared))
-    scales = np.array([depth or 1.0 for depth in experiment.background[:n_tracks]]) * error
+    scales = np.array(_estimates(random, experiment, config)[:n_tracks]) * error
     is_peak, is_clear = _truth(experiment, n_bp, bin_bp, config)
     coverage = np.stack(tracks, axis=1).astype(np.float32)
     return coverage, scales.astype(np.float32), is_peak, is_clear
+
+
+def _estimates(
+    random: np.random.Generator, experiment: Experiment, config: FragmentSimulationConfig
+) -> tuple[float, ...]:
+    """The background of both tracks, as it is or as few fragments show it; 1 of a control that is not there."""
+    if not config.sparse_scale:
+        return tuple(depth or 1.0 for depth in experiment.background)
+    width = experiment.intensity.library.width_bp
+    return tuple(
+        experiment.copies * estimated_background(random, depth / width, width) if depth else 1.0
+        for depth in experiment.background
+    )
 
 
 def _correlated(random: np.random.Generator, n_tracks: int, correlation: float) -> Float[np.ndarray, " track"]:
@@ -120,7 +134,8 @@ def site_truth(
 ) -> tuple[Bool[np.ndarray, " bp"], Bool[np.ndarray, " bp"]]:
     """Masks of the bp that are peak, and of those that are clear, as of `SimulatedFragments`."""
     is_peak, is_weak = np.zeros(n_bp, bool), np.zeros(n_bp, bool)
-    width = np.full(len(sites.centre), float(config.peak_bp)) if config.peak_bp else sites.width_bp
+    own = np.maximum(sites.width_bp, config.least_peak_bp)
+    width = np.full(len(sites.centre), float(config.peak_bp)) if config.peak_bp else own
     for centre, half, enrichment, fragments in zip(
         sites.centre, width / 2, sites.enrichment, sites.fragments, strict=True
     ):

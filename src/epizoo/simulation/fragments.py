@@ -1,4 +1,4 @@
-"""Simulated sequencing, fragment by fragment, of point sources and of accessible chromatin, with a control.
+"""Simulated sequencing, fragment by fragment, of point sources, accessible chromatin and domains, with a control.
 
 Each window has its own depth, copy number, mappability, enrichment, fragment lengths and way of piling up reads: what
 the bigWigs of many laboratories look like.
@@ -19,8 +19,10 @@ from epizoo.simulation.fragment_draws import (
     Sites,
     draw_again,
     draw_background,
+    draw_cut_and_run_library,
     draw_library,
     draw_sites,
+    duplicated,
     hot_spots,
     join,
     mappable,
@@ -42,15 +44,23 @@ class FragmentSimulationConfig:
     """Share of the reads that are background."""
     sites_per_10kb: tuple[float, float] = (0.2, 4.0)
     enrichment: Range = (8.0, 1.2, 1.0, 300.0)
-    """Fragments of a site over those that its width would hold of background: median, log sd, smallest, largest."""
+    """Fragments of a site over those that its width would hold of background: median, log sd, smallest, largest. With
+    `mean_site_fragments` over those of the mean site."""
+    mean_site_fragments: tuple[float, float] | None = None
+    """Fragments of a window's mean site, log-uniform, however sparse the background; None: sites follow that."""
     site_bp: Range = (20.0, 0.5, 1.0, 100.0)
     """Width over which fragments of a site may be anchored: median, log sd, smallest, largest."""
     decoys_per_10kb: tuple[float, float] = (0.3, 5.0)
     decoy_bp: Range = (700.0, 0.6, 300.0, 3_000.0)
     """Wider and weaker than sites: what sticks to open chromatin, in the treatment alone, and is no peak."""
     decoy_enrichment: Range = (2.0, 0.7, 0.3, 15.0)
+    domain_share: float = 0.0
+    """Share of windows whose sites are domains, `domain_bp` wide instead of `site_bp`."""
+    domain_bp: Range = (1_500.0, 0.6, 500.0, 5_000.0)
     peak_bp: int = 120
     """Width of what counts as peak around a point source; 0 where sites have a width of their own."""
+    least_peak_bp: int = 0
+    """Sites that have a width of their own count as peak over this width at least."""
     least_enrichment: float = 3.0
     """Weaker sites are not judged, …"""
     least_fragments: float = 8.0
@@ -64,6 +74,12 @@ class FragmentSimulationConfig:
     """Share of windows with many copies of one fragment."""
     cuts: bool = False
     """Piles up both ends of each fragment (ATAC) instead of fragments or extended reads."""
+    cut_and_run: bool = False
+    """Fragments of CUT&RUN and CUT&Tag; see `epizoo.simulation.fragment_draws.draw_cut_and_run_library`."""
+    duplicated_share: float = 0.0
+    """Share of windows in which every fragment, the control's too, has copies: duplicates that were not removed."""
+    mean_copies: tuple[float, float] = (0.1, 1.2)
+    """Further copies of a fragment there, in the mean."""
     control_share: float = 0.6
     """Share of windows with a control; the others have one without any signal. 0: there is no control track."""
     artefact_share: float = 0.6
@@ -77,12 +93,16 @@ class FragmentSimulationConfig:
     """Share of windows with a control whose control is another draw of the treatment itself: nothing is a peak."""
     swapped_share: float = 0.1
     """Share of the others that have treatment and control the wrong way round: nothing is a peak."""
+    hot_spot_spacing_bp: int = 15_000
+    """Mean distance between hot spots of the background, which any experiment and its control have."""
     wave_sd: float = 0.35
     """Largest log standard deviation of each wave of background."""
     scale_error_sd: float = 0.15
     """Log standard deviation of the error in the estimate of a file's background."""
     scale_error_shared: float = 0.8
     """Correlation of the errors of treatment and control: both are estimated alike."""
+    sparse_scale: bool = False
+    """The estimate is the one that few fragments give; see `epizoo.simulation.sparse_background`."""
 
 
 class Experiment(NamedTuple):
@@ -97,17 +117,24 @@ class Experiment(NamedTuple):
     intensity: Intensity
     """Intensity of the treatment; `epizoo.simulation.expected_coverage` makes its expected pile-up of it."""
     reads: float
-    """Of the treatment, sequenced in the genome."""
+    """Of the treatment, sequenced in the genome, each counted once."""
+    copies: float = 1.0
+    """How many times each fragment was sequenced, in the mean; `background` and `reads` do not count copies."""
 
 
 def simulate_experiment(random: np.random.Generator, n_bp: int, config: FragmentSimulationConfig) -> Experiment:
     """One experiment on a stretch of a genome, read by read."""
-    library = draw_library(random, config.cuts)
+    library = draw_cut_and_run_library(random) if config.cut_and_run else draw_library(random, config.cuts)
     reads = np.exp(random.uniform(*np.log(config.reads)))
     rate = reads * random.uniform(*config.background_share) / GENOME_BP
-    shared = waves(random, n_bp, config.wave_sd) * hot_spots(random, n_bp) * mappable(random, n_bp)
+    site_bp, mean_fragments = _draw_kind(random, config)
+    shared = (
+        waves(random, n_bp, config.wave_sd)
+        * hot_spots(random, n_bp, config.hot_spot_spacing_bp)
+        * mappable(random, n_bp)
+    )
     here = rate * shared
-    sites = draw_sites(random, here, library, config.sites_per_10kb, config.site_bp, config.enrichment)
+    sites = draw_sites(random, here, library, config.sites_per_10kb, site_bp, config.enrichment, mean_fragments)
     decoys = draw_sites(random, here, library, config.decoys_per_10kb, config.decoy_bp, config.decoy_enrichment)
     background = here * waves(random, n_bp, config.wave_sd / 2)
     scattered = draw_background(random, background, library, config.copies_share)
@@ -119,14 +146,38 @@ def simulate_experiment(random: np.random.Generator, n_bp: int, config: Fragment
     if random.random() < config.control_share:
         samples = _with_control(random, samples, decoys, shared, config)
     treatment, control = samples.treatment, samples.control
+    (of_treatment, of_control), copies = _with_duplicates(random, (treatment.fragments, control.fragments), config)
     return Experiment(
-        piled_reads(random, treatment.fragments, library),
-        piled_reads(random, control.fragments, library),
+        piled_reads(random, of_treatment, library),
+        piled_reads(random, of_control, library),
         (treatment.rate * library.width_bp, control.rate * library.width_bp),
         samples.sites,
         treatment.intensity,
         reads,
+        copies,
     )
+
+
+def _draw_kind(random: np.random.Generator, config: FragmentSimulationConfig) -> tuple[Range, float | None]:
+    """Widths of the sites of one experiment, point sources or domains, and the fragments of the mean one.
+
+    Nothing is drawn where the config asks for neither: what is fitted to such windows stays as its seed made it.
+    """
+    is_domain = bool(config.domain_share) and random.random() < config.domain_share
+    site_bp = config.domain_bp if is_domain else config.site_bp
+    if config.mean_site_fragments is None:
+        return site_bp, None
+    return site_bp, float(np.exp(random.uniform(*np.log(config.mean_site_fragments))))
+
+
+def _with_duplicates(
+    random: np.random.Generator, samples: tuple[Fragments, ...], config: FragmentSimulationConfig
+) -> tuple[tuple[Fragments, ...], float]:
+    """The samples with copies of their fragments, if the window has any, and the mean number of each fragment."""
+    if not config.duplicated_share or random.random() >= config.duplicated_share:
+        return samples, 1.0
+    copies = random.uniform(*config.mean_copies)
+    return tuple(duplicated(random, fragments, copies) for fragments in samples), 1 + copies
 
 
 class _Sample(NamedTuple):

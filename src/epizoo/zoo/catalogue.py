@@ -11,7 +11,12 @@ from epizoo.zoo.remote import download_entry, is_remote
 
 ZOO_FOLDER = Path(epizoo.model_zoo.__file__).parent
 PeakCallerName = Literal[
-    "peak_caller/atac", "peak_caller/h3k36me3", "peak_caller/h3k4me3", "peak_caller/tf", "peak_caller/universal"
+    "peak_caller/atac",
+    "peak_caller/cutrun",
+    "peak_caller/h3k36me3",
+    "peak_caller/h3k4me3",
+    "peak_caller/tf",
+    "peak_caller/universal",
 ]
 PeakScorerName = Literal["peak_caller/lanceotron"]
 ChromatinStateName = Literal[
