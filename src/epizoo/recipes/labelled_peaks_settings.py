@@ -171,7 +171,7 @@ UNIVERSAL = EntrySettings(
         for enter, extend in ((0.6, 0.6), (0.5, 0.5), (0.7, 0.7), (0.7, 0.5), (0.7, 0.6), (0.6, 0.5))
     ],
     background_bp=20_000,
-    weak_probability=0.03,
+    weak_probability=0.3,
     weak_q=1e-40,
     pretraining=FitSettings(n_steps=6_000, learning_rate=3e-3, label_weight=0.0),
     n_pool=2_000,
