@@ -69,10 +69,10 @@ def test_a_file_without_enrichment_has_no_peaks_and_that_is_said(entries, name, 
 
 
 def test_weak_sites_of_a_deep_genome_are_found_by_their_evidence(entries, tmp_path):
-    # As of a bacterium: 60 fragments a bp, and twice as many more at a site.
-    reads = reads_of(per_kb=300, in_site=300)
+    # As of a bacterium: 60 fragments a bp, and one and a half times as many more at a site.
+    reads = reads_of(per_kb=300, in_site=270)
     peaks = epizoo.call_peaks(entries["universal"], reads)
-    assert overlaps_any(SITES, peaks).all()
+    assert overlaps_any(SITES, peaks).mean() > 0.9
     assert overlaps_any(peaks, SITES).all()
     rule = peaks.decided.rule
     assert rule == entries["universal"].config.calling
@@ -83,7 +83,7 @@ def test_weak_sites_of_a_deep_genome_are_found_by_their_evidence(entries, tmp_pa
     epizoo.call_peaks(entries["universal"], reads, cutoff_analysis=table)
     cutoffs = pd.read_csv(table, sep="\t").set_index("qscore")
     assert cutoffs.loc[-np.log10(rule.most_q), "npeaks"] == len(peaks)
-    assert len(stated) < 0.2 * len(SITES)
+    assert len(stated) < 0.5 * len(SITES)
     assert len(strict) < len(peaks)
     assert stated.decided.rule.weak_probability is None
     assert strict.decided.rule.weak_q == 1e-200
