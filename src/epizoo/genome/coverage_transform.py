@@ -288,7 +288,7 @@ def _breadth(blocks: list[Float[np.ndarray, " stretch"]], background: float, fol
 
 
 def _block_weights(excess: Float[np.ndarray, " block"]) -> Float[np.ndarray, " block"]:
-    """What the excess of each block counts for, so that no block has more than its cap."""
+    """Weights of the excess of each block, with which no block has more than its cap."""
     cap = _most_of_a_block(excess[excess > 0])
     return np.divide(cap, excess, out=np.ones(len(excess)), where=excess > cap)
 

@@ -208,7 +208,7 @@ export function breadth(
   return sum(excess.map(({ inDomains }, i) => weight[i] * inDomains)) / sum(excess.map(({ all }, i) => weight[i] * all));
 }
 
-/** What the excess of each block counts for, so that no block has more than its cap. */
+/** Weights of the excess of each block, with which no block has more than its cap. */
 function blockWeights(excess: number[], constants: Constants["coverage_transform"]): number[] {
   const cap = mostOfABlock(excess.filter((value) => value > 0), constants);
   return excess.map((value) => (value > cap ? cap / value : 1));
