@@ -118,7 +118,7 @@ def fill_gaps(calls: Float[np.ndarray, " bin"], rule: ThresholdRule, bin_bp: int
     """Soft calls in which the gaps that a rule closes are called as well, and peaks that it drops are not.
 
     >>> rule = ThresholdRule(2.0, 2.0, merge_gap_bp=100, min_width_bp=200)
-    >>> fill_gaps(np.array([0.7, 0.1, 0.95, 0.0, 0.0, 0.8, 0.0]), rule, 100).round(1).tolist()
+    >>> fill_gaps(np.array([0.7, 0.1, 0.95, 0.0, 0.0, 0.8, 0.0]), rule, 100).round(2).tolist()
     [0.9, 0.9, 0.95, 0.0, 0.0, 0.1, 0.0]
     """
     filled = calls.copy()
