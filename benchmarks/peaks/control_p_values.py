@@ -4,8 +4,8 @@
 
 Places of 500 bp side by side over the negative controls of `epizoo bench` get the p-value that a peak there would have:
 a Poisson probability of its reads, with the mean within 20 kb or that of the file as expectation, whichever is more.
-Reads that are dealt out at random over the places of the first control show what the method does where its assumption
-holds. Without reads within 20 kb a place does not count.
+As many reads as the first control has, dealt out at random, show what the method does where its assumption holds.
+Without reads within 20 kb a place does not count.
 """
 
 import argparse
@@ -45,22 +45,24 @@ class Places(NamedTuple):
 
 
 def p_values(track: SignalTrack, spans: list[tuple[str, int, int]], rng: np.random.Generator | None) -> np.ndarray:
-    """-log10 p of places side by side, as peaks get it; with `rng` of as many reads at random on the same places."""
+    """-log10 p of places side by side, as peaks get it; with `rng` of as many reads of a bin's width at random."""
     per_place = WIDTH_BP // BIN_BP
-    reads_per_bin = BIN_BP * (track.reads_per_area or 0)
+    assert track.reads_per_area is not None, "the controls are reads"
+    reads_per_bin = BIN_BP * track.reads_per_area
     least = CoverageTransform().fit(track).background
     found = []
     for chrom, start, end in spans:
         first, n_places = start // BIN_BP, (end - start) // WIDTH_BP
         signal = track.binned(chrom, first, first + n_places * per_place, BIN_BP).astype(np.float64)
+        if rng is not None:
+            signal = rng.poisson(signal.mean() * reads_per_bin, len(signal)) / reads_per_bin
+            least = float(np.median(signal.reshape(-1, 1_000 // BIN_BP).mean(axis=1)))
         background = LocalBackground(np.array([first]), BACKGROUND_BP, BIN_BP)
         background.add(signal, np.ones(len(signal), bool))
         places = first + np.arange(n_places) * per_place
         around = background.around(places, places + per_place - 1)
         expected = np.maximum(around, least) * reads_per_bin * per_place
         n_reads = signal.reshape(n_places, per_place).sum(axis=1) * reads_per_bin
-        if rng is not None:
-            n_reads = rng.poisson(expected).astype(np.float64)
         found.append(poisson_log10_p(n_reads, expected)[around > 0])
     return np.concatenate(found)
 

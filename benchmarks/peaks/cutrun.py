@@ -205,14 +205,14 @@ def count(peaks: pd.DataFrame, sample: Sample) -> Counts:
     at_site, at_other = overlaps_any(peaks, sample.sites), overlaps_any(peaks, sample.others)
     judged = peaks[at_site | ~at_other]
     width = (peaks["end"] - peaks["start"])[at_site]
-    by_bp = truth_scores(judged, sample.sites).by_bp.f1 if len(judged) and len(sample.sites) else np.nan
+    by_bp = truth_scores(judged, sample.sites).by_bp.f1 if len(judged) and len(sample.sites) else 0.0
     return Counts(
         len(sample.sites),
         int(overlaps_any(sample.sites, peaks).sum()),
         len(judged),
         int((~at_site & ~at_other).sum()),
         float(width.median()) if len(width) else np.nan,
-        float(by_bp),
+        float(by_bp) if len(sample.sites) else np.nan,
     )
 
 
@@ -221,7 +221,7 @@ def summed(rows: list[Counts]) -> dict[str, Any]:
     sites, found, peaks, false = (sum(row[column] for row in rows) for column in range(4))
     recall, precision = found / max(sites, 1), 1 - false / peaks if peaks else 0.0
     f1 = 2 * recall * precision / (recall + precision) if recall + precision else 0.0
-    # Nothing is there to take a mean of where no experiment has a peak.
+    # Widths are those of experiments with a peak at a site, F1 that of those with sites, 0 where none of them is found.
     means = [[row[column] for row in rows if not np.isnan(row[column])] for column in (4, 5)]
     width, by_bp = (float(np.mean(values)) if values else 0.0 for values in means)
     values = {"recall": recall, "precision": precision, "f1": f1, "f1_by_bp": by_bp}

@@ -73,6 +73,7 @@ def test_weak_sites_of_a_deep_genome_are_found_by_their_evidence(entries, tmp_pa
     reads = reads_of(per_kb=300, in_site=270)
     peaks = epizoo.call_peaks(entries["universal"], reads)
     assert overlaps_any(SITES, peaks).mean() > 0.9
+    assert overlaps_any(SITES, epizoo.call_peaks(entries["universal"], reads_of(per_kb=300, in_site=300))).all()
     assert overlaps_any(peaks, SITES).all()
     rule = peaks.decided.rule
     assert rule == entries["universal"].config.calling

@@ -9,7 +9,7 @@ from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.recipes.simulated_peaks import CUTRUN
 from epizoo.simulation.fragment_draws import Fragments, draw_cut_and_run_library, duplicated
-from epizoo.simulation.fragment_windows import simulate_fragments, site_truth
+from epizoo.simulation.fragment_windows import fragment_windows, simulate_fragments, site_truth
 from epizoo.simulation.fragments import GENOME_BP, Sites, simulate_experiment
 from epizoo.simulation.sparse_background import estimated_background
 
@@ -92,8 +92,11 @@ def test_duplicates_keep_the_ends_of_fragments_and_have_the_mean_that_was_asked_
     assert len(copies.left) / len(fragments.left) == pytest.approx(1.8, rel=0.03)
 
 
-def test_a_window_with_duplicates_counts_them_in_its_scale():
-    config = dataclasses.replace(PLAIN, reads=(1e8, 1e8), duplicated_share=1.0, mean_copies=(1.0, 1.0))
+@pytest.mark.parametrize("sparse_scale", [True, False])
+def test_a_window_with_duplicates_counts_them_in_its_scale(sparse_scale):
+    config = dataclasses.replace(
+        PLAIN, reads=(1e8, 1e8), duplicated_share=1.0, mean_copies=(1.0, 1.0), sparse_scale=sparse_scale
+    )
     experiment = simulate_experiment(np.random.default_rng(4), 300_000, config)
     assert experiment.copies == 2
     assert len(experiment.treatment.start) == pytest.approx(2 * 3e5 * 1e8 / GENOME_BP, rel=0.3)
@@ -101,6 +104,9 @@ def test_a_window_with_duplicates_counts_them_in_its_scale():
     fold = windows.coverage.mean(axis=1) / windows.scale
     # Hot spots and unmappable stretches move the mean but little.
     assert np.median(fold) == pytest.approx(1, rel=0.25)
+    coverage, expected, scale = fragment_windows(np.random.default_rng(5), 30, 400, 25, config)
+    assert np.median(coverage.mean(axis=1) / expected.mean(axis=1)) == pytest.approx(1, rel=0.1)
+    assert np.median(coverage.mean(axis=1) / scale) == pytest.approx(1, rel=0.25)
 
 
 @pytest.mark.parametrize("per_kb", [0.02, 0.1, 0.4, 0.9, 3.0, 20.0])

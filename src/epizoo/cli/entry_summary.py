@@ -120,7 +120,7 @@ def _scale(transform: CoverageTransform) -> str:
             f"{transform.peak_fold:g} (weight {weight:g})"
         )
         if transform.broad_fold is not None:
-            text += f", or by {transform.broad_fold:g} where the signal lies in broad domains"
+            text += f", or by {transform.broad_fold:g} the more of the signal lies in broad domains"
     return text if transform.scale_factor == 1 else f"{text}; times {transform.scale_factor:.3g}"
 
 

@@ -142,7 +142,7 @@ class CoverageTransform(Config):
     log10_p_background: Annotated[float, Field(gt=0, le=1e6)] = 2.0
     peak_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
     peak_fold: Annotated[float, Field(gt=0, le=1e6)] = 5.0
-    broad_fold: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    broad_fold: Annotated[float, Field(gt=1, le=1e6)] | None = None
     scale_factor: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
     def fit(
@@ -265,6 +265,9 @@ def _peak_level(
 
 def _breadth(blocks: list[Float[np.ndarray, " stretch"]], background: float, fold: float, n_domain: int) -> float:
     """The share of the capped excess over the background, among stretches of at least `fold` times it, in domains.
+
+    A domain lies in one block, and unknown stretches, which are left out, do not end it. In files so sparse that most
+    stretches of a domain are empty none is seen.
 
     Args:
         blocks: mean signal of stretches, block by block.

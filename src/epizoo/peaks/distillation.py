@@ -31,7 +31,7 @@ class DistillationSettings(NamedTuple):
     fills_gaps: bool = False
     """True if the gaps that the rule closes are part of the truth, and peaks that it drops are not."""
     busy_share: float = 0.5
-    """Share of the windows that are put around a level of at least 2, where any candidate may begin a peak."""
+    """Share of the windows that are put around a level of at least 2, where peaks may begin."""
     factor_sd: float = 0.3
     """Log standard deviation of what rule and network both see the scale multiplied by, so that many heights occur."""
     sharpness: float = 8.0

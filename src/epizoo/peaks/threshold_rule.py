@@ -21,7 +21,7 @@ from epizoo.simulation.coverage import close_gaps
 NEIGHBOUR = 1.4
 """Rules whose thresholds differ by less than this factor share their errors when one is chosen."""
 _SURE = 0.9
-"""Confidence that a gap within a peak is part of it."""
+"""Least confidence within a joined peak; what is left to 1 is the most in one that is dropped."""
 
 
 class ThresholdRule(NamedTuple):
@@ -115,7 +115,7 @@ def soft_calls(level: Float[np.ndarray, " bin"], rule: ThresholdRule, sharpness:
 
 
 def fill_gaps(calls: Float[np.ndarray, " bin"], rule: ThresholdRule, bin_bp: int) -> Float[np.ndarray, " bin"]:
-    """Soft calls in which the gaps that a rule closes are called as well, and peaks that it drops are not.
+    """Soft calls in which all of a joined peak is called surely, gaps and edges, and peaks that a rule drops are not.
 
     >>> rule = ThresholdRule(2.0, 2.0, merge_gap_bp=100, min_width_bp=200)
     >>> fill_gaps(np.array([0.7, 0.1, 0.95, 0.0, 0.0, 0.8, 0.0]), rule, 100).round(2).tolist()

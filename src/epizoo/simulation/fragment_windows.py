@@ -51,11 +51,10 @@ def fragment_windows(
     for _ in range(n_windows):
         experiment = simulate_experiment(random, n_bp, config)
         error = np.exp(config.scale_error_sd * random.normal())
-        for column, values in zip(
-            columns, (pile_up(experiment.treatment, n_bp), expected_pile_up(experiment.intensity)), strict=False
-        ):
+        expected_depth = experiment.copies * expected_pile_up(experiment.intensity)
+        for column, values in zip(columns, (pile_up(experiment.treatment, n_bp), expected_depth), strict=False):
             column.append(values[inner].reshape(n_bins, bin_bp).mean(axis=1))
-        columns[2].append(experiment.background[0] * error)
+        columns[2].append(experiment.copies * experiment.background[0] * error)
     coverage, expected, scale = (np.asarray(column, np.float32) for column in columns)
     return coverage, expected, scale
 
@@ -80,7 +79,7 @@ def _estimates(
 ) -> tuple[float, ...]:
     """The background of both tracks, as it is or as few fragments show it; 1 of a control that is not there."""
     if not config.sparse_scale:
-        return tuple(depth or 1.0 for depth in experiment.background)
+        return tuple(experiment.copies * depth or 1.0 for depth in experiment.background)
     width = experiment.intensity.library.width_bp
     return tuple(
         experiment.copies * estimated_background(random, depth / width, width) if depth else 1.0
