@@ -85,7 +85,7 @@ class Counts(NamedTuple):
     peak_bp: float
     """Median width of peaks at a site, mean over experiments."""
     f1_by_bp: float
-    """Mean over experiments that have a peak."""
+    """Of experiments with sites; 0 where none is found."""
 
 
 def simulated(seed: int, number: int, reads: float, kind: str, has_control: bool) -> Sample:

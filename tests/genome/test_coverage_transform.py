@@ -126,15 +126,16 @@ def test_domains_of_8_kb_and_more_are_held_to_the_fold_of_broad_marks(make_bigwi
     assert fitted.background == 1
 
 
-def test_between_narrow_and_broad_the_scale_is_a_mean_of_logarithms(make_bigwig):
-    # Excess: 20 kb of 2 in domains, 2 kb of 20 in peaks.
+@pytest.mark.parametrize(("height", "weight"), [(21.0, 0.5), (6.0, 0.64 / 0.68)])
+def test_between_narrow_and_broad_the_scale_is_a_mean_of_logarithms(make_bigwig, height, weight):
+    # Excess: 20 kb of 2 in domains, 2 kb of 20 or of 5 in peaks: half of it, or 0.8, is broad.
     values = domains(20, 3.0)
     for start in range(90_000, len(values), 100_000):
-        values[start : start + 2_000] = 21.0
+        values[start : start + 2_000] = height
     bigwig = BigWig(make_bigwig({"chr1": values}))
     narrow, broad = (CoverageTransform(peak_weight=1.0, peak_fold=fold).fit(bigwig).scale for fold in (5.0, 2.0))
     both = CoverageTransform(peak_weight=1.0, broad_fold=2.0).fit(bigwig).scale
-    assert both == pytest.approx(math.sqrt(narrow * broad))
+    assert both == pytest.approx(narrow ** (1 - weight) * broad**weight)
 
 
 def test_one_deep_stretch_does_not_make_a_file_broad(make_bigwig):
