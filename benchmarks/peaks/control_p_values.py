@@ -4,8 +4,8 @@
 
 Places of 500 bp side by side over the negative controls of `epizoo bench` get the p-value that a peak there would have:
 a Poisson probability of its reads, with the mean within 20 kb or the background of the file as expectation, whichever
-is more. As many reads as the first control has, dealt out at random, show what the method does where its assumption holds.
-Without reads within 20 kb a place does not count.
+is more. As many reads as the first control has, dealt out at random, show what the method does where its assumption
+holds. Without reads within 20 kb a place does not count.
 """
 
 import argparse
