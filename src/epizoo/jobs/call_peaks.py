@@ -266,10 +266,21 @@ def call_peaks(
         writers = open_writers(stack, windows, probabilities, denoised)
         # Weak peaks are known by their q-values alone.
         tiers = rule.tiers if depth is not None else rule.tiers[:1]
-        found = call_genome(caller, windows, tiers, depth and depth.per_area, writers, progress, excluded)
         # Artefacts on the blacklist are no discoveries: they must not make others look better.
         searched = searched_intervals(windows, excluded, masked)
         n_bp = int((searched["end"] - searched["start"]).sum())
+        # Each of them counts in a table of cut-offs, and in what replicates agree on.
+        all_candidates = where is not None or cutoff_analysis is not None or bool(replicates)
+        found = call_genome(
+            caller,
+            windows,
+            tiers,
+            depth and depth.per_area,
+            writers,
+            progress,
+            excluded,
+            n_bp=None if all_candidates else n_bp,
+        )
         allowed = [table if masked is None else table[~overlaps_any(table, masked)] for table in found]
         allowed = [with_q_values(table.reset_index(drop=True), n_bp) for table in allowed]
         if isinstance(track, ReadCoverage) and track.replicates:

@@ -14,12 +14,14 @@ from epizoo.calling.chunked_prediction import Piece, Predict, predict_stretches
 from epizoo.calling.local_background import block_bins
 from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import Candidates, PeakCollector, candidate_table, peak_table
+from epizoo.calling.possible_peaks import Grid, possible_peaks
 from epizoo.calling.stretches import Stretch, stretches
 from epizoo.errors import InputError
 from epizoo.genome.bigwig.writer import BigWigWriter
 from epizoo.genome.coverage_transform import FittedTransform
 from epizoo.genome.intervals import subtract_blacklist
 from epizoo.genome.overlaps import merged
+from epizoo.genome.reads.pileup import ReadCoverage
 from epizoo.genome.windows import CoverageWindows
 from epizoo.jobs.peak_inputs import File, Progress
 from epizoo.zoo.description import DENOISED
@@ -45,6 +47,7 @@ def call_genome(
     writers: Writers,
     progress: Progress | None,
     excluded: Collection[str] = (),
+    n_bp: int | None = None,
 ) -> list[pd.DataFrame]:
     """All candidate peaks of each rule, sorted, without names and q-values; the network's outputs go to the writers.
 
@@ -56,15 +59,18 @@ def call_genome(
         writers: see `open_writers`.
         progress: called after each chunk with the bins that are done and those there are.
         excluded: sequences in which no peaks are called.
+        n_bp: how many bp are searched for q-values, if candidates may be missing that cannot be significant.
     """
     # Where there are no reads, no peak is significant.
-    skips_empty = reads is not None and rules[0].most_q < 1 and not writers
+    deciding = reads if rules[0].most_q < 1 and not writers else None
     wanted = windows.intervals[~windows.intervals["chrom"].isin(list(excluded))]
-    if skips_empty:
+    if deciding is not None:
         covered = {chrom for chrom, _, _ in windows.bigwigs[0].covered_blocks(1 << 30)}
         wanted = wanted[wanted["chrom"].isin(covered)]
         if wanted.empty:
             return [peak_table() for _ in rules]
+        if n_bp is not None:
+            wanted = _possible(entry, windows, wanted, rules[0], deciding, n_bp)
     sizes = windows.bigwigs[0].chrom_sizes
     todo = stretches(wanted, entry.window.bin_bp, rules[0].background_bp, sizes, windows.known)
     n_bins = sum(stretch.n_bins for stretch in todo)
@@ -74,7 +80,7 @@ def call_genome(
             entry,
             (PROBABILITIES, *(name for name in writers if name != PROBABILITIES)),
             chunk_bins,
-            skips_empty=skips_empty,
+            skips_empty=deciding is not None,
         ),
         windows.coverage_of,
         todo,
@@ -106,6 +112,23 @@ def call_genome(
         for candidates, collector in zip(found, collectors, strict=False):
             candidates.append(collector.finish())
     return [candidate_table(candidates) for candidates in found]
+
+
+def _possible(
+    entry: PeakCallerEntry,
+    windows: CoverageWindows,
+    wanted: pd.DataFrame,
+    rule: PeakCallingConfig,
+    reads: float,
+    n_bp: int,
+) -> pd.DataFrame:
+    """Of whole sequences, the parts in which reads are dense enough for a significant peak, if they are few."""
+    track, shape = windows.bigwigs[0], entry.window
+    if not isinstance(track, ReadCoverage) or len(windows.bigwigs) > 1:
+        return wanted
+    grid = Grid(shape.bin_bp, shape.flank_bins, reads * windows.fitted[0].background * shape.bin_bp, n_bp)
+    found = possible_peaks(track, rule, grid)
+    return wanted if found is None else found[found["chrom"].isin(wanted["chrom"])]
 
 
 def searched_intervals(

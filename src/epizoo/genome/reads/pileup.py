@@ -128,6 +128,11 @@ class ReadCoverage(SignalTrack):
         """All the files that it comes from."""
         return self._sources
 
+    @property
+    def covered_chroms(self) -> list[str]:
+        """Chromosomes with a fragment."""
+        return [chrom for chrom, starts in self._starts.items() if len(starts)]
+
     def values(self, chrom: str, start: int, end: int) -> Float[np.ndarray, " bp"]:
         """Fragments over each bp of ``[start, end)``, float32."""
         starts, ends = self._inside(self._starts, chrom, start, end), self._inside(self._ends, chrom, start, end)
@@ -157,6 +162,19 @@ class ReadCoverage(SignalTrack):
             ended = np.searchsorted(self._ends[chrom], edges[:-1], side="right")
             blocks += [(chrom, int(edges[i]), int(edges[i + 1])) for i in np.flatnonzero(started > ended)]
         return blocks
+
+    def covered_bins(self, chrom: str, bin_bp: int) -> tuple[Int64[np.ndarray, " bin"], Int64[np.ndarray, " bin"]]:
+        """Numbers of the bins of a chromosome that fragments lie in, in order, and the signal summed over each."""
+        # The first start with the first end, and so on, are other fragments with the same coverage.
+        starts, ends = (edges[chrom].astype(np.int64) for edges in (self._starts, self._ends))
+        first = starts // bin_bp
+        n_bins = (ends - 1) // bin_bp - first + 1
+        bins = np.repeat(first - np.cumsum(n_bins) + n_bins, n_bins) + np.arange(n_bins.sum())
+        low, high = np.repeat(starts, n_bins), np.repeat(ends, n_bins)
+        signal = np.minimum(high, (bins + 1) * bin_bp) - np.maximum(low, bins * bin_bp)
+        order = np.argsort(bins, kind="stable")
+        begins = np.flatnonzero(np.diff(bins[order], prepend=-1))
+        return bins[order[begins]], np.add.reduceat(signal[order], begins) if len(begins) else signal
 
     def stretch_means(self, chrom: str, start: int, end: int, width_bp: int) -> Float[np.ndarray, " stretch"]:
         """Mean signal over stretches of a width from `start` on, as many as are whole; float32."""
