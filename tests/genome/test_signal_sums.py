@@ -46,3 +46,14 @@ def test_negative_signal_is_refused(tmp_path):
     path = write(tmp_path / "a.bw", [("chr2", 10, 20, -1.0)])
     with BigWig(path) as track, pytest.raises(InputError, match="negative or infinite value on chr2"):
         signal_sums(track, pd.DataFrame({"chrom": ["chr2"], "start": [0], "end": [5]}))
+
+
+@pytest.mark.parametrize(("stated", "is_used"), [(1234.5, True), (float("inf"), False), (float("nan"), False)])
+def test_the_sum_of_the_genome_is_that_of_the_header_where_it_is_a_number(tmp_path, stated, is_used):
+    path = write(tmp_path / "a.bw", [("chr1", 10, 20, 2.0), ("chr1", 8_000_000, 8_000_010, 5.0), ("chr2", 0, 100, 1.0)])
+    table = pd.DataFrame({"chrom": ["chr1", "chr9"], "start": [15, 0], "end": [8_000_005, 10]})
+    with BigWig(path) as track:
+        assert track.summary.total == 170
+        track.summary = track.summary._replace(total=stated)
+        sums, inside, total = signal_sums(track, table)
+    assert (sums.tolist(), inside, total) == ([35, 0], 35, stated if is_used else 170)

@@ -109,9 +109,11 @@ def _add_assay(add: Any, study: Study, assay: str, samples: list[Sample]) -> Non
         made = (f"{assay}/counts/{sample.sample}{COUNT_SUFFIX}", f"{assay}/counts/{sample.sample}.libraries.tsv")
         add(f"counts/{sample.sample}", "counts", settings, made, (f"{assay}/consensus",))
     counted = tuple(f"counts/{name}" for name in names)
-    tables = (f"{assay}/counts.tsv", f"{assay}/counts.h5ad", f"{assay}/libraries.tsv")
+    tables = (f"{assay}/counts.tsv", f"{assay}/libraries.tsv")
+    add(f"{assay}/counts", "tables", {"assay": assay, "samples": names}, tables, counted)
     about = {sample.sample: {"group": sample.group, **_of_sample(sample)} for sample in samples}
-    add(f"{assay}/counts", "tables", {"assay": assay, "samples": about}, tables, counted)
+    settings = {"assay": assay, "samples": about}
+    add(f"{assay}/anndata", "anndata", settings, (f"{assay}/counts.h5ad",), (f"{assay}/counts",))
     sizes = [list(groups.values()).count(group) for group in set(groups.values())]
     if len(sizes) == 2 and min(sizes) > 1:
         reference = study.reference if study.reference in groups.values() else samples[0].group
@@ -167,17 +169,22 @@ def _counts(piece: Piece) -> None:
 
 
 def _tables(piece: Piece) -> None:
-    folder, samples = Path(piece.folder) / piece.settings["assay"] / "counts", piece.settings["samples"]
-    columns = [read_counts(folder / f"{name}{COUNT_SUFFIX}") for name in samples]
+    folder, names = Path(piece.folder) / piece.settings["assay"] / "counts", piece.settings["samples"]
+    columns = [read_counts(folder / f"{name}{COUNT_SUFFIX}") for name in names]
     table = pd.concat([columns[0][PLACE], *(part.drop(columns=PLACE) for part in columns)], axis=1)
-    libraries = read_libraries([folder / f"{name}.libraries.tsv" for name in samples])
+    libraries = read_libraries([folder / f"{name}.libraries.tsv" for name in names])
     write_counts(piece.path(0), table, libraries)
-    # Samples are rows of AnnData, which says what each is.
+    with atomic_path(piece.path(1)) as temporary:
+        libraries.to_csv(temporary, sep="\t", lineterminator="\n")
+
+
+def _anndata(piece: Piece) -> None:
+    """Samples are rows of AnnData, which says what each is."""
+    folder, samples = Path(piece.folder) / piece.settings["assay"], piece.settings["samples"]
     about = pd.DataFrame.from_dict(samples, orient="index")[list(_ABOUT_SAMPLES)]
     files = {name: about[name].map(", ".join) for name in ("treatment", "control")}
-    write_counts(piece.path(1), table, libraries.join(about.assign(**files)))
-    with atomic_path(piece.path(2)) as temporary:
-        libraries.to_csv(temporary, sep="\t", lineterminator="\n")
+    libraries = read_libraries([folder / "libraries.tsv"])
+    write_counts(piece.path(0), read_counts(folder / "counts.tsv"), libraries.join(about.assign(**files)))
 
 
 def _differential(piece: Piece) -> tuple[str, ...]:
@@ -200,6 +207,7 @@ KINDS: dict[str, Any] = {
     "consensus": _consensus,
     "counts": _counts,
     "tables": _tables,
+    "anndata": _anndata,
     "differential": _differential,
     "report": _report,
 }

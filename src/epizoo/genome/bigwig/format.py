@@ -82,8 +82,9 @@ class BigWigStructure:
             raise self.damaged("a zoom level of 0 bp")
         self.covered_bp: int | None = None
         self.minimum: float | None = None
+        self.total: float | None = None
         if summary:
-            self.covered_bp, self.minimum, *_ = self._unpack(SUMMARY, summary)
+            self.covered_bp, self.minimum, _, self.total, _ = self._unpack(SUMMARY, summary)
         self.chrom_sizes = self._read_chromosomes(tree)
         # Without an index there is no data.
         self.blocks = self.read_index(index) if index else np.zeros(0, LEAF)

@@ -20,10 +20,12 @@ class Summary(NamedTuple):
     Attributes:
         covered_bp: base pairs that have a value.
         minimum: smallest value.
+        total: sum of the values of all bp; None where it is not known.
     """
 
     covered_bp: int
     minimum: float
+    total: float | None = None
 
 
 class BigWigReader:
@@ -57,7 +59,7 @@ class BigWigReader:
         if covered is None or minimum is None:
             lows = self._zoom_records(0)["minimum"] if self._structure.zooms else np.zeros(0, np.float32)
             return Summary(len(self._blocks), float(np.nanmin(lows, initial=np.inf)))
-        return Summary(covered if len(self._blocks) else 0, minimum)
+        return Summary(covered if len(self._blocks) else 0, minimum, self._structure.total)
 
     def records(self, chrom: str, start: int, end: int) -> Records:
         """The records that overlap ``[start, end)``.

@@ -104,7 +104,7 @@ class ReadCoverage(SignalTrack):
             self._ends[chrom] = np.sort(high[inside].astype(np.uint32))
             covered += int((high - low)[inside].sum())
         self.n_fragments = sum(map(len, self._starts.values()))
-        self.summary = Summary(covered, 0.0)
+        self.summary = Summary(covered, 0.0, float(covered))
         self.reads_per_area = self.n_fragments / covered if covered else None
 
     @classmethod
