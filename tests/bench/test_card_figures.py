@@ -6,21 +6,25 @@ from pathlib import Path
 import pytest
 
 import epizoo
-from epizoo.bench.card_figures import MARK, benchmarked
+from epizoo.bench.card_figures import MARK, benchmarked, mark_of
 from epizoo.errors import InputError
 
 WITHOUT_EXPERIMENTS = {"peak_caller/cutrun"}
 """The benchmark has no experiment of their assay; cards hold figures of programs in benchmarks/."""
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "peaks" / "bench.json"
+WITHOUT_P_VALUES = {"peak_caller/lanceotron"}
+PEAKS = Path(__file__).parents[2] / "benchmarks" / "peaks"
 
 
+@pytest.mark.parametrize(
+    ("results", "without"), [("bench.json", WITHOUT_EXPERIMENTS), ("control_p_values.json", WITHOUT_P_VALUES)]
+)
 @pytest.mark.parametrize("name", [name for name in epizoo.list_entries() if name.startswith("peak_caller/")])
-def test_cards_show_what_was_measured(name):
+def test_cards_show_what_was_measured(name, results, without):
     rows = [row.model_dump() for row in epizoo.load(name).zoo.metrics]
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    found = benchmarked(rows, results, name)
-    shown = [row for row in rows if row["on"].endswith(MARK)]
-    assert len(shown) > 5 or name in WITHOUT_EXPERIMENTS
+    measured = json.loads((PEAKS / results).read_text(encoding="utf-8"))
+    found = benchmarked(rows, measured, name)
+    shown = [row for row in rows if row["on"].endswith(mark_of(measured))]
+    assert len(shown) > 5 or name in without
     for before, after in zip(rows, found, strict=True):
         assert before["value"] == after["value"], before["name"]
         assert before["compared_with"] == after["compared_with"], before["name"]

@@ -150,6 +150,22 @@ def test_one_deep_stretch_does_not_make_a_file_broad(make_bigwig):
     assert [(part.start, part.end) for part in deep.capped] == [(1_000_000, 1_250_000)]
 
 
+@pytest.mark.parametrize(("peak_bp", "is_broad"), [(8_000, True), (7_000, False)])
+def test_scaffolds_shorter_than_a_domain_show_none(make_bigwig, peak_bp, is_broad):
+    # Every fourth scaffold is enriched from end to end.
+    scaffolds = {f"s{i:03}": np.full(peak_bp, 1.0 if i % 4 else 3.0) for i in range(200)}
+    bigwig = BigWig(make_bigwig(scaffolds))
+    found = CoverageTransform(peak_weight=0.85, broad_fold=2.0).fit(bigwig).scale
+    fold = 2.0 if is_broad else 5.0
+    assert found == pytest.approx(CoverageTransform(peak_weight=0.85, peak_fold=fold).fit(bigwig).scale)
+
+
+@pytest.mark.parametrize("make", [CoverageTransform, lambda **values: CoverageTransform.from_dict(values)])
+def test_a_fold_that_would_not_count_is_refused(make):
+    with pytest.raises(InputError, match=r"coverage transform: broad_fold is 2 and peak_weight 0,.*expected"):
+        make(broad_fold=2.0)
+
+
 def test_without_signal_above_the_background_no_domain_is_broad(make_bigwig):
     bigwig = BigWig(make_bigwig({"chr1": np.full(50_000, 3.0)}))
     assert CoverageTransform(peak_weight=0.7, broad_fold=2.0).fit(bigwig).scale == pytest.approx(3)
@@ -379,7 +395,7 @@ def test_the_factor_of_the_scale_is_that_of_the_scale_alone(make_bigwig):
 def test_settings_that_an_entry_does_not_record_are_those_it_was_trained_with():
     trained_with = {"background_bin_bp": 1_000, "max_blocks": 128, "log10_p_background": 2.0}
     assert CoverageTransform().to_dict() == trained_with | {"peak_weight": 0.0, "peak_fold": 5.0, "scale_factor": 1.0}
-    broad = CoverageTransform(broad_fold=2.0)
+    broad = CoverageTransform(peak_weight=0.85, broad_fold=2.0)
     assert broad.to_dict()["broad_fold"] == 2.0
     assert CoverageTransform.from_dict(broad.to_dict()) == broad
 

@@ -25,6 +25,7 @@ from epizoo.zoo.card import PICTURE_FILE, render_card
 from epizoo.zoo.card_evaluation import read_evaluation
 from epizoo.zoo.card_figures import MOST_HEADLINES, headline_figures
 from epizoo.zoo.description import CardText, HeadlineMetric, Metric
+from epizoo.zoo.entry import PeakCallerEntry
 
 ENTRIES = list_entries()
 HEADINGS = [
@@ -41,6 +42,8 @@ HEADINGS = [
     "How to reproduce",
 ]
 MOST_PICTURE_BYTES = 60_000
+SCORE_ERROR, MOST_SCORE_ERROR = "calibration of the score, expected calibration error", 0.05
+DOCS = Path(__file__).parents[2] / "docs" / "peak_caller.md"
 RUN_IN_PYTHON = {"peak_caller/tf", "chromatin_states/encode-10"}
 """One of each family: what they compute is what the command does."""
 
@@ -157,15 +160,28 @@ def test_words_of_a_run_reach_the_card(tmp_path, random_zoo):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "1000 times the highest probability in the peak, without further calibration"),
-        ({"calibration": ((0.5, 0.2), (0.9, 0.8))}, "calibrated .* highest probability of 0.5 scores 200"),
+        ({}, "1000 times the highest output of the network in the peak. It ranks peaks and is not a probability"),
+        ({"calibration": ((0.5, 0.2), (0.9, 0.8))}, "calibrated .* highest output of 0.5 scores 200"),
         ({"score_evidence": True}, "evidence, not a probability"),
+        ({"score_evidence": True, "calibration": ((0.5, 0.2), (0.9, 0.8))}, "evidence, not a probability"),
         ({"most_q": 0.01}, "q-value of its reads at most 0.01"),
         ({"enter_probability": 0.6}, "probability 0.6 to enter and 0.5 to extend"),
     ],
 )
 def test_the_score_is_described_as_the_rule_makes_it(settings, said):
     assert re.search(said, "\n".join(rule_in_words(dataclasses.replace(PeakCallingConfig(), **settings))))
+
+
+@pytest.mark.parametrize("name", [name for name in ENTRIES if name.startswith("peak_caller/")])
+def test_a_score_is_called_a_probability_only_where_it_was_measured_to_be_one(name):
+    entry = epizoo.load(name)
+    (score,) = (line for line in card_of(name).splitlines() if line.startswith("- Score (column 5): "))
+    is_called_one = "not a probability" not in score
+    assert is_called_one == (isinstance(entry, PeakCallerEntry) and entry.config.calling.score_is_probability)
+    errors = [one.value for one in entry.zoo.metrics if one.name == SCORE_ERROR]
+    assert not is_called_one or (errors and max(errors) <= MOST_SCORE_ERROR)
+    only = re.search(r"It is a probability for `(\w+)` alone", DOCS.read_text(encoding="utf-8"))
+    assert is_called_one == (name == f"peak_caller/{only[1]}")
 
 
 @pytest.mark.parametrize("name", ENTRIES)

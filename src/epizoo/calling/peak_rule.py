@@ -37,9 +37,9 @@ class PeakCallingConfig(Config):
     """A second summit counts where the smoothed signal falls to this share of the lower one in between."""
     calibration: tuple[tuple[float, float], ...] = ()
     """The share of true peaks among peaks of a highest probability, as corners (probability, share) of a rising line;
-    without any, the probability itself. The score is made of it."""
+    without any, the probability itself. The score is made of it; see `score_is_probability`."""
     score_evidence: bool = False
-    """Makes the score grow with the evidence, without an end, instead of being a probability: see `call_peaks`."""
+    """Makes the score grow with the evidence, without an end: see `call_peaks`."""
     most_q: Annotated[float, Field(gt=0, le=1)] = 1.0
     """The highest q-value of a peak, by its reads: see `epizoo.calling.significance`. 1 leaves all peaks."""
     weak_probability: float | None = None
@@ -77,6 +77,11 @@ class PeakCallingConfig(Config):
         optional = {"calibration": (), "score_evidence": False, "most_q": 1.0, "weak_probability": None, "weak_q": 0.0}
         values = super().to_dict().items()
         return {key: value for key, value in values if key not in optional or getattr(self, key) != optional[key]}
+
+    @property
+    def score_is_probability(self) -> bool:
+        """True if the score is 1000 times a calibrated probability; otherwise it only ranks peaks."""
+        return bool(self.calibration) and not self.score_evidence
 
     @property
     def tiers(self) -> "list[PeakCallingConfig]":

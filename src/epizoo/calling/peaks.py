@@ -73,19 +73,19 @@ def call_peaks(
             bp; None where it is unknown, and no significance is asked for then.
 
     Returns:
-        `score` is 1000 times the highest probability, calibrated where the rule has a calibration. Where many peaks are
-        all but certain that ranks them badly, so that with `config.score_evidence` it is 200 log10(1 + odds x
-        evidence), at most 1000: the odds of that probability, at most 19, times -log10 of the Poisson probability of
-        so many reads over the summit where so many as are below its fold are expected. `peak` is the offset in bp of
-        the highest summit (the first of equals) and `summits` those of all, as `epizoo.calling.summits` finds them;
-        `signalValue` is the fold of the signal in the summit's bin over the local background: the mean of bins below
-        `extend_probability` within `background_bp` of the summit (in blocks of about a tenth of it; of all such bins
-        where there are none so near), but at least `least_background` and the control in the summit's bin. `pValue` is
-        -log10 of the Poisson probability of so many reads in the stretches that were joined to the peak, where as many
-        are expected as at the highest of four backgrounds: `least_background`, the mean of all bins from
-        `background_bp` before to as far after the peak, the control over the peak, and the control over the same
-        surroundings. `qValue` is -log10 of the q-value, see `epizoo.calling.significance`; peaks above `config.most_q`
-        are left out. Both are -1 where reads are not known.
+        `score` is 1000 times the highest of `probabilities`, calibrated where the rule has a calibration, without which
+        it is no probability (`config.score_is_probability`). Where many peaks are all but certain that ranks them
+        badly, so that with `config.score_evidence` it is 200 log10(1 + odds x evidence), at most 1000: the odds of that
+        probability, at most 19, times -log10 of the Poisson probability of so many reads over the summit where so many
+        as are below its fold are expected. `peak` is the offset in bp of the highest summit (the first of equals) and
+        `summits` those of all, as `epizoo.calling.summits` finds them; `signalValue` is the fold of the signal in the
+        summit's bin over the local background: the mean of bins below `extend_probability` within `background_bp` of
+        the summit (in blocks of about a tenth of it; of all such bins where there are none so near), but at least
+        `least_background` and the control in the summit's bin. `pValue` is -log10 of the Poisson probability of so many
+        reads in the stretches that were joined to the peak, where as many are expected as at the highest of four
+        backgrounds: `least_background`, the mean of all bins from `background_bp` before to as far after the peak, the
+        control over the peak, and the control over the same surroundings. `qValue` is -log10 of the q-value, see
+        `epizoo.calling.significance`; peaks above `config.most_q` are left out. Both are -1 where reads are not known.
     """
     found = []
     for rule in config.tiers if reads_per_area is not None else config.tiers[:1]:

@@ -6,10 +6,11 @@ from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.genome.candidates import RPKM_DEPTH, RPKM_DEPTHS, CandidateConfig
 
 _EVIDENCE_SCORE = (
-    "evidence, not a probability: 200 log10(1 + odds x E), at most 1000. The odds are those of the peak's highest "
-    "probability (19 at most). E is -log10 of the Poisson probability of the reads at the summit, given the background "
-    "there."
+    "evidence, not a probability: 200 log10(1 + odds x E), at most 1000. The odds p / (1 - p) are those of the highest "
+    "output p of the network in the peak (19 at most). E is -log10 of the Poisson probability of the reads at the "
+    "summit, given the background there."
 )
+_OUTPUT_SCORE = "1000 times the highest output of the network in the peak. It ranks peaks and is not a probability."
 
 
 def peaks_in_words(rule: PeakCallingConfig, *, reads: bool = True) -> str:
@@ -55,17 +56,17 @@ def scoring_in_words(rule: CandidateConfig, least_score: float) -> list[str]:
         f"of the chromosome (over the bp that have a value), at least {rule.min_width_bp} bp wide; those wider than "
         f"{rule.max_width_bp:,} bp are cut to what lies above one mean more, again and again.",
         f"Peaks: candidates with an overall score above {least_score:g}.",
-        "Score (column 5): 1000 times the overall score, without further calibration.",
+        "Score (column 5): 1000 times the overall score. It ranks peaks and is not a probability.",
     ]
 
 
 def _score_in_words(rule: PeakCallingConfig) -> str:
     if rule.score_evidence:
         return _EVIDENCE_SCORE
-    if not rule.calibration:
-        return "1000 times the highest probability in the peak, without further calibration."
+    if not rule.score_is_probability:
+        return _OUTPUT_SCORE
     half = 1000 * float(rule.calibrated(np.array([0.5]))[0])
     return (
-        "1000 times a calibrated probability: the share of true peaks among peaks with the same highest probability. A "
-        f"highest probability of 0.5 scores {half:.0f}."
+        "1000 times a calibrated probability: the share of true peaks among peaks with the same highest output of the "
+        f"network. A highest output of 0.5 scores {half:.0f}."
     )

@@ -83,11 +83,11 @@ def call_peaks(
 ) -> None:
     """Call peaks in a bigWig, or in reads, and write them as narrowPeak, broadPeak, gappedPeak or BED.
 
-    Columns of narrowPeak: the score (fifth) is 1000 times the probability of a peak, calibrated where the model has a
-    calibration, or grows with the evidence where the model's card says so. The signal value (seventh) is the fold over
-    the local background, or over the control where that is higher. The tenth is the distance of the highest summit from
-    the start. The p and q values (eighth and ninth, -log10) are those of the number of reads in the peak, against the
-    highest of its backgrounds; -1 where reads cannot be told from the signal.
+    Columns of narrowPeak: the score (fifth, 0 to 1000) ranks peaks; it is 1000 times a calibrated probability only
+    where the model's card says so. The signal value (seventh) is the fold over the local background, or over the
+    control where that is higher. The tenth is the distance of the highest summit from the start. The p and q values
+    (eighth and ninth, -log10) are those of the number of reads in the peak, against the highest of its backgrounds; -1
+    where reads cannot be told from the signal.
 
     With a control, peaks that do not rise above it are left out, and p-values are against it. The blocks of gappedPeak
     are the stretches that --merge-gap-bp joined.

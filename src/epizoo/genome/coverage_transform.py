@@ -117,7 +117,9 @@ class CoverageTransform(Config):
     enters it. With a ``broad_fold`` the breadth b of a file is measured: the share of the excess that lies in domains,
     which are at least 8 kb of stretches of at least ``broad_fold`` times the background. The peak level over its fold
     is then a mean, of logarithms, of what both folds give, with the weight ``b**2 / (b**2 + (1 - b)**2)`` for
-    ``broad_fold``.
+    ``broad_fold``. No domain is seen where most of its stretches are empty (H3K36me3 below about half a fragment a kb),
+    and none in blocks shorter than 8 kb, as of scaffolds: whether these hold a part of a domain or a whole peak, they
+    do not tell. Such files are scaled as narrow marks.
 
     Where no known regions are given, stretches of 10 kb without any value count as unknown (assembly gaps, or a file
     that holds a part of the genome); where they are given, absent is 0 inside and unknown outside.
@@ -131,7 +133,8 @@ class CoverageTransform(Config):
         log10_p_background: the assumed mean of the background pile-up behind -log10 p, in reads.
         peak_weight: how far the scale follows the peaks' level; with 0 it is the background.
         peak_fold: how many times the background a stretch holds at least to count as peak.
-        broad_fold: the same where the signal lies in broad domains; None: `peak_fold` for every file.
+        broad_fold: the same where the signal lies in broad domains; None: `peak_fold` for every file. It needs a
+            `peak_weight` above 0.
         scale_factor: what the scale is multiplied by at the end, as adapting to a cell type without labels finds it.
     """
 
@@ -144,6 +147,13 @@ class CoverageTransform(Config):
     peak_fold: Annotated[float, Field(gt=0, le=1e6)] = 5.0
     broad_fold: Annotated[float, Field(gt=1, le=1e6)] | None = None
     scale_factor: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+
+    def __post_init__(self) -> None:
+        if self.broad_fold is not None and not self.peak_weight:
+            raise InputError(
+                f"{self.title}: broad_fold is {self.broad_fold:g} and peak_weight 0, with which the level of the peaks "
+                "does not count; expected a peak_weight above 0, or no broad_fold"
+            )
 
     def fit(
         self,
@@ -266,8 +276,8 @@ def _peak_level(
 def _breadth(blocks: list[Float[np.ndarray, " stretch"]], background: float, fold: float, n_domain: int) -> float:
     """The share of the capped excess over the background, among stretches of at least `fold` times it, in domains.
 
-    A domain lies in one block, and unknown stretches, which are left out, do not end it. In files so sparse that most
-    stretches of a domain are empty none is seen.
+    A domain lies in one block, and unknown stretches, which are left out, do not end it. Wider stretches would show
+    those of sparse files, and make domains of the narrow peaks in them.
 
     Args:
         blocks: mean signal of stretches, block by block.

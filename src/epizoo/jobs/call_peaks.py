@@ -125,7 +125,7 @@ def call_peaks(
         output_format: Format: narrowPeak, broadPeak, gappedPeak, bed of six columns, or parquet; default: by the suffix
             of `output`.
         summits: Write all summits of all peaks, as BED.
-        probabilities: Write the probability of a peak, as bigWig.
+        probabilities: Write the network's output for each bin (0 to 1), as bigWig.
         denoised: Write denoised coverage, as bigWig: expected signal at the depth of the input. Peaks are the same with
             and without it.
         replicate_table: Write, for peaks of `replicates`, the probability that each comes back, its irreproducible

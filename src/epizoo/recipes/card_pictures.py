@@ -5,7 +5,8 @@
 
 Peak callers that human labels chose or taught are shown at labelled loci, those of accessible regions and of CUT&RUN on
 their examples beside what was simulated, and that of transcription factors on its example; states by their emissions.
-``card.png`` beside ``model.yaml`` holds the hash of the weights that it was made with.
+``card.png`` beside ``model.yaml`` holds the hash of the weights that it was made with. The pictures of
+p-values beside it are made by ``epizoo.bench.control_p_values``.
 """
 
 import argparse
@@ -82,13 +83,27 @@ def draw_card(entry: Entry, data: Path | None) -> Path:
             _draw_emissions(entry, drawn)
         elif isinstance(entry, PeakCallerEntry | PeakScorerEntry):
             _draw_locus(entry, _locus(entry, data, Path(scratch)), drawn)
-        note = PngInfo()
-        note.add_text(WEIGHTS_KEY, entry.sha256)
-        target = entry.folder / PICTURE_FILE
-        # A palette makes the file a third as large; median cut would blend the colours of small areas.
-        picture = Image.open(drawn).convert("RGB")
-        palette = picture.quantize(method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        palette.save(target, pnginfo=note, optimize=True)
+        return keep_picture(drawn, entry.folder / PICTURE_FILE, {WEIGHTS_KEY: entry.sha256})
+
+
+def keep_picture(drawn: Path, target: Path, made_with: Mapping[str, str]) -> Path:
+    """Write a drawn picture as a small PNG.
+
+    Args:
+        drawn: the picture.
+        target: the file of the card.
+        made_with: text chunks that say what it was made with, so that it is seen to be stale.
+
+    Returns:
+        The target.
+    """
+    note = PngInfo()
+    for key, text in made_with.items():
+        note.add_text(key, text)
+    # A palette makes the file a third as large; median cut would blend the colours of small areas.
+    picture = Image.open(drawn).convert("RGB")
+    palette = picture.quantize(method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    palette.save(target, pnginfo=note, optimize=True)
     return target
 
 

@@ -17,6 +17,8 @@ from epizoo.zoo.description import Metric, State
 from epizoo.zoo.entry import ChromatinStateEntry, Entry, PeakCallerEntry, PeakScorerEntry
 
 PICTURE_FILE = "card.png"
+P_VALUES_FILE = "p_values.png"
+"""Of the p-values of a peak caller's rule in negative controls."""
 _COLUMNS_7_TO_9 = (
     "- Signal value (column 7): fold change of the signal at the summit over the local background. Columns 8 and "
     "9 are -log10 of the p-value and the q-value of the peak's reads, -1 where reads cannot be told from the signal."
@@ -58,7 +60,12 @@ def render_card(entry: Entry, reference: str | None = None) -> str:
         "How to use": how_to_use(entry, reference, is_shipped=ours),
         "Inputs and outputs": _interface(entry),
         "Training data": _training(entry),
-        "Evaluation": "\n\n".join(_evaluation(entry.zoo.metrics, evaluation, bool(headline))),
+        "Evaluation": "\n\n".join(
+            [
+                *_evaluation(entry.zoo.metrics, evaluation, bool(headline)),
+                *_picture(entry, P_VALUES_FILE, zoo.card.p_values_caption),
+            ]
+        ),
         "Limitations": _bullets(zoo.limits),
         "Licence": _licence(entry),
         "Citation": _bullets([text for text in (info.get("cite_as"), _CITE_US if ours else None) if text]),
@@ -67,7 +74,7 @@ def render_card(entry: Entry, reference: str | None = None) -> str:
     parts = [
         f"---\n{_front_matter(entry)}---",
         f"# {entry.name}",
-        *_picture(entry),
+        *_picture(entry, PICTURE_FILE, zoo.card.caption),
         *([headline_table(headline)] if headline else []),
         *(f"## {heading}\n\n{text}" for heading, text in sections.items() if text),
         "_This card is rendered from `model.yaml` by `python -m epizoo.zoo.build --render`._",
@@ -92,11 +99,12 @@ def _is_ours(entry: Entry) -> bool:
     return entry.folder.parents[1] == ZOO_FOLDER.resolve()
 
 
-def _picture(entry: Entry) -> list[str]:
-    if not (entry.folder / PICTURE_FILE).is_file():
+def _picture(entry: Entry, file: str, caption: str) -> list[str]:
+    """A picture and its caption, where the entry has one."""
+    if not (entry.folder / file).is_file():
         return []
-    caption = _paragraph(entry.zoo.card.caption)
-    return [f"![{caption}]({PICTURE_FILE})", *([f"_{caption}_"] if caption else [])]
+    text = _paragraph(caption)
+    return [f"![{text}]({file})", *([f"_{text}_"] if text else [])]
 
 
 def _interface(entry: Entry) -> str:

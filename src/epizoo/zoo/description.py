@@ -112,12 +112,14 @@ class CardText(Strict):
         intended_use: what the model is for, one sentence each.
         out_of_scope: what it should not be used for, one sentence each.
         caption: of the picture ``card.png`` beside ``model.yaml``.
+        p_values_caption: of the picture ``p_values.png`` beside it.
         headline: the figures at the top, at most eight with those of `epizoo evaluate`.
     """
 
     intended_use: list[str] = []
     out_of_scope: list[str] = []
     caption: str = ""
+    p_values_caption: str = ""
     headline: list[HeadlineMetric] = Field(default=[], max_length=8)
 
 

@@ -32,6 +32,9 @@ _WINDOWS: dict[Family, Callable[..., Any]] = {
     "peak_scorer": candidate_windows,
     "chromatin_states": mark_windows,
 }
+_PROBABILITIES = (
+    "output of the network for the bin, 0 to 1: the higher, the more likely the bin lies in a peak; not calibrated"
+)
 _DENOISED = (
     "the treatment's expected signal at the depth of the input, normalised as the input is; scale * sinh(value) is "
     "the signal in the bigWig's unit"
@@ -173,7 +176,7 @@ def _targets(family: Family, window: Window, config: dict[str, Any]) -> dict[str
     bins = window.window_bins
     if family == "peak_caller":
         targets = {
-            "peak_probabilities": _array("probability that the bin lies in a peak", bins),
+            "peak_probabilities": _array(_PROBABILITIES, bins),
             "peak_scores": _array("score of the bin before threshold and temperature are applied", bins),
             "peak_summits": _array("degree to which the bin is the summit of its peak, 0 to 1", bins),
             "peak_starts": _array("degree to which a peak starts at the bin, 0 to 1", bins),

@@ -123,7 +123,9 @@ def no_longer_calibrated(base: Entry) -> list[str]:
     """A limit that says so, where the base's score was calibrated."""
     if "calibration" not in base.zoo.config.get("calling", {}):
         return []
-    return ["The score (column 5) is 1000 times the probability: the pretrained entry's calibration is of its weights."]
+    return [
+        "The score (column 5) ranks peaks and is no probability: the pretrained entry's calibration is of its weights."
+    ]
 
 
 def seen_in_training(base: Entry, chromosomes: Collection[str]) -> list[str]:
