@@ -66,7 +66,9 @@ class LocalBackground:
 
     def add(self, values: Float[np.ndarray, " bin"], keep: Bool[np.ndarray, " bin"]) -> None:
         """Take in the next bins and which of them are background."""
-        self._values = np.concatenate([self._values, values.astype(np.float64) * keep])
+        kept = values.astype(np.float64)
+        kept *= keep
+        self._values = np.concatenate([self._values, kept])
         self._keep = np.concatenate([self._keep, keep])
         full = len(self._values) // self.block_bins * self.block_bins
         self._push(self._values[:full], self._keep[:full])
@@ -84,8 +86,8 @@ class LocalBackground:
         missing = -len(self._values) % self.block_bins
         self._push(np.pad(self._values, (0, missing)), np.pad(self._keep, (0, missing)))
         self._values, self._keep = self._values[:0], self._keep[:0]
-        sums = np.concatenate([[0.0], np.cumsum(np.concatenate(self._sums))])
-        counts = np.concatenate([[0], np.cumsum(np.concatenate(self._counts))])
+        sums = np.concatenate([[0.0], np.cumsum(np.concatenate([np.zeros(0), *self._sums]))])
+        counts = np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *self._counts]))])
         edges = np.append((self.starts - self.starts[0]) // self.block_bins, len(sums) - 1)
         of = np.searchsorted(self.starts, first, side="right") - 1
         begin, end = edges[of], edges[of + 1]
@@ -99,5 +101,9 @@ class LocalBackground:
         return np.where(n_near > 0, near, anywhere)
 
     def _push(self, values: np.ndarray, keep: np.ndarray) -> None:
-        self._sums.append(values.reshape(-1, self.block_bins).sum(axis=1))
-        self._counts.append(keep.reshape(-1, self.block_bins).sum(axis=1))
+        if not len(values):
+            return
+        # For short blocks several times as fast as the sum of an axis.
+        edges = np.arange(0, len(values), self.block_bins)
+        self._sums.append(np.add.reduceat(values, edges))
+        self._counts.append(np.add.reduceat(keep, edges, dtype=np.int64))

@@ -114,6 +114,8 @@ class PeakCollector:
             bin at least between; peaks are cut there. What lies around is background alone. Several stretches arrive
             in one piece.
         config, bin_bp, least_background, reads_per_unit, reads_per_area: See `call_peaks`.
+        beside: A collector of the same stretches by another rule of the same `background_bp`, which is given each piece
+            before this one is: signal and control around peaks are summed there alone.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class PeakCollector:
         least_background: float = 1.0,
         reads_per_unit: float = 1.0,
         reads_per_area: float | None = None,
+        beside: "PeakCollector | None" = None,
     ) -> None:
         self.stretches = stretches
         self.config = config
@@ -142,9 +145,12 @@ class PeakCollector:
         self._low_on_line = self._low // bin_bp - self._to_chrom
         self._next_bin = stretches[0].start_bin
         self._inside: list[_Bins] = []
-        self._background, self._surroundings, self._control = (
+        self._background, surroundings, of_control = (
             LocalBackground(self._starts, config.background_bp, bin_bp) for _ in range(3)
         )
+        self._beside = beside
+        self._surroundings: LocalBackground = beside._surroundings if beside else surroundings
+        self._control: LocalBackground = beside._control if beside else of_control
 
     def add(
         self,
@@ -159,9 +165,10 @@ class PeakCollector:
             control = None if control is None else self._on_line(control)
         extends = probabilities >= self.config.extend_probability
         self._background.add(signal, everywhere & ~extends)
-        self._surroundings.add(signal, everywhere)
-        if control is not None:
-            self._control.add(control, everywhere)
+        if self._beside is None:
+            self._surroundings.add(signal, everywhere)
+            if control is not None:
+                self._control.add(control, everywhere)
         number = np.flatnonzero(extends)
         if len(number):
             beside = np.full(len(number), -1.0) if control is None else control[number]

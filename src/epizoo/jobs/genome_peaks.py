@@ -104,7 +104,9 @@ def call_genome(
                 group, piece = _that_may_hold_peaks(group, piece, min(rule.enter_probability for rule in rules))
                 if not group:
                     continue
-                collectors = [_collector(group, rule, entry.window.bin_bp, windows.fitted[0], reads) for rule in rules]
+                for rule in rules:
+                    first = collectors[0] if collectors else None
+                    collectors.append(_collector(group, rule, entry.window.bin_bp, windows.fitted[0], reads, first))
             # Folds over the background, so that treatment and control are of one depth.
             folds = windows.folds(piece.loci, piece.inputs)
             for collector in collectors:
@@ -172,7 +174,12 @@ def _write(writers: Writers, group: list[Stretch], piece: Piece, bin_bp: int) ->
 
 
 def _collector(
-    group: list[Stretch], rule: PeakCallingConfig, bin_bp: int, fitted: FittedTransform, reads: float | None
+    group: list[Stretch],
+    rule: PeakCallingConfig,
+    bin_bp: int,
+    fitted: FittedTransform,
+    reads: float | None,
+    beside: PeakCollector | None,
 ) -> PeakCollector:
     return PeakCollector(
         group,
@@ -181,6 +188,7 @@ def _collector(
         # Of other kinds the number of reads is unknown, and assumed as the transform assumes it for -log10 p.
         reads_per_unit=fitted.background if fitted.kind == "coverage" else fitted.log10_p_background,
         reads_per_area=None if reads is None else reads * fitted.background,
+        beside=beside,
     )
 
 
