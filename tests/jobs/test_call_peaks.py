@@ -1,6 +1,7 @@
 """Peaks of a genome, file in and file out, against the network over whole chromosomes at once."""
 
 import dataclasses
+from importlib.resources import files
 
 import bioframe
 import numpy as np
@@ -14,7 +15,8 @@ from epizoo.calling.peak_rule import PeakCallingConfig
 from epizoo.calling.peaks import call_peaks
 from epizoo.errors import InputError
 from epizoo.genome.coverage_transform import CoverageTransform
-from epizoo.genome.reads.pileup import pile_up
+from epizoo.genome.intervals import read_bed
+from epizoo.genome.reads.pileup import ReadCoverage, pile_up
 from epizoo.genome.signal import BigWig
 from epizoo.jobs import genome_peaks
 
@@ -382,3 +384,19 @@ def test_no_genome_is_tiled_that_nobody_reads_by_windows(entry, random_zoo, monk
     entry.call_peaks(random_zoo.bigwig)
     with pytest.raises(pytest.fail.Exception):
         len(entry.windows(intervals_file=None, bigwig_file=random_zoo.bigwig))
+
+
+@pytest.mark.parametrize(("chrom", "size", "name"), [("chr1", 248_956_422, "hg38"), ("1", 249_250_621, "hg19")])
+def test_peaks_on_the_blacklist_of_the_assembly_are_told(chrom, size, name):
+    listed = read_bed(files("epizoo.genome") / f"blacklists/{name}.bed.gz").query("chrom == 'chr1'").iloc[5]
+    starts = np.repeat([listed["start"] + 300, 20_000_000, size - 9_000_000], 40)
+    starts = np.concatenate([starts + np.tile(np.arange(40) * 8, 3), np.arange(100_000, size, 1_000_000)])
+    reads = ReadCoverage(["reads.bam"], {chrom: size}, {chrom: (starts, starts + 200)})
+    told = f"On ENCODE's blacklist of {name}: 1 of 3 peaks (--blacklist {name} leaves them out)."
+    universal = epizoo.load("peak_caller/universal")
+    assert universal.call_peaks(reads).decided.notes[-1] == told
+    masked = universal.call_peaks(reads, blacklist=name)
+    assert len(masked) == 2
+    assert told not in masked.decided.notes
+    elsewhere = ReadCoverage(["reads.bam"], {chrom: size - 1}, {chrom: (starts, starts + 200)})
+    assert "ENCODE" not in " ".join(universal.call_peaks(elsewhere).decided.notes)

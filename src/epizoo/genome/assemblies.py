@@ -11,6 +11,7 @@ from epizoo.genome.intervals import check_blacklist, read_bed, read_chrom_sizes
 
 BLACKLISTS = ("hg19", "hg38", "mm10")
 """Assemblies whose blacklist is installed with the package: version 2 of ENCODE's (Amemiya et al., Sci Rep 2019)."""
+_CHR1_BP = {249_250_621: "hg19", 248_956_422: "hg38", 195_471_971: "mm10"}
 UNUSUAL_SEQUENCES = (
     *("chrM", "chrMT", "M", "MT", "Mito", "chrMito", "MtDNA", "mitochondrion_genome"),
     *("chrC", "ChrC", "Pt", "chrPt", "chrEBV", "EBV"),
@@ -129,6 +130,19 @@ def read_blacklist(name_or_file: str | os.PathLike[str], sizes: Mapping[str, int
     table.attrs["name"] = str(name_or_file)
     check_blacklist_fits(table, sizes, str(name_or_file), sizes_name)
     return table
+
+
+def fitting_blacklist(sizes: Mapping[str, int]) -> tuple[str, pd.DataFrame] | None:
+    """The installed blacklist whose assembly a signal is of, by the length of chromosome 1, and its name.
+
+    >>> [fitting_blacklist(sizes)[0] for sizes in ({"chr1": 248_956_422}, {"1": 195_471_971})]
+    ['hg38', 'mm10']
+    """
+    name = _CHR1_BP.get(sizes.get("chr1", sizes.get("1", 0)))
+    if name is None:
+        return None
+    table = read_bed(_FOLDER / f"{name}.bed.gz")
+    return name, table if "chr1" in sizes else table.assign(chrom=table["chrom"].str.removeprefix("chr"))
 
 
 def require_blacklist(name_or_file: str | os.PathLike[str]) -> None:

@@ -18,7 +18,7 @@ from epizoo.calling.reproducibility import with_reproducibility
 from epizoo.calling.significance import significant, with_q_values, write_cutoffs
 from epizoo.errors import InputError
 from epizoo.files import check_outputs
-from epizoo.genome.assemblies import excluded_sequences, require_blacklist
+from epizoo.genome.assemblies import excluded_sequences, fitting_blacklist, require_blacklist
 from epizoo.genome.bigwig.writer import check_bigwigs, write_track
 from epizoo.genome.loci import is_region
 from epizoo.genome.overlaps import overlaps_any
@@ -32,6 +32,7 @@ from epizoo.jobs.candidate_peaks import call_candidates
 from epizoo.jobs.genome_peaks import call_genome, open_writers, searched_intervals
 from epizoo.jobs.peak_inputs import File, PeakInputs, Progress, Reads, Signal, blacklist_table
 from epizoo.validation import stated
+from epizoo.wording import counted
 from epizoo.zoo.catalogue import list_entries
 from epizoo.zoo.entry import PeakCallerEntry, PeakScorerEntry
 from epizoo.zoo.loading import load, load_any_caller
@@ -297,6 +298,8 @@ def call_peaks(
         notes = (*notes, f"Detected in {track.path}: --signal-kind {fitted.kind}.")
     if excluded:
         notes = (*notes, f"Left out: {', '.join(excluded)} (--exclude names others, --exclude none leaves out none).")
+    if blacklist is None:
+        notes = (*notes, *_on_blacklist(peaks, track.chrom_sizes))
     peaks.decided = CallingDecisions(
         caller=f"{caller.name} {caller.version}",
         bin_bp=caller.window.bin_bp,
@@ -310,6 +313,14 @@ def call_peaks(
     )
     _warn(windows, rule, len(peaks), searched)
     return peaks
+
+
+def _on_blacklist(peaks: pd.DataFrame, sizes: Mapping[str, int]) -> list[str]:
+    """A sentence about peaks on the blacklist of the signal's assembly, where there are some."""
+    name, table = fitting_blacklist(sizes) or ("", peaks[:0])
+    n_peaks = int(overlaps_any(peaks, table).sum())
+    share = f"{n_peaks:,} of {counted(len(peaks), 'peak')}"
+    return [f"On ENCODE's blacklist of {name}: {share} (--blacklist {name} leaves them out)."] if n_peaks else []
 
 
 def _changed(rule: PeakCallingConfig, changes: dict[str, Any], *, one_tier: bool) -> PeakCallingConfig:
