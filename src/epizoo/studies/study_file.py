@@ -19,7 +19,7 @@ from epizoo.validation import Config, read_yaml
 
 Assay = Literal["narrow", "broad", "point", "accessible", "any"]
 ENTRIES: dict[str, str] = {
-    "narrow": "peak_caller/h3k4me3",
+    "narrow": "peak_caller/universal",
     "broad": "peak_caller/h3k36me3",
     "point": "peak_caller/tf",
     "accessible": "peak_caller/atac",
