@@ -27,12 +27,12 @@ def test_the_background_of_a_stretch_is_the_mean_of_the_bins_that_it_reaches(see
 
 
 @pytest.mark.parametrize("n_kept", [1, 2])
-def test_where_no_background_is_near_it_is_that_of_all_bins(n_kept):
+def test_where_no_background_is_near_there_is_none(n_kept):
     background = LocalBackground(np.array([0]), BACKGROUND_BP, BIN_BP)
     keep = np.zeros(500, bool)
     keep[:n_kept] = True
     background.add(np.full(500, 3.0), keep)
-    assert background.around(np.array([400])).tolist() == [3.0]
+    assert background.around(np.array([0, 400])).tolist() == [3.0, 0.0]
 
 
 def test_stretches_on_one_line_have_the_backgrounds_that_each_has_alone():

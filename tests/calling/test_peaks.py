@@ -96,7 +96,7 @@ def brute_force_background(best, probabilities, signal, config):
     block = max(1, config.background_bp // (10 * BIN_BP))
     reach = round(config.background_bp / (block * BIN_BP))
     below = [i for i, p in enumerate(probabilities) if p < config.extend_probability]
-    near = [i for i in below if abs(i // block - best // block) <= reach] or below
+    near = [i for i in below if abs(i // block - best // block) <= reach]
     return sum(float(signal[i]) for i in near) / max(len(near), 1)
 
 
@@ -446,13 +446,13 @@ def test_certainty_counts_as_odds_of_19_and_no_more():
     assert score(0.94) < score(0.96) < score(1.0)
 
 
-@pytest.mark.parametrize(("quiet_bins", "background"), [((19,), 3.0), ((90, 95), 4.0), ((), 1.0)])
-def test_a_peak_among_peaks_has_the_background_there_is_near_or_else_far_away(quiet_bins, background):
-    # One bin beside the peak, or two that lie beyond its surroundings, or none: then that of the whole genome.
+@pytest.mark.parametrize(("quiet_bins", "background"), [((19,), 3.0), ((90, 95), 1.0), ((), 1.0)])
+def test_a_peak_among_peaks_has_the_background_there_is_near_or_else_that_of_the_genome(quiet_bins, background):
+    # One bin beside the peak, or two that lie beyond its surroundings, or none.
     probabilities, signal = np.full(100, 0.9), np.full(100, 6.0)
     signal[10] = 12.0
-    for bin_, height in zip(quiet_bins, (background, background) if len(quiet_bins) == 1 else (3.0, 5.0), strict=False):
-        probabilities[bin_], signal[bin_] = 0.0, height
+    for bin_ in quiet_bins:
+        probabilities[bin_], signal[bin_] = 0.0, 3.0
     config = PeakCallingConfig(0.5, 0.5, summit_smoothing_bp=0, background_bp=200)
     peaks = call_peaks("chr1", 0, probabilities, signal, config, bin_bp=BIN_BP, chrom_size=1_000)
     assert peaks["signalValue"].iloc[0] == 12.0 / background
@@ -485,3 +485,22 @@ def test_bins_beyond_what_was_asked_for_add_nothing_to_a_peak(edge):
         return candidate_table([collector.finish()])[["start", "end", "pValue"]]
 
     pd.testing.assert_frame_equal(called(200), called(edge))
+
+
+def test_a_second_rule_shares_the_surroundings_and_the_control_of_the_first():
+    rng = np.random.default_rng(3)
+    probabilities, signal = stretch(3)
+    control = rng.gamma(1.0, 2.0, 400).astype(np.float32)
+    options = {"bin_bp": BIN_BP, "reads_per_area": 0.3}
+    stretches = [Stretch("chr1", 7, 407, [(70, 4_070)])]
+    rules = [PeakCallingConfig(0.7, 0.6, background_bp=300), PeakCallingConfig(0.4, 0.4, background_bp=300)]
+    alone = [PeakCollector(stretches, rule, **options) for rule in rules]
+    first = PeakCollector(stretches, rules[0], **options)
+    beside = [first, PeakCollector(stretches, rules[1], beside=first, **options)]
+    for low, high in ((0, 150), (150, 400)):
+        for collector in (*alone, *beside):
+            collector.add(probabilities[low:high], signal[low:high], control[low:high])
+    expected, found = ([candidate_table([one.finish()]) for one in those] for those in (alone, beside))
+    for one, other in zip(found, expected, strict=True):
+        assert len(one) > 3
+        pd.testing.assert_frame_equal(one, other)

@@ -1,6 +1,7 @@
 """Where sparse reads could make a significant peak, against all intervals one by one."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ def candidates(track, rule, reads_per_bin, hulls):
 
 
 def hulls_near_reads(track, gap_bins):
-    """Intervals of up to 40 bins that begin in a bin with reads, and as few bins as a peak of theirs may have.
+    """Intervals of up to 40 bins that begin in a bin that sees reads, and as few bins as a peak of theirs may have.
 
     Bins that see no reads are in no peak: a peak ends where the reads within it are too far apart.
     """
@@ -59,8 +60,11 @@ def hulls_near_reads(track, gap_bins):
     for chrom in SIZES:
         bins, _ = track.covered_bins(chrom, BIN_BP)
         last = SIZES[chrom] // BIN_BP
-        for begin, width in itertools.product(bins.tolist(), (1, 2, 3, 4, 6, 9, 14, 20, 30, 40)):
+        begins = np.unique(np.maximum(np.concatenate([bins, bins - FLANK_BINS]), 0)).tolist()
+        for begin, width in itertools.product(begins, (1, 2, 3, 4, 6, 9, 14, 20, 30, 40)):
             own = bins[(bins >= begin) & (bins < begin + width)]
+            if not len(own):
+                continue
             sees = begin + width - 1 - own[-1] <= FLANK_BINS and (np.diff(own) <= 2 * FLANK_BINS + 1 + gap_bins).all()
             if sees and begin + width <= last:
                 n_bins = width if width < 3 else -(-(width + gap_bins) // (1 + gap_bins))
@@ -70,7 +74,7 @@ def hulls_near_reads(track, gap_bins):
 
 def disjoint(peaks):
     """Of peaks that overlap, the one that is expected least often."""
-    order = (np.log10(N_BP / (BIN_BP * peaks["n_bins"])) - peaks["pValue"]).sort_values(kind="stable").index
+    order = (np.log10(N_BP / (peaks["end"] - peaks["start"])) - peaks["pValue"]).sort_values(kind="stable").index
     kept, free = [], {chrom: np.ones(size // BIN_BP + 1, bool) for chrom, size in SIZES.items()}
     for peak in peaks.loc[order].itertuples():
         bins = slice(peak.start // BIN_BP, peak.end // BIN_BP)
@@ -81,7 +85,7 @@ def disjoint(peaks):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize(("most_q", "gap_bp"), [(1e-4, 0), (1e-4, 200), (0.05, 200), (1e-8, 500)])
+@pytest.mark.parametrize(("most_q", "gap_bp"), [(1e-4, 0), (1e-4, 200), (0.05, 200), (1e-8, 500), (1e-6, 3_000)])
 def test_every_significant_peak_lies_in_them(seed, most_q, gap_bp):
     random = np.random.default_rng(seed)
     track = sparse_reads(random)
@@ -91,14 +95,12 @@ def test_every_significant_peak_lies_in_them(seed, most_q, gap_bp):
     assert intervals is not None
     gap_bins = gap_bp // BIN_BP
     found = disjoint(candidates(track, rule, reads_per_bin, hulls_near_reads(track, gap_bins)))
-    # The width that counts is that of the bins outside the gaps.
-    narrowed = found.assign(hull=found["end"], end=found["start"] + found["n_bins"] * BIN_BP)
-    peaks = significant(with_q_values(narrowed, N_BP), most_q)
+    peaks = significant(with_q_values(found, N_BP), most_q)
     assert len(peaks) >= 3
     beside = (gap_bins + 1) * BIN_BP
     for peak in peaks.itertuples():
         own = intervals[intervals["chrom"] == peak.chrom]
-        low, high = max(peak.start - beside, 0), min(peak.hull + beside, SIZES[peak.chrom])
+        low, high = max(peak.start - beside, 0), min(peak.end + beside, SIZES[peak.chrom])
         assert ((own["start"] <= low) & (own["end"] >= high)).any(), peak
 
 
@@ -131,3 +133,17 @@ def test_no_peak_crosses_a_stretch_whose_middle_sees_no_reads(apart, n_intervals
     rule = PeakCallingConfig(merge_gap_bp=2 * BIN_BP, background_bp=5_000, most_q=0.002)
     found = possible_peaks(track, rule, Grid(BIN_BP, FLANK_BINS, 0.02, N_BP))
     assert len(found) == n_intervals
+
+
+def test_the_width_of_a_peak_is_that_with_its_gaps():
+    # Six peaks of two bins with 44 bins between them, and a q-value that they just reach.
+    first = np.arange(6) * 400_000 + 50_000
+    start = np.repeat(np.concatenate([first, first + 45 * BIN_BP]), 2)
+    track = ReadCoverage(["reads.bam"], SIZES, {"chr1": (start, start + BIN_BP)})
+    hulls = pd.DataFrame({"chrom": "chr1", "start": first, "end": first + 46 * BIN_BP, "n_bins": 2})
+    rule = PeakCallingConfig(merge_gap_bp=5_000, background_bp=50_000)
+    peaks = with_q_values(candidates(track, rule, 0.0002, hulls), N_BP)
+    assert np.ptp(peaks["qValue"]) == 0
+    for factor, n_intervals in ((1 + 1e-9, 6), (0.01, 0)):
+        strict = replace(rule, most_q=factor * 10 ** -peaks["qValue"].iloc[0])
+        assert len(possible_peaks(track, strict, Grid(BIN_BP, 30, 0.0002, N_BP))) == n_intervals

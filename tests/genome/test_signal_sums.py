@@ -1,5 +1,7 @@
 """Sums of signal over intervals against sums of pyBigWig's values."""
 
+import struct
+
 import numpy as np
 import pandas as pd
 import pyBigWig
@@ -48,7 +50,9 @@ def test_negative_signal_is_refused(tmp_path):
         signal_sums(track, pd.DataFrame({"chrom": ["chr2"], "start": [0], "end": [5]}))
 
 
-@pytest.mark.parametrize(("stated", "is_used"), [(1234.5, True), (float("inf"), False), (float("nan"), False)])
+@pytest.mark.parametrize(
+    ("stated", "is_used"), [(1234.5, True), (34.0, False), (float("inf"), False), (float("nan"), False)]
+)
 def test_the_sum_of_the_genome_is_that_of_the_header_where_it_is_a_number(tmp_path, stated, is_used):
     path = write(tmp_path / "a.bw", [("chr1", 10, 20, 2.0), ("chr1", 8_000_000, 8_000_010, 5.0), ("chr2", 0, 100, 1.0)])
     table = pd.DataFrame({"chrom": ["chr1", "chr9"], "start": [15, 0], "end": [8_000_005, 10]})
@@ -57,3 +61,17 @@ def test_the_sum_of_the_genome_is_that_of_the_header_where_it_is_a_number(tmp_pa
         track.summary = track.summary._replace(total=stated)
         sums, inside, total = signal_sums(track, table)
     assert (sums.tolist(), inside, total) == ([35, 0], 35, stated if is_used else 170)
+
+
+@pytest.mark.parametrize("total", [0.0, -5.0, 601.0, float("nan")])
+def test_a_sum_that_cannot_be_by_the_rest_of_the_header_is_not_used(tmp_path, total):
+    path = write(tmp_path / "a.bw", [("chr1", 10, 20, 2.0), ("chr1", 8_000_000, 8_000_010, 5.0), ("chr2", 0, 100, 1.0)])
+    content = bytearray(path.read_bytes())
+    # The header's offset of the summary, in which the sum is the fourth of five numbers.
+    at = struct.unpack_from("<Q", content, 44)[0] + 24
+    assert struct.unpack_from("<d", content, at) == (170.0,)
+    struct.pack_into("<d", content, at, total)
+    path.write_bytes(content)
+    with BigWig(path) as track:
+        assert track.summary.total is None
+        assert signal_sums(track, pd.DataFrame({"chrom": ["chr1"], "start": [15], "end": [20]}))[1:] == (10, 170)

@@ -180,7 +180,7 @@ def test_a_score_is_called_a_probability_only_where_it_was_measured_to_be_one(na
     assert is_called_one == (isinstance(entry, PeakCallerEntry) and entry.config.calling.score_is_probability)
     errors = [one.value for one in entry.zoo.metrics if one.name == SCORE_ERROR]
     assert not is_called_one or (errors and max(errors) <= MOST_SCORE_ERROR)
-    only = re.search(r"It is a probability for `(\w+)` alone", DOCS.read_text(encoding="utf-8"))
+    only = re.search(r"it is a probability for `(\w+)` alone", DOCS.read_text(encoding="utf-8"))
     assert is_called_one == (name == f"peak_caller/{only[1]}")
 
 

@@ -77,7 +77,7 @@ class LocalBackground:
     def around(
         self, first: Int[np.ndarray, " place"], last: Int[np.ndarray, " place"] | None = None
     ) -> Float[np.ndarray, " place"]:
-        """Mean of the background bins in the blocks around each place; of its whole stretch where there are none near.
+        """Mean of the background bins in the blocks around each place; 0 where there are none near.
 
         Args:
             first: the first bin of each place.
@@ -96,9 +96,7 @@ class LocalBackground:
         low = np.clip(first_block - self.reach_blocks, begin, end)
         high = np.clip(last_block + self.reach_blocks + 1, begin, end)
         n_near = counts[high] - counts[low]
-        near = (sums[high] - sums[low]) / np.maximum(n_near, 1)
-        anywhere = (sums[end] - sums[begin]) / np.maximum(counts[end] - counts[begin], 1)
-        return np.where(n_near > 0, near, anywhere)
+        return (sums[high] - sums[low]) / np.maximum(n_near, 1)
 
     def _push(self, values: np.ndarray, keep: np.ndarray) -> None:
         if not len(values):

@@ -118,7 +118,7 @@ def call_peaks(
     for name, what in (
         ("coverage", "fragments over each bp"),
         ("summits", counted(n_summits, "summit")),
-        ("probabilities", f"probability of a peak {in_bins}"),
+        ("probabilities", f"the network's output {in_bins}"),
         ("cutoff_analysis", "peaks by cut-off of the q-value"),
         ("replicate_table", "probability to come back, IDR, and -log10 p of each replicate"),
         ("denoised", f"denoised coverage {in_bins}, in the unit of the input"),

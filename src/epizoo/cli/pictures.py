@@ -28,8 +28,10 @@ def plot(
     same_scale: Annotated[
         bool, typer.Option("--same-scale", help="One axis for all signal and the control, to compare heights.")
     ] = False,
-    probabilities: Annotated[Path | None, option("FILE", "Probability of a peak, a bigWig."), INPUT] = None,
-    threshold: Annotated[float | None, option("NUMBER", "Draw a dashed line at this probability.")] = None,
+    probabilities: Annotated[
+        Path | None, option("FILE", "The network's output (`call-peaks --probabilities`), a bigWig."), INPUT
+    ] = None,
+    threshold: Annotated[float | None, option("NUMBER", "Draw a dashed line at this height of it.")] = None,
     peaks: Annotated[
         list[str] | None, option("[NAME=]FILE", "Peaks, as FILE or NAME=FILE; may be given more than once."), INPUT
     ] = None,
@@ -44,7 +46,7 @@ def plot(
     ] = None,
     title: Annotated[str | None, option("TEXT", "A title; the region where none is given.")] = None,
 ) -> None:
-    """Draw a region: signal, probability, peaks, marks and states, as PNG, SVG or PDF of 180 mm width."""
+    """Draw a region: signal, network's output, peaks, marks and states, as PNG, SVG or PDF of 180 mm width."""
     from epizoo.figures import panels as make
     from epizoo.figures.regions import draw
     from epizoo.files import check_outputs

@@ -13,12 +13,14 @@ from epizoo.genome.overlaps import merged
 from epizoo.genome.signal import SignalTrack
 
 _BLOCK_BP, _GAP_BP = 1 << 22, 1 << 14
+_ROUNDING = 1 + 1e-6
 
 
 def signal_sums(track: SignalTrack, intervals: pd.DataFrame) -> tuple[Float[np.ndarray, " interval"], float, float]:
     """The sum of the signal over the bp of each interval, of their union, and of the whole genome; absent values are 0.
 
-    The sum of the genome is that of the file's header where there is one, else all of the signal is read.
+    The sum of the genome is that of the file's header where there is one that can be true, else all of the signal is
+    read.
 
     Raises:
         InputError: the track is damaged where it is read, or a value is negative or infinite.
@@ -26,9 +28,20 @@ def signal_sums(track: SignalTrack, intervals: pd.DataFrame) -> tuple[Float[np.n
     union = merged(intervals)
     places = pd.concat([intervals[["chrom", "start", "end"]], union], ignore_index=True)
     stated = track.summary.total
-    is_stated = stated is not None and np.isfinite(stated) and track.summary.minimum >= 0
-    known = union[union["chrom"].isin(list(track.chrom_sizes))]
-    wanted = merged(known, gap_bp=_GAP_BP) if is_stated else whole_genome(track.chrom_sizes)
+    if stated is not None and np.isfinite(stated) and track.summary.minimum >= 0:
+        known = union[union["chrom"].isin(list(track.chrom_sizes))]
+        sums, _ = _sums(track, places, merged(known, gap_bp=_GAP_BP))
+        inside = float(sums[len(intervals) :].sum())
+        if inside <= stated * _ROUNDING:
+            return sums[: len(intervals)], min(inside, stated), stated
+    sums, total = _sums(track, places, whole_genome(track.chrom_sizes))
+    return sums[: len(intervals)], float(sums[len(intervals) :].sum()), total
+
+
+def _sums(
+    track: SignalTrack, places: pd.DataFrame, wanted: pd.DataFrame
+) -> tuple[Float64[np.ndarray, " place"], float]:
+    """The sum over each place, which lie in what is wanted, and over all that is wanted."""
     sums, total = np.zeros(len(places)), 0.0
     low, high = (places[column].to_numpy(np.int64) for column in ("start", "end"))
     rows_of = {str(chrom): np.asarray(rows) for chrom, rows in places.groupby("chrom").indices.items()}
@@ -43,8 +56,7 @@ def signal_sums(track: SignalTrack, intervals: pd.DataFrame) -> tuple[Float[np.n
         *before, whole = _area_before(runs, edges)
         total += float(whole)
         sums[here] += np.subtract(before[len(here) :], before[: len(here)])
-    inside = float(sums[len(intervals) :].sum())
-    return sums[: len(intervals)], inside, max(stated, inside) if stated is not None and is_stated else total
+    return sums, total
 
 
 def _spans(wanted: pd.DataFrame) -> Iterator[tuple[str, list[tuple[int, int]]]]:

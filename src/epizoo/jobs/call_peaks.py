@@ -271,7 +271,7 @@ def call_peaks(
         searched = searched_intervals(windows, excluded, masked)
         n_bp = int((searched["end"] - searched["start"]).sum())
         # Each of them counts in a table of cut-offs, and in what replicates agree on.
-        all_candidates = where is not None or cutoff_analysis is not None or bool(replicates)
+        all_candidates = where is not None or known is not None or cutoff_analysis is not None or bool(replicates)
         found = call_genome(
             caller,
             windows,

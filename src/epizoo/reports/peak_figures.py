@@ -118,7 +118,7 @@ def _library_figures(row: pd.Series) -> dict[str, float]:
 
 
 def _signal_in_peaks(track: BigWig, union: pd.DataFrame) -> tuple[float, float]:
-    """Share of the signal in peaks, and its total; the whole signal is read."""
+    """Share of the signal in peaks, and its total."""
     _, inside, total = signal_sums(track, union)
     return inside / total if total else np.nan, total
 

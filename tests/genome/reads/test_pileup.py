@@ -11,7 +11,7 @@ from epizoo.errors import InputError
 from epizoo.genome.bigwig.writer import write_track
 from epizoo.genome.coverage_transform import CoverageTransform
 from epizoo.genome.reads.pile_up_config import PileUpConfig
-from epizoo.genome.reads.pileup import pile_up
+from epizoo.genome.reads.pileup import ReadCoverage, pile_up
 from epizoo.genome.signal import BigWig, SignalTrack
 
 
@@ -343,3 +343,14 @@ def test_real_reads_pile_up_as_in_macs3(data_dir, name):
     values = values.astype(np.int64)
     found = (values.sum(), values.max(), values.argmax(), (values**2).sum(), (values > 0).sum())
     assert tuple(map(int, found)) == MACS3[name]
+
+
+@pytest.mark.parametrize("bin_bp", [1, 20, 100, 1_000])
+def test_covered_bins_are_those_of_the_signal_that_are_not_0(bin_bp):
+    random = np.random.default_rng(bin_bp)
+    starts = random.integers(-50, 20_050, 60)
+    coverage = ReadCoverage(["a.bam"], {"chr1": 20_030}, {"chr1": (starts, starts + random.integers(1, 700, 60))})
+    whole = coverage.binned("chr1", 0, -(-20_030 // bin_bp), bin_bp)
+    bins, signal = coverage.covered_bins("chr1", bin_bp)
+    assert bins.tolist() == np.flatnonzero(whole).tolist()
+    np.testing.assert_allclose(signal, whole[bins], rtol=1e-6)

@@ -43,7 +43,7 @@ export class LocalBackground {
     }
   }
 
-  /** Mean of the background bins in the blocks around stretches of bins, both ends included; of all where none is near. */
+  /** Mean of the background bins in the blocks around stretches of bins, both ends included; 0 where none is near. */
   around(stretches: [first: number, last: number][]): number[] {
     const sums = runningSums(this.sums);
     const counts = runningSums(this.counts);
@@ -51,8 +51,7 @@ export class LocalBackground {
     return stretches.map(([first, last]) => {
       const low = clip(this.block(first) - this.reachBlocks, 0, end);
       const high = clip(this.block(last) + this.reachBlocks + 1, 0, end);
-      const nNear = counts[high] - counts[low];
-      return nNear ? (sums[high] - sums[low]) / nNear : sums[end] / Math.max(counts[end], 1);
+      return (sums[high] - sums[low]) / Math.max(counts[high] - counts[low], 1);
     });
   }
 

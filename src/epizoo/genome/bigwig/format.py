@@ -82,9 +82,9 @@ class BigWigStructure:
             raise self.damaged("a zoom level of 0 bp")
         self.covered_bp: int | None = None
         self.minimum: float | None = None
-        self.total: float | None = None
+        self.maximum = self.total = 0.0
         if summary:
-            self.covered_bp, self.minimum, _, self.total, _ = self._unpack(SUMMARY, summary)
+            self.covered_bp, self.minimum, self.maximum, self.total, _ = self._unpack(SUMMARY, summary)
         self.chrom_sizes = self._read_chromosomes(tree)
         # Without an index there is no data.
         self.blocks = self.read_index(index) if index else np.zeros(0, LEAF)

@@ -12,6 +12,7 @@ from epizoo.genome.bigwig.format import BigWigStructure
 from epizoo.genome.bigwig.records import ZOOM_RECORD, BadBlockError, Records, joined, read_block, within
 
 _KEPT_BLOCKS = 4
+_ROUNDING = 1e-6
 
 
 class Summary(NamedTuple):
@@ -20,7 +21,7 @@ class Summary(NamedTuple):
     Attributes:
         covered_bp: base pairs that have a value.
         minimum: smallest value.
-        total: sum of the values of all bp; None where it is not known.
+        total: sum of the values of all bp; None where it is not known, or cannot be by the other figures.
     """
 
     covered_bp: int
@@ -59,7 +60,10 @@ class BigWigReader:
         if covered is None or minimum is None:
             lows = self._zoom_records(0)["minimum"] if self._structure.zooms else np.zeros(0, np.float32)
             return Summary(len(self._blocks), float(np.nanmin(lows, initial=np.inf)))
-        return Summary(covered if len(self._blocks) else 0, minimum, self._structure.total)
+        low, high = minimum * covered, self._structure.maximum * covered
+        is_possible = low - _ROUNDING * abs(low) <= self._structure.total <= high + _ROUNDING * abs(high)
+        total = self._structure.total if is_possible else None
+        return Summary(covered if len(self._blocks) else 0, minimum, total)
 
     def records(self, chrom: str, start: int, end: int) -> Records:
         """The records that overlap ``[start, end)``.

@@ -163,8 +163,8 @@ class ReadCoverage(SignalTrack):
             blocks += [(chrom, int(edges[i]), int(edges[i + 1])) for i in np.flatnonzero(started > ended)]
         return blocks
 
-    def covered_bins(self, chrom: str, bin_bp: int) -> tuple[Int64[np.ndarray, " bin"], Int64[np.ndarray, " bin"]]:
-        """Numbers of the bins of a chromosome that fragments lie in, in order, and the signal summed over each."""
+    def covered_bins(self, chrom: str, bin_bp: int) -> tuple[Int64[np.ndarray, " bin"], Float[np.ndarray, " bin"]]:
+        """Numbers of the bins of a chromosome that fragments lie in, in order, and the mean signal of each."""
         # The first start with the first end, and so on, are other fragments with the same coverage.
         starts, ends = (edges[chrom].astype(np.int64) for edges in (self._starts, self._ends))
         first = starts // bin_bp
@@ -174,7 +174,9 @@ class ReadCoverage(SignalTrack):
         signal = np.minimum(high, (bins + 1) * bin_bp) - np.maximum(low, bins * bin_bp)
         order = np.argsort(bins, kind="stable")
         begins = np.flatnonzero(np.diff(bins[order], prepend=-1))
-        return bins[order[begins]], np.add.reduceat(signal[order], begins) if len(begins) else signal
+        covered = bins[order[begins]]
+        width = np.minimum(bin_bp, self.chrom_sizes[chrom] - covered * bin_bp)
+        return covered, np.add.reduceat(signal[order], begins) / width
 
     def stretch_means(self, chrom: str, start: int, end: int, width_bp: int) -> Float[np.ndarray, " stretch"]:
         """Mean signal over stretches of a width from `start` on, as many as are whole; float32."""
