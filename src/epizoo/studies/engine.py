@@ -16,6 +16,8 @@ from epizoo.studies.records import Outcome, Piece
 
 _RETRIES = 2
 _WAIT_S = 15
+_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Variables that hold the number of threads of a library; the pieces run side by side themselves."""
 
 
 def run_pieces(
@@ -118,9 +120,22 @@ def _client(scheduler: str | None, workers: int, memory: str | None) -> Iterator
             yield client
         return
     _start_quiet_tracker()
+    settings = require("dask", "study").config.set(
+        {
+            # A process that is being restarted again when this time after its first end is over would be given up.
+            "distributed.deploy.lost-worker-timeout": "1000 days",
+            # Dask has malloc give memory back at once as well, which takes a quarter of a call of peaks.
+            "distributed.nanny.pre-spawn-environ": dict.fromkeys(_ONE_THREAD, 1),
+        }
+    )
+    with settings, _local_cluster(workers, memory) as cluster, distributed.Client(cluster) as client:
+        yield client
+
+
+def _local_cluster(workers: int, memory: str | None) -> Any:
     try:
         with _without_interrupts():
-            cluster = distributed.LocalCluster(
+            return require("distributed", "study").LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
                 memory_limit=memory or "auto",
@@ -131,10 +146,6 @@ def _client(scheduler: str | None, workers: int, memory: str | None) -> Iterator
             )
     except ValueError as error:
         raise InputError(f"--memory: {memory} cannot be read ({error}); give a size such as 4GB") from None
-    # A process that is being restarted again when this time after its first end is over would be given up.
-    patience = require("dask", "study").config.set({"distributed.deploy.lost-worker-timeout": "1000 days"})
-    with patience, cluster, distributed.Client(cluster) as client:
-        yield client
 
 
 def _start_quiet_tracker() -> None:
