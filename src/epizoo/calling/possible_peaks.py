@@ -1,4 +1,4 @@
-"""Where the reads of a sparse experiment are dense enough for a significant peak: elsewhere no network has to look.
+"""Places where sparse reads are dense enough for a significant peak: no network has to look elsewhere.
 
 A peak counts if its q-value is at most `most_q`. If J peaks count, the number of peaks like any of them that noise
 would give is at most ``most_q * J`` (`epizoo.calling.significance.with_q_values`), so that its p-value is at most
