@@ -71,3 +71,12 @@ def test_names_that_bioframe_splits_are_known_or_refused():
     for name in ("0", "v2.0", "hg38.1"):
         with pytest.raises(InputError, match="neither a file of chromosome lengths nor a known assembly"):
             chrom_sizes(name)
+
+
+def test_an_assembly_is_named_only_where_all_of_its_chromosomes_fit():
+    # As in a BAM of which all chromosomes have the length of the first.
+    odd = {"chr1": 249_250_621, "chr2": 249_250_621}
+    with pytest.raises(InputError, match=r"chr1 is .* in hg38.* give a BED file of its own assembly"):
+        read_blacklist("hg38", odd, "odd.bam")
+    with pytest.raises(InputError, match="it fits hg19: name that"):
+        read_blacklist("hg38", {"chr1": 249_250_621, "chrM": 5}, "right.bam")

@@ -140,3 +140,14 @@ def test_rows_without_signal_change_no_peak(cells):
     every = epizoo.call_peaks(ENTRY, reads=fragments, chrom_sizes=sizes, probabilities=path.with_name("p.bw"))
     pd.testing.assert_frame_equal(pd.DataFrame(some), pd.DataFrame(every))
     assert len(some) > 0
+
+
+def test_barcodes_without_a_fragment_are_told(cells, caplog):
+    path, sizes, _ = cells
+    table = CLUSTERS | {"cell.2-1": "T", "cell.9": "T"}
+    epizoo.call_cluster_peaks(ENTRY, path, table, chrom_sizes=sizes)
+    (told,) = [message for message in caplog.messages if "barcodes" in message and "such as" in message]
+    assert "no fragment is of 2 of the 5 barcodes, such as cell.2-1" in told
+    caplog.clear()
+    epizoo.call_cluster_peaks(ENTRY, path, CLUSTERS, chrom_sizes=sizes)
+    assert not [message for message in caplog.messages if "such as" in message]

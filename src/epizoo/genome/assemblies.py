@@ -183,7 +183,7 @@ def _names_like(sizes: Mapping[str, int], assembly: Mapping[str, int], name: str
         if own is None or chrom == "chrM":
             continue
         if sizes[own] != size:
-            fitting = [other for other in BLACKLISTS if chrom_sizes(other).get(chrom) == sizes[own]]
+            fitting = [other for other in BLACKLISTS if _fits(sizes, chrom_sizes(other))]
             hint = f"it fits {fitting[0]}: name that" if fitting else "give a BED file of its own assembly"
             raise InputError(
                 f"blacklist: {own} is {size:,} bp long in {name}, but {sizes[own]:,} bp in {sizes_name}; {hint}"
@@ -195,6 +195,13 @@ def _names_like(sizes: Mapping[str, int], assembly: Mapping[str, int], name: str
             "BED file of its own assembly"
         )
     return renamed
+
+
+def _fits(sizes: Mapping[str, int], assembly: Mapping[str, int]) -> bool:
+    """True if all chromosomes that both have are of one length, but for mitochondrial genomes."""
+    own = {chrom: sizes.get(chrom, sizes.get(chrom.removeprefix("chr"))) for chrom in assembly if chrom != "chrM"}
+    shared = {chrom: size for chrom, size in own.items() if size is not None}
+    return bool(shared) and all(size == assembly[chrom] for chrom, size in shared.items())
 
 
 def _known_assemblies() -> list[str]:

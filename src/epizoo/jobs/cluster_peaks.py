@@ -106,6 +106,15 @@ def call_cluster_peaks(
         )
     if found.n_unknown:
         logger.info("%s: left out %s fragments of barcodes without a cluster.", reads, f"{found.n_unknown:,}")
+    if found.missing:
+        logger.warning(
+            "%s: no fragment is of %s of the %s barcodes, such as %s; are their names the same, suffixes such as -1 "
+            "included?",
+            reads,
+            f"{len(found.missing):,}",
+            f"{len(cluster_of):,}",
+            found.missing[0],
+        )
     tables: dict[str, pd.DataFrame] = {}
     failed: dict[str, InputError] = {}
     for number, (cluster, genome) in enumerate(found.clusters.items(), start=1):

@@ -195,7 +195,13 @@ def _differential(piece: Piece) -> tuple[str, ...]:
         reference=settings["reference"],
         output=piece.path(0),
     )
-    return (f"{int((found['q_value'] <= 0.05).sum()):,} differential peaks (q-value <= 0.05).",)
+    differs = found[found["q_value"] <= 0.05]
+    compared = next(group for group in settings["groups"].values() if group != settings["reference"])
+    n_higher = int((differs["log2_fold"] > 0).sum())
+    return (
+        f"{counted(len(differs), 'differential peak')} (q-value <= 0.05): {n_higher:,} higher in {compared}, "
+        f"{len(differs) - n_higher:,} in {settings['reference']}.",
+    )
 
 
 def _report(piece: Piece) -> None:

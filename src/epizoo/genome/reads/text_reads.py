@@ -52,10 +52,12 @@ class CellFragments(NamedTuple):
     Attributes:
         clusters: for each cluster and chromosome, starts and ends.
         n_unknown: how many fragments are of cells without a cluster.
+        missing: cells of a cluster without a fragment.
     """
 
     clusters: dict[str, dict[str, ReadPositions]]
     n_unknown: int
+    missing: list[str]
 
 
 def read_cell_fragments(path: Path, cluster_of: Mapping[str, str]) -> CellFragments:
@@ -71,10 +73,12 @@ def read_cell_fragments(path: Path, cluster_of: Mapping[str, str]) -> CellFragme
     names = list(dict.fromkeys(cluster_of.values()))
     number = {name: i for i, name in enumerate(names)}
     parts: dict[tuple[int, str], list[ReadPositions]] = {}
-    n_unknown = 0
+    n_unknown, seen = 0, set[str]()
     for chunk in _fragment_chunks(path, Counter(), with_barcodes=True):
         # Looked up once for each barcode of a chunk, not for each row.
-        known = np.array([number.get(cluster_of.get(str(cell), ""), -1) for cell in chunk["barcode"].cat.categories])
+        cells = [str(cell) for cell in chunk["barcode"].cat.categories]
+        seen.update(cells)
+        known = np.array([number.get(cluster_of.get(cell, ""), -1) for cell in cells])
         cluster = np.append(known, -1)[chunk["barcode"].cat.codes]
         n_unknown += int((cluster < 0).sum())
         kept = chunk.drop(columns="barcode").assign(cluster=cluster)[cluster >= 0]
@@ -88,7 +92,7 @@ def read_cell_fragments(path: Path, cluster_of: Mapping[str, str]) -> CellFragme
     clusters: dict[str, dict[str, ReadPositions]] = {name: {} for name in names}
     for (code, chrom), pieces in parts.items():
         clusters[names[code]][chrom] = joined(pieces)
-    return CellFragments(clusters, n_unknown)
+    return CellFragments(clusters, n_unknown, [cell for cell in cluster_of if cell not in seen])
 
 
 def _by_chromosome(chunk: pd.DataFrame) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
