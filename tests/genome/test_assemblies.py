@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from epizoo.errors import InputError
-from epizoo.genome.assemblies import BLACKLISTS, check_blacklist_fits, chrom_sizes, read_blacklist
+from epizoo.genome.assemblies import BLACKLISTS, check_blacklist_fits, chrom_sizes, fitting_blacklist, read_blacklist
 
 
 # Intervals and bp as counted in the files of github.com/Boyle-Lab/Blacklist, lists/*-blacklist.v2.bed.gz.
@@ -80,3 +80,11 @@ def test_an_assembly_is_named_only_where_all_of_its_chromosomes_fit():
         read_blacklist("hg38", odd, "odd.bam")
     with pytest.raises(InputError, match="it fits hg19: name that"):
         read_blacklist("hg38", {"chr1": 249_250_621, "chrM": 5}, "right.bam")
+
+
+@pytest.mark.parametrize("name", BLACKLISTS)
+def test_the_blacklist_that_fits_is_known_by_two_chromosomes(name):
+    sizes = chrom_sizes(name)
+    assert fitting_blacklist(sizes)[0] == name
+    assert fitting_blacklist({"1": sizes["chr1"]})[0] == name
+    assert fitting_blacklist({"chr1": sizes["chr1"], "chr2": sizes["chr1"]}) is None

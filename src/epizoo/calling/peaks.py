@@ -80,7 +80,7 @@ def call_peaks(
         as are below its fold are expected. `peak` is the offset in bp of the highest summit (the first of equals) and
         `summits` those of all, as `epizoo.calling.summits` finds them; `signalValue` is the fold of the signal in the
         summit's bin over the local background: the mean of bins below `extend_probability` within `background_bp` of
-        the summit (in blocks of about a tenth of it; of all such bins where there are none so near), but at least
+        the summit (in blocks of about a tenth of it; 0 where there are none), but at least
         `least_background` and the control in the summit's bin. `pValue` is -log10 of the Poisson probability of so many
         reads in the stretches that were joined to the peak, where as many are expected as at the highest of four
         backgrounds: `least_background`, the mean of all bins from `background_bp` before to as far after the peak, the
@@ -145,12 +145,13 @@ class PeakCollector:
         self._low_on_line = self._low // bin_bp - self._to_chrom
         self._next_bin = stretches[0].start_bin
         self._inside: list[_Bins] = []
-        self._background, surroundings, of_control = (
-            LocalBackground(self._starts, config.background_bp, bin_bp) for _ in range(3)
-        )
         self._beside = beside
-        self._surroundings: LocalBackground = beside._surroundings if beside else surroundings
-        self._control: LocalBackground = beside._control if beside else of_control
+        self._background = LocalBackground(self._starts, config.background_bp, bin_bp)
+        if beside is None:
+            self._surroundings = LocalBackground(self._starts, config.background_bp, bin_bp)
+            self._control = LocalBackground(self._starts, config.background_bp, bin_bp)
+        else:
+            self._surroundings, self._control = beside._surroundings, beside._control
 
     def add(
         self,

@@ -3,9 +3,9 @@
 A peak counts if its q-value is at most `most_q`. If J peaks count, the number of peaks like any of them that noise
 would give is at most ``most_q * J`` (`epizoo.calling.significance.with_q_values`), so that its p-value is at most
 ``most_q * J * width / n_bp``, gaps included. J is bounded by the reads and the bins that each peak takes of all there
-are. As many
-reads are expected in a peak as `epizoo.calling.peaks.call_peaks` expects at least: those of the file's background, and
-those that the peak's own reads make of its surroundings. No peak crosses a stretch whose middle sees no reads.
+are. As many reads are expected in a peak as `epizoo.calling.peaks.call_peaks` expects at least: those of the file's
+background, and those that the peak's own reads make of its surroundings. No peak crosses a stretch whose middle sees no
+reads.
 """
 
 from typing import NamedTuple
@@ -23,11 +23,13 @@ from epizoo.genome.reads.pileup import ReadCoverage
 
 _CLASS_RATIO = 1.5
 _WEIGHTS = np.array([[0.5], [0.9], [0.97], [0.99], [0.997], [0.999]])
+"""Weights of reads against bins in the share that a peak takes of both; each bounds the number of peaks."""
 _HALVINGS = 11
 _MOST_COVERED_SHARE, _MOST_COVERED_BINS = 0.08, 1 << 21
 """Share of all bins, and number of bins, that reads lie in at most: where there are more, most of the genome could hold
 a peak, or memory would grow."""
 _MOST_SHARE = 0.5
+"""Share of the bins, surroundings included, above which all of them are taken."""
 _ROUNDING = 0.999
 """The network's input is float32: its sums are off by much less than this."""
 

@@ -11,7 +11,11 @@ from epizoo.genome.intervals import check_blacklist, read_bed, read_chrom_sizes
 
 BLACKLISTS = ("hg19", "hg38", "mm10")
 """Assemblies whose blacklist is installed with the package: version 2 of ENCODE's (Amemiya et al., Sci Rep 2019)."""
-_CHR1_BP = {249_250_621: "hg19", 248_956_422: "hg38", 195_471_971: "mm10"}
+_FIRST_BP = {
+    **{"hg19": (249_250_621, 243_199_373), "hg38": (248_956_422, 242_193_529)},
+    **{"mm10": (195_471_971, 182_113_224)},
+}
+"""Lengths of chromosomes 1 and 2; those of all chromosomes take bioframe, and that most of a second."""
 UNUSUAL_SEQUENCES = (
     *("chrM", "chrMT", "M", "MT", "Mito", "chrMito", "MtDNA", "mitochondrion_genome"),
     *("chrC", "ChrC", "Pt", "chrPt", "chrEBV", "EBV"),
@@ -133,12 +137,13 @@ def read_blacklist(name_or_file: str | os.PathLike[str], sizes: Mapping[str, int
 
 
 def fitting_blacklist(sizes: Mapping[str, int]) -> tuple[str, pd.DataFrame] | None:
-    """The installed blacklist whose assembly a signal is of, by the length of chromosome 1, and its name.
+    """The installed blacklist whose assembly a signal is of, by chromosome 1 and, if it is there, 2, and its name.
 
     >>> [fitting_blacklist(sizes)[0] for sizes in ({"chr1": 248_956_422}, {"1": 195_471_971})]
     ['hg38', 'mm10']
     """
-    name = _CHR1_BP.get(sizes.get("chr1", sizes.get("1", 0)))
+    first, second = (sizes.get(f"chr{number}", sizes.get(str(number))) for number in (1, 2))
+    name = next((name for name, (one, two) in _FIRST_BP.items() if one == first and second in (None, two)), None)
     if name is None:
         return None
     table = read_bed(_FOLDER / f"{name}.bed.gz")
